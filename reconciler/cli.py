@@ -1,0 +1,479 @@
+"""The command line: options in, exit code out."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from reconciler import __version__
+from reconciler.errors import InputError, ReconcilerError, UsageError
+
+if TYPE_CHECKING:
+    from reconciler.app import Planned
+    from reconciler.core.form import Form
+    from reconciler.core.model import Plan, Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LATE = {"sandbox": ("reconciler.sandbox.command", "sandbox"), "demo": ("reconciler.demo", "demo")}
+"""Commands that are imported when they are called; they need the extra `sandbox`."""
+
+
+class Commands(click.Group):
+    """The commands, some of them imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, the late ones too."""
+        return sorted([*super().list_commands(ctx), *LATE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; without its extra, one that says what to install."""
+        if cmd_name not in LATE:
+            return super().get_command(ctx, cmd_name)
+        module, name = LATE[cmd_name]
+        try:
+            command: click.Command = getattr(import_module(module), name)
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").partition(".")[0] == "reconciler":
+                raise
+            raise UsageError(
+                f"`{cmd_name}` serves the simulated portals, and {missing.name} is not installed: "
+                f"pip install 'agent-reconciler[sandbox]'"
+            ) from None
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name for one that there is not."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415 - after a slip alone
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise UsageError(f"There is no command {args[0]}.{hint}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The options before the command."""
+
+    root: Path
+    config: Path | None
+    quiet: bool
+
+    def say(self, text: str) -> None:
+        """A word beside the result: to standard error, unless -q."""
+        if not self.quiet and text:
+            click.echo(text, err=True, nl=not text.endswith("\n"))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "root",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The repository with the agents; default: this folder.",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    envvar="RECONCILER_CONFIG",
+    type=click.Path(path_type=Path),
+    help="Instead of reconciler.yaml.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Tell every request and pause.")
+@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.version_option(__version__, prog_name="reconciler")
+@click.pass_context
+def cli(ctx: click.Context, root: Path, config: Path | None, verbose: bool, quiet: bool) -> None:
+    """Keep the agents of an agency true on the portals that publish them."""
+    if not root.is_dir():
+        raise UsageError(f"There is no folder {root}.")
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+        logging.getLogger("reconciler").setLevel(logging.INFO)
+    ctx.obj = Setting(root, config, quiet)
+
+
+def options(*chosen: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(chosen):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+selectors = options(
+    click.option(
+        "--target",
+        "targets",
+        metavar="GLOB",
+        multiple=True,
+        help="Only agents whose key or file fits; may be repeated.",
+    ),
+    click.option(
+        "--exclude",
+        "excludes",
+        metavar="GLOB",
+        multiple=True,
+        help="No agents whose key or file fits; may be repeated.",
+    ),
+    click.option("--portal", "portals", metavar="NAME", multiple=True, help="Only this portal."),
+)
+output = options(
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What to write.",
+    ),
+    click.option(
+        "--output",
+        "target",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Where to write it, instead of standard output.",
+    ),
+)
+
+
+@cli.command()
+@click.pass_obj
+def validate(setting: Setting) -> int:
+    """Check the files; no network, nothing is written."""
+    from reconciler import app  # noqa: PLC0415 - what a command needs is imported by it
+
+    repository = app.open_repository(setting.root, setting.config)
+    from reconciler.documents.yaml import parser  # noqa: PLC0415
+
+    logging.getLogger("reconciler").info("YAML is read by %s", parser())
+    files = len({document.source.file for document in repository.documents})
+    agents = len(repository.documents)
+    click.echo(
+        f"Valid: {agents} {'agent' if agents == 1 else 'agents'} "
+        f"in {files} {'file' if files == 1 else 'files'}."
+    )
+    return 0
+
+
+@cli.command()
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Save the plan, to be reviewed and applied as it is.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes or conflicts.")
+@selectors
+@output
+@click.pass_obj
+def plan(
+    setting: Setting,
+    out: Path | None,
+    detailed_exitcode: bool,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+    portals: tuple[str, ...],
+    form: str,
+    target: Path | None,
+) -> int:
+    """Show what an apply would change; nothing is changed."""
+    from reconciler import app  # noqa: PLC0415
+    from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.store import planfile  # noqa: PLC0415
+
+    repository = app.open_repository(setting.root, setting.config)
+    chosen = Selection(targets, excludes)
+    with app.planning(repository, os.environ, chosen, portals) as draw:
+        planned = draw(chosen)
+    if out is not None:
+        planfile.save(out, planned.form)
+    _show(setting, planned, form, target)
+    if out is not None:
+        setting.say(f"Saved as {out}. Apply exactly this with: reconciler apply --plan {out}")
+    changes = bool(planned.plan.entries or planned.plan.conflicts)
+    return 2 if detailed_exitcode and changes else 0
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@output
+def show(file: Path, form: str, target: Path | None) -> int:
+    """Show a saved plan."""
+    from reconciler.core.form import parse  # noqa: PLC0415
+    from reconciler.store import planfile  # noqa: PLC0415
+
+    saved = planfile.load(file)
+    _write(_plan_text(saved, parse(saved), form, target), target)
+    return 0
+
+
+@cli.command()
+@selectors
+@output
+@click.pass_obj
+def drift(
+    setting: Setting,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+    portals: tuple[str, ...],
+    form: str,
+    target: Path | None,
+) -> int:
+    """Show what somebody changed behind the files' back; exit 2 if anything."""
+    from reconciler import app  # noqa: PLC0415
+    from reconciler.core.plan import Selection  # noqa: PLC0415
+
+    repository = app.open_repository(setting.root, setting.config)
+    chosen = Selection(targets, excludes)
+    with app.planning(repository, os.environ, chosen, portals) as draw:
+        drifted = app.drift(draw(chosen))
+    found = bool(drifted.plan.entries or drifted.plan.conflicts)
+    if form == "text" and not found:
+        _tell(setting, drifted)
+        _write("No drift: the portal shows nothing that somebody changed there.\n", target)
+    else:
+        _show(setting, drifted, form, target)
+    return 2 if found else 0
+
+
+@cli.command()
+@click.option(
+    "--plan",
+    "saved",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Apply this saved plan, and nothing that it does not show.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; show every request.")
+@click.option(
+    "--on-stale",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="Where the saved plan is stale: send nothing, or leave those agents out.",
+)
+@click.option("--force", is_flag=True, help="Apply even if it is over the limits.")
+@selectors
+@output
+@click.pass_obj
+def apply(
+    setting: Setting,
+    saved: Path | None,
+    yes: bool,
+    dry_run: bool,
+    on_stale: str,
+    force: bool,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+    portals: tuple[str, ...],
+    form: str,
+    target: Path | None,
+) -> int:
+    """Make the portals as the files say, and check the outcome."""
+    from reconciler import app  # noqa: PLC0415
+    from reconciler.core.form import selection  # noqa: PLC0415
+    from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.render import json as render_json  # noqa: PLC0415
+    from reconciler.render import text  # noqa: PLC0415
+    from reconciler.store import planfile  # noqa: PLC0415
+
+    if saved is not None and (targets or excludes or portals):
+        raise UsageError("A saved plan has its own agents and portals: leave the selectors out.")
+    reviewed = planfile.load(saved) if saved is not None else None
+    repository = app.open_repository(setting.root, setting.config)
+    chosen = Selection(targets, excludes)
+    if reviewed is not None:
+        chosen, portals = selection(reviewed)
+    with app.planning(repository, os.environ, chosen, portals) as draw:
+        planned = draw(chosen)
+        stale: tuple[Any, ...] = ()
+        if reviewed is not None:
+            planned, stale = app.left_out(planned, reviewed, draw, skip=on_stale == "skip")
+        if dry_run:
+            _show(setting, planned, form, target, requests=True)
+            return 3 if stale else 0
+        if form == "text":
+            _show(setting, planned, form, None)
+        else:
+            _tell(setting, planned)
+        if not force and reviewed is None:
+            app.check_limits(planned)
+        if planned.plan.steps and not yes:
+            _ask()
+        with _progress(setting, planned.plan) as watch:
+            done = app.apply(repository, planned, stale, watch)
+    if form == "json":
+        _write(render_json.report(done, planned.form["digest"]), target)
+    else:
+        _write(text.report(done, **_page(target)), target)
+    return done.exit_code
+
+
+@cli.command()
+@click.pass_obj
+def schema(setting: Setting) -> int:
+    """Write schemas/: what an editor needs to complete and check the files."""
+    from reconciler.documents.schema import schemas  # noqa: PLC0415
+    from reconciler.store import atomic  # noqa: PLC0415
+
+    for name, content in schemas().items():
+        path = setting.root / "schemas" / name
+        atomic.write(path, content.encode())
+        click.echo(f"schemas/{name}")
+    return 0
+
+
+def _ask() -> None:
+    """Raises UsageError where there is nobody to ask, and Abort after a no."""
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was sent: to apply without being asked, say --yes.")
+    if not click.confirm("Apply this?", err=True):
+        click.echo("Nothing was sent.", err=True)
+        raise click.exceptions.Exit(1)
+
+
+class _progress:  # noqa: N801 - used as the function it would be, were a bar not to be closed
+    """A bar on a terminal that counts operations; elsewhere nothing."""
+
+    def __init__(self, setting: Setting, plan: Plan) -> None:
+        self.bar: Any = None
+        if sys.stderr.isatty() and not setting.quiet and plan.steps:
+            from rich.console import Console  # noqa: PLC0415
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+            console = Console(stderr=True)
+            columns = (TextColumn("applying"), BarColumn(), MofNCompleteColumn())
+            self.bar = Progress(*columns, console=console, transient=True)
+            self.task = self.bar.add_task("", total=sum(len(s.operations) for s in plan.steps))
+
+    def __enter__(self) -> Callable[[Any], None]:
+        if self.bar is not None:
+            self.bar.start()
+        return self.watch
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def watch(self, event: Any) -> None:
+        if self.bar is not None and hasattr(event, "outcomes"):
+            self.bar.advance(self.task, len(event.outcomes))
+
+
+def _tell(setting: Setting, planned: Planned) -> None:
+    for note in planned.notes:
+        setting.say(f"note: {note}")
+
+
+def _show(
+    setting: Setting, planned: Planned, form: str, target: Path | None, *, requests: bool = False
+) -> None:
+    _tell(setting, planned)
+    _write(_plan_text(planned.form, planned.plan, form, target, requests=requests), target)
+
+
+def _plan_text(
+    saved: Form, made: Plan, form: str, target: Path | None, *, requests: bool = False
+) -> str:
+    from reconciler.render import json as render_json  # noqa: PLC0415
+    from reconciler.render import text  # noqa: PLC0415
+
+    if form == "json":
+        return render_json.plan(saved)
+    shown = text.plan(made, **_page(target))
+    if requests and made.steps:
+        shown += "\nNothing is sent. An apply would send:\n\n" + text.requests(
+            made, **_page(target)
+        )
+    return shown
+
+
+def _page(target: Path | None) -> dict[str, Any]:
+    """The width and whether colour goes to where the text goes."""
+    terminal = target is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 100
+    return {"width": max(40, width), "color": terminal and not os.environ.get("NO_COLOR")}
+
+
+def _write(content: str, target: Path | None) -> None:
+    if target is None:
+        sys.stdout.write(content)
+        sys.stdout.flush()
+        return
+    from reconciler.store import atomic  # noqa: PLC0415
+
+    try:
+        atomic.write(target, content.encode(errors="surrogatepass"))
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
+
+
+def _complain(error: ReconcilerError) -> int:
+    """An error for a person, on standard error; its exit code."""
+    from reconciler.render.visible import visible  # noqa: PLC0415
+
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    if isinstance(error, InputError):
+        from reconciler.render import text  # noqa: PLC0415
+
+        sys.stderr.write(text.problems(error.problems, color=color))
+    else:
+        label = click.style("error:", fg="red", bold=True) if color else "error:"
+        sys.stderr.write(f"{label} {visible(str(error))}\n")
+    return error.exit_code
+
+
+def _terminated(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The exit code of a command line; every error is told, none is raised."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        done = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False)
+    except ReconcilerError as error:
+        return _complain(error)
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("Interrupted; nothing more was sent.\n")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return done if isinstance(done, int) else 0
+
+
+def main() -> NoReturn:
+    """The entry point of `reconciler`: a short-lived process, which leaves its memory to the end
+    (collecting it would take a third of a large plan's time)."""
+    gc.disable()
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run())

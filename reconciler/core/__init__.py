@@ -1,0 +1,1 @@
+"""Matching, comparing and planning as pure functions: no file, no network, no clock, no chance."""

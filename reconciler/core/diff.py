@@ -1,0 +1,142 @@
+"""Declared values against live ones: declared paths only, nothing else is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
+from reconciler.core.memory import attribution, covers, judge, known, trace
+from reconciler.core.model import (
+    Change,
+    Kind,
+    Live,
+    Match,
+    Memory,
+    Remembered,
+    Trace,
+    Unmet,
+    Value,
+    Warning,
+)
+
+NOWHERE = object()
+"""No portal shows this: what `get` gives for a path that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is to be changed for one agent, what its reader has to know, and (`untaken`) what the
+    portal was given before and does not show."""
+
+    changes: tuple[Change, ...]
+    warnings: tuple[Warning, ...]
+    untaken: tuple[Unmet, ...]
+
+
+SAME = Difference((), (), ())
+
+
+def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: bool) -> Difference:
+    """Compare one declared agent with its live one.
+
+    `memory` is the evidence for what the portal does not say back. With `hold`, a value that
+    cannot be compared and was never applied from here is left alone, and a warning says so.
+    """
+    desired, live = found.desired, found.live
+    remembered = memory.agents.get(str(live.id))
+    changes: list[Change] = []
+    warnings: list[Warning] = []
+    untaken: list[Unmet] = []
+    for path, want in desired.values.items():
+        field = fields[parent(path)]
+        if live.values.get(path, NOWHERE) == want and field.sort is not Sort.TEXTS:
+            continue  # nearly all of them, so before anything dearer
+        verdict = judge(field, path, desired, live, remembered)
+        if verdict is Verdict.SAME:
+            continue
+        kept = trace(remembered, path)
+        if covers(field, path, want, live, kept, verdict):
+            if verdict is Verdict.DIFFERENT:  # what it cannot show needs no word
+                place = desired.at(path)
+                have = canonical(field, shown(field, path, live))
+                untaken.append(Unmet(desired.portal, desired.key, place, path, want, have))
+                warnings.append(_warning(found, path, _not_taken(field, untaken[-1])))
+        elif hold and verdict is Verdict.UNREADABLE and kept is None:
+            message = f"{path} cannot be compared with what the portal shows, so it is held back."
+            warnings.append(_warning(found, path, message))
+        else:
+            kind: Kind = "unreadable" if verdict is Verdict.UNREADABLE else "different"
+            before = _before(field, path, live, kept)
+            whose = attribution(field, path, live, memory, remembered)
+            changes.append(Change(path, before, want, kind, whose))
+    warnings.extend(_unseen_languages(found, fields, changes))
+    return (
+        Difference(tuple(changes), tuple(warnings), tuple(untaken)) if changes or warnings else SAME
+    )
+
+
+def _warning(found: Match, path: str, message: str) -> Warning:
+    desired = found.desired
+    return Warning(desired.portal, desired.key, desired.at(path), message)
+
+
+def _not_taken(field: Field, unmet: Unmet) -> str:
+    if field.late and unmet.live is None:
+        return (
+            f"{unmet.path}: the portal does not show the picture yet. It may still be importing "
+            f"it; if this stays, check that the address leads to a picture."
+        )
+    return (
+        f"{unmet.path}: the portal was given {_quoted(unmet.declared)} and shows "
+        f"{_quoted(unmet.live)}. It is not sent again; declare what the portal shows, or another "
+        f"value."
+    )
+
+
+def _quoted(value: Value) -> str:
+    if value is None:
+        return "nothing"
+    said = str(value)
+    return f"“{said if len(said) <= 60 else said[:59] + '…'}”"  # noqa: RUF001 - typography
+
+
+def _before(field: Field, path: str, live: Live, kept: Trace | None) -> Value:
+    """What to show as the old side: the portal's word, or the remembered value behind it."""
+    have = shown(field, path, live)
+    remembered = kept.value if kept is not None and known(field, path, live, kept) else None
+    if field.sort is Sort.PICTURE:
+        if isinstance(have, Mapping):
+            have = canonical(field, have)
+            if isinstance(remembered, Mapping) and "url" in remembered:
+                have = {**have, "url": remembered["url"]}
+        return have
+    return remembered if remembered is not None and path not in live.values else have
+
+
+def _unseen_languages(
+    found: Match, fields: Mapping[str, Field], changes: list[Change]
+) -> list[Warning]:
+    """One warning for each text of which some languages are sent and the others cannot be seen."""
+    warnings = []
+    for field in fields.values():
+        if field.sort is not Sort.TEXTS or field.name in found.desired.values:
+            continue
+        sent = [change for change in changes if parent(change.path) == field.name]
+        left = [part for part in field.parts if f"{field.name}.{part}" not in found.desired.values]
+        if sent and left and not _shows_languages(found.live, field):
+            message = (
+                f"{field.name}: the portal shows one text and not which languages it has. "
+                f"What it has in {', '.join(left)} may be lost; declare {_those(left)} too to be sure."
+            )
+            warnings.append(_warning(found, field.name, message))
+    return warnings
+
+
+def _those(left: list[str]) -> str:
+    return "that language" if len(left) == 1 else "those languages"
+
+
+def _shows_languages(live: Live, field: Field) -> bool:
+    """Whether the portal shows each language, or nothing at all that could be lost."""
+    return not live.values.get(field.name)

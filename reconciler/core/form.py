@@ -1,0 +1,205 @@
+"""The JSON form of a plan: what `--format json` prints and a saved plan is, and the way back.
+
+`format_version` is 1.0; a minor version only adds. The digest is over everything else in the form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from reconciler.core.model import (
+    Candidate,
+    Change,
+    Conflict,
+    Entry,
+    Operation,
+    Plan,
+    Request,
+    Source,
+    Step,
+    Verb,
+    Warning,
+)
+from reconciler.core.plan import Selection
+
+FORMAT_VERSION = "1.0"
+
+Form = dict[str, Any]
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """The summary: agents by what happens to them, and the number of requests."""
+    verbs = Counter(action for entry in plan.entries for action in entry.actions)
+    return {
+        "create": verbs["create"],
+        "update": verbs["update"],
+        "link": verbs["link"],
+        "unlink": verbs["unlink"],
+        "deactivate": verbs["deactivate"],
+        "unchanged": plan.unchanged,
+        "waiting": len(plan.waiting),
+        "conflicts": len(plan.conflicts),
+        "requests": len(plan.steps),
+    }
+
+
+def request_bytes(request: Request) -> bytes | None:
+    """The body as it goes over the wire: compact JSON in UTF-8; None without a body."""
+    if request.body is None:
+        return None
+    return json.dumps(request.body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str) -> Form:
+    """The plan as plain JSON, with its digest."""
+    said: Form = {
+        "format_version": FORMAT_VERSION,
+        "tool_version": tool_version,
+        "complete": plan.complete,
+        "summary": counts(plan),
+        "agents": [_entry(entry) for entry in plan.entries],
+        "requests": [
+            {
+                "id": step.id,
+                "kind": step.kind,
+                "portal": step.operations[0].portal,
+                "method": step.request.method,
+                "path": step.request.path,
+                "body": step.request.body,
+                "covers": [operation.key for operation in step.operations],
+                "after": list(step.after),
+            }
+            for step in plan.steps
+        ],
+        "conflicts": [
+            {
+                "portal": each.portal,
+                "key": each.key,
+                "source": _source(each.source),
+                "reason": each.reason,
+                "candidates": [
+                    {"id": who.id, "name": who.name, "externalId": who.external_id}
+                    for who in each.candidates
+                ],
+            }
+            for each in plan.conflicts
+        ],
+        "warnings": [
+            {
+                "portal": each.portal,
+                "key": each.key,
+                "source": _source(each.source),
+                "message": each.message,
+            }
+            for each in plan.warnings
+        ],
+        "waiting": [{"portal": portal, "key": key} for portal, key in plan.waiting],
+        "declared": plan.declared,
+        "over_limits": list(plan.excess),
+        "seconds": plan.seconds,
+        "selection": {
+            "target": list(selection.targets),
+            "exclude": list(selection.excludes),
+            "portal": list(portals),
+        },
+    }
+    return {"digest": digest(said), **said}
+
+
+def digest(said: Mapping[str, Any]) -> str:
+    """The fingerprint of a plan's form, leaving its own `digest` out."""
+    rest = {name: value for name, value in said.items() if name != "digest"}
+    text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line}
+
+
+def _entry(entry: Entry) -> Form:
+    return {
+        "portal": entry.portal,
+        "key": entry.key,
+        "id": entry.id,
+        "name": entry.name,
+        "source": _source(entry.source),
+        "matched_by": entry.matched_by,
+        "actions": list(entry.actions),
+        "changes": [asdict(change) for change in entry.changes],
+        "attribution": entry.attribution,
+        "reason": entry.reason,
+    }
+
+
+def parse(said: Mapping[str, Any]) -> Plan:
+    """The plan of a form that is known to be whole (its digest fits). It can be shown, and
+    compared; it is not what is executed, so its operations carry only what showing needs.
+
+    Raises KeyError, TypeError or ValueError where the form is not a plan's.
+    """
+    return Plan(
+        entries=tuple(
+            Entry(
+                portal=each["portal"],
+                key=each["key"],
+                id=each["id"],
+                name=each["name"],
+                source=_place(each["source"]),
+                matched_by=each["matched_by"],
+                actions=tuple(each["actions"]),
+                changes=tuple(Change(**change) for change in each["changes"]),
+                attribution=each["attribution"],
+                reason=each["reason"],
+            )
+            for each in said["agents"]
+        ),
+        steps=tuple(_step(each) for each in said["requests"]),
+        conflicts=tuple(
+            Conflict(
+                each["portal"],
+                each["key"],
+                _place(each["source"]),
+                each["reason"],
+                tuple(
+                    Candidate(who["id"], who["name"], who["externalId"])
+                    for who in each["candidates"]
+                ),
+            )
+            for each in said["conflicts"]
+        ),
+        warnings=tuple(
+            Warning(each["portal"], each["key"], _place(each["source"]), each["message"])
+            for each in said["warnings"]
+        ),
+        declared=said["declared"],
+        unchanged=said["summary"]["unchanged"],
+        waiting=tuple((each["portal"], each["key"]) for each in said["waiting"]),
+        complete=said["complete"],
+        excess=tuple(said["over_limits"]),
+        seconds=said["seconds"],
+    )
+
+
+def _place(said: Mapping[str, Any] | None) -> Source | None:
+    return None if said is None else Source(said["file"], said["line"])
+
+
+def _step(said: Mapping[str, Any]) -> Step:
+    request = Request(said["method"], said["path"], said["body"])
+    verb: Verb = "update" if said["kind"] == "bulk" else said["kind"]
+    operations = tuple(
+        Operation(f"{verb}:{key}", verb, said["portal"], key, None, None) for key in said["covers"]
+    )
+    return Step(said["id"], request, operations, tuple(said["after"]))
+
+
+def selection(said: Mapping[str, Any]) -> tuple[Selection, tuple[str, ...]]:
+    """What a saved plan looked at: its selection of agents and its portals."""
+    chosen = said["selection"]
+    return Selection(tuple(chosen["target"]), tuple(chosen["exclude"])), tuple(chosen["portal"])

@@ -1,0 +1,145 @@
+"""What was applied before, as evidence where the portal cannot say a value back.
+
+The evidence is never more than that: the live agent is the truth, and a plan made without any
+memory is safe, it only sends again what it cannot compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.core.fields import Field, Sort, Verdict, compare, digest, parent, shown
+from reconciler.core.model import (
+    Attribution,
+    Desired,
+    Live,
+    Match,
+    Memory,
+    Remembered,
+    Trace,
+    Value,
+)
+
+
+def trace(remembered: Remembered | None, path: str) -> Trace | None:
+    """What is remembered of a path: its own trace, or that of the one string for all languages."""
+    if remembered is None:
+        return None
+    return remembered.fields.get(path) or remembered.fields.get(parent(path))
+
+
+def known(field: Field, path: str, live: Live, kept: Trace | None) -> bool:
+    """Whether the portal still shows what it showed after the value was applied."""
+    return kept is not None and kept.shown == digest(field, shown(field, path, live))
+
+
+def covers(
+    field: Field, path: str, want: Value, live: Live, kept: Trace | None, verdict: Verdict
+) -> bool:
+    """Whether the memory says that the portal has the value, though it does not show it.
+
+    It does if this very value was applied and the portal shows what it showed then. Where that was
+    not seen yet (a picture is imported late), the memory of the value is enough, unless the value
+    can be compared and is another.
+    """
+    if kept is None or kept.applied != digest(field, want):
+        return False
+    if kept.shown is None:
+        return verdict is Verdict.UNREADABLE or field.late
+    return known(field, path, live, kept)
+
+
+def judge(
+    field: Field, path: str, desired: Desired, live: Live, remembered: Remembered | None
+) -> Verdict:
+    """`compare`, but an equal string is unreadable where the memory knows that it hides languages
+    with other texts: they were applied one by one, and the portal shows what it showed then."""
+    verdict = compare(field, path, desired, live)
+    if field.sort is not Sort.TEXTS or path != field.name or remembered is None:
+        return verdict
+    parts = (remembered.fields.get(f"{path}.{part}") for part in field.parts)
+    hidden = any(
+        part is not None
+        and part.applied != digest(field, desired.values[path])
+        and known(field, path, live, part)
+        for part in parts
+    )
+    return Verdict.UNREADABLE if hidden and verdict is Verdict.SAME else verdict
+
+
+def attribution(
+    field: Field, path: str, live: Live, memory: Memory, remembered: Remembered | None
+) -> Attribution | None:
+    """Whose change a difference is: the portal's (`drift`) if it shows something else than after
+    the last apply, else the files' (`pending`); None if nothing at all is remembered."""
+    if not memory.agents:
+        return None
+    kept = trace(remembered, path)
+    if kept is None or kept.shown is None:
+        return "pending"
+    return "pending" if known(field, path, live, kept) else "drift"
+
+
+def remember(
+    memory: Memory,
+    matches: Sequence[Match],
+    fields: Mapping[str, Field],
+    *,
+    before: Mapping[str, Live],
+    applied: Mapping[str, frozenset[str]],
+    gone: frozenset[str],
+    refused: Mapping[str, str | None],
+) -> Memory:
+    """The memory after an apply.
+
+    `matches` pairs the declared agents with what the portal shows now, `before` has what it showed
+    earlier by live id, `applied` the paths that were sent with success by live id. A value is
+    remembered if it was sent, or is shown as declared. `gone` are the ids to forget, `refused` the
+    creations to remember (or, with None, to forget) by key.
+    """
+    agents = {key: kept for key, kept in memory.agents.items() if key not in gone}
+    for found in matches:
+        key = str(found.live.id)
+        old = agents.get(key)
+        sent = applied.get(key, frozenset())
+        fresh = {}
+        for path in found.desired.values:
+            field = fields[parent(path)]
+            kept = _keep(field, path, found, old, sent=path in sent, before=before.get(key))
+            if kept is not None:
+                fresh[path] = kept
+        agents[key] = Remembered(found.desired.key, fresh)
+    creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
+    return Memory(agents, creations)
+
+
+def _keep(
+    field: Field,
+    path: str,
+    found: Match,
+    old: Remembered | None,
+    *,
+    sent: bool,
+    before: Live | None,
+) -> Trace | None:
+    want, kept = found.desired.values[path], trace(old, path)
+    now = digest(field, shown(field, path, found.live))
+    unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
+    fresh = Trace(digest(field, want), now, want if unreadable else None)
+    if sent:
+        was = digest(field, shown(field, path, before)) if before else digest(field, None)
+        unseen = field.late and was == now != fresh.applied
+        return replace(fresh, shown=None, before=was) if unseen else fresh
+    if kept is not None and kept.applied == fresh.applied:
+        if kept.shown is None:
+            return kept if kept.before == now else fresh
+        if kept.shown == now:
+            return kept
+    same = judge(field, path, found.desired, found.live, old) is Verdict.SAME
+    return fresh if same else kept
+
+
+def waiting(memory: Memory, key: str, form: str) -> bool:
+    """Whether the portal has refused to create exactly this agent before."""
+    return memory.refused.get(key) == form

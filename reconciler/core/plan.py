@@ -1,0 +1,648 @@
+"""From who-is-who to a plan: what to do for whom, in which order, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from reconciler.core import links
+from reconciler.core.diff import diff
+from reconciler.core.fields import Field, Identifier, Sort, digest, parent
+from reconciler.core.match import candidate, handle, label, match
+from reconciler.core.memory import waiting
+from reconciler.core.model import (
+    Attribution,
+    Change,
+    Conflict,
+    Desired,
+    Entry,
+    Listing,
+    Live,
+    Match,
+    Memory,
+    Operation,
+    Pace,
+    Plan,
+    Source,
+    Step,
+    Unmet,
+    Value,
+    Verb,
+    Warning,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration and the portal allow.
+
+    `order` are the identifiers that find an agent; `needs` what a creation takes; `removal` what
+    happens to an agent that was ours and is declared no more (None: it is reported); `hold` leaves
+    alone what cannot be compared; `by_handle`, updates name their agent by the external id;
+    `refuses` says of an operation why the portal would refuse it, None if it would not.
+    """
+
+    order: tuple[str, ...]
+    create: bool = False
+    needs: tuple[str, ...] = ()
+    removal: Verb | None = None
+    hold: bool = False
+    by_handle: bool = False
+    refuses: Callable[[Operation], str | None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest share of the declared agents that may change or be taken off, and the number of
+    declared agents below which there is no limit."""
+
+    changes: float
+    removals: float
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The agents that a plan looks at: those whose key or file fits a target (all, without one)
+    and no exclude. Patterns are globs; `without` are keys, as they are."""
+
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
+
+    def has(self, key: str, source: Source | None) -> bool:
+        """Whether the plan looks at this agent."""
+        if key in self.without:
+            return False
+
+        def fits(pattern: str) -> bool:
+            return fnmatchcase(key, pattern) or (
+                source is not None and fnmatchcase(source.file, pattern)
+            )
+
+        chosen = not self.targets or any(map(fits, self.targets))
+        return chosen and not any(map(fits, self.excludes))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One portal's part of a plan, before its operations are requests. `matches` are the agents
+    that the plan looks at and that are in no conflict; `untaken` is what the portal was given
+    before and does not show."""
+
+    entries: tuple[Entry, ...]
+    operations: tuple[Operation, ...]
+    conflicts: tuple[Conflict, ...]
+    warnings: tuple[Warning, ...]
+    matches: tuple[Match, ...]
+    declared: int
+    waiting: tuple[str, ...]
+    complete: bool
+    untaken: tuple[Unmet, ...] = ()
+    excess: tuple[str, ...] = ()
+
+
+def draft(
+    portal: str,
+    desired: Sequence[Desired],
+    listing: Listing,
+    *,
+    fields: Sequence[Field],
+    identifiers: Sequence[Identifier],
+    memory: Memory,
+    policy: Policy,
+    limits: Limits,
+    selection: Selection,
+) -> Draft:
+    """What has to be done on one portal for these agents to be as declared.
+
+    All agents are matched, the selected ones compared; an agent in conflict is left alone whole.
+    """
+    matching = match(desired, listing, identifiers, order=policy.order, creating=policy.create)
+    by_name = {field.name: field for field in fields}
+    chosen = [found for found in matching.matches if _chosen(selection, found.desired)]
+    conflicts = [each for each in matching.conflicts if selection.has(each.key, each.source)]
+    warnings: list[Warning] = []
+    untaken: list[Unmet] = []
+    changes: dict[str, tuple[Change, ...]] = {}
+    work: dict[str, Operation] = {}
+
+    def admit(operation: Operation) -> bool:
+        """Take the operation up, unless the portal would refuse it."""
+        reason = policy.refuses(operation)
+        if reason is None:
+            work[operation.key] = operation
+        else:
+            conflicts.append(Conflict(portal, operation.key, operation.source, reason))
+        return reason is None
+
+    for found in chosen:
+        difference = diff(found, by_name, memory, hold=policy.hold)
+        warnings += difference.warnings
+        untaken += difference.untaken
+        warnings += _foreign_identity(found, identifiers, by_name)
+        if difference.changes:
+            changes[found.desired.key] = difference.changes
+            admit(_update(found, difference.changes, fields, identifiers))
+
+    creations = []
+    missing: list[str] = []
+    for absent in matching.absent:
+        if not _chosen(selection, absent):
+            continue
+        operation = _creation(absent, fields, handle(identifiers), policy)
+        why = _why_not_created(absent, operation, listing, policy, memory)
+        if why is None:
+            if admit(operation):
+                creations.append(absent)
+        elif listing.complete:
+            missing.append(absent.key)
+            warnings.append(Warning(portal, absent.key, absent.source, why))
+        else:
+            conflicts.append(Conflict(portal, absent.key, absent.source, why))
+
+    removals, reports = _removals(
+        portal, matching.matches, conflicts, listing, memory, policy, identifiers, selection
+    )
+    warnings += reports
+
+    moves, refusals = _resolve(
+        matching.matches, chosen, creations, removals, listing, identifiers, conflicts
+    )
+    for refusal in refusals:
+        claim = refusal.claim
+        who = candidate(refusal.holder, handle(identifiers))
+        conflicts.append(Conflict(portal, claim.key, claim.source, refusal.reason, (who,)))
+
+    lost = {each.key for each in conflicts}
+    name = handle(identifiers)
+    holders = _holders(listing, name)
+    linking = links.operations(moves, portal=portal, handle=name, holders=holders) if name else []
+    made = {claim.key: claim for claim in moves if claim.live is None}
+    todo = list(linking)
+    for key, operation in work.items():
+        if key in lost:
+            continue
+        if operation.verb == "create" and key in made:
+            todo.append(replace(operation, waits=links.waits_for(made[key], holders)))
+        else:
+            todo.append(links.after_links(operation, linking) if policy.by_handle else operation)
+
+    warnings += [_listings_lose(each, name) for each in linking if each.verb == "unlink"]
+    matches = tuple(found for found in chosen if found.desired.key not in lost)
+    entries = [
+        entry
+        for found in matches
+        if (entry := _entry(found, changes.get(found.desired.key, ()), name, memory))
+    ]
+    entries += [
+        _created(each, work[each.key], memory) for each in creations if each.key not in lost
+    ]
+    entries.sort(key=lambda entry: _place(entry.source))
+    entries += [_removed(portal, claim, name) for claim in removals if claim in moves]
+    removed = sum(1 for each in entries if each.source is None)
+    return Draft(
+        entries=tuple(entries),
+        operations=tuple(todo),
+        conflicts=tuple(sorted(conflicts, key=lambda each: _place(each.source))),
+        warnings=tuple(
+            sorted(
+                (each for each in warnings if each.key not in lost),
+                key=lambda each: _place(each.source),
+            )
+        ),
+        matches=matches,
+        declared=sum(1 for each in desired if _chosen(selection, each)),
+        waiting=tuple(missing),
+        complete=listing.complete,
+        untaken=tuple(each for each in untaken if each.key not in lost),
+        excess=_excess(portal, len(entries), removed, len(desired), limits),
+    )
+
+
+def _chosen(selection: Selection, desired: Desired) -> bool:
+    return selection.has(desired.key, desired.source)
+
+
+def _place(source: Source | None) -> tuple[bool, str, int]:
+    return (source is None, source.file if source else "", source.line if source else 0)
+
+
+def body(
+    fields: Sequence[Field], desired: Desired, live: Live | None, touched: Sequence[str]
+) -> dict[str, Value]:
+    """What to send for these paths: a group of switches whole, merged with what is live (for a new
+    agent, with what the portal gives one); the other languages of a text as far as they show."""
+    paths = set(map(parent, touched))
+    sent: dict[str, Value] = {}
+    for field in fields:
+        if field.name not in paths:
+            continue
+        if field.name in desired.values:
+            sent[field.name] = desired.values[field.name]
+        else:
+            sent[field.name] = {
+                part: value
+                for part in field.parts
+                if (value := _part(field, part, desired, live)) is not None
+            }
+    return sent
+
+
+def _part(field: Field, part: str, desired: Desired, live: Live | None) -> Value:
+    path = f"{field.name}.{part}"
+    if path in desired.values:
+        return desired.values[path]
+    if live is None:
+        return field.default
+    value = live.values.get(path)
+    return None if field.sort is Sort.TEXTS and value == "" else value
+
+
+def _update(
+    found: Match,
+    changes: Sequence[Change],
+    fields: Sequence[Field],
+    identifiers: Sequence[Identifier],
+) -> Operation:
+    desired, live, name = found.desired, found.live, handle(identifiers)
+    external = (desired.identity.get(name) or live.identity.get(name)) if name else None
+    values = body(fields, desired, live, [change.path for change in changes])
+    return Operation(
+        f"update:{live.id}",
+        "update",
+        desired.portal,
+        desired.key,
+        desired.source,
+        live.id,
+        None if external is None else str(external),
+        values,
+    )
+
+
+def _creation(
+    desired: Desired, fields: Sequence[Field], name: str | None, policy: Policy
+) -> Operation:
+    values = body(fields, desired, None, list(desired.values))
+    carried = {
+        need: desired.identity[need]
+        for need in policy.needs
+        if need not in values and need in desired.identity
+    }
+    external = carried.pop(name, None) if name else None
+    return Operation(
+        f"create:{desired.key}",
+        "create",
+        desired.portal,
+        desired.key,
+        desired.source,
+        None,
+        None if external is None else str(external),
+        {**values, **carried},
+    )
+
+
+def creation_form(operation: Operation) -> str:
+    """The fingerprint of a creation, to know one that the portal has refused."""
+    return digest(Field("creation", Sort.TEXT), [operation.external_id, dict(operation.values)])
+
+
+def _why_not_created(
+    desired: Desired, operation: Operation, listing: Listing, policy: Policy, memory: Memory
+) -> str | None:
+    """Why an absent agent is not created; None if it is to be."""
+    if not listing.complete:
+        return "is not in the part of the agents that the portal listed, so nothing is done."
+    if not policy.create:
+        return (
+            "is not on the portal yet. Have the agent invited there; "
+            "a later run finds them by what the file declares."
+        )
+    lacking = [
+        name for name in policy.needs if name not in desired.identity and name not in desired.values
+    ]
+    if lacking:
+        return f"is not on the portal, and to be created it needs {' and '.join(lacking)}."
+    if waiting(memory, desired.key, creation_form(operation)):
+        return (
+            "is not on the portal, which refused to create the agent. Have the agent invited "
+            "there; it is not tried again until the file changes."
+        )
+    return None
+
+
+def _foreign_identity(
+    found: Match, identifiers: Sequence[Identifier], fields: Mapping[str, Field]
+) -> list[Warning]:
+    """A shared identifier that is declared and shown, and not the same: nothing will change it."""
+    warnings = []
+    for each in identifiers:
+        if each.rule != "shared" or each.name in fields:
+            continue
+        want, have = (side.identity.get(each.name) for side in (found.desired, found.live))
+        if want is None or have is None or want == have or _digits(want) == _digits(have):
+            continue
+        if each.canonical(want) != each.canonical(have):
+            message = (
+                f"{each.name}: the file has {want}, the portal {have}, and takes no other for an "
+                f"agent it has. Change it in the portal's web interface, or the file."
+            )
+            desired = found.desired
+            warnings.append(Warning(desired.portal, desired.key, desired.at(each.name), message))
+    return warnings
+
+
+def _digits(value: object) -> str:
+    return "".join(filter(str.isdigit, str(value)))
+
+
+def _holders(listing: Listing, name: str | None) -> dict[str, Live]:
+    if name is None:
+        return {}
+    return {
+        str(live.identity[name]): live
+        for live in listing.agents
+        if live.identity.get(name) is not None
+    }
+
+
+def _resolve(
+    matches: Sequence[Match],
+    chosen: Sequence[Match],
+    creations: Sequence[Desired],
+    removals: Sequence[links.Claim],
+    listing: Listing,
+    identifiers: Sequence[Identifier],
+    conflicts: Sequence[Conflict],
+) -> tuple[list[links.Claim], list[links.Refusal]]:
+    name = handle(identifiers)
+    if name is None:
+        return [], []
+
+    def claim(desired: Desired, live: Live | None) -> links.Claim:
+        wants = desired.identity.get(name)
+        return links.Claim(desired.key, desired.source, live, None if wants is None else str(wants))
+
+    lost = {each.key for each in conflicts}
+    declared = {found.live.id: claim(found.desired, found.live) for found in matches}
+    picked = {found.desired.key for found in chosen}
+    blocked = {
+        each.key: "is left out of this plan" for each in declared.values() if each.key not in picked
+    }
+    blocked |= dict.fromkeys(lost, "is in conflict itself")
+    claims = [
+        declared[found.live.id]
+        for found in chosen
+        if found.desired.key not in lost and _moves(declared[found.live.id], name)
+    ]
+    claims += removals
+    claims += [claim(each, None) for each in creations]
+    return links.resolve(
+        claims, handle=name, holders=_holders(listing, name), declared=declared, blocked=blocked
+    )
+
+
+def _moves(claim: links.Claim, name: str) -> bool:
+    held = claim.live.identity.get(name) if claim.live else None
+    return claim.wants is not None and (held is None or str(held) != claim.wants)
+
+
+def _removals(
+    portal: str,
+    matches: Sequence[Match],
+    conflicts: Sequence[Conflict],
+    listing: Listing,
+    memory: Memory,
+    policy: Policy,
+    identifiers: Sequence[Identifier],
+    selection: Selection,
+) -> tuple[list[links.Claim], list[Warning]]:
+    """The agents that were ours and that no file declares now: to be unlinked, or reported.
+
+    Whoever a conflict is about may still be declared, so such an agent is left alone.
+    """
+    name = handle(identifiers)
+    if not listing.complete or not memory.agents:
+        return [], []
+    kept = {str(found.live.id) for found in matches}
+    kept |= {str(each.id) for conflict in conflicts for each in conflict.candidates}
+    in_doubt = {conflict.key for conflict in conflicts}
+    claims, reports = [], []
+    for live in listing.agents:
+        ours = memory.agents.get(str(live.id))
+        held = live.identity.get(name) if name else None
+        if ours is None or str(live.id) in kept or ours.key in in_doubt:
+            continue
+        if ours.key not in (f"id:{live.id}", held) or not selection.has(ours.key, None):
+            continue
+        if policy.removal is not None and held is not None:
+            claims.append(links.Claim(ours.key, None, live, None))
+        else:
+            message = (
+                f"agent {label(live)} was applied from here and no file declares them now. "
+                f"The portal still shows them as they are."
+            )
+            reports.append(Warning(portal, ours.key, None, message))
+    return claims, reports
+
+
+def _listings_lose(operation: Operation, name: str | None) -> Warning:
+    message = (
+        f"agent {operation.id} is unlinked: listings assigned by {name} "
+        f"{operation.external_id} lose their agent."
+    )
+    return Warning(operation.portal, operation.key, operation.source, message)
+
+
+def _entry(
+    found: Match, changes: tuple[Change, ...], name: str | None, memory: Memory
+) -> Entry | None:
+    desired, live = found.desired, found.live
+    held, wants = (side.identity.get(name) if name else None for side in (live, desired))
+    actions: list[Verb] = []
+    if wants is not None and wants != held:
+        actions = ["link"] if held is None else ["unlink", "link"]
+        whose = _whose_link(live, wants, memory)
+        changes = (Change(str(name), held, wants, "different", whose), *changes)
+    if any(change.path != name for change in changes):
+        actions.append("update")
+    if not actions:
+        return None
+    said = f"{found.by} {desired.identity[found.by]}"
+    if "link" not in actions:
+        reason = f"matched: {said}"
+    elif found.by == "id" and held is not None:
+        reason = f"linked: {said} is declared; {held} gives way to {wants}"
+    else:
+        reason = f"linked: {said} matches, and only that one"
+    return Entry(
+        desired.portal,
+        desired.key,
+        live.id,
+        _name(desired, live),
+        desired.source,
+        found.by,
+        tuple(actions),
+        changes,
+        _whose(changes),
+        reason,
+    )
+
+
+def _name(desired: Desired, live: Live | None) -> str:
+    declared = desired.values.get("name")
+    return str(declared) if declared is not None else (live.name if live else "")
+
+
+def _whose_link(live: Live, wants: Value, memory: Memory) -> Attribution | None:
+    """A link that was applied before and is not there now was undone on the portal."""
+    if not memory.agents:
+        return None
+    ours = memory.agents.get(str(live.id))
+    return "drift" if ours is not None and ours.key == wants else "pending"
+
+
+def _whose(changes: Sequence[Change]) -> Attribution | None:
+    said = {change.attribution for change in changes}
+    return "drift" if "drift" in said else "pending" if "pending" in said else None
+
+
+def _created(desired: Desired, operation: Operation, memory: Memory) -> Entry:
+    whose: Attribution | None = "pending" if memory.agents else None
+    changes = [
+        Change(name, None, value, "different", whose)
+        for name, value in {**desired.identity, **desired.values}.items()
+    ]
+    looked = " or ".join(f"{name} {value}" for name, value in desired.identity.items())
+    return Entry(
+        desired.portal,
+        desired.key,
+        None,
+        _name(desired, None),
+        desired.source,
+        None,
+        (operation.verb,),
+        tuple(changes),
+        whose,
+        f"created: no agent has {looked}",
+    )
+
+
+def _removed(portal: str, claim: links.Claim, name: str | None) -> Entry:
+    live = claim.live
+    assert live is not None, "only a live agent can be removed"  # noqa: S101
+    held = live.identity.get(name) if name else None
+    return Entry(
+        portal,
+        claim.key,
+        live.id,
+        live.name,
+        None,
+        None,
+        ("unlink",),
+        (Change(str(name), held, None, "different", "pending"),),
+        "pending",
+        "unlinked: it was applied from here, and no file declares it now",
+    )
+
+
+def _excess(
+    portal: str, changed: int, removed: int, declared: int, limits: Limits
+) -> tuple[str, ...]:
+    if declared < limits.floor:
+        return ()
+    said = []
+    for count, share, name, verb in (
+        (changed, limits.changes, "changes", "change"),
+        (removed, limits.removals, "removals", "be taken off"),
+    ):
+        if count > share * declared:
+            said.append(
+                f"{count} of {declared} agents on {portal} would {verb} "
+                f"({count / max(declared, 1):.0%}); limits.{name} allows {share:.0%}"
+            )
+    return tuple(said)
+
+
+def pack(sizes: Sequence[int], most: int, budget: int) -> list[list[int]]:
+    """The fewest bins for items of these sizes, at most `most` items and `budget` bytes each.
+
+    In order where that needs no more bins than any packing must; else the largest first, each into
+    the first bin that has room. Returns the items' places, bins by their first item.
+    """
+    fewest = max(-(-len(sizes) // most), -(-sum(sizes) // budget))
+    in_order = _fill(sizes, range(len(sizes)), most, budget, latest_only=True)
+    if len(in_order) <= fewest:
+        return in_order
+    by_size = sorted(range(len(sizes)), key=lambda place: -sizes[place])
+    tight = _fill(sizes, by_size, most, budget, latest_only=False)
+    return tight if len(tight) < len(in_order) else in_order
+
+
+def _fill(
+    sizes: Sequence[int], places: Sequence[int], most: int, budget: int, *, latest_only: bool
+) -> list[list[int]]:
+    bins: list[list[int]] = []
+    room: list[int] = []
+    for place in places:
+        size = sizes[place]
+        open_bins = range(len(bins))[-1:] if latest_only else range(len(bins))
+        for at in open_bins:
+            if len(bins[at]) < most and size <= room[at]:
+                bins[at].append(place)
+                room[at] -= size
+                break
+        else:
+            bins.append([place])
+            room.append(budget - size)
+    return sorted((sorted(each) for each in bins), key=lambda each: each[0])
+
+
+def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:
+    """About how long the requests take under the portal's limits (whole seconds, at least 1 if
+    there are any): full minutes that a limit forces, and a fifth of a second a request."""
+    if not steps:
+        return 0
+    forced = max(
+        (
+            (sum(pace.counts(step.request) for step in steps) - 1) // pace.per_minute * 60
+            for pace in paces
+        ),
+        default=0,
+    )
+    return max(1, forced, round(len(steps) / 5))
+
+
+def join(
+    drafts: Mapping[str, Draft], steps: Mapping[str, Sequence[Step]], paces: Sequence[Pace]
+) -> Plan:
+    """One plan of the drafts and steps of all portals, by portal; the steps are numbered through."""
+    entries = tuple(entry for each in drafts.values() for entry in each.entries)
+    declared = sum(each.declared for each in drafts.values())
+    busy = sum(1 for entry in entries if entry.source is not None)
+    conflicts = tuple(conflict for each in drafts.values() for conflict in each.conflicts)
+    lost = {(each.portal, each.key) for each in conflicts if each.source is not None}
+    absent = tuple((name, key) for name, each in drafts.items() for key in each.waiting)
+    numbered = tuple(_numbered(steps.values()))
+    return Plan(
+        entries=entries,
+        steps=numbered,
+        conflicts=conflicts,
+        warnings=tuple(warning for each in drafts.values() for warning in each.warnings),
+        declared=declared,
+        unchanged=declared - busy - len(lost) - len(absent),
+        waiting=absent,
+        complete=all(each.complete for each in drafts.values()),
+        excess=tuple(said for each in drafts.values() for said in each.excess),
+        seconds=seconds(numbered, paces),
+    )
+
+
+def _numbered(groups: Iterable[Sequence[Step]]) -> Iterator[Step]:
+    count = 0
+    for group in groups:
+        names = {step.id: f"r{number}" for number, step in enumerate(group, count + 1)}
+        for step in group:
+            yield replace(step, id=names[step.id], after=tuple(names[each] for each in step.after))
+        count += len(group)

@@ -1,0 +1,49 @@
+"""The command `reconciler demo`: the whole story on a throw-away sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from reconciler.sandbox.server import running
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
+
+KEY = "sandbox"
+
+
+def samples() -> Path:
+    """The folder with the sample agents: in the installed package, or beside it in a checkout."""
+    here = Path(str(files(__name__)))
+    packed = here / "agents"
+    return packed if packed.is_dir() else here.parent.parent / "agents"
+
+
+@click.command()
+def demo() -> int:
+    """The whole story on a throw-away sandbox: plan, apply, plan again is empty."""
+    from reconciler.cli import run  # noqa: PLC0415 - it is cli that calls this command
+
+    live = json.loads((Path(str(files(__name__))) / "live.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(samples(), Path(folder) / "agents")
+        state = State(Store(None), KEY)
+        state.load(live["rentix"])
+        with running(state) as portal:
+            os.environ |= {"RENTIX_URL": portal.url, "RENTIX_API_KEY": KEY}
+            for command in (
+                ["plan"],
+                ["apply", "--yes", "--force"],
+                ["plan", "--detailed-exitcode"],
+            ):
+                click.secho(f"\n$ reconciler {' '.join(command)}", bold=True)
+                code = run(["-C", folder, *command])
+                if code:
+                    return code
+    return 0

@@ -1,0 +1,86 @@
+"""Plans and reports for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reconciler.core.form import Form
+from reconciler.core.model import Outcome, Report, Source
+
+
+def plan(form: Form) -> str:
+    """A plan's form, indented; a saved plan is the same."""
+    return _text(form)
+
+
+def report(done: Report, digest: str) -> str:
+    """What an apply did and what the portal showed afterwards; `digest` is the plan's."""
+    return _text(
+        {
+            "digest": digest,
+            "summary": {
+                "applied": done.count("applied"),
+                "failed": done.count("failed"),
+                "skipped": done.count("skipped") + len(done.stale),
+                "unknown": done.count("unknown"),
+                "waiting": done.count("waiting"),
+                "conflicts": done.conflicts,
+            },
+            "results": [_result(step, outcome) for step, outcome in done.outcomes]
+            + [
+                {
+                    "request": None,
+                    "portal": each.portal,
+                    "key": each.key,
+                    "status": "skipped",
+                    "http_status": None,
+                    "error": f"stale: {each.reason}",
+                    "source": _source(each.source),
+                }
+                for each in done.stale
+            ],
+            "verified": None
+            if done.checked is None
+            else {
+                "agents": done.checked,
+                "as_declared": done.as_declared,
+                "differences": [
+                    {
+                        "portal": each.portal,
+                        "key": each.key,
+                        "path": each.path,
+                        "declared": each.declared,
+                        "live": each.live,
+                        "source": _source(each.source),
+                    }
+                    for each in done.unmet
+                ],
+            },
+            "interrupted": done.interrupted,
+            "notes": list(done.notes),
+        }
+    )
+
+
+def _result(step: str, outcome: Outcome) -> dict[str, Any]:
+    operation = outcome.operation
+    return {
+        "request": step,
+        "portal": operation.portal,
+        "key": operation.key,
+        "verb": operation.verb,
+        "id": outcome.id,
+        "status": outcome.status,
+        "http_status": outcome.http_status,
+        "error": outcome.error,
+        "source": _source(operation.source),
+    }
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line}
+
+
+def _text(said: Any) -> str:
+    return json.dumps(said, ensure_ascii=False, indent=2) + "\n"

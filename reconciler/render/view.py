@@ -1,0 +1,200 @@
+"""One view of a plan for all renderers: what stands where, in words; no layout, no colour.
+
+Agents' text comes out as it is; each renderer makes it safe for its own medium.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+from reconciler.core.form import counts
+from reconciler.core.model import Attribution, Change, Entry, Plan, Step, Value
+
+Mark = Literal["+", "~", "-"]
+Piece = tuple[Literal["same", "old", "new", "gap"], str]
+"""A run of words of a text's difference."""
+
+LONG = 40
+"""Characters from which a text is shown as a difference of words."""
+CONTEXT = 6
+"""Words shown on either side of a difference."""
+
+PARTICIPLES = {
+    "create": "to create",
+    "update": "to update",
+    "link": "to link",
+    "unlink": "to unlink",
+    "deactivate": "to deactivate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One change: both sides in words, or for a long text (`pieces`) where they differ."""
+
+    path: str
+    old: str
+    new: str
+    pieces: tuple[Piece, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One agent for whom there is something to do."""
+
+    mark: Mark
+    portal: str
+    key: str
+    name: str
+    actions: str
+    where: str
+    reason: str
+    lines: tuple[Line, ...]
+
+
+def rows(entries: Iterable[Entry]) -> list[Row]:
+    """The agents of a plan, in its order."""
+    return [_row(entry) for entry in entries]
+
+
+def _row(entry: Entry) -> Row:
+    takes_off = "deactivate" in entry.actions or entry.actions == ("unlink",)
+    mark: Mark = "+" if "create" in entry.actions else "-" if takes_off else "~"
+    agent = f"agent {entry.id}" if entry.id is not None else "new agent"
+    place = f"{entry.source} · {agent}" if entry.source else agent
+    return Row(
+        mark=mark,
+        portal=entry.portal,
+        key=entry.key,
+        name=entry.name,
+        actions=", ".join(entry.actions),
+        where=place,
+        reason=entry.reason,
+        lines=tuple(_line(change) for change in entry.changes),
+    )
+
+
+NOTES: Mapping[Attribution | None, str] = {
+    "drift": "changed on the portal since the last apply",
+    "pending": "",
+    None: "",
+}
+
+
+def _line(change: Change) -> Line:
+    old, new = words(change.before), words(change.after)
+    notes = [NOTES[change.attribution]]
+    if change.kind == "unreadable":
+        notes.append("cannot be read back, so it is sent")
+    texts = isinstance(change.before, str) and isinstance(change.after, str)
+    is_long = texts and max(len(change.before), len(change.after)) > LONG
+    pieces = difference(change.before, change.after) if is_long else ()
+    return Line(change.path, old, new, pieces, "; ".join(filter(None, notes)))
+
+
+def words(value: Value) -> str:
+    """A value as a person says it."""
+    match value:
+        case None:
+            return "nothing"
+        case True:
+            return "on"
+        case False:
+            return "off"
+        case str():
+            return f"“{value}”"
+        case {"url": url, "id": number}:
+            return f"picture {number} from {url}"
+        case {"url": url}:
+            return f"{url}"
+        case {"id": number}:
+            return f"picture {number}"
+        case Mapping():
+            said = (f"{name}: {words(each)}" for name, each in value.items() if each is not None)
+            return ", ".join(said)
+        case list():
+            return ", ".join(map(words, value))
+        case _:
+            return str(value)
+
+
+def difference(old: str, new: str) -> tuple[Piece, ...]:
+    """Two texts, word by word; long runs that are equal are cut to what stands beside a change."""
+    left, right = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
+    found: list[Piece] = []
+    matcher = SequenceMatcher(a=left, b=right, autojunk=False)
+    codes = matcher.get_opcodes()
+    for place, (tag, a, b, c, d) in enumerate(codes):
+        if tag == "equal":
+            found += _same(left[a:b], first=place == 0, last=place == len(codes) - 1)
+        else:
+            if b > a:
+                found.append(("old", "".join(left[a:b])))
+            if d > c:
+                found.append(("new", "".join(right[c:d])))
+    return tuple(found)
+
+
+def _same(run: Sequence[str], *, first: bool, last: bool) -> list[Piece]:
+    keep = 2 * CONTEXT  # a word and the blank behind it
+    head = [] if first else list(run[:keep])
+    tail = [] if last else list(run[-keep:])
+    if len(run) <= len(head) + len(tail) + 1:
+        return [("same", "".join(run))]
+    pieces: list[Piece] = [("same", "".join(head)), ("gap", "…"), ("same", "".join(tail))]
+    return [piece for piece in pieces if piece[1]]
+
+
+def totals(plan: Plan) -> str:
+    """The counts of a plan in one sentence."""
+    said = counts(plan)
+    todo = [f"{said[verb]} {words}" for verb, words in PARTICIPLES.items() if said[verb]]
+    rest = [f"{said['unchanged']} unchanged"]
+    if said["waiting"]:
+        rest.append(f"{said['waiting']} waiting")
+    if said["conflicts"]:
+        rest.append(f"{said['conflicts']} in conflict")
+    if not todo:
+        if said["unchanged"] == plan.declared:
+            return f"Nothing to do: {agents(plan.declared)} as declared."
+        return f"Nothing to do: {', '.join(rest)}."
+    return f"Plan: {', '.join(todo)}; {', '.join(rest)}."
+
+
+def agents(count: int) -> str:
+    """`1 agent is`, `40 agents are`."""
+    return "1 agent is" if count == 1 else f"{count} agents are"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 link`, `2 links`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def price(plan: Plan) -> str:
+    """What an apply costs: requests by kind, and the time that the portal's limits make it take."""
+    kinds = Counter(step.kind for step in plan.steps)
+    said = ", ".join(plural(count, kind) for kind, count in sorted(kinds.items()))
+    return (
+        f"{plural(len(plan.steps), 'request')}: {said}; "
+        f"about {duration(plan.seconds)} under the portal's limits"
+    )
+
+
+def duration(seconds: int) -> str:
+    """`40 s`, `3 min`."""
+    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
+
+
+def sent(step: Step) -> str:
+    """`POST /users/bulk, 3 operations, after r1`: the head of a request."""
+    head = f"{step.request.method} {step.request.path}"
+    if len(step.operations) > 1:
+        head += f", {len(step.operations)} operations"
+    return head + (f", after {', '.join(step.after)}" if step.after else "")

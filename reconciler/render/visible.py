@@ -1,0 +1,26 @@
+"""Text that is not ours, made safe to show: whatever steers a terminal becomes visible."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Controls but tab and line feed, marks and overrides of direction, lone surrogates."""
+
+
+def visible(text: str) -> str:
+    """The text with each steering character as its number: ESC becomes `\\u001b`."""
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """The text on a single line: line ends shown as `↵`, tabs as blanks."""
+    return visible(text).replace("\n", " ↵ ").replace("\t", " ").strip()
+
+
+def named(character: str) -> str:
+    """`U+202E RIGHT-TO-LEFT OVERRIDE`: a character for a person."""
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'control character')}"

@@ -1,0 +1,105 @@
+"""The ledger in a file: what was applied from here, for each portal.
+
+    {"version": 1, "portals": {"rentix": {
+        "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}}}},
+        "refused": {"agent-009": …}}}}
+
+It is safe to lose: a file that cannot be read is put aside and counts as lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.model import Memory, Remembered, Trace
+from reconciler.errors import ConfigError
+from reconciler.store import atomic
+
+VERSION = 1
+
+Ledger = Mapping[str, Memory]
+"""What is remembered, by portal."""
+
+
+def load(path: Path) -> tuple[Ledger, str | None]:
+    """The ledger, empty if there is none; and a word for the user if the file cannot be read.
+
+    Raises ConfigError for a ledger of a later version: to go on would lose what it knows.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}, None
+    except OSError as error:
+        raise ConfigError(f"The ledger {path} cannot be read: {error.strerror}.") from None
+    try:
+        kept = json.loads(content)
+        if (
+            isinstance(kept, dict)
+            and isinstance(kept["version"], int)
+            and kept["version"] > VERSION
+        ):
+            raise ConfigError(
+                f"The ledger {path} was written by a later version of this program. Upgrade it."
+            )
+        return {name: _memory(portal) for name, portal in kept["portals"].items()}, None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}, (
+            f"The ledger {path} cannot be read and counts as lost: values that the portal does "
+            f"not say back may be sent once more. An apply writes a new one."
+        )
+
+
+def save(path: Path, ledger: Ledger) -> bool:
+    """Write the ledger if it says something else than the file does; whether it did. The old
+    file is put aside if it could not be read. Raises OSError."""
+    content = _text(ledger)
+    try:
+        old = path.read_bytes()
+    except FileNotFoundError:
+        old = None
+    if old == content:
+        return False
+    if old is not None and load(path)[1] is not None:
+        path.replace(path.with_name(path.name + ".unreadable"))
+    atomic.write(path, content)
+    return True
+
+
+def _text(ledger: Ledger) -> bytes:
+    portals = {
+        name: {
+            "agents": {
+                key: {
+                    "key": kept.key,
+                    "fields": {
+                        path: {
+                            part: value
+                            for part, value in asdict(trace).items()
+                            if value is not None
+                        }
+                        for path, trace in kept.fields.items()
+                    },
+                }
+                for key, kept in sorted(memory.agents.items())
+            },
+            "refused": dict(sorted(memory.refused.items())),
+        }
+        for name, memory in sorted(ledger.items())
+    }
+    text = json.dumps({"version": VERSION, "portals": portals}, ensure_ascii=False, indent=1)
+    return text.encode(errors="surrogatepass") + b"\n"
+
+
+def _memory(kept: Mapping[str, Any]) -> Memory:
+    agents = {
+        key: Remembered(
+            agent["key"], {path: Trace(**trace) for path, trace in agent["fields"].items()}
+        )
+        for key, agent in kept["agents"].items()
+    }
+    return Memory(agents, dict(kept.get("refused", {})))

@@ -1,0 +1,198 @@
+"""The command as a process of its own: its lines, its switches, its file, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler.sandbox import Agent, Limits, Readings
+from reconciler.sandbox.server import running
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from reconciler.sandbox.command import sandbox; sandbox()"]
+KEY = {"Authorization": "ApiKey sandbox"}
+
+
+def environment():
+    """The variables of this process, with the checkout on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@contextmanager
+def process(*switches, end=signal.SIGTERM):
+    """A sandbox on a free port: its base URL, and after its end its output in the dict."""
+    command = [*COMMAND, "--port", "0", *map(str, switches)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment(), text=True, **pipes) as child:
+        told = {"first": child.stdout.readline()}
+        try:
+            told["url"] = told["first"].strip().removeprefix("rentix ")
+            yield told
+        finally:
+            child.send_signal(end)
+            told["rest"], told["errors"] = child.stdout.read(), child.stderr.read()
+            told["exit"] = child.wait(timeout=10)
+
+
+def failing(*switches):
+    """A sandbox that does not start: its exit code and what it says."""
+    command = [*COMMAND, *map(str, switches)]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=10, check=False
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_answers_and_ends_in_good_order(end):
+    """The first line is the URL, which answers at once; a signal ends it with 0 and no word."""
+    with process(end=end) as told, httpx.Client(base_url=told["url"], headers=KEY) as client:
+        assert told["first"].startswith("rentix http://127.0.0.1:")
+        assert told["first"].endswith("/api/v1\n")
+        assert client.get("/users").json() == {"items": []}
+    assert told["rest"] == "The key is sandbox; stop with Ctrl-C.\n"
+    assert (told["exit"], told["errors"]) == (0, "")
+
+
+def test_its_file_is_the_truth_for_another_process(tmp_path):
+    """The file can be read while it is served, has what no GET shows, and outlasts the process."""
+    db, load = tmp_path / "agents.db", tmp_path / "load.json"
+    load.write_text(json.dumps({"rentix": [{"id": 4, "externalId": "a"}], "propertyfinder": []}))
+    query = "SELECT name, description, avatar_source FROM rentix_users WHERE external_id = 'a'"
+    truth = ("Ион", '{"ru": "р", "en": "", "ro": ""}', "https://x.md/a.jpg")
+    body = {"id": 4, "name": "Ион", "description": {"ru": "р"}, "avatar": {"url": truth[2]}}
+    with process("--db", db, "--load", load) as told:
+        httpx.put(told["url"] + "/users", json=body, headers=KEY).raise_for_status()
+        with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as oracle:
+            assert oracle.execute(query).fetchall() == [truth]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agents.db", "load.json"]
+    with process("--db", db) as told:
+        shown = httpx.get(told["url"] + "/users", headers=KEY).json()["items"]
+    assert [agent["name"] for agent in shown] == ["Ион"]
+    with process("--db", db, "--load", load) as told:
+        shown = httpx.get(told["url"] + "/users", headers=KEY).json()["items"]
+    assert [agent["name"] for agent in shown] == ["Agent 4"]
+
+
+def test_every_reading_and_limit_is_a_switch(tmp_path):
+    """The switches of a set of readings, given to the command, give those readings."""
+    from click.testing import CliRunner
+
+    from reconciler.sandbox import server
+    from reconciler.sandbox.command import sandbox
+
+    readings = Readings(**{name: values[-1] for name, values in Readings.choices().items()})
+    limits = Limits(1, 2, 0.5, 4, 5, 6, 7)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "serve", lambda state, port, ready: seen.append((state, port)))
+        arguments = ["--key", "k", "--suspended", *readings.flags(), *limits.flags()]
+        assert CliRunner().invoke(sandbox, arguments).exit_code == 0
+        assert CliRunner().invoke(sandbox, []).exit_code == 0
+    (state, port), (default, _) = seen
+    assert (state.readings, state.limits, state.key) == (readings, limits, "k")
+    assert (state.suspended, port) == (True, 8765)
+    assert (default.readings, default.limits, default.key) == (Readings(), Limits(), "sandbox")
+    assert not default.suspended
+
+
+def test_the_help_explains_every_switch():
+    """Each reading, each limit, with its line."""
+    from click.testing import CliRunner
+
+    from reconciler.sandbox.command import sandbox
+
+    text = CliRunner().invoke(sandbox, ["--help"]).output
+    for name in (*Readings.choices(), *Limits.__slots__):
+        assert f"--{name.replace('_', '-')}" in text
+    for doubt in range(1, 9):
+        assert f"Doubt {doubt}:" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file or directory"),
+        ("{", "not JSON: "),
+        ("[]", 'must be an object of "rentix" and "propertyfinder"'),
+        ('{"rentx": []}', 'must be an object of "rentix" and "propertyfinder"'),
+        ('{"rentix": {}}', "rentix must be a list of users"),
+        ('{"rentix": [{"name": 1}]}', "rentix: user 0: name must be text"),
+    ],
+)
+def test_a_wrong_file_to_load_is_one_line(tmp_path, content, message):
+    """A clear line and exit code 1, without a traceback."""
+    path = tmp_path / "load.json"
+    if content is not None:
+        path.write_text(content)
+    code, errors = failing("--port", 0, "--load", path)
+    assert (code, errors.count("\n")) == (1, 1)
+    assert errors.startswith(f"Error: {path}: {message}")
+
+
+def test_a_wrong_database_and_a_taken_port_are_one_line(tmp_path, sandbox):
+    """What cannot be opened or bound is said in a line, with exit code 1."""
+    path = tmp_path / "agents.db"
+    path.write_text("this is no database" * 100)
+    assert failing("--port", 0, "--db", path) == (1, f"Error: {path}: file is not a database\n")
+    port = httpx.URL(sandbox.url).port
+    assert failing("--port", port) == (1, f"Error: port {port}: Address already in use\n")
+
+
+def test_a_state_of_ones_own_outlasts_the_server(tmp_path):
+    """`running` serves a state that is passed in, and leaves its store open."""
+    store = Store(tmp_path / "agents.db")
+    with closing(store):
+        with running(State(store, key="k")) as own:
+            url = own.urls["rentix"] + "/agency"
+            assert httpx.get(url, headers={"X-API-Key": "k"}).status_code == 200
+        assert store.agents() == []
+
+
+def test_saving_never_takes_an_external_id_from_another():
+    """Two agents cannot have one external id, and the store loses nobody over it."""
+    with closing(Store()) as store:
+        store.replace([Agent(1, "A", "+1", "x"), Agent(2, "B", "+2")])
+        with pytest.raises(sqlite3.IntegrityError):
+            store.save(Agent(2, "B", "+2", "x"))
+        assert [agent.external_id for agent in store.agents()] == ["x", None]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_seven_documented_calls_with_plain_curl(sandbox, state):
+    """They answer as documented when called with plain curl."""
+
+    def curl(*arguments):
+        headers = ["-H", "Authorization: ApiKey sandbox", "-H", "Content-Type: application/json"]
+        method, path, *data = arguments
+        body = ["-d", data[0]] if data else []
+        command = ["curl", "-sS", "-X", method, *headers, *body, sandbox.url + path]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    name = '{"externalId": "agent-001", "name": "Ion"}'
+    assert curl("PUT", "/users", name) == {"id": 1, "externalId": "agent-001", "updated": True}
+    bulk = '{"operations": [{"op": "upsert", "externalId": "agent-001", "name": "Ion"}]}'
+    assert curl("POST", "/users/bulk", bulk) == {
+        "results": [{"op": "upsert", "externalId": "agent-001", "id": 1, "success": True}],
+        "summary": {"total": 1, "succeeded": 1, "failed": 0},
+    }
+    assert [agent["name"] for agent in curl("GET", "/users")["items"]] == ["Ion", "Olga Rusu"]
+    assert curl("GET", "/users/1")["name"] == "Ion"
+    linked = {"id": 2, "externalId": "a/2", "linked": True}
+    assert curl("POST", "/users/2/link", '{"externalId": "a/2"}') == linked
+    assert curl("GET", "/users/external/a%2F2")["id"] == 2
+    unlinked = {"id": 2, "externalId": "a/2", "unlinked": True}
+    assert curl("DELETE", "/users/2/link") == unlinked
