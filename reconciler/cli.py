@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,7 @@ from reconciler.errors import InputError, ReconcilerError, UsageError
 if TYPE_CHECKING:
     from reconciler.app import Planned
     from reconciler.core.form import Form
-    from reconciler.core.model import Plan, Report
+    from reconciler.core.model import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

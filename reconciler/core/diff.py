@@ -13,7 +13,6 @@ from reconciler.core.model import (
     Live,
     Match,
     Memory,
-    Remembered,
     Trace,
     Unmet,
     Value,
@@ -98,7 +97,7 @@ def _quoted(value: Value) -> str:
     if value is None:
         return "nothing"
     said = str(value)
-    return f"“{said if len(said) <= 60 else said[:59] + '…'}”"  # noqa: RUF001 - typography
+    return f"“{said if len(said) <= 60 else said[:59] + '…'}”"
 
 
 def _before(field: Field, path: str, live: Live, kept: Trace | None) -> Value:
@@ -127,7 +126,8 @@ def _unseen_languages(
         if sent and left and not _shows_languages(found.live, field):
             message = (
                 f"{field.name}: the portal shows one text and not which languages it has. "
-                f"What it has in {', '.join(left)} may be lost; declare {_those(left)} too to be sure."
+                f"What it has in {', '.join(left)} may be lost; "
+                f"declare {_those(left)} too to be sure."
             )
             warnings.append(_warning(found, field.name, message))
     return warnings

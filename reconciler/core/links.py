@@ -7,7 +7,8 @@ One rule does it: `unlink(a)` waits for nothing; `link(a, x)` waits for `unlink(
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from reconciler.core.model import Live, Operation, Scalar, Source
 
@@ -24,6 +25,21 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Claims:
+    """What the files say of external ids.
+
+    `declared` is by live id and has all agents that the files know, `picked` the live ids of those
+    that may be changed now; `others` are creations and removals; `lost` are the keys of agents
+    that a conflict keeps as they are.
+    """
+
+    declared: Mapping[Scalar, Claim]
+    picked: AbstractSet[Scalar]
+    others: Sequence[Claim]
+    lost: AbstractSet[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a claim cannot be served, and who holds what it wants."""
 
@@ -33,25 +49,25 @@ class Refusal:
 
 
 def resolve(
-    claims: Sequence[Claim],
-    *,
-    handle: str,
-    holders: Mapping[str, Live],
-    declared: Mapping[Scalar, Claim],
-    blocked: Mapping[str, str],
+    claims: Claims, *, handle: str | None, holders: Mapping[str, Live]
 ) -> tuple[list[Claim], list[Refusal]]:
     """Which claims can be served, and which would take an id from somebody who keeps it.
 
-    `holders` has who holds each id now; `declared` is what the files say of each live agent they
-    know, also of those that are not to be changed now; `blocked` has, by key, why such an agent is
-    not changed. A refused claim keeps its own id too, so its refusal can bring others.
+    `holders` has who holds each id now. A refused claim keeps its own id too, so its refusal can
+    bring others.
     """
-    served = list(claims)
+    lost = set(claims.lost)
+    served = [
+        claim
+        for live_id, claim in claims.declared.items()
+        if live_id in claims.picked and claim.key not in lost and _moves(claim, handle)
+    ]
+    served += [claim for claim in claims.others if claim.key not in lost]
     refusals: list[Refusal] = []
     while True:
         free = {claim.live.id for claim in served if claim.live is not None}
         refused = [
-            Refusal(claim, holder, _why(claim, holder, handle, declared, blocked))
+            (claim, holder)
             for claim in served
             if claim.wants is not None
             and (holder := holders.get(claim.wants)) is not None
@@ -59,33 +75,36 @@ def resolve(
         ]
         if not refused:
             return served, refusals
-        refusals += refused
-        blocked = {**blocked, **{each.claim.key: "is in conflict itself" for each in refused}}
-        lost = {each.claim.key for each in refused}
+        refusals += [
+            Refusal(claim, holder, _why(claim, holder, handle, claims, lost))
+            for claim, holder in refused
+        ]
+        lost |= {claim.key for claim, _ in refused}
         served = [claim for claim in served if claim.key not in lost]
 
 
+def _moves(claim: Claim, handle: str | None) -> bool:
+    held = claim.live.identity.get(handle) if claim.live and handle else None
+    return claim.wants is not None and (held is None or str(held) != claim.wants)
+
+
 def _why(
-    claim: Claim,
-    holder: Live,
-    handle: str,
-    declared: Mapping[Scalar, Claim],
-    blocked: Mapping[str, str],
+    claim: Claim, holder: Live, handle: str | None, claims: Claims, lost: AbstractSet[str]
 ) -> str:
     said = f"{handle} {claim.wants} is held by agent {holder.id} {holder.name}"
-    other = declared.get(holder.id)
+    other = claims.declared.get(holder.id)
     if other is None:
         return f"{said}, whom no file declares. Unlink it on the portal, or declare that agent too."
-    if other.key in blocked:
-        return f"{said}, who is {other.key} ({other.source}) and {blocked[other.key]}."
-    return (
-        f"{said}, who is {other.key} ({other.source}) and declares no other {handle}. "
-        f"Give that agent its new one."
-    )
+    who = f"{said}, who is {other.key} ({other.source})"
+    if holder.id not in claims.picked:
+        return f"{who} and is left out of this plan."
+    if other.key in lost:
+        return f"{who} and is in conflict itself."
+    return f"{who} and declares no other {handle}. Give that agent its new one."
 
 
 def operations(
-    claims: Sequence[Claim], *, portal: str, handle: str, holders: Mapping[str, Live]
+    claims: Sequence[Claim], *, portal: str, handle: str | None, holders: Mapping[str, Live]
 ) -> list[Operation]:
     """The unlinks and links of these claims, each after what it waits for.
 
@@ -95,7 +114,7 @@ def operations(
     by_id = {claim.live.id: claim for claim in claims if claim.live is not None}
 
     def unlink(live: Live) -> tuple[str, ...]:
-        held = live.identity.get(handle)
+        held = live.identity.get(handle) if handle else None
         if held is None:
             return ()
         claim, name = by_id[live.id], f"unlink:{live.id}"
@@ -124,15 +143,3 @@ def operations(
                 waits=waits,
             )
     return list(done.values())
-
-
-def waits_for(claim: Claim, holders: Mapping[str, Live]) -> tuple[str, ...]:
-    """What the creation of an agent with this external id waits for."""
-    holder = holders.get(claim.wants) if claim.wants is not None else None
-    return () if holder is None else (f"unlink:{holder.id}",)
-
-
-def after_links(operation: Operation, links: Sequence[Operation]) -> Operation:
-    """The operation, made to wait for the link of its own agent."""
-    own = tuple(each.name for each in links if each.id == operation.id and each.verb == "link")
-    return replace(operation, waits=operation.waits + own)

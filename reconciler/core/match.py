@@ -198,24 +198,24 @@ class _Matcher:
         if len(holders) > 1:
             names = ", ".join(map(label, holders))
             return f"{said} fits {len(holders)} agents: {names}. Declare `{pin}` to say which."
-        live = holders[0]
-        who = label(live)
+        return self.why_not_this(said, pin, holders[0], finding=finding)
+
+    def why_not_this(self, said: str, pin: str, live: Live, *, finding: bool) -> str | None:
+        """Why the only agent that a shared value fits is not the one; None if it is."""
         other = live.identity.get(self.handle) if self.handle else None
+        claim = self.claims.get(live.id)
         if other is not None:
+            said += f" belongs to {label(live)}, who has the {self.handle} {other}."
+        elif claim:
             return (
-                f"{said} belongs to {who}, who has the {self.handle} {other}. "
-                f"If this is the same person, declare `{pin}: {live.id}`."
-            )
-        if claim := self.claims.get(live.id):
-            return (
-                f"{said} belongs to {who}, whom {claim[0].desired.source} declares "
+                f"{said} belongs to {label(live)}, whom {claim[0].desired.source} declares "
                 f"as {claim[0].desired.key}."
             )
-        if not finding:
-            return (
-                f"{said} belongs to {who}. If this is the same person, declare `{pin}: {live.id}`."
-            )
-        return None
+        elif finding:
+            return None
+        else:
+            said += f" belongs to {label(live)}."
+        return f"{said} If this is the same person, declare `{pin}: {live.id}`."
 
     def sole(self, claim: list[Match]) -> list[Match]:
         """The one match of a live agent; several declared agents for one person are conflicts."""

@@ -140,6 +140,6 @@ def _keep(
     return fresh if same else kept
 
 
-def waiting(memory: Memory, key: str, form: str) -> bool:
+def was_refused(memory: Memory, key: str, form: str) -> bool:
     """Whether the portal has refused to create exactly this agent before."""
     return memory.refused.get(key) == form

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from reconciler.core import links
-from reconciler.core.diff import diff
+from reconciler.core.diff import Difference, diff
 from reconciler.core.fields import Field, Identifier, Sort, digest, parent
-from reconciler.core.match import candidate, handle, label, match
-from reconciler.core.memory import waiting
+from reconciler.core.match import Matching, candidate, handle, label, match
+from reconciler.core.memory import was_refused
 from reconciler.core.model import (
     Attribution,
     Change,
@@ -119,113 +119,136 @@ def draft(
 
     All agents are matched, the selected ones compared; an agent in conflict is left alone whole.
     """
-    matching = match(desired, listing, identifiers, order=policy.order, creating=policy.create)
-    by_name = {field.name: field for field in fields}
-    chosen = [found for found in matching.matches if _chosen(selection, found.desired)]
-    conflicts = [each for each in matching.conflicts if selection.has(each.key, each.source)]
-    warnings: list[Warning] = []
-    untaken: list[Unmet] = []
-    changes: dict[str, tuple[Change, ...]] = {}
-    work: dict[str, Operation] = {}
-
-    def admit(operation: Operation) -> bool:
-        """Take the operation up, unless the portal would refuse it."""
-        reason = policy.refuses(operation)
-        if reason is None:
-            work[operation.key] = operation
-        else:
-            conflicts.append(Conflict(portal, operation.key, operation.source, reason))
-        return reason is None
-
-    for found in chosen:
-        difference = diff(found, by_name, memory, hold=policy.hold)
-        warnings += difference.warnings
-        untaken += difference.untaken
-        warnings += _foreign_identity(found, identifiers, by_name)
-        if difference.changes:
-            changes[found.desired.key] = difference.changes
-            admit(_update(found, difference.changes, fields, identifiers))
-
-    creations = []
-    missing: list[str] = []
-    for absent in matching.absent:
-        if not _chosen(selection, absent):
-            continue
-        operation = _creation(absent, fields, handle(identifiers), policy)
-        why = _why_not_created(absent, operation, listing, policy, memory)
-        if why is None:
-            if admit(operation):
-                creations.append(absent)
-        elif listing.complete:
-            missing.append(absent.key)
-            warnings.append(Warning(portal, absent.key, absent.source, why))
-        else:
-            conflicts.append(Conflict(portal, absent.key, absent.source, why))
-
-    removals, reports = _removals(
-        portal, matching.matches, conflicts, listing, memory, policy, identifiers, selection
-    )
-    warnings += reports
-
-    moves, refusals = _resolve(
-        matching.matches, chosen, creations, removals, listing, identifiers, conflicts
-    )
-    for refusal in refusals:
-        claim = refusal.claim
-        who = candidate(refusal.holder, handle(identifiers))
-        conflicts.append(Conflict(portal, claim.key, claim.source, refusal.reason, (who,)))
-
-    lost = {each.key for each in conflicts}
     name = handle(identifiers)
-    holders = _holders(listing, name)
-    linking = links.operations(moves, portal=portal, handle=name, holders=holders) if name else []
-    made = {claim.key: claim for claim in moves if claim.live is None}
-    todo = list(linking)
-    for key, operation in work.items():
-        if key in lost:
-            continue
-        if operation.verb == "create" and key in made:
-            todo.append(replace(operation, waits=links.waits_for(made[key], holders)))
-        else:
-            todo.append(links.after_links(operation, linking) if policy.by_handle else operation)
+    table = {field.name: field for field in fields}
+    matching = match(desired, listing, identifiers, order=policy.order, creating=policy.create)
+    chosen = [found for found in matching.matches if _chosen(selection, found.desired)]
+    differences = {
+        found.desired.key: diff(found, table, memory, hold=policy.hold) for found in chosen
+    }
+    updates = [
+        _update(found, changes, fields, identifiers)
+        for found in chosen
+        if (changes := differences[found.desired.key].changes)
+    ]
+    absent = {each.key: each for each in matching.absent if _chosen(selection, each)}
+    creations, waiting, unsure = _absences(absent.values(), listing, fields, name, policy, memory)
+    conflicts = [each for each in matching.conflicts if selection.has(each.key, each.source)]
+    conflicts += unsure
+    conflicts += _refused((*updates, *creations), policy)
 
-    warnings += [_listings_lose(each, name) for each in linking if each.verb == "unlink"]
+    removals, reports = _removals(portal, matching, listing, memory, policy, name, selection)
+    claims = links.Claims(
+        declared={
+            found.live.id: _claim(found.desired, found.live, name) for found in matching.matches
+        },
+        picked={found.live.id for found in chosen},
+        others=(*removals, *(_claim(absent[each.key], None, name) for each in creations)),
+        lost={each.key for each in conflicts},
+    )
+    moves, refusals = links.resolve(claims, handle=name, holders=_holders(listing, name))
+    conflicts += [
+        Conflict(
+            portal,
+            each.claim.key,
+            each.claim.source,
+            each.reason,
+            (candidate(each.holder, name),),
+        )
+        for each in refusals
+    ]
+    lost = {each.key for each in conflicts}
+
+    linking = links.operations(moves, portal=portal, handle=name, holders=_holders(listing, name))
+    profiles = _in_turn(
+        [each for each in (*updates, *creations) if each.key not in lost],
+        linking,
+        by_handle=policy.by_handle,
+    )
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
-        entry
-        for found in matches
-        if (entry := _entry(found, changes.get(found.desired.key, ()), name, memory))
+        *_entries(matches, differences, name, memory),
+        *(_created(absent[each.key], each, memory) for each in creations if each.key not in lost),
     ]
-    entries += [
-        _created(each, work[each.key], memory) for each in creations if each.key not in lost
-    ]
-    entries.sort(key=lambda entry: _place(entry.source))
-    entries += [_removed(portal, claim, name) for claim in removals if claim in moves]
-    removed = sum(1 for each in entries if each.source is None)
+    removed = [_removed(portal, claim, name) for claim in removals if claim in moves]
+    warnings = (
+        *(note for each in differences.values() for note in each.warnings),
+        *(note for found in chosen for note in _foreign_identity(found, identifiers, table)),
+        *waiting,
+        *reports,
+        *(_listings_lose(each, name) for each in linking if each.verb == "unlink"),
+    )
     return Draft(
-        entries=tuple(entries),
-        operations=tuple(todo),
-        conflicts=tuple(sorted(conflicts, key=lambda each: _place(each.source))),
-        warnings=tuple(
-            sorted(
-                (each for each in warnings if each.key not in lost),
-                key=lambda each: _place(each.source),
-            )
-        ),
+        entries=(*sorted(entries, key=_place), *removed),
+        operations=(*linking, *profiles),
+        conflicts=tuple(sorted(conflicts, key=_place)),
+        warnings=tuple(sorted((each for each in warnings if each.key not in lost), key=_place)),
         matches=matches,
         declared=sum(1 for each in desired if _chosen(selection, each)),
-        waiting=tuple(missing),
+        waiting=tuple(each.key for each in waiting),
         complete=listing.complete,
-        untaken=tuple(each for each in untaken if each.key not in lost),
-        excess=_excess(portal, len(entries), removed, len(desired), limits),
+        untaken=tuple(
+            value for found in matches for value in differences[found.desired.key].untaken
+        ),
+        excess=_excess(portal, len(entries) + len(removed), len(removed), len(desired), limits),
     )
+
+
+def _refused(operations: Iterable[Operation], policy: Policy) -> Iterator[Conflict]:
+    for each in operations:
+        reason = policy.refuses(each)
+        if reason is not None:
+            yield Conflict(each.portal, each.key, each.source, reason)
+
+
+def _in_turn(
+    profiles: Sequence[Operation], linking: Sequence[Operation], *, by_handle: bool
+) -> list[Operation]:
+    """The profiles, each after the moves that it needs: a creation after its external id is free,
+    an update that names its agent by the external id after that is its own."""
+    unlinked = {each.external_id: each.name for each in linking if each.verb == "unlink"}
+    linked = {each.id: each.name for each in linking if each.verb == "link"}
+
+    def first(each: Operation) -> str | None:
+        if each.verb == "create":
+            return unlinked.get(each.external_id)
+        return linked.get(each.id) if by_handle else None
+
+    return [replace(each, waits=(wait,)) if (wait := first(each)) else each for each in profiles]
+
+
+def _absences(
+    absent: Iterable[Desired],
+    listing: Listing,
+    fields: Sequence[Field],
+    name: str | None,
+    policy: Policy,
+    memory: Memory,
+) -> tuple[list[Operation], list[Warning], list[Conflict]]:
+    """What becomes of agents that the portal does not show: those to create, those that wait,
+    and those of whom a list that is not whole says nothing."""
+    creations: list[Operation] = []
+    waiting: list[Warning] = []
+    unsure: list[Conflict] = []
+    for each in absent:
+        operation = _creation(each, fields, name, policy)
+        why = _why_not_created(each, operation, listing, policy, memory)
+        if why is None:
+            creations.append(operation)
+        elif listing.complete:
+            waiting.append(Warning(each.portal, each.key, each.source, why))
+        else:
+            unsure.append(Conflict(each.portal, each.key, each.source, why))
+    return creations, waiting, unsure
 
 
 def _chosen(selection: Selection, desired: Desired) -> bool:
     return selection.has(desired.key, desired.source)
 
 
-def _place(source: Source | None) -> tuple[bool, str, int]:
+def _place(each: Entry | Conflict | Warning) -> tuple[bool, str, int]:
+    """The order of a plan: that of the files, then what is in no file."""
+    source = each.source
     return (source is None, source.file if source else "", source.line if source else 0)
 
 
@@ -324,7 +347,7 @@ def _why_not_created(
     ]
     if lacking:
         return f"is not on the portal, and to be created it needs {' and '.join(lacking)}."
-    if waiting(memory, desired.key, creation_form(operation)):
+    if was_refused(memory, desired.key, creation_form(operation)):
         return (
             "is not on the portal, which refused to create the agent. Have the agent invited "
             "there; it is not tried again until the file changes."
@@ -367,67 +390,29 @@ def _holders(listing: Listing, name: str | None) -> dict[str, Live]:
     }
 
 
-def _resolve(
-    matches: Sequence[Match],
-    chosen: Sequence[Match],
-    creations: Sequence[Desired],
-    removals: Sequence[links.Claim],
-    listing: Listing,
-    identifiers: Sequence[Identifier],
-    conflicts: Sequence[Conflict],
-) -> tuple[list[links.Claim], list[links.Refusal]]:
-    name = handle(identifiers)
-    if name is None:
-        return [], []
-
-    def claim(desired: Desired, live: Live | None) -> links.Claim:
-        wants = desired.identity.get(name)
-        return links.Claim(desired.key, desired.source, live, None if wants is None else str(wants))
-
-    lost = {each.key for each in conflicts}
-    declared = {found.live.id: claim(found.desired, found.live) for found in matches}
-    picked = {found.desired.key for found in chosen}
-    blocked = {
-        each.key: "is left out of this plan" for each in declared.values() if each.key not in picked
-    }
-    blocked |= dict.fromkeys(lost, "is in conflict itself")
-    claims = [
-        declared[found.live.id]
-        for found in chosen
-        if found.desired.key not in lost and _moves(declared[found.live.id], name)
-    ]
-    claims += removals
-    claims += [claim(each, None) for each in creations]
-    return links.resolve(
-        claims, handle=name, holders=_holders(listing, name), declared=declared, blocked=blocked
-    )
-
-
-def _moves(claim: links.Claim, name: str) -> bool:
-    held = claim.live.identity.get(name) if claim.live else None
-    return claim.wants is not None and (held is None or str(held) != claim.wants)
+def _claim(desired: Desired, live: Live | None, name: str | None) -> links.Claim:
+    wants = desired.identity.get(name) if name else None
+    return links.Claim(desired.key, desired.source, live, None if wants is None else str(wants))
 
 
 def _removals(
     portal: str,
-    matches: Sequence[Match],
-    conflicts: Sequence[Conflict],
+    matching: Matching,
     listing: Listing,
     memory: Memory,
     policy: Policy,
-    identifiers: Sequence[Identifier],
+    name: str | None,
     selection: Selection,
 ) -> tuple[list[links.Claim], list[Warning]]:
     """The agents that were ours and that no file declares now: to be unlinked, or reported.
 
     Whoever a conflict is about may still be declared, so such an agent is left alone.
     """
-    name = handle(identifiers)
     if not listing.complete or not memory.agents:
         return [], []
-    kept = {str(found.live.id) for found in matches}
-    kept |= {str(each.id) for conflict in conflicts for each in conflict.candidates}
-    in_doubt = {conflict.key for conflict in conflicts}
+    kept = {str(found.live.id) for found in matching.matches}
+    kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
+    in_doubt = {conflict.key for conflict in matching.conflicts}
     claims, reports = [], []
     for live in listing.agents:
         ours = memory.agents.get(str(live.id))
@@ -453,6 +438,18 @@ def _listings_lose(operation: Operation, name: str | None) -> Warning:
         f"{operation.external_id} lose their agent."
     )
     return Warning(operation.portal, operation.key, operation.source, message)
+
+
+def _entries(
+    matches: Iterable[Match],
+    differences: Mapping[str, Difference],
+    name: str | None,
+    memory: Memory,
+) -> Iterator[Entry]:
+    for found in matches:
+        entry = _entry(found, differences[found.desired.key].changes, name, memory)
+        if entry is not None:
+            yield entry
 
 
 def _entry(
@@ -617,7 +614,7 @@ def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:
 def join(
     drafts: Mapping[str, Draft], steps: Mapping[str, Sequence[Step]], paces: Sequence[Pace]
 ) -> Plan:
-    """One plan of the drafts and steps of all portals, by portal; the steps are numbered through."""
+    """One plan of all portals, from their drafts and steps; the steps are numbered through."""
     entries = tuple(entry for each in drafts.values() for entry in each.entries)
     declared = sum(each.declared for each in drafts.values())
     busy = sum(1 for entry in entries if entry.source is not None)

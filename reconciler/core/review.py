@@ -1,4 +1,4 @@
-"""A saved plan against what would happen now: agent by agent, what was reviewed and what was not."""
+"""A saved plan against what would happen now: agent by agent, what was not reviewed."""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ errors; where that page leaves a doubt, the code is right under each reading and
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import NoneType
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -41,13 +42,13 @@ from reconciler.errors import PortalError
 LANGUAGES = ("ru", "en", "ro")
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
 
+LINKS = ("instagram", "youtube", "tiktok")
+
 FIELDS = (
     Field("name", Sort.TEXT),
     Field("description", Sort.TEXTS, LANGUAGES),
     Field("avatar", Sort.PICTURE),
-    Field("instagram", Sort.LINK),
-    Field("youtube", Sort.LINK),
-    Field("tiktok", Sort.LINK),
+    *(Field(name, Sort.LINK) for name in LINKS),
     Field("settings", Sort.SWITCHES, CHANNELS, default=True),
 )
 
@@ -56,6 +57,17 @@ IDENTIFIERS = (
     Identifier("externalId", "key", assignable=True),
     Identifier("phone", "shared", partial(phone, region="MD")),
 )
+
+SHOWN = {
+    "externalId": (str, NoneType),
+    "name": (str, NoneType),
+    "phone": (str, NoneType),
+    "description": (str, dict, NoneType),
+    "avatar": (dict, NoneType),
+    "settings": (dict, NoneType),
+    **dict.fromkeys(LINKS, (str, NoneType)),
+}
+"""What GET can show; None stands for what it leaves out, too."""
 
 BULK = "/users/bulk"
 BODY_LIMIT = 512 * 1024
@@ -82,18 +94,12 @@ Talk = Generator[Request, Response, Any]
 class Section(Protocol):
     """What this module reads of `portals.rentix` in the configuration."""
 
-    @property
-    def url(self) -> str: ...
-    @property
-    def create(self) -> Literal["never", "upsert"]: ...
-    @property
-    def match(self) -> Sequence[str]: ...
-    @property
-    def bulk(self) -> int: ...
-    @property
-    def bulk_by(self) -> Literal["id", "externalId"]: ...
-    @property
-    def on_removed(self) -> Literal["report", "unlink"]: ...
+    url: str
+    create: Literal["never", "upsert"]
+    match: Sequence[str]
+    bulk: int
+    bulk_by: Literal["id", "externalId"]
+    on_removed: Literal["report", "unlink"]
 
 
 @dataclass
@@ -205,7 +211,7 @@ class Rentix:
                     return [*done, (yield from _send(left[0]))]
                 return done + [_failed(each, last) for each in left]
             doubted = attempt > 0
-            answered, alone, left = _sort_out(left, results or [], self._by, doubted=doubted)
+            answered, alone, left = _sort_out(left, results or [], doubted=doubted)
             done += answered
             for each in alone:
                 done.append((yield from _send(each)))
@@ -227,38 +233,31 @@ class Rentix:
         return (yield from self._send_bulk(refused))
 
 
-def live(user: Mapping[str, Any]) -> Live:
+def live(user: object) -> Live:
     """A User as GET shows it, in the words of the YAML file.
 
     Raises PortalError where it is none.
     """
-    if not isinstance(user, Mapping) or not isinstance(user.get("id"), int):
+    if not isinstance(user, Mapping) or type(user.get("id")) is not int:
         raise PortalError("Rentix listed an agent without an id; that is not as documented.")
-    identity = {"id": user["id"]}
-    for name in ("externalId", "phone"):
-        if user.get(name) not in (None, ""):
-            identity[name] = _typed(user, name, str)
-    values: dict[str, Value] = {"name": _typed(user, "name", str | None) or ""}
-    description = _typed(user, "description", str | dict | None)
-    if isinstance(description, dict):
+    for name, kinds in SHOWN.items():
+        if not isinstance(user.get(name), kinds):
+            raise PortalError(
+                f"Rentix shows {name} of agent {user['id']} as {type(user.get(name)).__name__}; "
+                f"that is not as documented."
+            )
+    identity = {name: user[name] for name in ("id", "externalId", "phone") if user.get(name)}
+    values: dict[str, Value] = {name: user.get(name) for name in LINKS}
+    values["name"] = user.get("name") or ""
+    values["avatar"] = user.get("avatar")
+    description = user.get("description")
+    if isinstance(description, Mapping):
         values |= {f"description.{part}": description.get(part) or "" for part in LANGUAGES}
     else:
         values["description"] = description
-    values["avatar"] = _typed(user, "avatar", dict | None)
-    values |= {name: _typed(user, name, str | None) for name in ("instagram", "youtube", "tiktok")}
-    settings = _typed(user, "settings", dict | None) or {}
+    settings = user.get("settings") or {}
     values |= {f"settings.{part}": settings[part] for part in CHANNELS if part in settings}
     return Live("rentix", user["id"], values["name"], identity, values)
-
-
-def _typed(user: Mapping[str, Any], name: str, kind: Any) -> Any:
-    value = user.get(name)
-    if not isinstance(value, kind):
-        shown = type(value).__name__
-        raise PortalError(
-            f"Rentix shows {name} of agent {user['id']} as {shown}; that is not as documented."
-        )
-    return value
 
 
 def _pages() -> Talk:
@@ -391,7 +390,7 @@ def _answered(
     return _applied(operation, response.status, who)
 
 
-def _applied(operation: Operation, status: int | None, who: Any) -> Outcome:
+def _applied(operation: Operation, status: int | None, who: int | str | None) -> Outcome:
     return Outcome(operation, "applied", status, None, who)
 
 
@@ -513,7 +512,6 @@ def _results(response: Response) -> list[Mapping[str, Any]] | None:
 def _sort_out(
     operations: Sequence[Operation],
     results: Sequence[Mapping[str, Any]],
-    by: str,
     *,
     doubted: bool,
 ) -> tuple[list[Outcome], list[Operation], list[Operation]]:
@@ -526,18 +524,7 @@ def _sort_out(
     outcomes: list[Outcome] = []
     alone: list[Operation] = []
     left: list[Operation] = []
-    in_place = len(results) == len(operations)
-    named: dict[tuple[str, Any], Mapping[str, Any]] = {}
-    for result in results:
-        for name in ("id", "externalId"):
-            if result.get(name) is not None:
-                named.setdefault((name, result[name]), result)
-    for place, operation in enumerate(operations):
-        own = named.get(("id", operation.id)) if operation.id is not None else None
-        if own is None and operation.external_id is not None:
-            own = named.get(("externalId", operation.external_id))
-        if own is None and in_place and _nameless(results[place], operation, by):
-            own = results[place]
+    for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
             left.append(operation)
         elif own.get("success") is True:
@@ -553,12 +540,30 @@ def _sort_out(
     return outcomes, alone, left
 
 
-def _nameless(result: Mapping[str, Any], operation: Operation, by: str) -> bool:
-    """Whether a result names nobody, or has an id that is not the one asked for: then it is the
-    answer to what stands in its place, and a wrong id in it will be noticed."""
-    return result.get("externalId") in (None, operation.external_id) and (
-        result.get("id") is None or by == "id"
-    )
+def _own(
+    operations: Sequence[Operation], results: Sequence[Mapping[str, Any]]
+) -> Iterator[Mapping[str, Any] | None]:
+    """Each operation's result: the one that names it, else the one in its place that may be."""
+    named: dict[tuple[str, Any], Mapping[str, Any]] = {}
+    for result in results:
+        for name in ("id", "externalId"):
+            if result.get(name) is not None:
+                named.setdefault((name, result[name]), result)
+    in_place = len(results) == len(operations)
+    others = {("id", each.id) for each in operations}
+    others |= {("externalId", each.external_id) for each in operations}
+    for place, operation in enumerate(operations):
+        own = None
+        if operation.id is not None:
+            own = named.get(("id", operation.id))
+        if own is None and operation.external_id is not None:
+            own = named.get(("externalId", operation.external_id))
+        if own is None and in_place:
+            here = results[place]
+            # A failure may name nobody; a success that names a stranger is for us to notice.
+            names = {(name, here.get(name)) for name in ("id", "externalId")}
+            own = here if not names & others - {("id", None), ("externalId", None)} else None
+        yield own
 
 
 def _bulk_error(result: Mapping[str, Any]) -> tuple[int | None, str]:

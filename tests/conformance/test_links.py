@@ -1,0 +1,144 @@
+"""Moves of external ids on the real portal: never a refusal, never a call too many."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import pytest
+from agency import Agency, user
+
+LETTERS = "abcdef"
+
+
+def fewest(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> int:
+    """The fewest calls from one world to the other that a portal allows, by searching breadth
+    first: a link needs an agent without an id and an id without an agent."""
+    front, seen, calls = {held}, {held}, 0
+    goal = tuple(want if want is not None else have for have, want in zip(held, wanted, strict=True))
+    while goal not in front:
+        reached = set()
+        for world in front:
+            for place, have in enumerate(world):
+                if have is not None:
+                    moves = [None]
+                else:
+                    moves = [each for each in set(held) | set(goal) if each and each not in world]
+                reached |= {(*world[:place], to, *world[place + 1 :]) for to in moves}
+        front = reached - seen
+        seen |= front
+        calls += 1
+        assert front, "the goal cannot be reached"
+    return calls
+
+
+def worlds(size: int) -> list[tuple[tuple[str | None, ...], tuple[str | None, ...]]]:
+    """Every way in which `size` agents can hold ids (or none), and be declared with ids (or with
+    their number only), up to renaming: pairs of held and wanted that can be served."""
+    names = LETTERS[:size]
+    found = []
+    for held in product((None, *names), repeat=size):
+        if len([each for each in held if each]) != len({each for each in held if each}):
+            continue
+        for wanted in product((None, *names), repeat=size):
+            chosen = [each for each in wanted if each]
+            if len(chosen) == len(set(chosen)):
+                found.append((held, wanted))
+    return found
+
+
+def kept(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> set[int]:
+    """Whom a plan has to leave alone: who wants an id that somebody keeps, and who waits for them."""
+    stuck: set[int] = set()
+    while True:
+        more = {
+            place
+            for place, want in enumerate(wanted)
+            if want is not None and want in held and place not in stuck
+            and (holder := held.index(want)) != place
+            and (wanted[holder] in (None, want) or holder in stuck)
+        }
+        if not more:
+            return stuck
+        stuck |= more
+
+
+def check(agency: Agency, held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> None:
+    """Declare the wanted ids by the agents' numbers, apply, count."""
+    agency.live(*(user(place + 1, externalId=have) for place, have in enumerate(held)))
+    agency.declare(
+        *(
+            {"id": place + 1} | ({"externalId": want} if want is not None else {})
+            for place, want in enumerate(wanted)
+        )
+    )
+    stuck = kept(held, wanted)
+    goal = tuple(None if place in stuck else want for place, want in enumerate(wanted))
+    agency.calls()
+    done = agency.apply()
+    calls = agency.calls()
+    assert done["exit"] == (3 if stuck else 0), (held, wanted, done)
+    assert all(status < 300 for *_, status in calls), (held, wanted, calls)
+    writes = [call for call in calls if call[0] != "GET"]
+    assert len(writes) == fewest(held, goal), (held, wanted, writes)
+    truth = agency.truth()
+    for place, want in enumerate(goal):
+        assert truth[place + 1].external_id == (want or held[place]), (held, wanted)
+    assert agency.plan()["requests"] == []
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_every_small_world_is_served_in_the_fewest_calls(agency: Agency, size: int) -> None:
+    """All worlds of up to two agents, refusals among them."""
+    agency.configure(limits={"floor": 1000})
+    for held, wanted in worlds(size):
+        check(agency, held, wanted)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part: int) -> None:
+    """Every fifth world of three agents; all of them with --long."""
+    agency.configure(limits={"floor": 1000})
+    for held, wanted in worlds(3)[part * 5 :: 20]:
+        check(agency, held, wanted)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(8))
+def test_all_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part: int) -> None:
+    """All worlds of three agents."""
+    agency.configure(limits={"floor": 1000})
+    for held, wanted in worlds(3)[part::8]:
+        check(agency, held, wanted)
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_rotations_and_chains_up_to_six_agents(agency: Agency, size: int) -> None:
+    """Rotations of every length, chains into a free id, and reversals."""
+    agency.configure(limits={"floor": 1000})
+    names = tuple(LETTERS[:size])
+    rotated = names[1:] + names[:1]
+    chained = (*names[1:], "free")
+    cases = [(names, rotated), (names, chained), (names, names[::-1]), ((None, *names[1:]), names)]
+    for held, wanted in cases:
+        agency.live(*(user(place + 1, externalId=have) for place, have in enumerate(held)))
+        agency.declare(
+            *({"id": place + 1, "externalId": want} for place, want in enumerate(wanted))
+        )
+        agency.calls()
+        assert agency.apply()["exit"] == 0
+        calls = agency.calls()
+        assert all(status < 300 for *_, status in calls), calls
+        moved = [(have, want) for have, want in zip(held, wanted, strict=True) if have != want]
+        optimum = len(moved) + sum(1 for have, _ in moved if have is not None)
+        assert len([call for call in calls if call[0] != "GET"]) == optimum
+        assert [agency.truth()[place + 1].external_id for place in range(size)] == list(wanted)
+        assert agency.plan()["requests"] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(8))
+def test_all_permutations_of_six_agents(agency: Agency, part: int) -> None:
+    """Every permutation of six agents' ids."""
+    agency.configure(limits={"floor": 1000})
+    for order in list(permutations(LETTERS))[part::8]:
+        check(agency, tuple(LETTERS), order)

@@ -1,0 +1,41 @@
+"""What the tests share: the switch for the long ones, a portal, an agency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agency import KEY, Agency
+
+from reconciler.sandbox.server import Running, running
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: more seeds, more agents, every combination of readings."""
+    parser.addoption("--long", action="store_true", help="run the long campaigns too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `--long`, tests marked long are left out."""
+    if not config.getoption("--long"):
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="only with --long"))
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[Running]:
+    """One sandbox for all tests of this process; each begins a new world on it."""
+    with running(State(Store(None), KEY)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def agency(tmp_path: Path, portal: Running) -> Agency:
+    """An empty repository and an empty portal."""
+    made = Agency(tmp_path, portal)
+    made.live()
+    return made
