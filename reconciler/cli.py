@@ -315,7 +315,7 @@ def apply(
         if dry_run:
             _show(setting, planned, form, target, requests=True)
             return 3 if stale else 0
-        if form == "text":
+        if form == "text" and not (reviewed and yes):
             _show(setting, planned, form, None)
         else:
             _tell(setting, planned)

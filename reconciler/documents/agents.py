@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,12 @@ from typing_extensions import TypedDict
 
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
-from reconciler.documents.mistakes import Words, mistakes, nearest
+from reconciler.documents.mistakes import Words, known_keys, mistakes, nearest
+from reconciler.documents.syntax import quoted
 from reconciler.documents.yaml import MAX_BYTES, Tree, load, visible
 from reconciler.errors import InputError, Problem
 
-# The patterns are in the common part of three dialects: pydantic's (Rust), an editor's (ECMA), re's.
+# Patterns in what three dialects share: pydantic's (Rust), the editor's (ECMAScript), and re's.
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
 _PHONE = r"^\(?\+?\(?[0-9]([ \u00a0()./-]*[0-9]){6,14}\)?$"
@@ -45,16 +47,15 @@ def _closed(**extra: Any) -> ConfigDict:  # noqa: ANN401 - JSON Schema
 
 
 _Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
-_Switch = Annotated[bool, Field(examples=[True, False])]
 
 
 @with_config(_closed(minProperties=1))
 class Texts(TypedDict, total=False):
     """One text for each language. A language that is left out keeps the text it has."""
 
-    ru: Annotated[str, Field(description="The text in Russian; \"\" clears it.")]
-    en: Annotated[str, Field(description="The text in English; \"\" clears it.")]
-    ro: Annotated[str, Field(description="The text in Romanian; \"\" clears it.")]
+    ru: Annotated[str, Field(description='The text in Russian; "" clears it.')]
+    en: Annotated[str, Field(description='The text in English; "" clears it.')]
+    ro: Annotated[str, Field(description='The text in Romanian; "" clears it.')]
 
 
 @with_config(_closed(minProperties=1, maxProperties=1))
@@ -78,10 +79,10 @@ class Avatar(TypedDict, total=False):
 class Settings(TypedDict, total=False):
     """Ways to contact the agent. A way that is left out keeps its setting."""
 
-    contact_phone: Annotated[_Switch, Field(description="Clients may call.")]
-    contact_whatsapp: Annotated[_Switch, Field(description="Clients may write by WhatsApp.")]
-    contact_viber: Annotated[_Switch, Field(description="Clients may write by Viber.")]
-    contact_telegram: Annotated[_Switch, Field(description="Clients may write by Telegram.")]
+    contact_phone: Annotated[bool, Field(description="Clients may call.")]
+    contact_whatsapp: Annotated[bool, Field(description="Clients may write by WhatsApp.")]
+    contact_viber: Annotated[bool, Field(description="Clients may write by Viber.")]
+    contact_telegram: Annotated[bool, Field(description="Clients may write by Telegram.")]
 
 
 @with_config(_closed(anyOf=[{"required": ["externalId"]}, {"required": ["id"]}]))
@@ -162,96 +163,84 @@ AGENT: TypeAdapter[Agent] = TypeAdapter(Agent)
 
 
 def _advise(path: str, text: str) -> str | None:
-    """The value that was probably meant by `text`, or None."""
-    guess = text
+    """What was probably meant by `text`, as YAML, or None."""
     match path:
         case "instagram" | "youtube" | "tiktok":
-            return _advise_link(path, text)
-        case "avatar":
-            if text.isdecimal():
-                return f"{{id: {text}}}"
-            guess = _https(text)
-            return f'{{url: "{guess}"}}' if re.search(_HTTPS, guess) else None
-        case "avatar.url":
-            guess = _https(text)
-            return guess if re.search(_HTTPS, guess) else None
+            return _advise_link(path, text) if text else "null"
+        case "avatar" | "avatar.url":
+            return _advise_picture(path, text)
         case "phone":
-            return text if re.search(_PHONE, text) else None
-        case "name" | "externalId":
-            guess = " ".join(text.split())
-            return guess if 0 < len(guess) <= 255 else None
+            return quoted(text) if re.search(_PHONE, text) else None
+        case "name" | "externalId" | "description":
+            return quoted(" ".join(text.split())) if 0 < len(text) <= 255 else None
         case _:
             return None
 
 
 def _advise_link(site: str, text: str) -> str | None:
-    if not text:
-        return "null"
-    host = _SITES[site]
     handle = re.fullmatch(r"@?([\w.-]+)", text)
     if handle and not handle[1].lower().endswith((".com", ".be")):
-        text = f"{host}/{'' if site == 'instagram' else '@'}{handle[1]}"
-    scheme, _, rest = _https(text).partition("//")
-    name, slash, path = rest.partition("/")
-    guess = f"{scheme}//{name.lower()}{slash}{path}"
-    return guess if re.search(_LINKS[site], guess) else None
+        text = f"{_SITES[site]}/{'' if site == 'instagram' else '@'}{handle[1]}"
+    host, slash, rest = _secure(text).removeprefix("https://").partition("/")
+    url = f"https://{host.lower()}{slash}{rest}"
+    return url if re.search(_LINKS[site], url) else None
 
 
-def _https(text: str) -> str:
-    """An address with the scheme it needs."""
-    return "https://" + re.sub(r"^https?:/*", "", text, flags=re.IGNORECASE)
+def _advise_picture(path: str, text: str) -> str | None:
+    if path == "avatar" and text.isdecimal():
+        return f"{{id: {text}}}"
+    url = quoted(_secure(text))
+    if not re.search(_HTTPS, _secure(text)):
+        return None
+    return url if path == "avatar.url" else f"{{url: {url}}}"
 
 
-_LEAVE = "leave the key out"
-_KEEP = 'leave the key out to keep it, or write "" to clear it'
-WORDS = Words(
-    keys={
-        "": tuple(Agent.__annotations__),
-        "description": tuple(Texts.__annotations__),
-        "avatar": tuple(Avatar.__annotations__),
-        "settings": tuple(Settings.__annotations__),
-    },
-    rules={
-        "externalId": "`externalId` has to be 1 to 255 characters on one line, with no blank at "
-        "either end",
-        "id": "`id` has to be a whole number, 1 or more",
-        "name": "`name` has to be text on one line",
-        "phone": "`phone` has to be one number of 7 to 15 digits, such as +373 22 123 456",
-        "description": "`description` has to be a text, or a text for each of ru, en, ro",
-        **{f"description.{name}": f"`{name}` has to be a text" for name in Texts.__annotations__},
-        "avatar": "`avatar` has to be {url: …}, {id: …} or null",
-        "avatar.url": "`url` has to be an address that begins with https://",
-        "avatar.id": "`id` has to be a whole number, 1 or more",
-        **{
-            site: f"`{site}` has to be an address that begins with https://{host}/, or null"
-            for site, host in _SITES.items()
+def _secure(address: str) -> str:
+    """An address with the scheme that it needs."""
+    return "https://" + re.sub(r"^https?:/*", "", address, flags=re.IGNORECASE)
+
+
+@cache
+def _words() -> Words:
+    """How mistakes in an agent are explained; made when the first is met."""
+    keep = 'leave the key out to keep it, or write "" to clear it'
+    language = 'leave the language out, or write "" to clear it'
+    no_picture = "to remove the picture, write avatar: null"
+    sites = {
+        site: f"`{site}` has to be an address that begins with https://{host}/, or null"
+        for site, host in _SITES.items()
+    }
+    return Words(
+        keys=known_keys(AGENT.json_schema()),
+        rules={
+            "externalId": "`externalId` has to be 1 to 255 characters on one line, with no blank "
+            "at either end",
+            "name": "`name` has to be text on one line, and not empty",
+            "phone": "`phone` has to be one number of 7 to 15 digits, such as +373 22 123 456",
+            "description": "`description` has to be a text, or a text for each of ru, en, ro",
+            "avatar": "`avatar` has to be {{url: …}}, {{id: …}} or null",
+            "avatar.url": "`url` has to be an address that begins with https://",
+            **sites,
         },
-        "settings": "`settings` has to be keys below it, such as contact_phone: true",
-        **{
-            f"settings.{name}": f"`{name}` has to be true or false"
-            for name in Settings.__annotations__
+        nulls={
+            "": "leave the key out to leave the value alone",
+            "externalId": "leave the key out",
+            "id": "leave the key out",
+            "description": keep,
+            "description.ru": language,
+            "description.en": language,
+            "description.ro": language,
+            "avatar.url": no_picture,
+            "avatar.id": no_picture,
         },
-    },
-    nulls={
-        "externalId": _LEAVE,
-        "id": _LEAVE,
-        "description": _KEEP,
-        **{
-            f"description.{name}": 'leave the language out, or write "" to clear it'
-            for name in Texts.__annotations__
+        refused={
+            "settings.posting_type": (
+                "`posting_type` is not managed: the portal shows it and does not take it",
+                "delete this line",
+            ),
         },
-        "avatar.url": "to remove the picture, write avatar: null",
-        "avatar.id": "to remove the picture, write avatar: null",
-    },
-    refused={
-        "settings.posting_type": (
-            "`posting_type` is not managed: the portal shows it and takes no other",
-            "delete this line",
-        ),
-    },
-    advise=_advise,
-)
-"""How mistakes in an agent are explained."""
+        advise=_advise,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +321,7 @@ def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
         data: Any = AGENT.validator.validate_python(tree.value)
         wrong = []
     except ValidationError as error:
-        data, wrong = tree.value, mistakes(tree, error, WORDS)
+        data, wrong = tree.value, mistakes(tree, error, _words())
     wrong += _gaps(tree, data)
     if wrong:
         return None, wrong
@@ -344,7 +333,7 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     """What no single value can show: too few keys, or too many."""
     found = []
     if "externalId" not in data and "id" not in data:
-        meant = any(nearest(str(key), WORDS.keys[""]) in ("externalId", "id") for key in data)
+        meant = any(nearest(key, _words().keys[""]) in ("externalId", "id") for key in data)
         if not meant:
             message = "the agent has neither `externalId` nor `id`"
             found.append(tree.problem((), message, "add a line such as externalId: agent-001"))
@@ -402,9 +391,7 @@ def _files(root: Path, folder: str, problems: list[Problem]) -> list[tuple[str, 
     return sorted(_walk(os.fspath(start), "" if prefix == "." else f"{prefix}/", top, problems))
 
 
-def _walk(
-    folder: str, prefix: str, top: str, problems: list[Problem]
-) -> Iterator[tuple[str, str]]:
+def _walk(folder: str, prefix: str, top: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """The YAML files in `folder` and below, as (name to show, path); what is odd is a problem."""
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -431,12 +418,12 @@ def _walk(
 def _bad_link(path: str, name: str, top: str) -> Problem | None:
     """Why a symbolic link is not followed: it leads nowhere, out of the repository, or back."""
     real = os.path.realpath(path)
-    if not os.path.exists(real):
+    if not Path(real).exists():
         return Problem(name, 1, 1, "the link leads nowhere", hint="delete it")
     if not _inside(real, top):
         message = "the link leads out of the repository"
         return Problem(name, 1, 1, message, hint="put the file itself here")
-    if _inside(os.path.realpath(os.path.dirname(path)), real):
+    if _inside(os.path.realpath(Path(path).parent), real):
         return Problem(name, 1, 1, "the link leads back to a folder that holds it")
     return None
 
@@ -447,5 +434,6 @@ def _inside(path: str, folder: str) -> bool:
 
 def _read(path: str) -> bytes:
     """A file's content, or as much of it as shows that it is too large. Raises OSError."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read(MAX_BYTES + 1) or b""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open takes twice as long
+        too_large = os.fstat(file.fileno()).st_size > MAX_BYTES
+        return (file.read(MAX_BYTES + 1) if too_large else file.readall()) or b""

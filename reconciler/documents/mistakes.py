@@ -6,7 +6,7 @@ line of the key or the value, and where the fix can be guessed, the line as it s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -22,14 +22,31 @@ _YES = frozenset(("yes", "y", "on", "true", "1", "да", "da"))
 _NO = frozenset(("no", "n", "off", "false", "0", "нет", "nu"))
 
 
+_SENTENCES = {
+    "rule": "{message}",
+    "string_type": "`{key}` has to be text",
+    "string_pattern_mismatch": "`{key}` has to be text on one line",
+    "bool_type": "`{key}` has to be true or false",
+    "int_type": "`{key}` has to be a whole number",
+    "greater_than_equal": "`{key}` has to be {ge} or more",
+    "less_than_equal": "`{key}` has to be {le} or less",
+    "literal_error": "`{key}` has to be {expected}",
+    "list_type": "`{key}` has to be a list, such as [a, b]",
+    "too_short": "`{key}` has to have an entry",
+    "dict_type": "`{key}` has to be a group of keys",
+    "model_type": "`{key}` has to be a group of keys",
+}
+"""What pydantic's error types mean, filled with its context; "rule" is a model's own sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a sort of document needs to have its mistakes explained, by dotted path.
+    """What is particular to a sort of document in explaining its mistakes, by dotted path.
 
-    `keys` are the keys each mapping may have ("" is the document), `rules` say what a value has to
-    be, `nulls` what to do in place of null, `refused` why a key that people may expect is unknown.
-    `advise` gets a dotted path and the text that stands there, and gives the text that was
-    probably meant, or None.
+    `keys` are the keys each mapping may have ("" is the document; see `known_keys`). `rules` say
+    what a value has to be where pydantic's error says less, `nulls` what to do in place of null,
+    `refused` why a key that people may expect is not there, as message and hint. `advise` gets a
+    dotted path and the text that stands there, and gives the text that was probably meant, or None.
     """
 
     keys: Mapping[str, Sequence[str]]
@@ -39,10 +56,28 @@ class Words:
     advise: Callable[[str, str], str | None]
 
 
+def known_keys(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The keys of every mapping that pydantic's JSON schema describes, by dotted path."""
+    found: dict[str, tuple[str, ...]] = {}
+
+    def walk(node: Mapping[str, Any], path: str) -> None:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        if "properties" in node:
+            found[path] = tuple(node["properties"])
+        for name, inner in node.get("properties", {}).items():
+            walk(inner, f"{path}.{name}".lstrip("."))
+        for member in node.get("anyOf", ()):
+            walk(member, path)
+
+    walk(schema, "")
+    return found
+
+
 def mistakes(tree: Tree, error: ValidationError, words: Words) -> list[Problem]:
     """One problem for each place of `tree` that `error` is about."""
     found: dict[Path, ErrorDetails] = {}
-    for details in error.errors(include_url=False, include_context=False):
+    for details in error.errors(include_url=False):
         found.setdefault(_path(tree.value, details["loc"]), details)
     # Of a union, the member that was meant is the one that got furthest.
     return [
@@ -60,16 +95,13 @@ def nearest(key: str, known: Sequence[str]) -> str | None:
 
 
 def _path(value: object, location: Sequence[str | int]) -> Path:
-    """pydantic's location without what is no key of the document: the members of unions."""
+    """The keys of a location, without the members of unions that pydantic puts between them."""
     path: Path = ()
     for step in location:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int):
-            value = value[step]
-        else:
-            continue
-        path += (step,)
+        known = range(len(value)) if isinstance(value, list) else value
+        if isinstance(known, dict | range) and step in known:
+            value = value[step]  # type: ignore[index]
+            path += (step,)
     return path
 
 
@@ -97,35 +129,33 @@ def _unknown(path: Path, words: Words) -> tuple[str, str]:
 
 def _bad(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> tuple[str, str]:
     """Message and hint for a value that is not what it has to be."""
-    dotted = ".".join(str(step) for step in path if isinstance(step, str))
-    key = str(next((step for step in reversed(path) if isinstance(step, str)), ""))
-    value, written = details["input"], tree.written(path)
-    rule = words.rules.get(dotted, f"`{key}` is not as it has to be")
+    names = [step for step in path if isinstance(step, str)]
+    dotted, key = ".".join(names), visible(names[-1])
+    value, written, kind = details["input"], tree.written(path), details["type"]
     if value is None:
         message = f"`{key}` cannot be null" if written else f"`{key}` has no value"
-        return message, words.nulls.get(dotted, "leave the key out to leave the value alone")
-    if isinstance(value, str):
-        guess = next(_guesses(dotted, value, details["type"], words), None)
-        return rule, f"write {key}: {guess}" if guess else ""
-    if details["type"] == "string_type" and isinstance(value, bool | int | float):
+        return message, words.nulls.get(dotted, words.nulls[""])
+    if kind == "string_type" and isinstance(value, bool | int | float):
         sort = "true/false" if isinstance(value, bool) else "a number"
         message = f"`{key}` has to be text, and without quotes {written} is {sort}"
-        return message, f'write {key}: "{written}"'
-    guess = words.advise(dotted, written) if written else None
-    return rule, f"write {key}: {guess}" if guess else ""
+        text = words.advise(dotted, written) if dotted in words.rules else quoted(written)
+        return message, f"write {key}: {text}" if text else ""
+    sentence = _SENTENCES.get(kind, details["msg"])
+    if dotted in words.rules and kind != "rule":
+        sentence = words.rules[dotted]
+    context = dict(details.get("ctx", {}))
+    if kind == "literal_error":
+        context["expected"] = context["expected"].replace("'", "")
+    message = sentence.format(key=key, **context)
+    guess = _guess(dotted, written, kind, words) if isinstance(path[-1], str) else None
+    return message, f"write {key}: {guess}" if guess else ""
 
 
-def _guesses(dotted: str, value: str, kind: str, words: Words) -> Iterator[str]:
-    """What the text of a value was probably meant to be, as YAML."""
-    bare = value.strip(SMART_QUOTES + " \t\n")
+def _guess(dotted: str, written: str, kind: str, words: Words) -> str | None:
+    """What a scalar was probably meant to be, as YAML; None where nothing is likely."""
+    bare = written.strip(SMART_QUOTES + "'\" \t\n")
     if kind == "bool_type":
-        if bare.lower() in _YES | _NO:
-            yield "true" if bare.lower() in _YES else "false"
-        return
+        return "true" if bare.lower() in _YES else "false" if bare.lower() in _NO else None
     if kind == "int_type":
-        if bare.isdecimal():
-            yield bare
-        return
-    guess = words.advise(dotted, bare)
-    if guess is not None:
-        yield guess if guess == "null" or guess.startswith(("{", "[")) else quoted(guess)
+        return bare if bare.isdecimal() else None
+    return words.advise(dotted, bare)

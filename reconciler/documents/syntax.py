@@ -78,7 +78,7 @@ def conflict_marker(lines: Sequence[str]) -> Fault | None:
                 number,
                 1,
                 "this line is left over from a merge conflict",
-                "keep one of the two versions and delete the lines with <<<<<<<, ======= and >>>>>>>",
+                "keep one of the two versions, and none of the lines <<<<<<<, =======, >>>>>>>",
             )
     return None
 
@@ -117,9 +117,9 @@ def _first_character(spot: _Spot) -> Fault | None:
     """A value without quotes that begins with a sign that YAML keeps for itself."""
     if "cannot start any token" in spot.complaint.problem:
         line, column = spot.line, spot.column
-    elif re.search(r"\b(?:alias|anchor|tag)\b", spot.complaint.context) and spot.complaint.began:
-        line, column = spot.complaint.began
-    elif "tag handle" in spot.complaint.problem and spot.complaint.began:
+    elif spot.complaint.began and re.search(
+        r"\b(?:alias|anchor|tag)\b", f"{spot.complaint.context} {spot.complaint.problem}"
+    ):
         line, column = spot.complaint.began
     else:
         return None
@@ -196,13 +196,21 @@ def _brackets(spot: _Spot) -> Fault | None:
     if "node content" in spot.complaint.problem:
         message = "a value is missing before this sign"
         return Fault(spot.line, spot.column, message, "delete the sign, or quote the value")
-    if "unexpected ':'" in spot.complaint.problem:
-        message = "there is no blank after the colon"
-        return Fault(spot.line, spot.column, message, "write one, or put the value in quotes")
+    if "unexpected ':'" in spot.complaint.problem:  # libyaml, where YAML 1.2 would allow it
+        return _colon_in_brackets(spot)
     if "flow" not in spot.complaint.context or not spot.complaint.began:
         return None
     message = "the bracket that opens here is not closed, or a comma is missing after a value"
     return Fault(*spot.complaint.began, message, "close it, or put the value in quotes")
+
+
+def _colon_in_brackets(spot: _Spot) -> Fault:
+    before = re.search(r"[^\s,{\[]*$", spot.text[: spot.column - 1])
+    after = re.match(r"[^\s,}\]]*", spot.text[spot.column - 1 :])
+    start = before.start() if before else spot.column - 1
+    value = spot.text[start : spot.column - 1 + (after.end() if after else 0)]
+    message = "a value with a colon in it has to be in quotes between brackets"
+    return Fault(spot.line, start + 1, message, f"write {quoted(value)}")
 
 
 def _after_quote(spot: _Spot) -> Fault | None:

@@ -33,7 +33,7 @@ from reconciler.documents.syntax import Complaint, Fault, conflict_marker, expla
 from reconciler.errors import Problem
 
 try:
-    from ruamel.yaml.cyaml import CParser
+    from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]
 except ImportError:  # a plain install of ruamel.yaml has no C parser, and says nothing about it
     CParser = None
 
@@ -160,7 +160,7 @@ class Tree:
     def _at(self, path: Path) -> Place:
         place = self.place
         for step in path:
-            place = place[2][step]  # type: ignore[index,call-overload]
+            place = place[2][step]  # type: ignore[index]
         return place
 
 
@@ -261,7 +261,7 @@ def _refusal(character: str) -> tuple[str, str]:
     return f"the invisible character {code} is not allowed", "delete it, or type the line again"
 
 
-class _Stop(Exception):
+class _EnoughError(Exception):
     """The rest of the file is not worth reading; its problems are noted."""
 
 
@@ -280,7 +280,7 @@ class _Builder:
         """Read the file to its end, or to the place where it is no YAML any more."""
         try:
             self._documents()
-        except _Stop:
+        except _EnoughError:
             pass
         except YAMLError as error:
             self._fault(_complaint(error))
@@ -340,7 +340,7 @@ class _Builder:
             return value, None
         if depth == MAX_DEPTH:
             self._report(event, f"this is nested deeper than {MAX_DEPTH} levels", "")
-            raise _Stop
+            raise _EnoughError
         return self._mapping(depth) if kind is MappingStartEvent else self._sequence(depth)
 
     def _sequence(self, depth: int) -> tuple[list[Any], Places]:
@@ -409,7 +409,7 @@ class _Builder:
         mark = event.start_mark
         self.problems.append(self._file.problem(mark.line + 1, mark.column + 1, message, hint))
         if len(self.problems) >= MAX_PROBLEMS:
-            raise _Stop
+            raise _EnoughError
 
 
 def _list_hint(root: Any) -> str:  # noqa: ANN401

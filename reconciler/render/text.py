@@ -197,7 +197,7 @@ class _Page:
 
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(width=2)
-        grid.add_column(max_width=24)
+        grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
         for line in lines:
             side = Text()

@@ -1,0 +1,337 @@
+"""`reconciler.yaml`: what a repository sets, with a default for every key.
+
+Read by the same strict loader as the agents, and its mistakes are explained in the same form. No
+secret belongs into it; one that is there by mistake is not repeated in a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    ValidationError,
+    WithJsonSchema,
+    with_config,
+)
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from reconciler.documents.mistakes import Words, known_keys, mistakes
+from reconciler.documents.yaml import MAX_BYTES, load, visible
+from reconciler.errors import ConfigError, InputError, Problem
+
+DEFAULT_FILE = "reconciler.yaml"
+"""Where the configuration is looked for, in the repository's top folder."""
+
+_PERCENT = r"^(100|[0-9]{1,2})(\.[0-9]+)?%$"
+_ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
+_SECRET = re.compile(r"(key|secret|token|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
+
+
+def check_url(url: str) -> str | None:
+    """What is wrong with a portal's base address, in words that do not repeat it; None if nothing.
+
+    The key goes there with every request, so plain http is for this computer only; a user name, a
+    query or a fragment has no place in a base address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "this is no web address"
+    if parts.scheme not in ("https", "http") or not host or re.search(r"\s", url):
+        return "the address has to begin with https:// and a host name"
+    if "@" in parts.netloc:
+        return "the address may not hold a user name or a password"
+    if "?" in url or "#" in url:
+        return "the address may not have a ? or a # in it"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "the address has to begin with https:// (http:// is for this computer only)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _checked_url(url: str) -> str:
+    if wrong := check_url(url):
+        raise _rule(wrong)
+    return url
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise _rule("`match` names something twice")
+    return names
+
+
+def _some(portals: dict[str, Section]) -> dict[str, Section]:
+    if not portals:
+        raise _rule("`portals` names no portal")
+    return portals
+
+
+def _share(value: object) -> float:
+    """A share of one, from a text in percent."""
+    if isinstance(value, str) and re.search(_PERCENT, value):
+        share = float(value[:-1]) / 100
+        if share <= 1:
+            return share
+    raise _rule("a limit has to be a percentage from 0% to 100%, such as 30%")
+
+
+def _local(ledger: str) -> str:
+    if ledger.startswith("git:"):
+        raise _rule("a ledger in git is not supported by this version")
+    if not re.search(_ONE_LINE, ledger):
+        raise _rule("`ledger` has to be a file's name")
+    return ledger
+
+
+def _rule(message: str) -> PydanticCustomError:
+    """An error whose message is for the user as it is."""
+    return PydanticCustomError("rule", "{message}", {"message": message})
+
+
+_Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": "string", "pattern": _PERCENT}),
+]
+
+
+class _Strict(BaseModel):
+    """No coercion, no other keys, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Section(_Strict):
+    """What every portal's section has."""
+
+    url: str
+
+
+class Rentix(Section):
+    """How agents are kept true on Rentix."""
+
+    url: Annotated[
+        str,
+        AfterValidator(_checked_url),
+        Field(
+            description="Address of the portal's API.",
+            json_schema_extra={"pattern": r"^https?://[^@?#\s]+$"},
+        ),
+    ] = "https://crm.rentix.md/api/v1"
+    create: Annotated[
+        Literal["never", "upsert"],
+        Field(
+            description="What to do for an agent that the portal does not have: never create it "
+            "(it has to be invited), or send it with its externalId (upsert)."
+        ),
+    ] = "never"
+    match: Annotated[
+        list[Literal["id", "externalId", "phone"]],
+        AfterValidator(_distinct),
+        Field(
+            min_length=1,
+            description="By what a live agent is found, in this order.",
+            json_schema_extra={"uniqueItems": True},
+        ),
+    ] = ["id", "externalId", "phone"]
+    bulk: Annotated[
+        int, Field(ge=1, le=1000, description="The most operations in one bulk request.")
+    ] = 100
+    bulk_by: Annotated[
+        Literal["id", "externalId"],
+        Field(description="How an operation in a bulk request names its agent."),
+    ] = "id"
+    on_removed: Annotated[
+        Literal["report", "unlink"],
+        Field(
+            description="What to do with a live agent that was ours and that no file declares any "
+            "more: report it, or take our externalId off it (unlink)."
+        ),
+    ] = "report"
+
+
+@with_config(ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1}))
+class Portals(TypedDict, total=False):
+    """The portals that are used: those that are named. A new one is a class and a line here."""
+
+    rentix: Annotated[Rentix, Field(description="Rentix; {} for all its defaults.")]
+
+
+class Limits(_Strict):
+    """How much may change at once, as shares of the declared agents."""
+
+    changes: Annotated[
+        _Share,
+        Field(
+            description="The largest share of agents that one run may change.",
+            json_schema_extra={"default": "30%"},
+        ),
+    ] = 0.3
+    removals: Annotated[
+        _Share,
+        Field(
+            description="The largest share of agents that one run may take off a portal.",
+            json_schema_extra={"default": "10%"},
+        ),
+    ] = 0.1
+    floor: Annotated[
+        int, Field(ge=0, description="With fewer declared agents than this there is no limit.")
+    ] = 10
+
+
+class Config(_Strict):
+    """The settings of a repository; every key may be left out."""
+
+    # No Literal: that takes true and 1.0 for 1.
+    version: Annotated[int, Field(ge=1, le=1, description="The form of this file.")] = 1
+    agents: Annotated[
+        str, Field(pattern=_ONE_LINE, description="The folder with the agents' files.")
+    ] = "agents"
+    portals: Annotated[
+        Mapping[str, Section],
+        GetPydanticSchema(lambda _, handler: handler(Portals)),
+        AfterValidator(_some),
+        Field(description="The portals to keep true, and how. Only those named here are used."),
+    ] = Field(default_factory=lambda: {"rentix": Rentix()})
+    ledger: Annotated[
+        str,
+        AfterValidator(_local),
+        Field(
+            description="The file that remembers what was applied; keep it out of git.",
+            json_schema_extra={"pattern": _ONE_LINE, "not": {"pattern": "^git:"}},
+        ),
+    ] = ".reconciler/ledger.json"
+    limits: Annotated[Limits, Field(description="How much may change at once without --force.")] = (
+        Limits()
+    )
+    unreadable: Annotated[
+        Literal["send", "hold"],
+        Field(
+            description="What to do with a value that the portal does not show and that was never "
+            "applied from here: send it, or hold it back."
+        ),
+    ] = "send"
+
+
+def read_config(root: Path, file: Path | None) -> Config:
+    """The configuration of the repository at `root`: `file`, or `reconciler.yaml` if it is there.
+
+    Without a file every key has its default. Raises ConfigError where the file that was named
+    cannot be read, InputError with every problem of what it holds.
+    """
+    path = file or root / DEFAULT_FILE
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        if file is None:
+            return Config()
+        raise ConfigError(f"There is no file {visible(str(path))}.") from None
+    except OSError as error:
+        name = visible(str(path))
+        raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return _parse(visible(name), data)
+
+
+def _parse(name: str, data: bytes) -> Config:
+    """The configuration that `data` holds. Raises InputError."""
+    config = Config()
+    trees, problems = load(name, data)
+    for tree in trees[1:]:
+        message = "the configuration is one document; this is a second one"
+        problems.append(tree.problem((), message, "delete the line of ---"))
+    for tree in trees[:1]:
+        try:
+            config = Config.model_validate(tree.value)
+        except ValidationError as error:
+            places = {(problem.line, problem.column) for problem in problems}
+            wrong = mistakes(tree, error, _words())
+            problems += [each for each in wrong if (each.line, each.column) not in places]
+    if problems:
+        problems.sort(key=lambda problem: (problem.line, problem.column))
+        raise InputError([_discreet(problem) for problem in problems])
+    return config
+
+
+def _discreet(problem: Problem) -> Problem:
+    """The problem without its line, where that may hold a secret."""
+    return replace(problem, excerpt="") if _SECRET.search(problem.excerpt) else problem
+
+
+def _advise(path: str, text: str) -> str | None:
+    """The value that was probably meant by `text`, or None."""
+    match path.split("."):
+        case ["limits", "changes" | "removals"]:
+            return _advise_share(text)
+        case ["ledger"] if text.startswith("git:"):
+            return Config().ledger
+        case ["portals", _, "url"]:
+            secure = re.sub("^http:", "https:", text)
+            return secure if check_url(secure) is None else None
+        case _:
+            return None
+
+
+def _advise_share(text: str) -> str | None:
+    try:
+        number = float(text.rstrip("% "))
+    except ValueError:
+        return None
+    percent = number * 100 if 0 < number < 1 and "%" not in text else number
+    return f"{percent:g}%" if 0 <= percent <= 100 else None
+
+
+@cache
+def _words() -> Words:
+    """How mistakes in the configuration are explained; made when the first is met."""
+    keys = known_keys(Config.model_json_schema())
+    portals = keys["portals"]
+    return Words(
+        keys=keys,
+        rules={
+            "version": "`version` has to be 1; this program knows no other",
+            "portals": "`portals` has to be a group with the portals to use, such as rentix: {{}}",
+            **{
+                f"portals.{name}": f"`{name}` has to be a group of keys, or {{{{}}}}"
+                for name in portals
+            },
+        },
+        nulls={
+            "": "leave the key out for its default",
+            **{f"portals.{name}": f"write {name}: {{}} for its defaults" for name in portals},
+        },
+        refused={
+            f"portals.{name}.{key}": (
+                f"`{key}` does not belong into a file",
+                f"set {name.upper()}_API_KEY in the environment; renew the key if others saw it",
+            )
+            for name in portals
+            for key in ("api_key", "apiKey", "key", "secret", "token", "password")
+        },
+        advise=_advise,
+    )

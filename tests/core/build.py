@@ -1,0 +1,117 @@
+"""Short ways to say a declared agent, a live one, and what is planned for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.core.diff import diff
+from reconciler.core.match import match
+from reconciler.core.memory import remember
+from reconciler.core.model import Desired, Listing, Live, Match, Memory, Source
+from reconciler.core.plan import Limits, Policy, Selection, draft
+from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
+
+BY_NAME = {field.name: field for field in FIELDS}
+ORDER = ("id", "externalId", "phone")
+NEEDS = ("externalId", "name", "phone")
+NOTHING = Memory()
+UNLIMITED = Limits(1.0, 1.0, 0)
+BLANK = {
+    "name": "",
+    "description": None,
+    "avatar": None,
+    "instagram": None,
+    "youtube": None,
+    "tiktok": None,
+    **{f"settings.{channel}": True for channel in CHANNELS},
+}
+
+
+def file(key, values=None, *, at=None, line=1, lines=None, **identity):
+    """A declared agent: the key is its external id, or `id:15` for one that has none."""
+    if key.startswith("id:"):
+        identity = {"id": int(key[3:]), **identity}
+    else:
+        identity = {"externalId": key, **identity}
+    source = Source(at or f"agents/{key.replace(':', '')}.yaml", line)
+    return Desired("rentix", key, source, identity, values or {}, lines or {})
+
+
+def live(number, external=None, values=None, *, phone=None, name=None):
+    """A live agent, as Rentix shows one of whom nothing else is known."""
+    known = {"id": number, "externalId": external, "phone": phone}
+    identity = {each: value for each, value in known.items() if value is not None}
+    shown = {**BLANK, "name": name or f"Agent {number}", **(values or {})}
+    if any(path.startswith("description.") for path in shown):
+        del shown["description"]
+    return Live("rentix", number, shown["name"], identity, shown)
+
+
+def found(values, shown, *, key="agent-001", number=15, lines=None):
+    """A declared agent that was found by its external id."""
+    return Match(file(key, values, lines=lines), live(number, key, shown), "externalId")
+
+
+def who(desired, agents, *, order=ORDER, creating=False, complete=True, identifiers=IDENTIFIERS):
+    """The matching of these agents."""
+    listing = Listing(tuple(agents), complete)
+    return match(desired, listing, identifiers, order=order, creating=creating)
+
+
+def plan(
+    desired,
+    agents,
+    memory=NOTHING,
+    *,
+    complete=True,
+    limits=UNLIMITED,
+    selection=None,
+    fields=FIELDS,
+    identifiers=IDENTIFIERS,
+    **policy,
+):
+    """The draft for these agents; further arguments are the policy's."""
+    return draft(
+        "rentix",
+        desired,
+        Listing(tuple(agents), complete),
+        fields=fields,
+        identifiers=identifiers,
+        memory=memory,
+        policy=Policy(**{"order": ORDER, "needs": NEEDS, **policy}),
+        limits=limits,
+        selection=selection or Selection(),
+    )
+
+
+def recall(match, memory=NOTHING, *, before=None, sent=(), gone=(), refused=None):
+    """The memory after an apply that sent these paths, `match` being what is shown afterwards.
+
+    `before` are the values that were shown earlier.
+    """
+    key = str(match.live.id)
+    earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
+    return remember(
+        memory,
+        [match],
+        BY_NAME,
+        before=earlier,
+        applied={key: frozenset(sent)},
+        gone=frozenset(gone),
+        refused=refused or {},
+    )
+
+
+def difference(match, memory=NOTHING, *, hold=False):
+    """What is to be changed for one agent."""
+    return diff(match, BY_NAME, memory, hold=hold)
+
+
+def brief(changes):
+    """Path, kind and whose change, of each."""
+    return [(each.path, each.kind, each.attribution) for each in changes]
+
+
+def keys(each):
+    """The keys of matches, conflicts, warnings and so on, sorted."""
+    return sorted(one.desired.key if isinstance(one, Match) else one.key for one in each)

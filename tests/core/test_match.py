@@ -1,0 +1,275 @@
+"""Who is who."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from reconciler.core.fields import Identifier
+from reconciler.core.match import candidate, handle, label
+from reconciler.core.model import Candidate
+from reconciler.portals.rentix import IDENTIFIERS
+
+from .build import file, keys, live, who
+
+P, SAME_P, Q = "+373 22 123 456", "022123456", "+373 22 999 999"
+LOGIN = (Identifier("id", "pin"), Identifier("email", "key", str.lower))
+
+
+def pairs(matching):
+    """Key, live id and what found it."""
+    return sorted((each.desired.key, each.live.id, each.by) for each in matching.matches)
+
+
+def test_a_pin_wins_over_everything_else():
+    """A declared id decides, though the external id and the phone say somebody else."""
+    matching = who([file("a", id=1, phone=P)], [live(1), live(2, "a", phone=P), live(3, phone=P)])
+    assert pairs(matching) == [("a", 1, "id")]
+
+
+@pytest.mark.parametrize("order", [(), ("externalId", "phone"), ("phone", "id", "externalId")])
+def test_a_pin_wins_under_every_order(order):
+    """A declared id always wins, wherever `match` has it, and where it leaves it out."""
+    matching = who([file("a", id=1, phone=P)], [live(1), live(2, "a"), live(3, phone=P)], order=order)
+    assert pairs(matching) == [("a", 1, "id")]
+
+
+@pytest.mark.parametrize("creating", [False, True])
+def test_a_pin_that_fits_nobody_is_never_fallen_through(creating):
+    """A wrong id is a conflict, though external id and phone would find somebody, or create."""
+    matching = who([file("a", id=9, phone=P)], [live(1, "a"), live(2, phone=P)], creating=creating)
+    assert (matching.matches, matching.absent) == ((), ())
+    assert keys(matching.conflicts) == ["a"]
+    assert "id 9 is none of the agency's agents" in matching.conflicts[0].reason
+
+
+def test_a_pin_outside_an_incomplete_list_is_not_called_wrong():
+    """Where the list is not whole, the agent may be in the other part."""
+    matching = who([file("a", id=9)], [live(1)], complete=False)
+    assert "not in the part of the agents" in matching.conflicts[0].reason
+
+
+def test_an_external_id_wins_over_a_phone():
+    """The holder of the external id is the agent, though another one has the phone."""
+    matching = who([file("a", phone=P)], [live(1, phone=P), live(2, "a", phone=Q)])
+    assert pairs(matching) == [("a", 2, "externalId")]
+
+
+def test_an_external_id_is_found_in_an_incomplete_list():
+    """It belongs to one agent, so nobody in the part not listed can have it."""
+    assert pairs(who([file("a")], [live(1, "a")], complete=False)) == [("a", 1, "externalId")]
+
+
+def test_external_ids_compare_exactly():
+    """Letter case makes another external id."""
+    assert keys(who([file("Agent")], [live(1, "agent")]).absent) == ["Agent"]
+
+
+def test_an_external_id_with_two_holders_is_a_conflict():
+    """A portal that lists it twice does not say who the agent is."""
+    matching = who([file("a")], [live(1, "a"), live(2, "a")])
+    assert [each.id for each in matching.conflicts[0].candidates] == [1, 2]
+    assert not matching.matches
+
+
+def test_a_phone_finds_the_one_agent_who_has_it():
+    """However it is spaced, if that agent has no external id."""
+    matching = who([file("a", phone=SAME_P)], [live(1, phone=P), live(2, phone=Q)])
+    assert pairs(matching) == [("a", 1, "phone")]
+
+
+@pytest.mark.parametrize("creating", [False, True])
+@pytest.mark.parametrize(
+    "agents",
+    [
+        [live(1, phone=P), live(2, phone=P)],
+        [live(1, phone=P), live(2, "z", phone=P)],
+        [live(1, "z", phone=P)],
+    ],
+    ids=["two", "two-one-linked", "linked"],
+)
+def test_a_phone_that_does_not_say_who_is_a_conflict(agents, creating):
+    """It fits several, or somebody with another external id: left alone, and never created."""
+    matching = who([file("a", phone=P)], agents, creating=creating)
+    assert (matching.matches, matching.absent) == ((), ())
+    conflict = matching.conflicts[0]
+    assert [each.id for each in conflict.candidates] == [each.id for each in agents]
+    assert "eclare `id" in conflict.reason
+
+
+def test_a_phone_that_nobody_has_leaves_the_agent_absent():
+    """Nobody fits: absent, also where the file has no phone at all."""
+    matching = who([file("a", phone=Q), file("b")], [live(1, phone=P)])
+    assert keys(matching.absent) == ["a", "b"]
+    assert not matching.conflicts
+
+
+def test_a_phone_in_an_incomplete_list_says_nothing():
+    """Others with the same phone may be in the part that was not listed."""
+    matching = who([file("a", phone=P), file("b", phone=Q)], [live(1, phone=P)], complete=False)
+    assert keys(matching.conflicts) == ["a"]
+    assert keys(matching.absent) == ["b"]
+
+
+def test_two_files_with_one_phone_are_both_in_conflict():
+    """Neither may take the agent, however the files spell the phone; each names the other."""
+    matching = who([file("a", phone=P), file("b", phone=SAME_P)], [live(1, phone=P)])
+    assert not matching.matches
+    reasons = {each.key: each.reason for each in matching.conflicts}
+    assert "b (agents/b.yaml:1)" in reasons["a"]
+    assert "a (agents/a.yaml:1)" in reasons["b"]
+
+
+@pytest.mark.parametrize(("creating", "conflicts"), [(True, ["a", "b"]), (False, [])])
+def test_two_files_with_one_new_phone_stop_only_creations(creating, conflicts):
+    """Where nobody has it, two who wait may share a phone; two to be created may not."""
+    matching = who([file("a", phone=P), file("b", phone=P)], [], creating=creating)
+    assert keys(matching.conflicts) == conflicts
+    assert keys(matching.absent) == ([] if conflicts else ["a", "b"])
+
+
+def test_a_phone_of_somebody_whom_another_file_pins_is_a_conflict():
+    """The pinned agent is taken; the reason names the file that has them."""
+    matching = who([file("a", id=1), file("b", phone=P)], [live(1, phone=P)])
+    assert pairs(matching) == [("a", 1, "id")]
+    assert "agents/a.yaml:1" in matching.conflicts[0].reason
+
+
+@pytest.mark.parametrize("order", [("id", "externalId"), ("id",), ()])
+def test_a_phone_stops_a_creation_even_where_it_does_not_find(order):
+    """The person may be there already, though `match` does not go by phones."""
+    created = who([file("a", phone=P)], [live(1, phone=P)], order=order, creating=True)
+    assert keys(created.conflicts) == ["a"]
+    assert "declare `id: 1`" in created.conflicts[0].reason
+    waiting = who([file("a", phone=P)], [live(1, phone=P)], order=order)
+    assert keys(waiting.absent) == ["a"]
+
+
+def test_a_phone_that_nobody_has_lets_a_creation_go_on_where_it_does_not_find():
+    """Only a phone that fits somebody is in the way."""
+    absent = who([file("a", phone=P)], [live(1)], order=("id", "externalId"), creating=True).absent
+    assert keys(absent) == ["a"]
+
+
+@pytest.mark.parametrize("order", [*permutations(("id", "externalId", "phone")), ("id", "phone")])
+def test_an_agent_stays_found_once_linked(order):
+    """Found by phone and linked, the agent is found again: own external id is no *other* one."""
+    desired = [file("a", phone=P)]
+    assert [pair[:2] for pair in pairs(who(desired, [live(1, phone=P)], order=order))] == [("a", 1)]
+    again = who(desired, [live(1, "a", phone=P)], order=order)
+    assert not again.conflicts
+    assert [pair[:2] for pair in pairs(again)] == [("a", 1)]
+
+
+@pytest.mark.parametrize("order", list(permutations(("id", "externalId", "phone"))))
+def test_a_phone_never_takes_whom_an_external_id_claims(order):
+    """Under every order: the holder of b is b's, whatever phone a declares."""
+    desired = [file("a", phone=P), file("b")]
+    matching = who(desired, [live(1, "b", phone=P)], order=order)
+    assert pairs(matching) == [("b", 1, "externalId")]
+    assert keys(matching.conflicts) == ["a"]
+
+
+def test_two_files_for_one_live_agent_are_both_in_conflict():
+    """One by id, one by external id: neither is done, each names the other and the agent."""
+    matching = who([file("id:1"), file("b")], [live(1, "b", name="Ivan")])
+    assert not matching.matches
+    assert keys(matching.conflicts) == ["b", "id:1"]
+    for conflict in matching.conflicts:
+        assert conflict.candidates == (Candidate(1, "Ivan", "b"),)
+        assert ("id:1" if conflict.key == "b" else "b (agents/b.yaml:1)") in conflict.reason
+
+
+def test_a_pin_takes_the_external_id_away_from_its_holder():
+    """Whom the files pin and give another id is not the agent of the old one: that one is
+    absent, or found by phone."""
+    agents = [live(1, "b"), live(2, phone=P)]
+    assert keys(who([file("a", id=1), file("b")], agents).absent) == ["b"]
+    matching = who([file("a", id=1), file("b", phone=P)], agents)
+    assert pairs(matching) == [("a", 1, "id"), ("b", 2, "phone")]
+
+
+def test_pins_swap_external_ids():
+    """Two pins with each other's external id are two matches and no conflict."""
+    matching = who([file("a", id=1), file("b", id=2)], [live(1, "b"), live(2, "a")])
+    assert pairs(matching) == [("a", 1, "id"), ("b", 2, "id")]
+
+
+def test_a_key_that_cannot_be_reassigned_is_never_given_up():
+    """Of a login, nothing but a conflict can come where a pin says somebody else."""
+    pinned = file("a", id=1, email="x@a.example")
+    other = file("b", email="Y@a.example")
+    mail = live(1)
+    mail = type(mail)("pf", 1, "Ivan", {"id": 1, "email": "y@a.example"}, {})
+    matching = who([pinned, other], [mail], order=("id", "email"), identifiers=LOGIN)
+    assert keys(matching.conflicts) == ["a", "b"]
+    alone = who([other], [mail], order=("id", "email"), identifiers=LOGIN)
+    assert pairs(alone) == [("b", 1, "email")]
+
+
+def test_a_shared_phone_finds_on_a_portal_without_external_ids():
+    """Where nothing can be linked, no external id can be in the way."""
+    phones = (Identifier("id", "pin"), Identifier("phone", "shared"))
+    matching = who([file("a", phone=P)], [live(1, "z", phone=P)], order=("phone",), identifiers=phones)
+    assert pairs(matching) == [("a", 1, "phone")]
+
+
+def test_results_are_in_the_files_order():
+    """Matches and absent agents come by file and line, whatever found them."""
+    desired = [
+        file("c", at="x.yaml", line=2),
+        file("a", at="x.yaml", line=9, id=1),
+        file("b", at="a.yaml", phone=P),
+        file("e", at="x.yaml", line=4, phone=Q),
+        file("d", at="b.yaml"),
+    ]
+    matching = who(desired, [live(1), live(2, "c"), live(3, phone=P)])
+    assert [each.desired.key for each in matching.matches] == ["b", "c", "a"]
+    assert [each.key for each in matching.absent] == ["d", "e"]
+
+
+def test_the_handle_is_the_identifier_that_can_be_linked():
+    """Rentix has one, a portal without links has none; candidates speak of it."""
+    assert handle(IDENTIFIERS) == "externalId"
+    assert handle(LOGIN) is None
+    assert candidate(live(1, "a", name="Ivan"), "externalId") == Candidate(1, "Ivan", "a")
+    assert candidate(live(1, "a", name="Ivan"), None) == Candidate(1, "Ivan", None)
+    assert label(live(1, name=" ")) == "1"
+
+
+def test_every_declared_agent_comes_out_exactly_once():
+    """Over all small worlds: found, absent or in conflict, one of the three; nobody found twice;
+    a phone never finds somebody with an external id."""
+    choices = [
+        file("a"),
+        file("a", phone=P),
+        file("a", id=1),
+        file("a", id=2, phone=Q),
+        file("id:1", phone=P),
+    ]
+    others = [file("b", phone=P), file("b", id=2), file("b", phone=Q), file("id:2")]
+    people = [
+        live(1),
+        live(1, "a"),
+        live(1, "b", phone=P),
+        live(1, phone=P),
+        live(1, "z", phone=Q),
+    ]
+    seconds = [live(2), live(2, "b"), live(2, phone=P), live(2, "a", phone=P), live(2, phone=Q)]
+    for first in choices:
+        for second in others:
+            for one in people:
+                for two in seconds:
+                    for creating in (False, True):
+                        matching = who([first, second], [one, two], creating=creating)
+                        out = (*matching.matches, *matching.absent, *matching.conflicts)
+                        assert keys(out) == sorted([first.key, second.key])
+                        assert len({each.live.id for each in matching.matches}) == len(
+                            matching.matches
+                        )
+                        for each in matching.matches:
+                            pin = each.desired.identity.get("id")
+                            assert pin in (None, each.live.id)
+                            if each.by == "phone":
+                                assert "externalId" not in each.live.identity

@@ -1,0 +1,449 @@
+"""What was applied before, as evidence where the portal cannot say a value back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.fields import Verdict, digest
+from reconciler.core.memory import (
+    attribution,
+    covers,
+    judge,
+    known,
+    remember,
+    trace,
+    was_refused,
+)
+from reconciler.core.model import Match, Memory, Remembered, Trace
+
+from .build import BY_NAME, NOTHING, brief, difference, file, found, live, recall
+
+URL = {"url": "https://agency.example/ivan.jpg"}
+OTHER = {"url": "https://agency.example/new.jpg"}
+PARTS = {"description.ru": "Р", "description.en": "E", "description.ro": "R"}
+
+
+def settled(values, shown, *, before=None, sent=None):
+    """The match and the memory after an apply sent these values and the portal shows `shown`."""
+    match = found(values, shown)
+    return match, recall(match, before=before, sent=values if sent is None else sent)
+
+
+def paths(match, memory, **options):
+    """The paths that a plan would change."""
+    return [change.path for change in difference(match, memory, **options).changes]
+
+
+# -- unreadable values are sent once ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"avatar": URL}, {"avatar": {"id": 5}}),
+        ({"description.ru": "Р"}, {"description": "Р"}),
+        ({"description.ru": "Р"}, {"description": "E"}),
+        (PARTS, {"description": "Р"}),
+        (PARTS, {"description": "R"}),
+    ],
+)
+def test_what_cannot_be_compared_is_sent_once_and_not_again(values, shown):
+    """Without a memory it is sent; with the memory of that, the plan is empty and silent."""
+    match, memory = settled(values, shown, before={"avatar": {"id": 1}, "description": "old"})
+    assert paths(match, NOTHING) == list(values)
+    assert {change.kind for change in difference(match).changes} == {"unreadable"}
+    again = difference(match, memory)
+    assert (again.changes, again.warnings, again.untaken) == ((), (), ())
+
+
+@pytest.mark.parametrize("path", ["avatar", "description.ru"])
+def test_another_unreadable_value_in_the_file_is_sent(path):
+    """The memory is of one value, not of the field."""
+    old, new = (URL, OTHER) if path == "avatar" else ("Р", "Новый")
+    shown = {"avatar": {"id": 5}, "description": "E"}
+    _, memory = settled({path: old}, shown, before={"avatar": None, "description": "x"})
+    change = difference(found({path: new}, shown), memory).changes[0]
+    assert (change.kind, change.attribution) == ("unreadable", "pending")
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "other"),
+    [(URL, "avatar", {"avatar": {"id": 6}}), ("Р", "description.ru", {"description": "Y"})],
+)
+def test_an_unreadable_value_that_the_portal_changed_is_drift(value, path, other):
+    """It shows something else than after the apply, so it is sent again, as drift."""
+    shown = {"avatar": {"id": 5}, "description": "E"}
+    _, memory = settled({path: value}, shown, before={"avatar": None, "description": "x"})
+    changes = difference(found({path: value}, {**shown, **other}), memory).changes
+    assert brief(changes) == [(path, "unreadable", "drift")]
+
+
+def test_losing_the_memory_sends_only_what_cannot_be_compared():
+    """Whatever can be seen to be right is left alone; the rest is sent once more, as nobody's."""
+    values = {"name": "Ivan", "avatar": URL, "description.ru": "Р", "settings.contact_viber": True}
+    shown = {"name": "Ivan", "avatar": {"id": 5}, "description": "Р"}
+    match, memory = settled(values, shown, before={"avatar": None})
+    assert paths(match, memory) == []
+    assert brief(difference(match, NOTHING).changes) == [
+        ("avatar", "unreadable", None),
+        ("description.ru", "unreadable", None),
+    ]
+
+
+# -- what the portal does not take --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "want", "old", "have"),
+    [
+        ("name", "Ivan ", "Petr", "Ivan"),
+        ("instagram", None, "https://instagram.com/i", "https://instagram.com/i"),
+        ("avatar", None, {"id": 5}, {"id": 5}),
+        ("avatar", {"id": 9}, {"id": 5}, {"id": 5}),
+        ("description", " X ", "old", "X"),
+        ("settings.contact_viber", False, True, True),
+    ],
+)
+def test_what_the_portal_does_not_take_ends_as_one_warning(path, want, old, have):
+    """A trimmed name, an ignored null: one warning that names field and place, and no change."""
+    match, memory = settled({path: want}, {path: have}, before={path: old})
+    assert paths(match, NOTHING) == [path]
+    for _ in range(3):
+        result = difference(match, memory)
+        assert result.changes == ()
+        assert len(result.warnings) == len(result.untaken) == 1
+        assert path in result.warnings[0].message
+        assert result.untaken[0].path == path
+        memory = recall(match, memory)
+
+
+@pytest.mark.parametrize("shown", ["Р", "E"])
+def test_a_trimmed_text_in_languages_is_one_warning(shown):
+    """One string is shown for three languages: a reader is told once, of the field, and never
+    to write one language's text into another."""
+    values = {"description.ru": " Р ", "description.en": " E ", "description.ro": "R"}
+    match, memory = settled(values, {"description": shown}, before={"description": "old"})
+    result = difference(match, memory)
+    assert result.changes == ()
+    assert len(result.warnings) <= 1
+
+
+def test_what_was_not_taken_is_sent_again_once_the_portal_changes():
+    """Only while it shows what it showed after the apply is it known that sending is no use."""
+    match, memory = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
+    changed = found({"name": "Ivan "}, {"name": "Petr"})
+    assert brief(difference(changed, memory).changes) == [("name", "different", "drift")]
+    assert paths(match, memory) == []
+
+
+def test_a_readable_value_of_which_nothing_was_seen_is_sent():
+    """A memory without what was shown afterwards excuses nothing but a picture."""
+    half = Memory({"15": Remembered("agent-001", {"name": Trace(digest(BY_NAME["name"], "Ivan"))})})
+    changes = difference(found({"name": "Ivan"}, {"name": "Petr"}), half).changes
+    assert brief(changes) == [("name", "different", "pending")]
+
+
+def test_the_same_ends_every_doubt():
+    """What the portal shows as declared is remembered as applied, whoever did it."""
+    match = found({"name": "Ivan"}, {"name": "Ivan"})
+    memory = recall(match)
+    assert memory.agents["15"].key == "agent-001"
+    assert brief(difference(found({"name": "Ivan"}, {"name": "Petr"}), memory).changes) == [
+        ("name", "different", "drift")
+    ]
+
+
+# -- late pictures ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("earlier", [None, {"id": 5}])
+def test_a_picture_that_is_imported_late_is_not_sent_again(earlier):
+    """While the old one is shown, and when the new one comes, and ever after."""
+    late, memory = settled({"avatar": URL}, {"avatar": earlier}, before={"avatar": earlier, "name": "x"})
+    assert memory.agents["15"].fields["avatar"].shown is None
+    assert paths(late, memory) == []
+    memory = recall(late, memory)
+    come = found({"avatar": URL}, {"avatar": {"id": 6}})
+    assert paths(come, memory) == []
+    memory = recall(come, memory)
+    assert (paths(come, memory), difference(come, memory).warnings) == ([], ())
+    swapped = found({"avatar": URL}, {"avatar": {"id": 7}})
+    assert brief(difference(swapped, memory).changes) == [("avatar", "unreadable", "drift")]
+
+
+def test_a_picture_that_never_comes_is_a_warning():
+    """The portal shows none: the reader is told that it may still come, and what to check."""
+    match, memory = settled({"avatar": URL}, {"avatar": None}, before={"name": "x"})
+    (warning,) = difference(match, memory).warnings
+    assert "may still be importing" in warning.message
+    assert len(difference(match, memory).untaken) == 1
+
+
+def test_a_picture_of_a_new_agent_may_be_late_too():
+    """Nothing was shown before of an agent who was created."""
+    match = found({"avatar": URL}, {"avatar": None})
+    memory = remember(
+        NOTHING,
+        [match],
+        BY_NAME,
+        before={},
+        applied={"15": frozenset(["avatar"])},
+        gone=frozenset(),
+        refused={},
+    )
+    assert memory.agents["15"].fields["avatar"].shown is None
+    assert paths(match, memory) == []
+
+
+def test_a_picture_that_came_at_once_is_known():
+    """It is not the one before, so it is the one that was sent."""
+    _, memory = settled({"avatar": URL}, {"avatar": {"id": 6}}, before={"avatar": {"id": 5}})
+    field = BY_NAME["avatar"]
+    kept = memory.agents["15"].fields["avatar"]
+    assert kept == Trace(digest(field, URL), digest(field, {"id": 6}), URL)
+
+
+def test_a_picture_by_id_that_was_there_is_not_late():
+    """Sent once more and shown as declared: nothing is to be waited for."""
+    _, memory = settled({"avatar": {"id": 5}}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    assert memory.agents["15"].fields["avatar"].shown is not None
+
+
+# -- texts --------------------------------------------------------------------------------------
+
+
+def test_one_string_that_hides_languages_is_no_proof():
+    """Three texts were applied and one is shown: declaring that one for all has to be sent."""
+    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    whole = found({"description": "Р"}, {"description": "Р"})
+    assert brief(difference(whole, memory).changes) == [("description", "unreadable", "pending")]
+    sent = recall(whole, memory, sent=["description"])
+    assert paths(whole, sent) == []
+    assert paths(whole, NOTHING) == []
+
+
+@pytest.mark.parametrize("declared", [{"description": "Р"}, {"description": "Р", "name": "Ivan"}])
+def test_a_string_that_hides_languages_is_sent_even_after_a_failure(declared):
+    """The update failed, so the other languages are still there: the next plan sends it again."""
+    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    whole = found(declared, {"description": "Р", "name": "Ivan"})
+    failed = recall(whole, memory, sent=[])
+    assert "description" in paths(whole, failed)
+
+
+def test_one_string_that_was_applied_stands_for_every_language():
+    """The same text declared for one language now is there already; another text is a change."""
+    _, memory = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
+    assert paths(found({"description.ru": "X"}, {"description": "X"}), memory) == []
+    other = found({"description.ru": "X", "description.en": "Y"}, {"description": "X"})
+    assert paths(other, memory) == ["description.en"]
+
+
+def test_a_string_that_the_portal_changed_hides_nothing_known():
+    """It shows another text than after the apply, so the remembered languages prove nothing."""
+    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    assert paths(found({"description": "Y"}, {"description": "Y"}), memory) == []
+
+
+def test_an_equal_string_over_equal_languages_is_the_same():
+    """Languages that were applied with this very text hide nothing."""
+    alike = dict.fromkeys(PARTS, "X")
+    _, memory = settled(alike, {"description": "X"}, before={"description": "old"})
+    assert paths(found({"description": "X"}, {"description": "X"}), memory) == []
+
+
+def test_judging_is_comparing_where_nothing_is_hidden():
+    """For other fields, other paths and without a memory the verdict is the comparison's."""
+    match, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    kept = memory.agents["15"]
+    agent = match.live
+    text = BY_NAME["description"]
+    ours = file("agent-001", {"name": "Ivan", "description": "Y", "description.ru": "Р"})
+    assert judge(BY_NAME["name"], "name", ours, agent, kept) is Verdict.DIFFERENT
+    assert judge(text, "description", ours, agent, kept) is Verdict.DIFFERENT
+    assert judge(text, "description.ru", ours, agent, kept) is Verdict.UNREADABLE
+    same = file("agent-001", {"description": "Р"})
+    assert judge(text, "description", same, agent, None) is Verdict.SAME
+    assert judge(text, "description", same, agent, kept) is Verdict.UNREADABLE
+
+
+# -- whose change -------------------------------------------------------------------------------
+
+
+def test_without_a_memory_nobody_is_blamed():
+    """Where nothing at all is remembered, a difference is neither pending nor drift."""
+    agent = live(15, "agent-001", {"name": "Petr"})
+    assert attribution(BY_NAME["name"], "name", agent, NOTHING, None) is None
+
+
+def test_a_difference_is_pending_or_drift_by_what_the_portal_showed():
+    """The file changed: pending. The portal changed, or both did: drift."""
+    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    edited = found({"name": "Oleg"}, {"name": "Ivan"})
+    assert brief(difference(edited, memory).changes) == [("name", "different", "pending")]
+    both = found({"name": "Oleg"}, {"name": "Petr"})
+    assert brief(difference(both, memory).changes) == [("name", "different", "drift")]
+
+
+def test_what_was_never_applied_is_pending():
+    """A new file, or a new key in an old one, beside others that are remembered."""
+    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    key = found({"tiktok": "https://tiktok.com/@i"}, {})
+    assert brief(difference(key, memory).changes) == [("tiktok", "different", "pending")]
+    agent = found({"name": "Olga"}, {"name": "O"}, key="agent-002", number=16)
+    assert brief(difference(agent, memory).changes) == [("name", "different", "pending")]
+
+
+def test_a_late_picture_is_pending():
+    """What was not seen yet cannot have been changed by somebody."""
+    _, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    changed = found({"avatar": OTHER}, {"avatar": {"id": 5}})
+    assert brief(difference(changed, memory).changes) == [("avatar", "unreadable", "pending")]
+
+
+# -- remembering --------------------------------------------------------------------------------
+
+
+def test_a_failed_value_is_not_remembered_as_applied():
+    """Neither sent nor shown: the next plan has it again, and as the same person's change."""
+    match = found({"name": "Ivan", "avatar": URL}, {"name": "Petr", "avatar": {"id": 5}})
+    memory = recall(match, sent=[])
+    assert memory.agents["15"].fields == {}
+    assert paths(match, memory) == ["name", "avatar"]
+
+
+def test_a_failed_value_keeps_what_was_applied_before():
+    """The old evidence stays, so that drift of the old value is still told from the new one."""
+    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    failed = recall(found({"name": "Oleg"}, {"name": "Ivan"}), memory)
+    assert failed.agents["15"].fields == memory.agents["15"].fields
+
+
+def test_drift_is_not_taken_for_applied():
+    """An apply that leaves the agent out keeps the evidence against the portal's new value."""
+    _, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
+    drifted = found({"avatar": URL}, {"avatar": {"id": 6}})
+    assert recall(drifted, memory) == memory
+    assert paths(drifted, recall(drifted, memory)) == ["avatar"]
+
+
+def test_only_what_cannot_be_said_back_is_kept_in_full():
+    """Addresses of pictures and texts are kept as they are, all else as a digest."""
+    values = {"name": "Ivan", "avatar": URL, "description.ru": "Р"}
+    _, memory = settled(values, {"name": "Ivan"}, before={"name": "x"})
+    kept = memory.agents["15"].fields
+    assert {path: each.value for path, each in kept.items()} == {
+        "name": None,
+        "avatar": URL,
+        "description.ru": "Р",
+    }
+
+
+def test_what_the_file_no_longer_declares_is_forgotten():
+    """A key that was taken out of the file is not ours any more."""
+    _, memory = settled({"name": "Ivan", "tiktok": None}, {"name": "Ivan"}, before={"name": "x"})
+    assert list(recall(found({"name": "Ivan"}, {}), memory).agents["15"].fields) == ["name"]
+
+
+def test_others_stay_remembered_and_the_gone_are_forgotten():
+    """An apply of some agents leaves the memory of the others; who was unlinked is not ours."""
+    old = Memory({"1": Remembered("a", {}), "2": Remembered("b", {})})
+    memory = recall(found({}, {}), old, gone=["2"])
+    assert {key: each.key for key, each in memory.agents.items()} == {"1": "a", "15": "agent-001"}
+
+
+def test_an_agent_who_is_declared_again_is_remembered_though_gone():
+    """To be forgotten and to be matched now: the match is the newer word."""
+    assert "15" in recall(found({}, {}), gone=["15"]).agents
+
+
+def test_refused_creations_are_remembered_until_they_are_not_refused():
+    """A refusal is kept over other applies, and forgotten when a creation went through."""
+    once = recall(found({}, {}), refused={"a": "f1", "b": "f2"})
+    again = recall(found({}, {}), once, refused={"b": None})
+    assert again.refused == {"a": "f1"}
+    assert was_refused(again, "a", "f1")
+    assert not was_refused(again, "a", "changed")
+    assert not was_refused(again, "b", "f2")
+
+
+def test_a_trace_is_the_paths_own_or_the_whole_texts():
+    """A language looks to its own evidence first, then to that of the one string."""
+    own, whole = Trace("1"), Trace("2")
+    kept = Remembered("a", {"description.ru": own, "description": whole})
+    assert trace(kept, "description.ru") is own
+    assert trace(kept, "description.en") is whole
+    assert trace(kept, "name") is None
+    assert trace(None, "name") is None
+
+
+def test_evidence_holds_only_while_the_portal_shows_the_same():
+    """Known means: it was seen after the apply, and is seen now."""
+    field, agent = BY_NAME["name"], live(1, "a", {"name": "Ivan"})
+    seen = Trace(digest(field, "Ivan "), digest(field, "Ivan"))
+    assert known(field, "name", agent, seen)
+    assert not known(field, "name", live(1, "a", {"name": "Petr"}), seen)
+    assert not known(field, "name", agent, None)
+    assert covers(field, "name", "Ivan ", agent, seen, Verdict.DIFFERENT)
+    assert not covers(field, "name", "Oleg", agent, seen, Verdict.DIFFERENT)
+    assert not covers(field, "name", "Ivan ", agent, None, Verdict.DIFFERENT)
+
+
+# -- convergence --------------------------------------------------------------------------------
+
+LINKS = st.sampled_from([None, "https://tiktok.com/@i", "https://www.tiktok.com/@i/", "https://tiktok.com/@o"])
+TEXT = st.sampled_from(["", "X", " X ", "Y", "Y\n"])
+VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["Ivan", " Ivan ", "Petr"]),
+        "tiktok": LINKS,
+        "avatar": st.sampled_from([None, {"id": 5}, URL, OTHER]),
+        "settings.contact_viber": st.booleans(),
+    },
+)
+TEXTS = st.one_of(
+    st.just({}),
+    TEXT.map(lambda each: {"description": each}),
+    st.dictionaries(st.sampled_from(list(PARTS)), TEXT, min_size=1),
+)
+SHOWN = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["Ivan", "Petr", ""]),
+        "tiktok": LINKS,
+        "avatar": st.sampled_from([None, {"id": 5}, {"id": 6}]),
+        "settings.contact_viber": st.booleans(),
+    }
+)
+SHOWN_TEXTS = TEXT.map(lambda each: {"description": each}) | st.fixed_dictionaries(
+    dict.fromkeys(PARTS, TEXT)
+)
+
+
+@given(VALUES, TEXTS, SHOWN, SHOWN_TEXTS, SHOWN, SHOWN_TEXTS)
+def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
+    values, texts, was, was_text, shown, shown_text
+):
+    """All declared fields sent with success, and the portal took, trimmed or ignored each, or
+    shows something else altogether: nothing is planned again, and losing the memory changes
+    nothing that can be seen to be right."""
+    declared = {**values, **texts}
+    earlier = found(declared, {**was, **was_text})
+    now = found(declared, {**shown, **shown_text})
+    fields = {change.path.partition(".")[0] for change in difference(earlier).changes}
+    sent = [path for path in declared if path.partition(".")[0] in fields]
+    memory = remember(
+        NOTHING,
+        [now],
+        BY_NAME,
+        before={"15": earlier.live},
+        applied={"15": frozenset(sent)},
+        gone=frozenset(),
+        refused={},
+    )
+    again = difference(now, memory)
+    assert {change.path for change in again.changes} <= set(declared) - set(sent)
+    lost = difference(Match(now.desired, now.live, now.by))
+    assert {each.path for each in again.untaken} <= {each.path for each in lost.changes}
