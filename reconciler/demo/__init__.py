@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,12 @@ from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
 
 KEY = "sandbox"
+STORY = (
+    ("plan", "--out", "plan.json"),
+    ("-v", "apply", "--plan", "plan.json", "--yes"),
+    ("plan", "--detailed-exitcode"),
+)
+"""The commands of the demo, which a user can type as well."""
 
 
 def samples() -> Path:
@@ -35,15 +42,11 @@ def demo() -> int:
         shutil.copytree(samples(), Path(folder) / "agents")
         state = State(Store(None), KEY)
         state.load(live["rentix"])
-        with running(state) as portal:
+        with running(state) as portal, contextlib.chdir(folder):
             os.environ |= {"RENTIX_URL": portal.url, "RENTIX_API_KEY": KEY}
-            for command in (
-                ["plan"],
-                ["apply", "--yes", "--force"],
-                ["plan", "--detailed-exitcode"],
-            ):
+            for command in STORY:
                 click.secho(f"\n$ reconciler {' '.join(command)}", bold=True)
-                code = run(["-C", folder, *command])
+                code = run([*command])
                 if code:
                     return code
     return 0

@@ -36,7 +36,7 @@ from reconciler.errors import ConfigError, InputError, Problem
 DEFAULT_FILE = "reconciler.yaml"
 """Where the configuration is looked for, in the repository's top folder."""
 
-_PERCENT = r"^(100|[0-9]{1,2})(\.[0-9]+)?%$"
+_PERCENT = r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
 _SECRET = re.compile(r"(key|secret|token|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
@@ -93,9 +93,7 @@ def _some(portals: dict[str, Section]) -> dict[str, Section]:
 def _share(value: object) -> float:
     """A share of one, from a text in percent."""
     if isinstance(value, str) and re.search(_PERCENT, value):
-        share = float(value[:-1]) / 100
-        if share <= 1:
-            return share
+        return float(value[:-1]) / 100
     raise _rule("a limit has to be a percentage from 0% to 100%, such as 30%")
 
 
@@ -279,8 +277,11 @@ def _parse(name: str, data: bytes) -> Config:
 
 
 def _discreet(problem: Problem) -> Problem:
-    """The problem without its line, where that may hold a secret."""
-    return replace(problem, excerpt="") if _SECRET.search(problem.excerpt) else problem
+    """The problem without its line, and what was guessed from it, if that may hold a secret."""
+    if not _SECRET.search(problem.excerpt):
+        return problem
+    hint = "keys and passwords belong into the environment (RENTIX_API_KEY), never into a file"
+    return replace(problem, excerpt="", hint=hint)
 
 
 def _advise(path: str, text: str) -> str | None:
@@ -325,13 +326,6 @@ def _words() -> Words:
             "": "leave the key out for its default",
             **{f"portals.{name}": f"write {name}: {{}} for its defaults" for name in portals},
         },
-        refused={
-            f"portals.{name}.{key}": (
-                f"`{key}` does not belong into a file",
-                f"set {name.upper()}_API_KEY in the environment; renew the key if others saw it",
-            )
-            for name in portals
-            for key in ("api_key", "apiKey", "key", "secret", "token", "password")
-        },
+        refused={},
         advise=_advise,
     )

@@ -64,8 +64,8 @@ _FORBIDDEN = re.compile(
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
-# Plain scalars. The first character decides for nearly all of them; the digits are bounded because
-# Python refuses to read longer numbers, and nothing here needs them.
+# Plain scalars. The first character decides for nearly all of them. The digits of whole numbers are
+# bounded because Python refuses to read very long ones; those are read as a float.
 _FIRST = frozenset("-+.0123456789tTfFnN~")
 _WORDS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -372,7 +372,7 @@ class _Builder:
                     self._check_escapes(after)
             else:
                 value, inner = self._node(after, depth + 1)
-            if key in places or key.__class__ is not str or key == "<<":
+            if key.__class__ is not str or key in places or key == "<<":
                 self._refuse_key(event, key, places)
             else:
                 values[key] = value

@@ -14,7 +14,9 @@ def fewest(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> int:
     """The fewest calls from one world to the other that a portal allows, by searching breadth
     first: a link needs an agent without an id and an id without an agent."""
     front, seen, calls = {held}, {held}, 0
-    goal = tuple(want if want is not None else have for have, want in zip(held, wanted, strict=True))
+    goal = tuple(
+        want if want is not None else have for have, want in zip(held, wanted, strict=True)
+    )
     while goal not in front:
         reached = set()
         for world in front:
@@ -53,7 +55,9 @@ def kept(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> set[in
         more = {
             place
             for place, want in enumerate(wanted)
-            if want is not None and want in held and place not in stuck
+            if want is not None
+            and want in held
+            and place not in stuck
             and (holder := held.index(want)) != place
             and (wanted[holder] in (None, want) or holder in stuck)
         }

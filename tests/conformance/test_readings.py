@@ -20,7 +20,12 @@ LIVE = [
     user(4, externalId="a-4", instagram="https://instagram.com/four", tiktok=None),
     user(5, externalId="a-6"),
     user(6, externalId="a-5"),
-    user(7, externalId="a-7", description="", settings={**user(7)["settings"], "contact_viber": False}),
+    user(
+        7,
+        externalId="a-7",
+        description="",
+        settings={**user(7)["settings"], "contact_viber": False},
+    ),
     user(9, externalId="a-9", avatar={"id": 70, "contentType": "image/jpeg", "variants": []}),
     user(10, avatar={"id": 71, "contentType": "image/jpeg", "variants": []}),
     user(11, externalId="stranger", description={"ru": "не наш", "en": "", "ro": ""}),
@@ -29,22 +34,40 @@ FILES: list[dict[str, Any]] = [
     {"externalId": "a-1", "name": " Ana  Rusu ", "description": {"ru": "новый"}},
     {"externalId": "a-2", "description": "One text\nin two lines\n"},
     {"externalId": "a-3", "phone": "+37322333333", "settings": {"contact_viber": False}},
-    {"externalId": "a-4", "avatar": {"url": "https://agency.example/4.jpg"}, "instagram": None,
-     "tiktok": "https://www.tiktok.com/@four"},
+    {
+        "externalId": "a-4",
+        "avatar": {"url": "https://agency.example/4.jpg"},
+        "instagram": None,
+        "tiktok": "https://www.tiktok.com/@four",
+    },
     {"externalId": "a-5", "id": 5, "name": "Five"},
     {"externalId": "a-6", "id": 6},
-    {"externalId": "a-7", "description": {"ru": "семь ", "en": " seven", "ro": "șapte"},
-     "settings": {"contact_telegram": False, "contact_viber": False}},
-    {"externalId": "a-8", "name": "Opt", "phone": "+373 22 888 888",
-     "description": {"ro": "opt"}, "settings": {"contact_phone": False},
-     "avatar": {"url": "https://agency.example/8.jpg"}},
+    {
+        "externalId": "a-7",
+        "description": {"ru": "семь ", "en": " seven", "ro": "șapte"},
+        "settings": {"contact_telegram": False, "contact_viber": False},
+    },
+    {
+        "externalId": "a-8",
+        "name": "Opt",
+        "phone": "+373 22 888 888",
+        "description": {"ro": "opt"},
+        "settings": {"contact_phone": False},
+        "avatar": {"url": "https://agency.example/8.jpg"},
+    },
     {"externalId": "a-9", "avatar": {"id": 71}, "youtube": "https://youtube.com/@nine"},
     {"id": 10, "avatar": None, "name": "Ten"},
 ]
 PLAIN = {"name", "instagram", "youtube", "tiktok"}
 
-ISSUE = ("creation", "description", "description_partial", "settings_partial", "strings",
-         "bulk_by_id")
+ISSUE = (
+    "creation",
+    "description",
+    "description_partial",
+    "settings_partial",
+    "strings",
+    "bulk_by_id",
+)
 """The doubts whose every combination is tried on each run, with each sort of bulk limit."""
 
 
@@ -52,7 +75,8 @@ def combinations() -> list[Any]:
     """Every combination of the doubts of `ISSUE` and the bulk limits; the other doubts take their
     turn in a fixed shuffle."""
     others = {
-        name: values for name, values in Readings.choices().items()
+        name: values
+        for name, values in Readings.choices().items()
         if name not in (*ISSUE, "bulk_refusal")
     }
     turn = random.Random(7)
@@ -68,8 +92,14 @@ def combinations() -> list[Any]:
 
 def every() -> list[Any]:
     """Every combination of all doubts that can meet in one apply."""
-    names = (*ISSUE, "description_language", "description_empty", "avatar_import", "social_null",
-             "listing")
+    names = (
+        *ISSUE,
+        "description_language",
+        "description_empty",
+        "avatar_import",
+        "social_null",
+        "listing",
+    )
     return list(product(Readings.every(*names), (3, 100)))
 
 

@@ -175,9 +175,16 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     """Six agents that each need something else, the apply, and a plan that is empty."""
     said = Shell(tmp_path).run("demo")
     assert said.returncode == 0, said.stderr
-    for what in ("agent-001", "contact_telegram", "and only that one", "avatar",
-                 "agent-005", "agent-006", "verified: 6 of 6 as declared",
-                 "Nothing to do: 6 agents are as declared."):
+    for what in (
+        "agent-001",
+        "contact_telegram",
+        "and only that one",
+        "avatar",
+        "agent-005",
+        "agent-006",
+        "verified: 6 of 6 as declared",
+        "Nothing to do: 6 agents are as declared.",
+    ):
         assert what in said.stdout, what
     assert list(tmp_path.iterdir()) == []
 

@@ -43,7 +43,9 @@ def users(draw: st.DrawFn) -> list[dict[str, Any]]:
     count = draw(st.integers(0, 5))
     ids = draw(
         st.lists(st.one_of(st.none(), EXTERNAL), min_size=count, max_size=count).filter(
-            lambda all_: len([each for each in all_ if each]) == len({each for each in all_ if each})
+            lambda all_: (
+                len([each for each in all_ if each]) == len({each for each in all_ if each})
+            )
         )
     )
     return [
@@ -97,8 +99,12 @@ def files(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 READINGS = st.builds(
-    Readings, **{name: st.sampled_from(values) for name, values in Readings.choices().items()
-                 if name not in ("phone_on_existing", "avatar_ids")}
+    Readings,
+    **{
+        name: st.sampled_from(values)
+        for name, values in Readings.choices().items()
+        if name not in ("phone_on_existing", "avatar_ids")
+    },
 )
 
 
@@ -123,9 +129,9 @@ def reconcile(
     alone = {each["key"] for each in plan["conflicts"]}
     assert done["exit"] == (3 if alone else 0), done
     refused = [call for call in calls if call[3] >= 400]
-    assert all(
-        reading.creation == "invite" or call[1] == "/users/bulk" for call in refused
-    ), refused
+    assert all(reading.creation == "invite" or call[1] == "/users/bulk" for call in refused), (
+        refused
+    )
     after = agency.truth()
     by_external = {agent.external_id: agent for agent in after.values()}
     ids = {each["key"]: each["id"] for each in done["results"] if each["id"]}
@@ -134,7 +140,9 @@ def reconcile(
         key = agent.get("externalId") or f"id:{agent['id']}"
         if key in alone:
             continue
-        found = after.get(agent.get("id") or ids.get(key)) or by_external.get(agent.get("externalId"))
+        found = after.get(agent.get("id") or ids.get(key)) or by_external.get(
+            agent.get("externalId")
+        )
         if found is None:
             continue  # waiting
         touched.add(found.id)

@@ -1,0 +1,80 @@
+"""The documents say what is true: their commands run, and print what they show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+from agency import Agency
+
+from reconciler.cli import LATE, cli
+from reconciler.documents.agents import read_agents
+from reconciler.documents.config import read_config
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language, without the indentation of a list around them."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.S | re.M)
+    return [re.sub(rf"^{indent}", "", block, flags=re.M) for indent, block in found]
+
+
+def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
+    """The blocks with a prompt are the beginning of what the command really prints on the demo's
+    agents."""
+    shutil.copytree(ROOT / "agents", agency.root / "agents")
+    live = json.loads((ROOT / "reconciler" / "demo" / "live.json").read_text("utf-8"))
+    agency.live(*live["rentix"])
+    shown = blocks(README, "console")
+    assert shown
+    for block in shown:
+        prompt, _, output = block.partition("\n")
+        said = agency.run(*prompt.removeprefix("$ reconciler ").split())
+        assert said.code == 0, said.err
+        assert said.out.startswith(output), said.out
+
+
+def test_every_sample_file_is_valid(tmp_path: Path) -> None:
+    """Each YAML example of the documents can be used as it is."""
+    (tmp_path / "agents").mkdir()
+    count = 0
+    for page in (README, (ROOT / "docs" / "files.md").read_text("utf-8")):
+        for block in blocks(page, "yaml"):
+            if block.startswith("version:"):
+                (tmp_path / "reconciler.yaml").write_text(block, "utf-8")
+                assert read_config(tmp_path, None) == read_config(tmp_path / "agents", None)
+            else:
+                (tmp_path / "agents" / "a.yaml").write_text(block, "utf-8")
+                assert read_agents(tmp_path, "agents")
+            count += 1
+    assert count >= 4
+
+
+def test_the_tables_name_every_command() -> None:
+    """Each command is in the README's table, and each in the table exists."""
+    table = README.partition("## Commands")[2].partition("`--target GLOB`")[0]
+    named = set(re.findall(r"^\| `(\w+)", table, re.M))
+    assert named == {*cli.commands, *LATE}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link within the repository leads to a file that is there."""
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_option_has_help() -> None:
+    """`--help` leaves no option without a word."""
+    for command in cli.commands.values():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert option.help, (command.name, option.name)
