@@ -22,7 +22,7 @@ from reconciler.errors import InputError, ReconcilerError, UsageError
 if TYPE_CHECKING:
     from reconciler.app import Planned
     from reconciler.core.form import Form
-    from reconciler.core.model import Plan
+    from reconciler.core.model import Event, Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -369,7 +369,7 @@ class _progress:  # noqa: N801 - used as the function it would be, were a bar no
             self.bar = Progress(*columns, console=console, transient=True)
             self.task = self.bar.add_task("", total=sum(len(s.operations) for s in plan.steps))
 
-    def __enter__(self) -> Callable[[Any], None]:
+    def __enter__(self) -> Callable[[Event], None]:
         if self.bar is not None:
             self.bar.start()
         return self.watch
@@ -378,8 +378,10 @@ class _progress:  # noqa: N801 - used as the function it would be, were a bar no
         if self.bar is not None:
             self.bar.stop()
 
-    def watch(self, event: Any) -> None:
-        if self.bar is not None and hasattr(event, "outcomes"):
+    def watch(self, event: Event) -> None:
+        from reconciler.core.model import Finished  # noqa: PLC0415
+
+        if self.bar is not None and isinstance(event, Finished):
             self.bar.advance(self.task, len(event.outcomes))
 
 

@@ -4,7 +4,7 @@
     ├── InputError             1   the files: every problem at once
     ├── ConfigError            1   reconciler.yaml or the environment
     ├── UsageError             1   an option or argument that cannot be served
-    ├── PortalError            1   the portal cannot be read: no access, no answer, not as documented
+    ├── PortalError            1   the portal cannot be read: no access, no answer, odd answer
     ├── LimitsError            1   more would change than `limits` allows
     ├── PlanFileError          1   a saved plan that is edited, cut or of another version
     └── StaleError             5   a saved plan that is no longer what would happen

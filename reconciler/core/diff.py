@@ -57,10 +57,7 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
         kept = trace(remembered, path)
         if covers(field, path, want, live, kept, verdict):
             if verdict is Verdict.DIFFERENT:  # what it cannot show needs no word
-                place = desired.at(path)
-                have = canonical(field, shown(field, path, live))
-                untaken.append(Unmet(desired.portal, desired.key, place, path, want, have))
-                warnings.append(_warning(found, path, _not_taken(field, untaken[-1])))
+                untaken.append(_untaken(field, path, found))
         elif hold and verdict is Verdict.UNREADABLE and kept is None:
             message = f"{path} cannot be compared with what the portal shows, so it is held back."
             warnings.append(_warning(found, path, message))
@@ -69,7 +66,10 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
             before = _before(field, path, live, kept)
             whose = attribution(field, path, live, memory, remembered)
             changes.append(Change(path, before, want, kind, whose))
-    warnings.extend(_unseen_languages(found, fields, changes))
+    # One string that is none of three declared languages is one thing to tell, not three.
+    untaken = list({each.path: each for each in untaken}.values())
+    warnings += [_warning(found, each.path, _not_taken(fields, each)) for each in untaken]
+    warnings += _unseen_languages(found, fields, changes)
     return (
         Difference(tuple(changes), tuple(warnings), tuple(untaken)) if changes or warnings else SAME
     )
@@ -80,8 +80,17 @@ def _warning(found: Match, path: str, message: str) -> Warning:
     return Warning(desired.portal, desired.key, desired.at(path), message)
 
 
-def _not_taken(field: Field, unmet: Unmet) -> str:
-    if field.late and unmet.live is None:
+def _untaken(field: Field, path: str, found: Match) -> Unmet:
+    desired, live = found.desired, found.live
+    want, have = desired.values[path], canonical(field, shown(field, path, live))
+    if field.sort is Sort.TEXTS and path not in live.values and path != field.name:
+        parts = ((part, desired.values.get(f"{field.name}.{part}")) for part in field.parts)
+        path, want = field.name, {part: text for part, text in parts if text is not None}
+    return Unmet(desired.portal, desired.key, desired.at(path), path, want, have)
+
+
+def _not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
+    if fields[parent(unmet.path)].late and unmet.live is None:
         return (
             f"{unmet.path}: the portal does not show the picture yet. It may still be importing "
             f"it; if this stays, check that the address leads to a picture."
@@ -96,7 +105,8 @@ def _not_taken(field: Field, unmet: Unmet) -> str:
 def _quoted(value: Value) -> str:
     if value is None:
         return "nothing"
-    said = str(value)
+    texts = value.values() if isinstance(value, Mapping) else [value]
+    said = " / ".join(map(str, texts))
     return f"“{said if len(said) <= 60 else said[:59] + '…'}”"
 
 

@@ -118,7 +118,10 @@ def link(value: Value) -> Value:
     case, `www.`, a trailing slash, tracking parameters. Empty and None are the same nothing."""
     if not isinstance(value, str) or not value:
         return None if value in (None, "") else value
-    parts = urlsplit(value.strip())
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:  # what is no address is only itself
+        return value
     host = parts.netloc.lower().removeprefix("www.")
     query = urlencode(
         [

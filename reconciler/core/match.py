@@ -187,6 +187,7 @@ class _Matcher:
     ) -> str | None:
         """Why this shared value does not say who the agent is; None if it does, or fits nobody."""
         said = f"{shared.name} {desired.identity[shared.name]}"
+        own = desired.identity.get(self.handle) if self.handle else None
         pin = next((each.name for each in self.identifiers.values() if each.rule == "pin"), "id")
         if len(askers) > 1 and (holders or self.creating):
             others = ", ".join(f"{each.key} ({each.source})" for each in askers if each != desired)
@@ -198,13 +199,16 @@ class _Matcher:
         if len(holders) > 1:
             names = ", ".join(map(label, holders))
             return f"{said} fits {len(holders)} agents: {names}. Declare `{pin}` to say which."
-        return self.why_not_this(said, pin, holders[0], finding=finding)
+        return self.why_not_this(said, pin, holders[0], own, finding=finding)
 
-    def why_not_this(self, said: str, pin: str, live: Live, *, finding: bool) -> str | None:
-        """Why the only agent that a shared value fits is not the one; None if it is."""
+    def why_not_this(
+        self, said: str, pin: str, live: Live, own: Scalar | None, *, finding: bool
+    ) -> str | None:
+        """Why the only agent that a shared value fits is not the one; None if it is. `own` is the
+        external id that is declared: an agent who has it already was linked by us."""
         other = live.identity.get(self.handle) if self.handle else None
         claim = self.claims.get(live.id)
-        if other is not None:
+        if other is not None and other != own:
             said += f" belongs to {label(live)}, who has the {self.handle} {other}."
         elif claim:
             return (

@@ -40,13 +40,14 @@ def covers(
     """Whether the memory says that the portal has the value, though it does not show it.
 
     It does if this very value was applied and the portal shows what it showed then. Where that was
-    not seen yet (a picture is imported late), the memory of the value is enough, unless the value
-    can be compared and is another.
+    not seen yet (a picture is imported late), the portal may still show what it showed before, or
+    something that cannot be compared.
     """
     if kept is None or kept.applied != digest(field, want):
         return False
     if kept.shown is None:
-        return verdict is Verdict.UNREADABLE or field.late
+        now = digest(field, shown(field, path, live))
+        return verdict is Verdict.UNREADABLE or kept.before == now
     return known(field, path, live, kept)
 
 
@@ -109,6 +110,9 @@ def remember(
             kept = _keep(field, path, found, old, sent=path in sent, before=before.get(key))
             if kept is not None:
                 fresh[path] = kept
+            elif old is not None:  # the languages that one string is to replace, and did not yet
+                family = (name for name in old.fields if parent(name) == field.name)
+                fresh |= {name: old.fields[name] for name in family}
         agents[key] = Remembered(found.desired.key, fresh)
     creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
     return Memory(agents, creations)
@@ -131,13 +135,13 @@ def _keep(
         was = digest(field, shown(field, path, before)) if before else digest(field, None)
         unseen = field.late and was == now != fresh.applied
         return replace(fresh, shown=None, before=was) if unseen else fresh
+    verdict = judge(field, path, found.desired, found.live, old)
     if kept is not None and kept.applied == fresh.applied:
         if kept.shown is None:
-            return kept if kept.before == now else fresh
+            return fresh if verdict is Verdict.UNREADABLE and kept.before != now else kept
         if kept.shown == now:
             return kept
-    same = judge(field, path, found.desired, found.live, old) is Verdict.SAME
-    return fresh if same else kept
+    return fresh if verdict is Verdict.SAME else kept
 
 
 def was_refused(memory: Memory, key: str, form: str) -> bool:

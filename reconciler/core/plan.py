@@ -32,6 +32,9 @@ from reconciler.core.model import (
     Warning,
 )
 
+ROUNDING = 1e-6
+"""Agents; 29% of 100 is 28.999999999999996 in floating point."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -77,8 +80,10 @@ class Selection:
             return False
 
         def fits(pattern: str) -> bool:
-            return fnmatchcase(key, pattern) or (
-                source is not None and fnmatchcase(source.file, pattern)
+            return (
+                pattern == key
+                or fnmatchcase(key, pattern)
+                or (source is not None and fnmatchcase(source.file, pattern))
             )
 
         chosen = not self.targets or any(map(fits, self.targets))
@@ -132,7 +137,9 @@ def draft(
         if (changes := differences[found.desired.key].changes)
     ]
     absent = {each.key: each for each in matching.absent if _chosen(selection, each)}
-    creations, waiting, unsure = _absences(absent.values(), listing, fields, name, policy, memory)
+    creations, waiting, unsure = _absences(
+        absent.values(), listing, fields, identifiers, policy, memory
+    )
     conflicts = [each for each in matching.conflicts if selection.has(each.key, each.source)]
     conflicts += unsure
     conflicts += _refused((*updates, *creations), policy)
@@ -221,7 +228,7 @@ def _absences(
     absent: Iterable[Desired],
     listing: Listing,
     fields: Sequence[Field],
-    name: str | None,
+    identifiers: Sequence[Identifier],
     policy: Policy,
     memory: Memory,
 ) -> tuple[list[Operation], list[Warning], list[Conflict]]:
@@ -231,8 +238,8 @@ def _absences(
     waiting: list[Warning] = []
     unsure: list[Conflict] = []
     for each in absent:
-        operation = _creation(each, fields, name, policy)
-        why = _why_not_created(each, operation, listing, policy, memory)
+        operation = _creation(each, fields, handle(identifiers), policy)
+        why = _why_not_created(each, operation, listing, identifiers, policy, memory)
         if why is None:
             creations.append(operation)
         elif listing.complete:
@@ -332,16 +339,30 @@ def creation_form(operation: Operation) -> str:
 
 
 def _why_not_created(
-    desired: Desired, operation: Operation, listing: Listing, policy: Policy, memory: Memory
+    desired: Desired,
+    operation: Operation,
+    listing: Listing,
+    identifiers: Sequence[Identifier],
+    policy: Policy,
+    memory: Memory,
 ) -> str | None:
     """Why an absent agent is not created; None if it is to be."""
     if not listing.complete:
         return "is not in the part of the agents that the portal listed, so nothing is done."
     if not policy.create:
-        return (
-            "is not on the portal yet. Have the agent invited there; "
-            "a later run finds them by what the file declares."
+        ways = [
+            each
+            for each in identifiers
+            if each.name in policy.order and not each.assignable and each.rule != "pin"
+        ]
+        found = [each.name for each in ways if each.name in desired.identity]
+        others = ways or [each for each in identifiers if each.rule == "pin"]
+        later = (
+            f"a later run finds them by {found[0]}."
+            if found
+            else f"declare {others[0].name} too, so that a later run finds them."
         )
+        return f"is not on the portal yet. Have the agent invited there; {later}"
     lacking = [
         name for name in policy.needs if name not in desired.identity and name not in desired.values
     ]
@@ -412,14 +433,16 @@ def _removals(
         return [], []
     kept = {str(found.live.id) for found in matching.matches}
     kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
-    in_doubt = {conflict.key for conflict in matching.conflicts}
+    declared = {each.key for each in matching.conflicts}
+    declared |= {each.key for each in matching.absent}
     claims, reports = [], []
     for live in listing.agents:
         ours = memory.agents.get(str(live.id))
         held = live.identity.get(name) if name else None
-        if ours is None or str(live.id) in kept or ours.key in in_doubt:
+        if ours is None or str(live.id) in kept or ours.key in declared:
             continue
-        if ours.key not in (f"id:{live.id}", held) or not selection.has(ours.key, None):
+        undone = name is not None and ours.key not in (f"id:{live.id}", held)
+        if undone or not selection.has(ours.key, None):
             continue
         if policy.removal is not None and held is not None:
             claims.append(links.Claim(ours.key, None, live, None))
@@ -554,7 +577,7 @@ def _excess(
         (changed, limits.changes, "changes", "change"),
         (removed, limits.removals, "removals", "be taken off"),
     ):
-        if count > share * declared:
+        if count > share * declared + ROUNDING:
             said.append(
                 f"{count} of {declared} agents on {portal} would {verb} "
                 f"({count / max(declared, 1):.0%}); limits.{name} allows {share:.0%}"

@@ -372,7 +372,7 @@ class _Builder:
                     self._check_escapes(after)
             else:
                 value, inner = self._node(after, depth + 1)
-            if key.__class__ is not str or key in places or key == "<<":
+            if key.__class__ is not str or key in places or (key == "<<" and event.implicit[0]):
                 self._refuse_key(event, key, places)
             else:
                 values[key] = value
@@ -383,7 +383,7 @@ class _Builder:
         """Report a key that is no text, a merge key, or there already."""
         if event.__class__ is AliasEvent:
             return  # said already
-        if key == "<<":
+        if key == "<<" and event.implicit[0]:
             self._report(event, "merge keys (<<) are not supported", "write the values out")
         elif isinstance(key, str):
             first = places[key][0].start_mark.line + 1

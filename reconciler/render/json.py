@@ -82,5 +82,5 @@ def _source(source: Source | None) -> dict[str, Any] | None:
     return None if source is None else {"file": source.file, "line": source.line}
 
 
-def _text(said: Any) -> str:
+def _text(said: Form) -> str:
     return json.dumps(said, ensure_ascii=False, indent=2) + "\n"

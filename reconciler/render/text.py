@@ -130,10 +130,7 @@ def _clip(said: str) -> str:
 
 
 def _row(page: _Page, row: Row) -> None:
-    page.line(
-        f"{row.mark} {one_line(row.key)}  {one_line(row.name)}  ({row.actions})",
-        STYLES[row.mark],
-    )
+    page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}  ({row.actions})")
     page.indented(f"{row.where} · {row.reason}", 2, "dim")
     page.changes(row.lines)
     page.blank()
@@ -184,10 +181,12 @@ class _Page:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        grid = Table.grid(padding=(0, 1))
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column()
+        grid.add_column(overflow="fold")
         grid.add_row(
             Text(mark, style=style),
-            Text.assemble((one_line(who), "bold"), " ", one_line(said), overflow="fold"),
+            Text.assemble((one_line(who), "bold"), " ", one_line(said, strip=False)),
         )
         self.console.print(grid)
 

@@ -92,21 +92,21 @@ def _line(change: Change) -> Line:
     notes = [NOTES[change.attribution]]
     if change.kind == "unreadable":
         notes.append("cannot be read back, so it is sent")
-    texts = isinstance(change.before, str) and isinstance(change.after, str)
-    is_long = texts and max(len(change.before), len(change.after)) > LONG
-    pieces = difference(change.before, change.after) if is_long else ()
+    pieces: tuple[Piece, ...] = ()
+    match change.before, change.after:
+        case str(before), str(after) if before and after and max(len(before), len(after)) > LONG:
+            pieces = difference(before.rstrip("\n"), after.rstrip("\n"))
     return Line(change.path, old, new, pieces, "; ".join(filter(None, notes)))
+
+
+SHORT: Mapping[Value, str] = {None: "nothing", True: "on", False: "off"}
 
 
 def words(value: Value) -> str:
     """A value as a person says it."""
+    if value is None or isinstance(value, bool):
+        return SHORT[value]
     match value:
-        case None:
-            return "nothing"
-        case True:
-            return "on"
-        case False:
-            return "off"
         case str():
             return f"“{value}”"
         case {"url": url, "id": number}:
@@ -118,8 +118,6 @@ def words(value: Value) -> str:
         case Mapping():
             said = (f"{name}: {words(each)}" for name, each in value.items() if each is not None)
             return ", ".join(said)
-        case list():
-            return ", ".join(map(words, value))
         case _:
             return str(value)
 
@@ -147,7 +145,7 @@ def _same(run: Sequence[str], *, first: bool, last: bool) -> list[Piece]:
     tail = [] if last else list(run[-keep:])
     if len(run) <= len(head) + len(tail) + 1:
         return [("same", "".join(run))]
-    pieces: list[Piece] = [("same", "".join(head)), ("gap", "…"), ("same", "".join(tail))]
+    pieces: list[Piece] = [("same", "".join(head)), ("gap", "… "), ("same", "".join(tail))]
     return [piece for piece in pieces if piece[1]]
 
 

@@ -12,13 +12,14 @@ STEERING = re.compile(
 
 
 def visible(text: str) -> str:
-    """The text with each steering character as its number: ESC becomes `\\u001b`."""
+    r"""The text with each steering character as its number: ESC becomes `\u001b`."""
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, *, strip: bool = True) -> str:
     """The text on a single line: line ends shown as `↵`, tabs as blanks."""
-    return visible(text).replace("\n", " ↵ ").replace("\t", " ").strip()
+    line = visible(text).replace("\n", " ↵ ").replace("\t", " ")
+    return line.strip() if strip else line
 
 
 def named(character: str) -> str:
