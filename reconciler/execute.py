@@ -50,9 +50,10 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
             yield Started(step)
             perform, send = portals[portal]
             done = drive(perform(replace(step, operations=ready)), send)
-        for outcome in done:
-            if outcome.http_status in (401, 403) and outcome.status == "failed":
-                closed[portal] = f"{portal} refuses access: {outcome.error}"
+        if done and all(
+            each.status == "failed" and each.http_status in (401, 403) for each in done
+        ):
+            closed[portal] = f"{portal} refuses access: {done[0].error}"
         outcomes = {each.operation.name: each for each in (*done, *skipped)}
         status |= {name: outcome.status for name, outcome in outcomes.items()}
         yield Finished(step, tuple(outcomes[each.name] for each in step.operations))

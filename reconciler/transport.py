@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -27,6 +30,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from reconciler import __version__
 from reconciler.core.form import request_bytes
 from reconciler.core.model import Pace, Request, Response
+from reconciler.errors import ConfigError
 
 log = logging.getLogger("reconciler.transport")
 
@@ -37,9 +41,12 @@ LONGEST_WAIT = 120.0
 """Seconds; a portal that asks for a longer pause is not waited for."""
 WINDOW = 60.0
 """Seconds over which a portal counts requests."""
+DIGITS = 12
+"""Digits of a number that a header can have; seconds since the epoch have ten."""
 MARGIN = 0.25
 """Seconds that the portal's clock may run behind the window that is counted here."""
-GATEWAYS = frozenset({500, 502, 503, 504})
+BROKEN = 500
+"""The first of the statuses under which a request may have taken effect, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,15 @@ class Transport:
         """`url` is the base URL; `headers` authenticate; `secrets` are struck out of all that
         comes back."""
         self._clock = clock or Clock()
-        self._lanes = [_Lane(pace, self._clock) for pace in paces]
-        self._secrets = [secret for secret in secrets if secret]
-        plain = urlsplit(url).scheme == "http"
-        loopback = urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+        self._lanes = [_Lane(pace) for pace in paces]
+        self._secrets = [(secret, _disguises(secret)) for secret in secrets if secret]
+        plain = urlsplit(url).scheme != "https"
+        self._host = urlsplit(url).hostname or ""
+        loopback = _is_loopback(self._host)
+        if plain and not loopback:
+            raise ConfigError(f"{self._host} has to be reached by https: the key goes with it.")
+        self._url = url.rstrip("/")
         self._client = httpx.Client(
-            base_url=url,
             headers={"User-Agent": f"agent-reconciler/{__version__}", **headers},
             timeout=TIMEOUT,
             follow_redirects=False,
@@ -107,37 +117,47 @@ class Transport:
         return answer.response
 
     def _once(self, request: Request) -> _Answer:
-        for lane in self._lanes:
-            if lane.pace.counts(request):
-                lane.enter()
+        lanes = [lane for lane in self._lanes if lane.pace.counts(request)]
+        self._enter(lanes)
         content = request_bytes(request)
         headers = {"Content-Type": "application/json"} if content is not None else {}
+        url = f"{self._url}/{request.path.removeprefix('/')}"
         try:
-            got = self._client.request(
-                request.method, request.path, content=content, headers=headers
-            )
+            got = self._client.request(request.method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            said = f"could not connect to {self._client.base_url.host} ({_plain(error)})"
-            return self._told(request, Response(None, None, self._clean(said)), unsent=True)
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            said = f"the connection was lost before the answer ({_plain(error)})"
-            return self._told(request, Response(None, None, self._clean(said), _writes(request)))
-        own = [lane for lane in self._lanes if lane.pace.counts(request)]
-        if own:
-            min(own, key=lambda lane: lane.pace.per_minute).learn(got.headers)
-        return self._told(request, self._read(request, got), headers=got.headers)
+            said = self._clean(f"could not connect to {self._host} ({_plain(error)})")
+            return self._told(request, Response(None, None, said), unsent=True)
+        except (
+            httpx.HTTPError,
+            httpx.StreamError,
+            httpx.InvalidURL,
+            httpx.CookieConflict,
+        ) as error:
+            said = self._clean(f"the connection was lost before the answer ({_plain(error)})")
+            return self._told(request, Response(None, None, said, _writes(request)))
+        if lanes:
+            min(lanes, key=lambda lane: lane.pace.per_minute).learn(got.headers)
+        pause = _asked(got, self._clock.now())
+        return self._told(request, self._read(request, got), pause=pause)
+
+    def _enter(self, lanes: Sequence[_Lane]) -> None:
+        """Wait until one more request is within every limit, and count it."""
+        now = self._clock.now()
+        pause, lane = max(
+            ((lane.pause(now), lane) for lane in lanes), key=lambda each: each[0], default=(0, None)
+        )
+        if pause > 0 and lane is not None:
+            log.info("waiting %.1f s for the limit of %s requests", pause, lane.pace.name)
+            self._clock.sleep(pause)
+            now = max(now + pause, self._clock.now())
+        for each in lanes:
+            each.count(now)
 
     def _told(
-        self,
-        request: Request,
-        response: Response,
-        *,
-        unsent: bool = False,
-        headers: Mapping[str, str] | None = None,
+        self, request: Request, response: Response, *, unsent: bool = False, pause: float = 0.0
     ) -> _Answer:
         said = response.status if response.status is not None else response.error
         log.info("%s %s: %s", request.method, request.path, said)
-        pause = _asked(response, headers or {}, self._clock.now())
         return _Answer(response, not _writes(request), unsent, pause)
 
     def _read(self, request: Request, got: httpx.Response) -> Response:
@@ -147,18 +167,20 @@ class Transport:
             body = json.loads(text) if text.strip() else None
         except (ValueError, RecursionError):
             error = f"the portal answered {got.status_code} with something that is not JSON"
-        if got.is_redirect:
+        broken = got.status_code >= BROKEN
+        if 300 <= got.status_code < 400:
             error = f"the portal answered {got.status_code}, a redirect; none is followed"
-        elif got.status_code in GATEWAYS and not isinstance(body, dict):
+        elif broken and not isinstance(body, dict):
             error = f"the portal answered {got.status_code}"
-        whole = isinstance(body, dict) and (got.status_code not in GATEWAYS or "results" in body)
-        doubtful = got.status_code in GATEWAYS or got.is_success
-        uncertain = _writes(request) and doubtful and not whole
+        whole = isinstance(body, dict) and (not broken or "results" in body)
+        uncertain = _writes(request) and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 
     def _clean(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret, disguises in self._secrets:
             text = text.replace(secret, "***")
+            if "\\u00" in text or "\\/" in text:  # rare, and a search of its own
+                text = disguises.sub("***", text)
         return text
 
     def _pause(self, state: RetryCallState) -> float:
@@ -177,31 +199,38 @@ class _Answer:
     pause: float
 
 
-def _asked(response: Response, headers: Mapping[str, str], now: float) -> float:
+def _asked(got: httpx.Response, now: float) -> float:
     """Seconds for which the portal wants no request."""
-    if response.status not in (429, 503):
+    if got.status_code not in (429, 503):
         return 0.0
-    after = headers.get("retry-after", "").strip()
-    reset = headers.get("x-ratelimit-reset", "").strip()
-    if after.isdigit():
-        return float(after)
-    if after:
-        try:
-            return max(0.0, parsedate_to_datetime(after).timestamp() - now)
-        except ValueError:
-            return 0.0
-    return max(0.0, float(reset) - now) + MARGIN if reset.isdigit() else 0.0
+    after = got.headers.get("retry-after", "")
+    seconds, reset = _number(after), _number(got.headers.get("x-ratelimit-reset", ""))
+    if seconds is not None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(after)
+    except ValueError:
+        return max(0.0, reset - now) + MARGIN if reset is not None else 0.0
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, date.timestamp() - now)
+
+
+def _number(header: str) -> float | None:
+    """A whole number of a header; None for anything else."""
+    text = header.strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else None
 
 
 def _again(answer: _Answer) -> bool:
     """Whether a request can go out once more without doing anything twice."""
     status = answer.response.status
-    if status == 429:
-        return answer.pause <= LONGEST_WAIT
-    if answer.unsent:
+    if answer.pause > LONGEST_WAIT:
+        return False
+    if status == 429 or answer.unsent:
         return True
     return answer.reads and (
-        status is None or status in GATEWAYS or (status < 300 and answer.response.body is None)
+        status is None or status >= BROKEN or (status < 300 and answer.response.body is None)
     )
 
 
@@ -218,43 +247,53 @@ def _writes(request: Request) -> bool:
     return request.method != "GET"
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _plain(error: Exception) -> str:
     """An exception in words; some of httpx's say nothing."""
     return str(error) or type(error).__name__
 
 
+def _disguises(secret: str) -> re.Pattern[str]:
+    """The secret as JSON may spell it: any of its characters by number, a slash behind another."""
+    spellings = (
+        rf"(?:{re.escape(each)}|\\u(?i:{ord(each):04x})" + (r"|\\/)" if each == "/" else ")")
+        for each in secret
+    )
+    return re.compile("".join(spellings))
+
+
 class _Lane:
     """One class of requests and how many of them may still go out."""
 
-    def __init__(self, pace: Pace, clock: Clock) -> None:
+    def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.clock = clock
-        self.sent: deque[float] = deque()
-        self.remaining: int | None = None
+        self.sent: deque[float] = deque(maxlen=pace.per_minute)
+        self.remaining: float | None = None
         self.reset = 0.0
 
-    def enter(self) -> None:
-        """Wait until one more request is within the limit, and count it."""
-        now = self.clock.now()
-        while self.sent and self.sent[0] <= now - WINDOW - MARGIN:
-            self.sent.popleft()
-        pause = 0.0
-        if len(self.sent) >= self.pace.per_minute:
-            pause = self.sent[-self.pace.per_minute] + WINDOW + MARGIN - now
-        if self.remaining is not None and self.remaining <= 0:
-            pause = max(pause, min(self.reset + MARGIN - now, WINDOW + MARGIN))
-        if pause > 0:
-            log.info("waiting %.1f s for the limit of %s requests", pause, self.pace.name)
-            self.clock.sleep(pause)
-            self.remaining = None
-        elif self.remaining is not None:
-            self.remaining -= 1
-        self.sent.append(self.clock.now())
+    def pause(self, now: float) -> float:
+        """Seconds until one more request is within the limit."""
+        full = len(self.sent) == self.pace.per_minute
+        own = self.sent[0] + WINDOW + MARGIN - now if full else 0.0
+        spent = self.remaining is not None and self.remaining < 1
+        said = min(self.reset + MARGIN - now, WINDOW + MARGIN) if spent else 0.0
+        return max(own, said, 0.0)
+
+    def count(self, now: float) -> None:
+        """One more goes out. What the portal said last is one less, until it says more."""
+        self.sent.append(now)
+        if self.remaining is not None:
+            self.remaining = self.remaining - 1 if self.remaining >= 1 else None
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over what the portal says of this class."""
-        remaining, reset = (
-            headers.get(f"x-ratelimit-{name}", "").strip() for name in ("remaining", "reset")
-        )
-        if remaining.isdigit() and reset.isdigit():
-            self.remaining, self.reset = int(remaining), float(reset)
+        remaining = _number(headers.get("x-ratelimit-remaining", ""))
+        reset = _number(headers.get("x-ratelimit-reset", ""))
+        if remaining is not None and reset is not None:
+            self.remaining, self.reset = remaining, reset

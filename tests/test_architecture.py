@@ -16,14 +16,16 @@ PACKAGE = ROOT / "reconciler"
 def test_the_layers_hold() -> None:
     """Every import goes down the stairs; the core does no I/O; the sandbox knows nothing of ours."""
     linter = Path(sys.executable).with_name("lint-imports")
-    found = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    found = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_the_core_names_no_portal() -> None:
     """A new portal changes nothing in core."""
     for path in (PACKAGE / "core").glob("*.py"):
-        assert not re.search(r"rentix|propertyfinder", path.read_text("utf-8"), re.I), path
+        assert not re.search(r"rentix|propertyfinder", path.read_text("utf-8"), re.IGNORECASE), path
 
 
 def test_every_room_has_a_name() -> None:
@@ -44,7 +46,7 @@ def test_what_needs_no_network_imports_no_client(tmp_path: Path, command: list[s
         "heavy = {'httpx', 'rich', 'deepdiff', 'phonenumbers'} & set(sys.modules)\n"
         "sys.exit(code or (f'imported: {heavy}' if heavy else 0))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

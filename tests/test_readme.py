@@ -22,8 +22,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglo
 
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of a language, without the indentation of a list around them."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.S | re.M)
-    return [re.sub(rf"^{indent}", "", block, flags=re.M) for indent, block in found]
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
@@ -60,7 +60,7 @@ def test_every_sample_file_is_valid(tmp_path: Path) -> None:
 def test_the_tables_name_every_command() -> None:
     """Each command is in the README's table, and each in the table exists."""
     table = README.partition("## Commands")[2].partition("`--target GLOB`")[0]
-    named = set(re.findall(r"^\| `(\w+)", table, re.M))
+    named = set(re.findall(r"^\| `(\w+)", table, re.MULTILINE))
     assert named == {*cli.commands, *LATE}
 
 

@@ -61,6 +61,7 @@ class Portal:
         self.answers = list(answers)
 
     def __call__(self, request):
+        """Keep the request and answer it."""
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -260,6 +261,22 @@ def test_no_proxy_sees_what_goes_to_loopback(monkeypatch, wait, host):
     assert (answer.status, direct, proxied) == (200, ["GET /users HTTP/1.1"], [])
 
 
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1", "http://[", "http://127.0.0.1:x"]
+)
+def test_a_proxy_that_cannot_be_used_is_an_error_in_words(monkeypatch, wait, proxy):
+    """A proxy of the environment that httpx does not take ends the command, not the program."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    try:
+        with opened(wait) as wire:
+            answer = wire.send(GET)
+    except ReconcilerError as error:
+        assert "proxy" in str(error).lower()
+    else:
+        assert (answer.status, answer.error is None) == (None, False)
+
+
 # Pacing
 
 
@@ -394,7 +411,18 @@ def test_a_reset_in_the_past_is_no_reason_to_wait(portal, wait):
     assert wait.slept == []
 
 
-ODD = [b"", b"abc", b"-1", b"1.5", b"\xb2", b"9" * 5000, b"1e9", b"Mon, 99 Foo 2024 00:00:00 GMT"]
+FAR = b"Mon, 01 Jan 99999999999999 00:00:00 GMT"
+ODD = [
+    b"",
+    b"abc",
+    b"-1",
+    b"1.5",
+    b"\xb2",
+    b"9" * 5000,
+    b"1e9",
+    b"Mon, 99 Foo 2024 00:00:00 GMT",
+    FAR,
+]
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value[:8]))

@@ -52,7 +52,10 @@ def request_bytes(request: Request) -> bytes | None:
     """The body as it goes over the wire: compact JSON in UTF-8; None without a body."""
     if request.body is None:
         return None
-    return json.dumps(request.body, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(request.body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a character, from a portal's own text: only JSON can say it
+        return json.dumps(request.body, separators=(",", ":")).encode()
 
 
 def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str) -> Form:

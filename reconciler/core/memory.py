@@ -112,7 +112,7 @@ def remember(
                 fresh[path] = kept
             elif old is not None:  # the languages that one string is to replace, and did not yet
                 family = (name for name in old.fields if parent(name) == field.name)
-                fresh |= {name: old.fields[name] for name in family}
+                fresh = {**{name: old.fields[name] for name in family}, **fresh}
         agents[key] = Remembered(found.desired.key, fresh)
     creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
     return Memory(agents, creations)

@@ -68,7 +68,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The agents that a plan looks at: those whose key or file fits a target (all, without one)
-    and no exclude. Patterns are globs; `without` are keys, as they are."""
+    and no exclude. Patterns are globs; one with a slash or a file's ending is a file's too.
+    `without` are keys, as they are."""
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -83,11 +84,16 @@ class Selection:
             return (
                 pattern == key
                 or fnmatchcase(key, pattern)
-                or (source is not None and fnmatchcase(source.file, pattern))
+                or (source is not None and _is_file(pattern) and fnmatchcase(source.file, pattern))
             )
 
         chosen = not self.targets or any(map(fits, self.targets))
         return chosen and not any(map(fits, self.excludes))
+
+
+def _is_file(pattern: str) -> bool:
+    """Whether a pattern is meant for files: `a*` is for agents and not for all below agents/."""
+    return "/" in pattern or pattern.endswith((".yaml", ".yml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +450,7 @@ def _removals(
         undone = name is not None and ours.key not in (f"id:{live.id}", held)
         if undone or not selection.has(ours.key, None):
             continue
-        if policy.removal is not None and held is not None:
+        if policy.removal is not None and ours.key == held:
             claims.append(links.Claim(ours.key, None, live, None))
         else:
             message = (
@@ -570,7 +576,7 @@ def _removed(portal: str, claim: links.Claim, name: str | None) -> Entry:
 def _excess(
     portal: str, changed: int, removed: int, declared: int, limits: Limits
 ) -> tuple[str, ...]:
-    if declared < limits.floor:
+    if declared + removed < limits.floor:  # who is to be taken off was declared until now
         return ()
     said = []
     for count, share, name, verb in (

@@ -27,7 +27,8 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
             reason: str | None = "was not in the plan"
         elif removal:
             back = entry is None and file is not None and (portal, key, False) not in reviewed
-            reason = "is declared again" if back else None
+            other = entry is not None and entry.id != before.id
+            reason = "is declared again" if back else "is another agent now" if other else None
         elif entry is None and (portal, key) in refused:
             reason = f"is in conflict now: {refused[portal, key].reason}"
         elif entry is None and (portal, key) in fresh.waiting:
@@ -38,7 +39,7 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
             departs = _departs(before, entry, file) if entry is not None else None
             reason = departs or _withdrawn(before, entry, file)
         if reason:
-            source = (entry or before or reviewed[place]).source
+            source = (entry or reviewed[place]).source
             stale.append(Conflict(portal, key, source, reason))
     return tuple(stale)
 

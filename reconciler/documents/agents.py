@@ -22,7 +22,7 @@ from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
 from reconciler.documents.mistakes import Words, known_keys, mistakes, nearest
 from reconciler.documents.syntax import quoted
-from reconciler.documents.yaml import MAX_BYTES, Tree, load, visible
+from reconciler.documents.yaml import MAX_BYTES, MAX_PROBLEMS, Tree, load, visible
 from reconciler.errors import InputError, Problem
 
 # Patterns in what three dialects share: pydantic's (Rust), the editor's (ECMAScript), and re's.
@@ -276,6 +276,8 @@ def read_agents(root: Path, folder: str) -> list[Document]:
         trees, found = load(file, data)
         places = {(problem.line, problem.column) for problem in found}
         for tree in trees:
+            if len(found) >= MAX_PROBLEMS:
+                break
             document, wrong = _check(file, tree)
             wrong += _repeated(file, tree, taken)
             # A value that could not be read is not to be judged as well.
@@ -368,7 +370,7 @@ def _repeated(
         line, _ = tree.position((name,), key=True)
         first = taken.setdefault(claim, (file, line))
         if first != (file, line):
-            message = f"`{name}` {visible(str(value))} is taken: {first[0]}:{first[1]} has it"
+            message = f"`{name}` {visible(str(value)[:60])} is taken: {first[0]}:{first[1]} has it"
             hint = "give each agent its own, or delete one of the two"
             found.append(tree.problem((name,), message, hint))
     return found

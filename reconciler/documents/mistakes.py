@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.documents.syntax import SMART_QUOTES, quoted
-from reconciler.documents.yaml import Path, Tree, visible
+from reconciler.documents.yaml import MAX_PROBLEMS, Path, Tree, visible
 from reconciler.errors import Problem
 
 _YES = frozenset(("yes", "y", "on", "true", "1", "да", "da"))
@@ -75,15 +75,14 @@ def known_keys(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def mistakes(tree: Tree, error: ValidationError, words: Words) -> list[Problem]:
-    """One problem for each place of `tree` that `error` is about."""
+    """One problem for each place of `tree` that `error` is about, up to `MAX_PROBLEMS`."""
     found: dict[Path, ErrorDetails] = {}
-    for details in error.errors(include_url=False):
+    for details in error.errors(include_url=False)[:MAX_PROBLEMS]:
         found.setdefault(_path(tree.value, details["loc"]), details)
     # Of a union, the member that was meant is the one that got furthest.
+    above = {path[:length] for path in found for length in range(1, len(path))}
     return [
-        _problem(tree, path, details, words)
-        for path, details in found.items()
-        if not any(len(other) > len(path) and other[: len(path)] == path for other in found)
+        _problem(tree, path, details, words) for path, details in found.items() if path not in above
     ]
 
 
@@ -113,7 +112,7 @@ def _problem(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> Pro
 
 def _unknown(path: Path, words: Words) -> tuple[str, str]:
     """Message and hint for a key that its mapping does not have."""
-    key, dotted = visible(str(path[-1])), ".".join(map(str, path))
+    key, dotted = visible(str(path[-1])[:60]), ".".join(map(str, path))
     if dotted in words.refused:
         return words.refused[dotted]
     known = words.keys.get(".".join(map(str, path[:-1])), ())
@@ -137,7 +136,7 @@ def _bad(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> tuple[s
         return message, words.nulls.get(dotted, words.nulls[""])
     if kind == "string_type" and isinstance(value, bool | int | float):
         sort = "true/false" if isinstance(value, bool) else "a number"
-        message = f"`{key}` has to be text, and without quotes {written} is {sort}"
+        message = f"`{key}` has to be text, and without quotes {written[:60]} is {sort}"
         text = words.advise(dotted, written) if dotted in words.rules else quoted(written)
         return message, f"write {key}: {text}" if text else ""
     sentence = _SENTENCES.get(kind, details["msg"])

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 from ruamel.yaml import YAML
@@ -62,7 +64,6 @@ _FORBIDDEN = re.compile(
     "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
 # Plain scalars. The first character decides for nearly all of them. The digits of whole numbers are
 # bounded because Python refuses to read very long ones; those are read as a float.
@@ -99,20 +100,30 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class _File:
     """A file's name and text, for the problems that are found in it."""
 
     name: str
     text: str
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines without their ends; only a file with a problem is cut up."""
+        return _LINE_END.split(self.text)
+
+    @cached_property
+    def conflict(self) -> Fault | None:
+        """The first line that git left in the file for a merge conflict."""
+        return conflict_marker(self.lines)
+
     def problem(self, line: int, column: int, message: str, hint: str = "") -> Problem:
         """A problem at a place counted from 1, with the line shown as far as that helps."""
-        lines = _LINE_END.split(self.text)
-        line = min(line, len(lines))
+        line = min(line, len(self.lines))
+        text = self.lines[line - 1]
         # What is forbidden is not repeated; one sign each keeps the caret in its place.
-        excerpt = _FORBIDDEN.sub("\ufffd", lines[line - 1][:300])
-        column = min(column, len(lines[line - 1]) + 1)
+        excerpt = _FORBIDDEN.sub("\ufffd", text[:300])
+        column = min(column, len(text) + 1)
         return Problem(self.name, line, column, message, excerpt if column <= 300 else "", hint)
 
 
@@ -183,19 +194,14 @@ def load(name: str, data: bytes) -> tuple[list[Tree], list[Problem]]:
     comments has none. A document that has problems is still returned, as far as it could be
     read, so that its values can be checked in the same run; one that is no mapping is not.
     """
+    if len(data) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 1_000_000} MB"
+        hint = "keep one agent in a file, and pictures out of it"
+        return [], [Problem(name, 1, 1, message, hint=hint)]
     try:
         text = data.decode().removeprefix("\ufeff")  # the byte order mark of Windows editors
     except UnicodeDecodeError as error:
         return [], [_undecodable(name, data, error.start)]
-    if len(data) > MAX_BYTES:
-        problem = Problem(
-            name,
-            1,
-            1,
-            f"the file is larger than {MAX_BYTES // 1_000_000} MB",
-            hint="keep one agent in a file, and pictures out of it",
-        )
-        return [], [problem]
     file = _File(name, text)
     unfit = _unfit(file, data)
     if unfit:
@@ -210,14 +216,11 @@ def _undecodable(name: str, data: bytes, start: int) -> Problem:
     """The problem of a file that is not UTF-8 from byte `start` on."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _utf16(name)
-    before = data[:start].removeprefix(b"\xef\xbb\xbf").decode()
-    line, column = len(_LINE_END.split(before)), len(_LINE_END.split(before)[-1]) + 1
-    return _File(name, data.decode(errors="replace").removeprefix("\ufeff")).problem(
-        line,
-        column,
-        "this character is not UTF-8 text",
-        'save the file as "UTF-8" in your editor, and write the character again',
-    )
+    before = _LINE_END.split(data[:start].decode().removeprefix("\ufeff"))
+    file = _File(name, data.decode(errors="replace").removeprefix("\ufeff"))
+    message = "this character is not UTF-8 text"
+    hint = 'save the file as "UTF-8" in your editor, and write the character again'
+    return file.problem(len(before), len(before[-1]) + 1, message, hint)
 
 
 def _utf16(name: str) -> Problem:
@@ -230,24 +233,26 @@ def _unfit(file: _File, data: bytes) -> list[Problem]:
     """What is refused wherever it stands, comments too, before a parser sees it."""
     if data[:2].count(0) == 1:  # the first two bytes of a Latin letter in UTF-16
         return [_utf16(file.name)]
-    found = []
     # What is printable is not forbidden, and seeing that takes a fifth of the search's time.
     if not file.text.replace("\n", "").isprintable():
-        for match in _FORBIDDEN.finditer(file.text):
-            found.append(file.problem(*_position(file.text, match.start()), *_refusal(match[0])))
-            if len(found) == MAX_PROBLEMS:
-                break
-    directive = "%" in file.text and _DIRECTIVE.search(file.text)
-    if directive and not found:
-        where = _position(file.text, directive.start())
-        message = "lines that begin with % are not supported"
-        found.append(file.problem(*where, message, "delete this line"))
-    return found
+        found = [
+            file.problem(number, match.start() + 1, *_refusal(match[0]))
+            for number, match in islice(_forbidden(file.lines), MAX_PROBLEMS)
+        ]
+        if found:
+            return found
+    if "%" in file.text:
+        for number, line in enumerate(file.lines, 1):
+            if line.startswith("%"):
+                message = "lines that begin with % are not supported"
+                return [file.problem(number, 1, message, "delete this line")]
+    return []
 
 
-def _position(text: str, offset: int) -> tuple[int, int]:
-    lines = _LINE_END.split(text[:offset])
-    return len(lines), len(lines[-1]) + 1
+def _forbidden(lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    for number, line in enumerate(lines, 1):
+        for match in _FORBIDDEN.finditer(line):
+            yield number, match
 
 
 def _refusal(character: str) -> tuple[str, str]:
@@ -288,10 +293,7 @@ class _Builder:
             self._fault(Complaint("found invalid Unicode character escape code"))
 
     def _fault(self, complaint: Complaint) -> None:
-        fault = explain(_LINE_END.split(self._file.text), complaint)
-        self.problems.append(
-            self._file.problem(fault.line, fault.column, fault.message, fault.hint)
-        )
+        self.problems.append(self._file.problem(*explain(self._file.lines, complaint)))
 
     def _documents(self) -> None:
         while True:
@@ -311,15 +313,11 @@ class _Builder:
                     self._no_mapping(root)
 
     def _no_mapping(self, root: Any) -> None:  # noqa: ANN401
-        fault = conflict_marker(_LINE_END.split(self._file.text)) or Fault(
-            root.start_mark.line + 1,
-            root.start_mark.column + 1,
-            "a file is made of lines like `key: value`, and this is none",
-            _list_hint(root),
-        )
-        self.problems.append(
-            self._file.problem(fault.line, fault.column, fault.message, fault.hint)
-        )
+        if self._file.conflict:
+            self.problems.append(self._file.problem(*self._file.conflict))
+            raise _EnoughError
+        message = "a file is made of lines like `key: value`, and this is none"
+        self._report(root, message, _list_hint(root))
 
     def _node(self, event: Any, depth: int) -> tuple[Any, Places]:  # noqa: ANN401
         """The value that begins with `event`, and the places in it."""
@@ -335,9 +333,7 @@ class _Builder:
             value = event.value
             if event.implicit[0]:
                 return (_plain(value) if not value or value[0] in _FIRST else value), None
-            if self._escapes:
-                self._check_escapes(event)
-            return value, None
+            return (self._unescaped(event) if self._escapes else value), None
         if depth == MAX_DEPTH:
             self._report(event, f"this is nested deeper than {MAX_DEPTH} levels", "")
             raise _EnoughError
@@ -369,7 +365,7 @@ class _Builder:
                     if not value or value[0] in _FIRST:
                         value = _plain(value)
                 elif self._escapes:
-                    self._check_escapes(after)
+                    value = self._unescaped(after)
             else:
                 value, inner = self._node(after, depth + 1)
             if key.__class__ is not str or key in places or (key == "<<" and event.implicit[0]):
@@ -381,29 +377,34 @@ class _Builder:
 
     def _refuse_key(self, event: Any, key: object, places: dict[str, Place]) -> None:  # noqa: ANN401
         """Report a key that is no text, a merge key, or there already."""
-        if event.__class__ is AliasEvent:
+        if event.__class__ is AliasEvent or (key is None and event.style == '"'):
             return  # said already
         if key == "<<" and event.implicit[0]:
             self._report(event, "merge keys (<<) are not supported", "write the values out")
         elif isinstance(key, str):
             first = places[key][0].start_mark.line + 1
-            message = f"`{visible(key)}` is here twice; the first one is in line {first}"
+            message = f"`{visible(key[:60])}` is here twice; the first one is in line {first}"
             self._report(event, message, "keep one of the two")
         else:
             written = getattr(event, "value", "")
-            hint = f'write "{visible(written)}" in quotes if it is meant' if written else ""
+            hint = f'write "{visible(written[:60])}" in quotes if it is meant' if written else ""
             self._report(event, "a key has to be a word", hint)
 
-    def _check_escapes(self, event: Any) -> None:  # noqa: ANN401
+    def _unescaped(self, event: Any) -> str | None:  # noqa: ANN401
+        """The text of a quoted scalar; None and a problem where an escape hides what is refused."""
+        text: str = event.value
         if event.style != '"':
-            return
-        match = _FORBIDDEN.search(event.value)
+            return text
+        match = _FORBIDDEN.search(text)
         if match:
             code = f"U+{ord(match[0]):04X}"
             message = f"the escape for the character {code} is not allowed"
             self._report(event, message, "delete it; use single quotes if a backslash is meant")
-        elif "\r" in event.value:
+            return None
+        if "\r" in text:
             self._report(event, r"the escape \r is not allowed", r"write \n for a new line")
+            return None
+        return text
 
     def _report(self, event: Any, message: str, hint: str) -> None:  # noqa: ANN401
         mark = event.start_mark

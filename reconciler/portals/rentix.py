@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import NoneType
 from typing import Any, Literal, Protocol
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from reconciler.core.fields import (
     Field,
@@ -84,11 +84,22 @@ ADVICE = {
 }
 """What to do about the portal's messages, by how they begin (lower case)."""
 
+NO_REASON = "the portal gave no reason"
+
 UNNAMED = "user identifier required"
 """What a portal says of an operation in a bulk that names its agent by id, where it takes none."""
 
-Users = list[dict[str, Any]]
 Talk = Generator[Request, Response, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An operation of which it is not known whether it was done: the answer that left it open,
+    and what reading said since."""
+
+    operation: Operation
+    response: Response
+    verdict: Verdict | None = None
 
 
 class Section(Protocol):
@@ -105,7 +116,7 @@ class Section(Protocol):
 @dataclass
 class Rentix:
     """The portal as one run sees it. `bulk` is the number of operations it takes at once: as
-    configured, and less once it refused that many."""
+    configured, and less once it refused that many; `taken` is the most that it has taken."""
 
     section: Section
     hold: bool = False
@@ -115,6 +126,7 @@ class Rentix:
     paces: Sequence[Pace] = (Pace("all", 300), Pace("bulk", 30, (("POST", BULK),)))
     secrets: Sequence[str] = ("RENTIX_API_KEY",)
     bulk: int = field(init=False)
+    taken: int = 0
 
     def __post_init__(self) -> None:
         self.bulk = self.section.bulk
@@ -150,14 +162,14 @@ class Rentix:
         """Links and unlinks one by one, then the profiles: one PUT, or bulks."""
         single = [each for each in operations if each.verb in ("link", "unlink")]
         profiles = [each for each in operations if each.verb not in ("link", "unlink")]
-        alone = [each for each in profiles if len(profiles) == 1 or not self._named(each)]
-        together = [each for each in profiles if each not in alone] if alone else profiles
+        fit = [each for each in profiles if len(profiles) > 1 and self._bulkable(each)]
+        together = {each.name for each in fit}
+        alone = [each for each in profiles if each.name not in together]
         sizes = [
-            len(request_bytes(Request("", "", _upsert(each, self._by))) or b"") + 1
-            for each in together
+            len(request_bytes(Request("", "", _upsert(each, self._by))) or b"") + 1 for each in fit
         ]
         budget = BODY_LIMIT - len(request_bytes(_bulk((), self._by)) or b"")
-        bins = [tuple(together[place] for place in each) for each in pack(sizes, self.bulk, budget)]
+        bins = [tuple(fit[place] for place in each) for each in pack(sizes, self.bulk, budget)]
         groups = [(each,) for each in (*single, *alone)] + bins
         made: dict[str, str] = {}
         steps = []
@@ -174,9 +186,11 @@ class Rentix:
     def _by(self) -> str:
         return self.section.bulk_by
 
-    def _named(self, operation: Operation) -> bool:
-        """Whether a bulk can name this agent as configured."""
-        return self._by == "id" or operation.external_id is not None
+    def _bulkable(self, operation: Operation) -> bool:
+        """Whether a bulk can name this agent as configured, and hold it."""
+        if self._by != "id" and operation.external_id is None:
+            return False
+        return len(request_bytes(_bulk((operation,), self._by)) or b"") <= BODY_LIMIT
 
     def perform(self, step: Step) -> Generator[Request, Response, tuple[Outcome, ...]]:
         """Send the step; what is uncertain is settled by reading before anything is sent again."""
@@ -199,38 +213,39 @@ class Rentix:
     def _send_part(self, part: Sequence[Operation]) -> Talk:
         done: list[Outcome] = []
         left = list(part)
-        last = Response(None)
-        again: list[tuple[Operation, Verdict]] = []
+        doubts: list[Doubt] = []
         for attempt in range(TRIES):
             last = yield replace(_bulk(left, self._by), attempt=attempt)
             results = _results(last)
-            if results is None and not last.uncertain:
-                if last.status in (400, 413) and len(left) > 1:
-                    return done + (yield from self._halve(left))
-                if last.status in (400, 413):
-                    return [*done, (yield from _send(left[0]))]
-                return done + [_failed(each, last) for each in left]
-            doubted = attempt > 0
-            answered, alone, left = _sort_out(left, results or [], doubted=doubted)
+            if results is None and not _doubtful(last):
+                return done + (yield from self._refused_whole(left, last))
+            if results is not None:
+                self.taken = max(self.taken, len(left))
+            answered, alone, open_ = _sort_out(left, results or [], last, doubted=attempt > 0)
             done += answered
             for each in alone:
                 done.append((yield from _send(each)))
-            if not left:
+            if not open_:
                 return done
-            verdicts = yield from _settle(left)
-            done += [outcome for outcome in verdicts if isinstance(outcome, Outcome)]
-            again = [each for each in verdicts if not isinstance(each, Outcome)]
-            left = [each for each, _ in again]
-            if not left:
+            settled, doubts = yield from _settle(open_)
+            done += settled
+            if not doubts:
                 return done
-        return done + [_given_up(each, last, verdict) for each, verdict in again]
+            left = [each.operation for each in doubts]
+        return done + [_given_up(each) for each in doubts]
 
-    def _halve(self, refused: Sequence[Operation]) -> Talk:
-        """A bulk that was refused whole: the portal takes fewer than documented, so send two
-        halves, and from now on no more than went through."""
+    def _refused_whole(self, refused: Sequence[Operation], last: Response) -> Talk:
+        """A bulk that was refused as it is: where the portal may take fewer than documented, two
+        halves, and from now on no more than went through; one operation goes by itself."""
+        if last.status not in (400, 413):
+            return [_failed(each, last) for each in refused]
+        if len(refused) == 1:
+            return [(yield from _send(refused[0]))]
         middle = (len(refused) + 1) // 2
-        self.bulk = min(self.bulk, middle)
-        return (yield from self._send_bulk(refused))
+        if len(refused) > self.taken:  # else it is for one agent's sake, not for their number
+            self.bulk = min(self.bulk, middle)
+        first = yield from self._send_bulk(refused[:middle])
+        return first + (yield from self._send_bulk(refused[middle:]))
 
 
 def live(user: object) -> Live:
@@ -246,16 +261,24 @@ def live(user: object) -> Live:
                 f"Rentix shows {name} of agent {user['id']} as {type(user.get(name)).__name__}; "
                 f"that is not as documented."
             )
+    description, settings = user.get("description"), user.get("settings") or {}
+    texts = description.values() if isinstance(description, Mapping) else ()
+    switches = [settings[part] for part in CHANNELS if part in settings]
+    if not (
+        all(text is None or isinstance(text, str) for text in texts)
+        and all(isinstance(switch, bool) for switch in switches)
+    ):
+        raise PortalError(
+            f"Rentix shows texts or settings of agent {user['id']} that are not as documented."
+        )
     identity = {name: user[name] for name in ("id", "externalId", "phone") if user.get(name)}
     values: dict[str, Value] = {name: user.get(name) for name in LINKS}
     values["name"] = user.get("name") or ""
     values["avatar"] = user.get("avatar")
-    description = user.get("description")
     if isinstance(description, Mapping):
         values |= {f"description.{part}": description.get(part) or "" for part in LANGUAGES}
     else:
         values["description"] = description
-    settings = user.get("settings") or {}
     values |= {f"settings.{part}": settings[part] for part in CHANNELS if part in settings}
     return Live("rentix", user["id"], values["name"], identity, values)
 
@@ -276,9 +299,10 @@ def _pages() -> Talk:
             )
         before = len(users)
         for user in items:
-            users[user.get("id") if isinstance(user, dict) else None] = user
-        total, after = response.body.get("total"), _next(response.body)
-        if after is None and not (isinstance(total, int) and len(users) < total):
+            number = user.get("id") if isinstance(user, dict) else None
+            users[number if _is_name(number) else None] = user
+        after, open_end = _next(response.body), _says_more(response.body, len(users))
+        if after is None and not open_end:
             return list(users.values()), True
         if len(users) == before:
             return list(users.values()), False
@@ -302,13 +326,26 @@ def _unreadable(response: Response) -> str:
 
 def _next(body: Mapping[str, Any]) -> str | None:
     """The path of the page that a list's marker names, on this portal whatever host it says."""
-    marker = body.get("next", body.get("nextPage"))
-    if isinstance(marker, int) and not isinstance(marker, bool):
+    marker = body.get("next") or body.get("nextPage")
+    if type(marker) is int:
         return f"/users?page={marker}"
     if not isinstance(marker, str) or not marker:
         return None
-    query = urlsplit(marker).query if "?" in marker else f"cursor={quote(marker, safe='')}"
+    _, _, query = marker.partition("#")[0].partition("?")
+    if "?" not in marker:
+        query = urlencode({"cursor": marker})
     return f"/users?{urlencode(parse_qsl(query))}"
+
+
+def _says_more(body: Mapping[str, Any], count: int) -> bool:
+    """Whether a list says, in whatever form, that there are more than `count` agents."""
+    total = body.get("total")
+    odd = [body.get(name) for name in ("next", "nextPage")]
+    return (
+        (type(total) is int and total > count)
+        or (total is not None and type(total) is not int)
+        or any(marker not in (None, "") and type(marker) not in (str, int) for marker in odd)
+    )
 
 
 def _upsert(operation: Operation, by: str) -> dict[str, Value]:
@@ -338,7 +375,7 @@ def _single(operation: Operation) -> Request:
 
 def _too_large(operation: Operation) -> str | None:
     size = len(request_bytes(_single(operation)) or b"")
-    if size <= BODY_LIMIT - 64:  # what a bulk of one adds to it
+    if size <= BODY_LIMIT:
         return None
     return f"its profile takes {size // 1024} KB, and the portal takes {BODY_LIMIT // 1024} KB."
 
@@ -349,33 +386,49 @@ def _number(name: str) -> int:
 
 def _send(operation: Operation) -> Talk:
     """The outcome of one operation in a request of its own."""
-    request, last, doubted = _single(operation), Response(None), False
-    verdict: Verdict | None = None
+    request = _single(operation)
+    doubt = Doubt(operation, Response(None))
     for attempt in range(TRIES):
         last = yield replace(request, attempt=attempt)
-        answer = last.body if isinstance(last.body, dict) else None
-        if last.status is not None and last.status < 300 and answer is not None:
-            return _answered(operation, last, answer, doubted=doubted)
-        if not last.uncertain and (last.status is None or last.status >= 300):
-            # A link that is so already was made by somebody else, or by a call that seemed lost.
-            if doubted or operation.verb in ("link", "unlink"):
-                verdict = yield from _is_so(operation)
-                if verdict is Verdict.SAME:
-                    return _applied(operation, last.status, operation.id)
+        if _says_who(last):
+            return _answered(operation, last, last.body, doubted=attempt > 0)
+        refused = not _doubtful(last)
+        if refused and (
+            last.status in (None, 401, 403)
+            or (attempt == 0 and operation.verb not in ("link", "unlink"))
+        ):
             return _failed(operation, last)
-        doubted = True
-        verdict = yield from _is_so(operation)
+        verdict, who = yield from _look(operation)
         if verdict is Verdict.SAME:
-            return _applied(operation, last.status, operation.id)
+            return Outcome(operation, "applied", last.status, None, who)
+        if refused:  # a link that is so already would have been made by somebody else meanwhile
+            return _failed(operation, last)
+        doubt = Doubt(operation, last, verdict)
         if verdict is None:
-            return _unsettled(operation, last)
-    return _given_up(operation, last, verdict)
+            break
+    return _given_up(doubt)
+
+
+def _says_who(response: Response) -> bool:
+    """Whether an answer is a success that names the agent."""
+    good = response.status is not None and response.status < 300
+    return good and isinstance(response.body, Mapping) and _is_name(response.body.get("id"))
+
+
+def _is_name(value: object) -> bool:
+    return type(value) in (int, str)
+
+
+def _doubtful(response: Response) -> bool:
+    """Whether the request may have taken effect: the wire says so, or a success that says nothing
+    of the agents."""
+    return response.uncertain or (response.status is not None and response.status < 300)
 
 
 def _answered(
     operation: Operation, response: Response, answer: Mapping[str, Any], *, doubted: bool
 ) -> Outcome:
-    """The outcome that a 2xx tells; another agent's id in it means the wrong person. With
+    """The outcome that a success tells; another agent's id in it means the wrong person. With
     `doubted`, an earlier call may have created whom this one then updated."""
     who = answer.get("id")
     if operation.id is not None and who != operation.id:
@@ -387,11 +440,7 @@ def _answered(
             f"instead; check that this is the same person"
         )
         return Outcome(operation, "failed", response.status, message, who)
-    return _applied(operation, response.status, who)
-
-
-def _applied(operation: Operation, status: int | None, who: int | str | None) -> Outcome:
-    return Outcome(operation, "applied", status, None, who)
+    return Outcome(operation, "applied", response.status, None, who)
 
 
 def _failed(operation: Operation, response: Response) -> Outcome:
@@ -410,45 +459,49 @@ def _refused(operation: Operation, status: int | None, message: str) -> Outcome:
 
 def _message(body: Value) -> str:
     """The portal's own words, in either form of an error."""
+    if isinstance(body, str):
+        return body or NO_REASON
     if isinstance(body, Mapping):
-        said = body.get("message", body.get("error"))
-        if isinstance(said, list):
-            return "; ".join(map(str, said))
-        if isinstance(said, Mapping):
-            return _message(said)
-        if said:
-            return str(said)
-    return "the portal gave no reason"
+        for said in (body.get("message"), body.get("error"), body.get("body")):
+            if isinstance(said, list) and said:
+                return "; ".join(map(str, said))
+            if said:
+                return _message(said) if isinstance(said, Mapping) else str(said)
+    return NO_REASON
 
 
-def _given_up(operation: Operation, response: Response, verdict: Verdict | None) -> Outcome:
+def _given_up(doubt: Doubt) -> Outcome:
     """The outcome after the last try: not done if reading says so, else unknown."""
-    if verdict is not Verdict.DIFFERENT:
-        return _unsettled(operation, response)
+    operation, response = doubt.operation, doubt.response
     said = response.error or f"the portal answered {response.status}"
-    message = f"{said}, {TRIES} times; reading shows that it was not done, so run again later"
-    return Outcome(operation, "failed", response.status, message, operation.id)
-
-
-def _unsettled(operation: Operation, response: Response) -> Outcome:
-    said = response.error or f"the portal answered {response.status}"
+    if isinstance(response.body, Mapping) and (own := _message(response.body)) != NO_REASON:
+        said = f"{said} ({own})"
+    if doubt.verdict is Verdict.DIFFERENT:
+        message = f"{said}; reading shows that it was not done, so run again later"
+        return Outcome(operation, "failed", response.status, message, operation.id)
     message = f"{said}, and reading did not settle whether it was done; run again to find out"
     return Outcome(operation, "unknown", response.status, message, operation.id)
 
 
-def _is_so(operation: Operation) -> Generator[Request, Response, Verdict | None]:
-    """Read one agent: is it as the operation wants it? None where it cannot be read."""
+def _look(
+    operation: Operation,
+) -> Generator[Request, Response, tuple[Verdict | None, int | str | None]]:
+    """Read one agent: is it as the operation wants it, and who is it? None where it cannot be
+    read."""
     if operation.id is not None:
         path = f"/users/{operation.id}"
     else:
         path = f"/users/external/{quote(str(operation.external_id), safe='')}"
     response = yield Request("GET", path)
-    if response.status == 200 and isinstance(response.body, dict):
-        try:
-            return _compared(operation, live(response.body))
-        except PortalError:
-            return None
-    return Verdict.DIFFERENT if response.status == 404 and operation.id is None else None
+    if response.status == 404 and operation.id is None:
+        return Verdict.DIFFERENT, None
+    try:
+        agent = live(response.body) if response.status == 200 else None
+    except PortalError:
+        agent = None
+    if agent is None:
+        return None, operation.id
+    return _compared(operation, agent), agent.id
 
 
 def _compared(operation: Operation, agent: Live) -> Verdict:
@@ -477,28 +530,35 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
 
 
 def _settle(
-    operations: Sequence[Operation],
-) -> Generator[Request, Response, list[Outcome | tuple[Operation, Verdict]]]:
-    """Read the list: what became of these operations. Those without an outcome are not done, or
-    not to be seen, and have to go out again."""
+    doubts: Sequence[Doubt],
+) -> Generator[Request, Response, tuple[list[Outcome], list[Doubt]]]:
+    """Read the list: the outcomes that it tells, and what has to go out again."""
     try:
         users, whole = yield from _pages()
         agents = [live(user) for user in users]
     except PortalError as error:
-        return [_unsettled(each, Response(None, None, str(error))) for each in operations]
+        lost = Response(None, None, str(error))
+        return [_given_up(Doubt(each.operation, lost)) for each in doubts], []
     by_id = {agent.id: agent for agent in agents}
     by_external = {agent.identity.get("externalId"): agent for agent in agents}
-    found: list[Outcome | tuple[Operation, Verdict]] = []
-    for each in operations:
-        agent = by_id.get(each.id) if each.id is not None else by_external.get(each.external_id)
-        verdict = _compared(each, agent) if agent is not None else Verdict.DIFFERENT
-        if agent is not None and verdict is Verdict.SAME:
-            found.append(_applied(each, None, agent.id))
-        elif agent is None and not whole:
-            found.append(_unsettled(each, Response(None, None, "the list is not whole")))
+    settled, again = [], []
+    for each in doubts:
+        wanted = each.operation
+        agent = (
+            by_id.get(wanted.id) if wanted.id is not None else by_external.get(wanted.external_id)
+        )
+        if agent is None:
+            verdict = Verdict.DIFFERENT if whole else None
         else:
-            found.append((each, verdict))
-    return found
+            verdict = _compared(wanted, agent)
+        if agent is not None and verdict is Verdict.SAME:
+            settled.append(Outcome(wanted, "applied", None, None, agent.id))
+        elif verdict is None:
+            lost = Response(None, None, "the portal listed only a part of its agents")
+            settled.append(_given_up(Doubt(wanted, lost)))
+        else:
+            again.append(replace(each, verdict=verdict))
+    return settled, again
 
 
 def _results(response: Response) -> list[Mapping[str, Any]] | None:
@@ -512,9 +572,10 @@ def _results(response: Response) -> list[Mapping[str, Any]] | None:
 def _sort_out(
     operations: Sequence[Operation],
     results: Sequence[Mapping[str, Any]],
+    response: Response,
     *,
     doubted: bool,
-) -> tuple[list[Outcome], list[Operation], list[Operation]]:
+) -> tuple[list[Outcome], list[Operation], list[Doubt]]:
     """The outcomes that the results tell, the operations to send alone because a bulk does not
     take their id, and those that no result speaks of (or that failed for the moment only).
 
@@ -523,10 +584,10 @@ def _sort_out(
     """
     outcomes: list[Outcome] = []
     alone: list[Operation] = []
-    left: list[Operation] = []
+    left: list[Doubt] = []
     for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
-            left.append(operation)
+            left.append(Doubt(operation, response))
         elif own.get("success") is True:
             outcomes.append(_answered(operation, Response(200), own, doubted=doubted))
         else:
@@ -534,7 +595,7 @@ def _sort_out(
             if message.lower().startswith(UNNAMED) and operation.id is not None:
                 alone.append(operation)
             elif status is not None and (status == 429 or status >= 500):
-                left.append(operation)
+                left.append(Doubt(operation, Response(status, None, message)))
             else:
                 outcomes.append(_refused(operation, status, message))
     return outcomes, alone, left
@@ -547,23 +608,28 @@ def _own(
     named: dict[tuple[str, Any], Mapping[str, Any]] = {}
     for result in results:
         for name in ("id", "externalId"):
-            if result.get(name) is not None:
+            if _is_name(result.get(name)):
                 named.setdefault((name, result[name]), result)
     in_place = len(results) == len(operations)
-    others = {("id", each.id) for each in operations}
-    others |= {("externalId", each.external_id) for each in operations}
+    others = {("id", each.id) for each in operations if each.id is not None}
+    others |= {("externalId", each.external_id) for each in operations if each.external_id}
     for place, operation in enumerate(operations):
-        own = None
-        if operation.id is not None:
-            own = named.get(("id", operation.id))
-        if own is None and operation.external_id is not None:
-            own = named.get(("externalId", operation.external_id))
+        own = named.get(("id", operation.id)) or named.get(("externalId", operation.external_id))
         if own is None and in_place:
             here = results[place]
             # A failure may name nobody; a success that names a stranger is for us to notice.
-            names = {(name, here.get(name)) for name in ("id", "externalId")}
-            own = here if not names & others - {("id", None), ("externalId", None)} else None
+            names = {
+                (name, here[name]) for name in ("id", "externalId") if _is_name(here.get(name))
+            }
+            own = None if names & others or _unread(here) else here
         yield own
+
+
+def _unread(result: Mapping[str, Any]) -> bool:
+    """Whether a result names somebody in a form that no id has."""
+    return any(
+        result.get(name) is not None and not _is_name(result[name]) for name in ("id", "externalId")
+    )
 
 
 def _bulk_error(result: Mapping[str, Any]) -> tuple[int | None, str]:
@@ -571,4 +637,4 @@ def _bulk_error(result: Mapping[str, Any]) -> tuple[int | None, str]:
     if not isinstance(error, Mapping):
         return None, _message(result)
     status = error.get("statusCode")
-    return (status if isinstance(status, int) else None), _message(error.get("body", error))
+    return (status if type(status) is int else None), _message(error.get("body") or error)

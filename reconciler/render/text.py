@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from reconciler.core.model import Plan, Report, Source, Status
 from reconciler.errors import Problem
@@ -95,7 +95,7 @@ def problems(found: Sequence[Problem], *, color: bool) -> str:
     """Everything wrong in the files, each with its line and the fix, in the order of the files."""
     page = _Page(1000, color=color)
     for each in found:
-        place = f"{visible(each.file)}:{each.line}:{each.column}"
+        place = f"{one_line(each.file)}:{each.line}:{each.column}"
         page.line(f"{place}: {one_line(each.message)}", "bold red", raw=True)
         if each.excerpt:
             shown, column = _window(each.excerpt, each.column)
@@ -203,19 +203,19 @@ class _Page:
             if line.pieces:
                 for kind, text in line.pieces:
                     before, after, style = PIECES[kind]
-                    side.append(before + _spaced(text, one_line) + after, style=style)
+                    side.append(before + _spaced(_clip(text)) + after, style=style)
             else:
                 side.append(one_line(_clip(line.old)), style="red")
                 side.append(" → ")
                 side.append(one_line(_clip(line.new)), style="green")
             if line.note:
                 side.append(f"  ({line.note})", style="dim")
-            grid.add_row("", Text(line.path), side)
+            grid.add_row("", Text(one_line(line.path)), side)
         self.console.print(grid)
 
 
-def _spaced(text: str, shown: Callable[[str], str]) -> str:
+def _spaced(text: str) -> str:
     """The text on one line, with the blanks around it that keep words apart."""
     lead = " " if text[:1].isspace() else ""
     trail = " " if text[-1:].isspace() and text.strip() else ""
-    return f"{lead}{shown(text)}{trail}"
+    return f"{lead}{one_line(text)}{trail}"

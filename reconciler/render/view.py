@@ -106,45 +106,63 @@ def words(value: Value) -> str:
     """A value as a person says it."""
     if value is None or isinstance(value, bool):
         return SHORT[value]
+    if isinstance(value, Mapping):
+        return _picture(value) or ", ".join(
+            f"{name}: {words(each)}" for name, each in value.items() if each is not None
+        )
+    return f"“{value}”" if isinstance(value, str) else str(value)
+
+
+def _picture(value: Mapping[str, Value]) -> str:
+    """A picture by what is known of it; nothing for what is no picture."""
     match value:
-        case str():
-            return f"“{value}”"
         case {"url": url, "id": number}:
             return f"picture {number} from {url}"
         case {"url": url}:
-            return f"{url}"
+            return str(url)
         case {"id": number}:
             return f"picture {number}"
-        case Mapping():
-            said = (f"{name}: {words(each)}" for name, each in value.items() if each is not None)
-            return ", ".join(said)
         case _:
-            return str(value)
+            return ""
 
 
 def difference(old: str, new: str) -> tuple[Piece, ...]:
     """Two texts, word by word; long runs that are equal are cut to what stands beside a change."""
     left, right = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
-    found: list[Piece] = []
-    matcher = SequenceMatcher(a=left, b=right, autojunk=False)
-    codes = matcher.get_opcodes()
-    for place, (tag, a, b, c, d) in enumerate(codes):
+    start = _alike(left, right)
+    end = _alike(left[start:][::-1], right[start:][::-1])
+    runs: list[Piece] = [("same", "".join(left[:start]))]
+    before, after = left[start : len(left) - end], right[start : len(right) - end]
+    # With common words taken for junk, a long text takes no longer than its length.
+    for tag, a, b, c, d in SequenceMatcher(a=before, b=after).get_opcodes():
         if tag == "equal":
-            found += _same(left[a:b], first=place == 0, last=place == len(codes) - 1)
+            runs.append(("same", "".join(before[a:b])))
         else:
-            if b > a:
-                found.append(("old", "".join(left[a:b])))
-            if d > c:
-                found.append(("new", "".join(right[c:d])))
-    return tuple(found)
+            runs += [("old", "".join(before[a:b])), ("new", "".join(after[c:d]))]
+    runs.append(("same", "".join(left[len(left) - end :])))
+    runs = [run for run in runs if run[1]]
+    return tuple(
+        piece
+        for place, run in enumerate(runs)
+        for piece in _cut(run, first=place == 0, last=place == len(runs) - 1)
+    )
 
 
-def _same(run: Sequence[str], *, first: bool, last: bool) -> list[Piece]:
-    keep = 2 * CONTEXT  # a word and the blank behind it
-    head = [] if first else list(run[:keep])
-    tail = [] if last else list(run[-keep:])
-    if len(run) <= len(head) + len(tail) + 1:
-        return [("same", "".join(run))]
+def _alike(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many words two texts begin with alike."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(left), len(right)))
+
+
+def _cut(run: Piece, *, first: bool, last: bool) -> list[Piece]:
+    """A run of words; one that is the same and long, without its middle."""
+    if run[0] != "same" or (first and last):
+        return [run]
+    said = re.findall(r"\s+|\S+", run[1])
+    head = [] if first else said[: 2 * CONTEXT]  # a word and the blank beside it
+    tail = [] if last else said[-2 * CONTEXT :]
+    if len(said) <= len(head) + len(tail) + 1:
+        return [run]
     pieces: list[Piece] = [("same", "".join(head)), ("gap", "… "), ("same", "".join(tail))]
     return [piece for piece in pieces if piece[1]]
 

@@ -38,11 +38,7 @@ def load(path: Path) -> tuple[Ledger, str | None]:
         raise ConfigError(f"The ledger {path} cannot be read: {error.strerror}.") from None
     try:
         kept = json.loads(content)
-        if (
-            isinstance(kept, dict)
-            and isinstance(kept["version"], int)
-            and kept["version"] > VERSION
-        ):
+        if _version(kept) > VERSION:
             raise ConfigError(
                 f"The ledger {path} was written by a later version of this program. Upgrade it."
             )
@@ -95,11 +91,32 @@ def _text(ledger: Ledger) -> bytes:
     return text.encode(errors="surrogatepass") + b"\n"
 
 
+def _version(kept: Mapping[str, Any]) -> int:
+    if type(kept["version"]) is not int:
+        raise TypeError("a ledger's version is a number")
+    return int(kept["version"])
+
+
 def _memory(kept: Mapping[str, Any]) -> Memory:
     agents = {
         key: Remembered(
-            agent["key"], {path: Trace(**trace) for path, trace in agent["fields"].items()}
+            _text_of(agent["key"]),
+            {path: _trace(trace) for path, trace in agent["fields"].items()},
         )
         for key, agent in kept["agents"].items()
     }
-    return Memory(agents, dict(kept.get("refused", {})))
+    refused = {key: _text_of(form) for key, form in kept.get("refused", {}).items()}
+    return Memory(agents, refused)
+
+
+def _trace(kept: Mapping[str, Any]) -> Trace:
+    trace = Trace(**kept)
+    for part in (trace.applied, trace.shown or "", trace.before or ""):
+        _text_of(part)
+    return trace
+
+
+def _text_of(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a ledger's digests and keys are text")
+    return value

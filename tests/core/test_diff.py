@@ -133,7 +133,10 @@ def test_languages_that_cannot_be_seen_are_one_warning():
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
-        (dict.fromkeys(["description.ru", "description.en", "description.ro"], "X"), {"description": "E"}),
+        (
+            dict.fromkeys(["description.ru", "description.en", "description.ro"], "X"),
+            {"description": "E"},
+        ),
         ({"description.ru": "Р"}, {"description": ""}),
         ({"description.ru": "Р"}, {"description.ru": "Y", "description.en": "E"}),
         ({"description": "X"}, {"description": "E"}),
@@ -157,7 +160,9 @@ def test_a_warning_stands_where_the_value_is_declared():
     lines = {"description": 7, "avatar.url": 9, "name": 3}
     texts = found({"description.ru": "Р"}, {"description": "E"}, lines=lines)
     assert difference(texts).warnings[0].source.line == 7
-    match = found({"name": "Ivan ", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"}, lines=lines)
+    match = found(
+        {"name": "Ivan ", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"}, lines=lines
+    )
     memory = recall(match, sent=["name", "tiktok"])
     untaken = difference(match, memory).untaken
     assert [(each.path, each.source.line) for each in untaken] == [("name", 3), ("tiktok", 1)]
@@ -166,7 +171,9 @@ def test_a_warning_stands_where_the_value_is_declared():
 def test_what_was_not_taken_tells_both_values_shortly():
     """The declared and the shown one, long ones cut, null as “nothing”."""
     long = "x" * 100
-    match = found({"name": f"{long} ", "instagram": None}, {"name": long, "instagram": "https://i.com/i"})
+    match = found(
+        {"name": f"{long} ", "instagram": None}, {"name": long, "instagram": "https://i.com/i"}
+    )
     result = difference(match, recall(match, sent=["name", "instagram"]))
     name, instagram = (each.message for each in result.warnings)
     assert f"“{'x' * 59}…”" in name

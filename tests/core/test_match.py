@@ -31,7 +31,9 @@ def test_a_pin_wins_over_everything_else():
 @pytest.mark.parametrize("order", [(), ("externalId", "phone"), ("phone", "id", "externalId")])
 def test_a_pin_wins_under_every_order(order):
     """A declared id always wins, wherever `match` has it, and where it leaves it out."""
-    matching = who([file("a", id=1, phone=P)], [live(1), live(2, "a"), live(3, phone=P)], order=order)
+    matching = who(
+        [file("a", id=1, phone=P)], [live(1), live(2, "a"), live(3, phone=P)], order=order
+    )
     assert pairs(matching) == [("a", 1, "id")]
 
 
@@ -211,7 +213,9 @@ def test_a_key_that_cannot_be_reassigned_is_never_given_up():
 def test_a_shared_phone_finds_on_a_portal_without_external_ids():
     """Where nothing can be linked, no external id can be in the way."""
     phones = (Identifier("id", "pin"), Identifier("phone", "shared"))
-    matching = who([file("a", phone=P)], [live(1, "z", phone=P)], order=("phone",), identifiers=phones)
+    matching = who(
+        [file("a", phone=P)], [live(1, "z", phone=P)], order=("phone",), identifiers=phones
+    )
     assert pairs(matching) == [("a", 1, "phone")]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.fields import Verdict, digest
+from reconciler.core.fields import Verdict, digest, parent
 from reconciler.core.memory import (
     attribution,
     covers,
@@ -161,7 +161,9 @@ def test_the_same_ends_every_doubt():
 @pytest.mark.parametrize("earlier", [None, {"id": 5}])
 def test_a_picture_that_is_imported_late_is_not_sent_again(earlier):
     """While the old one is shown, and when the new one comes, and ever after."""
-    late, memory = settled({"avatar": URL}, {"avatar": earlier}, before={"avatar": earlier, "name": "x"})
+    late, memory = settled(
+        {"avatar": URL}, {"avatar": earlier}, before={"avatar": earlier, "name": "x"}
+    )
     assert memory.agents["15"].fields["avatar"].shown is None
     assert paths(late, memory) == []
     memory = recall(late, memory)
@@ -179,6 +181,17 @@ def test_a_picture_that_never_comes_is_a_warning():
     (warning,) = difference(match, memory).warnings
     assert "may still be importing" in warning.message
     assert len(difference(match, memory).untaken) == 1
+
+
+@pytest.mark.parametrize(("want", "now"), [(None, {"id": 6}), ({"id": 9}, {"id": 6})])
+def test_a_third_picture_is_not_a_late_one(want, now):
+    """Neither the one that was there nor the one that was sent: somebody changed it since, so
+    it is sent again, also after an apply that left the agent alone."""
+    late, memory = settled({"avatar": want}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    assert paths(late, memory) == []
+    third = found({"avatar": want}, {"avatar": now})
+    assert paths(third, memory) == ["avatar"]
+    assert paths(third, recall(third, memory)) == ["avatar"]
 
 
 def test_a_picture_of_a_new_agent_may_be_late_too():
@@ -231,6 +244,16 @@ def test_a_string_that_hides_languages_is_sent_even_after_a_failure(declared):
     whole = found(declared, {"description": "Р", "name": "Ivan"})
     failed = recall(whole, memory, sent=[])
     assert "description" in paths(whole, failed)
+
+
+def test_a_language_that_failed_brings_back_no_old_evidence_of_another():
+    """One language came to be as declared, another failed: each is remembered as it is now."""
+    english = found({"description.en": "E1"}, {"description.en": "E1", "description.ru": "Y"})
+    both = {"description.en": "E2", "description.ru": "Р"}
+    shown = {"description.en": "E2", "description.ru": "Y"}
+    memory = recall(found(both, shown), recall(english))
+    edited = found({"description.en": "E3"}, shown)
+    assert brief(difference(edited, memory).changes) == [("description.en", "different", "pending")]
 
 
 def test_one_string_that_was_applied_stands_for_every_language():
@@ -393,7 +416,9 @@ def test_evidence_holds_only_while_the_portal_shows_the_same():
 
 # -- convergence --------------------------------------------------------------------------------
 
-LINKS = st.sampled_from([None, "https://tiktok.com/@i", "https://www.tiktok.com/@i/", "https://tiktok.com/@o"])
+LINKS = st.sampled_from(
+    [None, "https://tiktok.com/@i", "https://www.tiktok.com/@i/", "https://tiktok.com/@o"]
+)
 TEXT = st.sampled_from(["", "X", " X ", "Y", "Y\n"])
 VALUES = st.fixed_dictionaries(
     {},
@@ -432,8 +457,8 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     declared = {**values, **texts}
     earlier = found(declared, {**was, **was_text})
     now = found(declared, {**shown, **shown_text})
-    fields = {change.path.partition(".")[0] for change in difference(earlier).changes}
-    sent = [path for path in declared if path.partition(".")[0] in fields]
+    fields = {parent(change.path) for change in difference(earlier).changes}
+    sent = [path for path in declared if parent(path) in fields]
     memory = remember(
         NOTHING,
         [now],
@@ -446,4 +471,6 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     again = difference(now, memory)
     assert {change.path for change in again.changes} <= set(declared) - set(sent)
     lost = difference(Match(now.desired, now.live, now.by))
-    assert {each.path for each in again.untaken} <= {each.path for each in lost.changes}
+    assert {parent(each.path) for each in again.untaken} <= {
+        parent(each.path) for each in lost.changes
+    }

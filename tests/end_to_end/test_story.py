@@ -40,6 +40,7 @@ class Shell:
             capture_output=True,
             text=True,
             encoding="utf-8",
+            check=False,
         )
 
     def sandbox(self, *arguments: str) -> subprocess.Popen[str]:

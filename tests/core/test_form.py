@@ -1,0 +1,265 @@
+"""The JSON form of a plan, and the way back."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.form import counts, digest, form, parse, request_bytes, selection
+from reconciler.core.model import Candidate, Memory, Operation, Pace, Remembered, Request, Step
+from reconciler.core.plan import Limits, Selection, join
+
+from .build import file, keys, live, plan
+
+P, Q = "+373 22 123 456", "+373 22 999 999"
+
+
+def step(name, request, *operations, after=()):
+    """One request of a plan."""
+    return Step(name, request, operations, after)
+
+
+def rich():
+    """A plan that has one of everything, and its steps."""
+    desired = [
+        file("b", {"name": "Ivan", "avatar": {"url": "https://x/й.jpg"}}, id=1, line=3),
+        file("a", {"settings.contact_viber": False}, id=2),
+        file("new", {"name": "Olga"}, phone="+373 69 000 000"),
+        file("wait"),
+        file("doubt", phone=P),
+        file("id:7"),
+    ]
+    agents = [
+        live(1, "a", {"avatar": {"id": 5}}),
+        live(2, "b"),
+        live(3, "z", phone=P),
+        live(7),
+        live(9, "gone"),
+    ]
+    memory = Memory({"9": Remembered("gone", {})})
+    draft = plan(desired, agents, memory, removal="unlink", create=True, limits=Limits(0.1, 1.0, 0))
+    steps = [
+        step(
+            f"s{at}",
+            Request("PUT", f"/users/{at}", {"id": at, "values": dict(each.values)}),
+            each,
+            after=("s0",) if at else (),
+        )
+        for at, each in enumerate(draft.operations[:5])
+    ]
+    steps.append(step("s5", Request("DELETE", "/users/2/link"), *draft.operations[5:]))
+    return join({"rentix": draft}, {"rentix": steps}, (Pace("all", 2),))
+
+
+CHOSEN = Selection(("agents/*",), ("z*",))
+PORTALS = ("rentix",)
+
+
+def said(made=None):
+    """The form of a plan."""
+    return form(made or rich(), CHOSEN, PORTALS, "0.1.0")
+
+
+def test_the_form_has_everything_that_the_contract_names():
+    """Every key of the JSON plan, at every level; a minor version only adds."""
+    made = said()
+    assert made["format_version"] == "1.0"
+    assert {"tool_version", "digest", "complete", "summary", "agents", "requests"} <= made.keys()
+    assert {"conflicts", "warnings"} <= made.keys()
+    agent, request = made["agents"][0], made["requests"][0]
+    assert {"portal", "key", "id", "name", "source", "matched_by"} <= agent.keys()
+    assert {"actions", "changes", "attribution", "reason"} <= agent.keys()
+    assert agent["source"] == {"file": "agents/a.yaml", "line": 1}
+    assert {"path", "before", "after", "kind"} <= agent["changes"][0].keys()
+    assert {"id", "method", "path", "body", "covers", "after"} <= request.keys()
+    assert {"portal", "key", "source", "reason", "candidates"} <= made["conflicts"][0].keys()
+    assert {"key", "source", "message"} <= made["warnings"][0].keys()
+
+
+def test_the_summary_counts_agents_by_what_happens_to_them():
+    """One agent that is unlinked, linked and updated counts in all three; removals as unlinks."""
+    made = rich()
+    assert (
+        counts(made)
+        == said()["summary"]
+        == {
+            "create": 1,
+            "update": 2,
+            "link": 2,
+            "unlink": 3,
+            "deactivate": 0,
+            "unchanged": 1,
+            "waiting": 1,
+            "conflicts": 1,
+            "requests": 6,
+        }
+    )
+
+
+def test_a_conflict_names_its_candidates():
+    """By live id, name and external id, so that a person can say which."""
+    (conflict,) = said()["conflicts"]
+    assert conflict["key"] == "doubt"
+    assert conflict["candidates"] == [{"id": 3, "name": "Agent 3", "externalId": "z"}]
+
+
+def test_requests_are_what_is_sent():
+    """Method, path and body as they go out, whom they cover and what they come after."""
+    made = said()
+    assert [each["id"] for each in made["requests"]] == [f"r{at}" for at in range(1, 7)]
+    first, last = made["requests"][0], made["requests"][-1]
+    assert (first["method"], first["path"], first["kind"]) == ("PUT", "/users/0", "unlink")
+    assert (first["covers"], first["after"]) == (["a"], [])
+    assert (last["body"], last["kind"], last["after"]) == (None, "bulk", [])
+    assert len(last["covers"]) == 3
+    assert made["requests"][1]["after"] == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (None, None),
+        ({}, b"{}"),
+        ({"name": "Иван", "a": [1, True, None]}, '{"name":"Иван","a":[1,true,null]}'.encode()),
+    ],
+)
+def test_a_body_goes_out_as_compact_json(body, sent):
+    """UTF-8, no blanks, keys in their order; nothing at all without a body."""
+    assert request_bytes(Request("PUT", "/users", body)) == sent
+
+
+def test_half_a_character_goes_out_escaped():
+    """A portal's own text may have one, and what is sent back has to be JSON all the same."""
+    body = {"name": "Иван", "text": "\ud800"}
+    sent = request_bytes(Request("PUT", "/users", body))
+    assert json.loads(sent) == body
+
+
+def test_a_plan_comes_back_from_its_form():
+    """Through JSON text and back: the same form, so the same digest, and the same to show."""
+    made = json.loads(json.dumps(said()))
+    back = parse(made)
+    assert form(back, CHOSEN, PORTALS, "0.1.0") == made
+    plan_ = rich()
+    assert keys(back.entries) == keys(plan_.entries)
+    assert (back.declared, back.waiting, back.excess) == (
+        plan_.declared,
+        plan_.waiting,
+        plan_.excess,
+    )
+    assert (back.complete, back.seconds, back.unchanged) == (True, plan_.seconds, plan_.unchanged)
+    assert back.seconds
+    assert back.excess
+    assert [each.kind for each in back.steps] == [each.kind for each in plan_.steps]
+    assert back.conflicts[0].candidates == (Candidate(3, "Agent 3", "z"),)
+    assert back.entries[-1].source is None
+
+
+def test_an_empty_plan_comes_back_too():
+    """No portal at all, nothing to do."""
+    empty = join({}, {}, ())
+    assert parse(said(empty)) == empty
+
+
+def test_the_selection_comes_back():
+    """What the saved plan looked at: targets, excludes and portals."""
+    assert selection(json.loads(json.dumps(said()))) == (CHOSEN, PORTALS)
+
+
+def leaves(value, path=()):
+    """The way to every value that is not made of others, and to every empty list and dict."""
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    inner = list(inner)
+    if not inner:
+        yield path
+    for name, each in inner:
+        yield from leaves(each, (*path, name))
+
+
+def edited(made, path, value):
+    """A copy of the form with one value changed."""
+    made = copy.deepcopy(made)
+    at = made
+    for name in path[:-1]:
+        at = at[name]
+    at[path[-1]] = value
+    return made
+
+
+def test_the_digest_changes_with_any_value():
+    """Every value of the form, the format's version and a null included, is under the digest."""
+    made = said()
+    assert digest(made) == made["digest"]
+    ways = [path for path in leaves(made) if path != ("digest",)]
+    assert len(ways) > 100
+    for path in ways:
+        assert digest(edited(made, path, "edited")) != made["digest"], path
+
+
+def test_the_digest_changes_with_what_is_added_left_out_or_put_in_another_order():
+    """A key more, a key less, and lists in another order."""
+    made = said()
+    assert digest({**made, "extra": None}) != made["digest"]
+    assert (
+        digest({name: each for name, each in made.items() if name != "warnings"}) != made["digest"]
+    )
+    assert digest({**made, "requests": made["requests"][::-1]}) != made["digest"]
+    assert digest({**made, "complete": 1}) != made["digest"]
+
+
+def test_the_digest_is_of_values_not_of_their_layout():
+    """Keys in another order and the digest itself do not count, nor does half a surrogate harm."""
+    made = said()
+    assert digest(dict(reversed(made.items()))) == made["digest"]
+    assert digest({**made, "digest": "sha256:0"}) == made["digest"]
+    assert digest({"name": "\ud800"}).startswith("sha256:")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text("aй", max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@given(JSON, JSON)
+def test_two_forms_have_one_digest_only_if_they_are_one_json(one, other):
+    """True is not 1, and null is not a key left out."""
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (digest({"agents": one}) == digest({"agents": other})) is same
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("agents", 0, "source"), 5),
+        (("agents", 0, "changes", 0), {"path": "name"}),
+        (("requests",), None),
+        (("waiting",), [1]),
+        (("summary",), {}),
+        (("conflicts", 0, "candidates"), [{}]),
+    ],
+)
+def test_what_is_no_plan_is_refused(path, value):
+    """A form of another shape raises KeyError, TypeError or ValueError, as it says."""
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        parse(edited(said(), path, value))
+
+
+def test_operations_that_come_back_carry_what_showing_needs():
+    """Verb, portal and key; there is nothing in them that could be sent."""
+    back = parse(said())
+    assert back.steps[0].operations == (Operation("unlink:a", "unlink", "rentix", "a", None, None),)
+    assert {each.verb for each in back.steps[-1].operations} == {"update"}

@@ -1,0 +1,347 @@
+"""External ids that move, executed against the portal's own rules.
+
+A *world* is who holds which external id: one entry for each live agent, None for no id. The portal
+refuses a link if the agent has another id, or if another agent has that id; it refuses nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from itertools import permutations, product
+from random import Random
+
+import pytest
+
+from reconciler.core.links import Claim, Claims, operations, resolve
+from reconciler.core.model import Source
+from reconciler.core.plan import Selection
+
+from .build import file, live, plan
+
+
+def worlds(size, ids):
+    """Every way in which `size` agents can hold these ids, each at most once."""
+    return [
+        world
+        for world in product([None, *ids], repeat=size)
+        if len({each for each in world if each}) == sum(each is not None for each in world)
+    ]
+
+
+def movers(start, wanted):
+    """The places of those who declare an id and have not got it."""
+    return [at for at, want in enumerate(wanted) if want is not None and want != start[at]]
+
+
+def servable(start, wanted):
+    """Those of the movers who can be served: whoever holds what they want moves too, and so on."""
+    holder = {held: at for at, held in enumerate(start) if held is not None}
+    moving = set(movers(start, wanted))
+    served = []
+    for first in sorted(moving):
+        at, seen = first, set()
+        while at is not None and at in moving and at not in seen:
+            seen.add(at)
+            at = holder.get(wanted[at])
+        if at is None or at in seen:
+            served.append(first)
+    return served
+
+
+@cache
+def distances(held, size, ids):
+    """Breadth-first over what the portal allows: the fewest calls from the world in which the
+    first `held` of `size` agents have the first ids, to every other world."""
+    start = tuple(at if at < held else None for at in range(size))
+    fewest, queue = {start: 0}, deque([start])
+    while queue:
+        world = queue.popleft()
+        for at in range(size):
+            free = range(ids) if world[at] is None else [None]
+            for new in free:
+                if new is None or new not in world:
+                    after = (*world[:at], new, *world[at + 1 :])
+                    if after not in fewest:
+                        fewest[after] = fewest[world] + 1
+                        queue.append(after)
+    return fewest
+
+
+def fewest(start, end, moving):
+    """The fewest calls from one world to another if only these agents are touched.
+
+    The names of agents and ids do not matter to the portal, so they are numbered, holders first.
+    """
+    order = sorted(moving, key=lambda at: start[at] is None)
+    names = [start[at] for at in order if start[at] is not None]
+    held = len(names)
+    names += [end[at] for at in order if end[at] is not None and end[at] not in names]
+    goal = tuple(None if end[at] is None else names.index(end[at]) for at in order)
+    return distances(held, len(order), len(names))[goal]
+
+
+def done(world, operation):
+    """The world after one call, which the portal must not refuse."""
+    at = operation.id - 1
+    if operation.verb == "unlink":
+        assert world[at] == operation.external_id, "unlinks what is not linked"
+        new = None
+    else:
+        assert operation.verb == "link"
+        assert world[at] is None, "User already has external ID"
+        assert operation.external_id not in world, "External ID already linked"
+        new = operation.external_id
+    return (*world[:at], new, *world[at + 1 :])
+
+
+def executed(world, steps):
+    """The world after all steps in their order; none comes before what it waits for."""
+    names = set()
+    for step in steps:
+        assert names.issuperset(step.waits), "in an order in which it cannot be sent"
+        assert step.name not in names
+        names.add(step.name)
+        world = done(world, step)
+    return world
+
+
+def backwards(steps):
+    """Another order that the waits allow: always the last step that may go."""
+    left, names, order = list(steps), set(), []
+    while left:
+        step = next(each for each in reversed(left) if names.issuperset(each.waits))
+        left.remove(step)
+        names.add(step.name)
+        order.append(step)
+    return order
+
+
+def asked(start, wanted, *, picked=None, lost=(), others=(), order=None):
+    """What `resolve` and `operations` make of a world in which every agent is declared."""
+    agents = [live(at + 1, held) for at, held in enumerate(start)]
+    places = order or range(len(start))
+    declared = {
+        at + 1: Claim(f"k{at + 1}", Source(f"{at + 1}.yaml", 1), agents[at], wanted[at])
+        for at in places
+    }
+    chosen = frozenset(declared) if picked is None else frozenset(at + 1 for at in picked)
+    holders = {held: agents[at] for at, held in enumerate(start) if held is not None}
+    claims = Claims(declared, chosen, others, frozenset(lost))
+    served, refusals = resolve(claims, handle="externalId", holders=holders)
+    steps = operations(served, portal="rentix", handle="externalId", holders=holders)
+    return served, refusals, steps
+
+
+def check(start, wanted, order=None):
+    """All that holds of one world: who is served, that nothing is refused, the end, the cost."""
+    served, refusals, steps = asked(start, wanted, order=order)
+    can = servable(start, wanted)
+    assert sorted(int(claim.key[1:]) - 1 for claim in served) == can
+    refused = sorted(int(each.claim.key[1:]) - 1 for each in refusals)
+    assert refused == [at for at in movers(start, wanted) if at not in can]
+    end = tuple(wanted[at] if at in can else held for at, held in enumerate(start))
+    assert executed(start, steps) == end
+    assert executed(start, backwards(steps)) == end
+    assert len(steps) == fewest(start, end, can)
+    for each in refusals:
+        assert each.holder.identity["externalId"] == each.claim.wants
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_every_small_world_ends_as_wanted_by_the_fewest_calls(size):
+    """All holders against all wishes: whoever can be served is, no call is refused in any order
+    that the waits allow, nobody else is touched, and no way has fewer calls."""
+    every = worlds(size, "abcd"[:size])
+    for start in every:
+        for wanted in every:
+            check(start, wanted)
+
+
+def test_every_rotation_of_six_and_a_sample_of_worlds_ends_as_wanted():
+    """All rings of five and six, and worlds of five and six drawn by chance in any order."""
+    for size in (5, 6):
+        start = tuple("abcdef"[:size])
+        for turn in range(1, size):
+            check(start, (*start[turn:], *start[:turn]))
+    random = Random(6)
+    for size in (5, 6) * 1000:
+        ids = list("abcdef"[:size])
+        gaps = random.choice((0, 0, 1, 2))
+        start, wanted = (
+            [None if random.random() < gaps / size else each for each in random.sample(ids, size)]
+            for _ in range(2)
+        )
+        check(tuple(start), tuple(wanted), random.sample(range(size), size))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [5, 6])
+def test_every_large_world_ends_as_wanted_by_the_fewest_calls(size):
+    """Five and six agents, up to the names of ids: every number of holders, every wish."""
+    ids, random = "abcdef"[:size], Random(size)
+    for held in range(size + 1):
+        start = tuple(ids[at] if at < held else None for at in range(size))
+        for wanted in worlds(size, ids):
+            check(start, wanted, random.sample(range(size), size))
+
+
+def test_a_failure_stops_only_what_waits_for_it():
+    """Whichever step fails: what waits for it is left out, and the portal refuses nothing else."""
+    every = worlds(3, "abc")
+    for start, wanted in product(every, every):
+        _, _, steps = asked(start, wanted)
+        for failing in steps:
+            world, failed = start, {failing.name}
+            for step in steps:
+                if step.name in failed or failed.intersection(step.waits):
+                    failed.add(step.name)
+                else:
+                    world = done(world, step)
+
+
+def test_unlinking_comes_as_late_as_it_can():
+    """Along a chain each agent is unlinked just before the link that needs it."""
+    _, _, steps = asked(("a", "b", "c"), ("b", "c", "d"))
+    names = [step.name for step in steps]
+    assert names == ["unlink:1", "unlink:2", "link:1", "unlink:3", "link:2", "link:3"]
+
+
+def test_two_chains_do_not_wait_for_each_other():
+    """Waits stay inside a chain, so that a failure in one is none in the other."""
+    _, _, steps = asked(("a", "b", "c", "d"), ("b", "a", "d", "c"))
+    apart = [
+        {"link:1", "link:2", "unlink:1", "unlink:2"},
+        {"link:3", "link:4", "unlink:3", "unlink:4"},
+    ]
+    for step in steps:
+        mine = next(each for each in apart if step.name in each)
+        assert mine.issuperset(step.waits)
+
+
+def reasons(start, wanted, **options):
+    """The refusals by key."""
+    _, refusals, _ = asked(start, wanted, **options)
+    return {each.claim.key: each.reason for each in refusals}
+
+
+def test_an_id_of_an_undeclared_agent_is_refused_and_spreads_to_those_who_wait():
+    """1 wants what the undeclared 5 has; 2 waits for 1; 3 and 4 swap and are not concerned."""
+    start = ("a", None, "c", "d", "e")
+    said = reasons(start, ("e", "a", "d", "c", None), order=range(4))
+    assert set(said) == {"k1", "k2"}
+    assert "whom no file declares" in said["k1"]
+    assert "k1 (1.yaml:1) and is in conflict itself" in said["k2"]
+
+
+def test_an_id_of_one_who_keeps_it_is_refused():
+    """2 is declared without another id, or declared with this one: it is not taken away."""
+    assert "declares no other externalId" in reasons((None, "b"), ("b", None))["k1"]
+    assert "declares no other externalId" in reasons((None, "b"), ("b", "b"))["k1"]
+
+
+def test_half_a_swap_is_refused_and_names_the_other_half():
+    """2 is left out of the selection and keeps its id, though the files give it another."""
+    said = reasons(("a", "b"), ("b", "a"), picked=[0])
+    assert set(said) == {"k1"}
+    assert "k2 (2.yaml:1) and is left out of this plan" in said["k1"]
+
+
+def test_an_id_of_one_in_conflict_is_refused():
+    """2 is in conflict for another reason, so it gives nothing up and is served nothing."""
+    served, refusals, steps = asked(("a", "b", "c"), ("b", "c", "d"), lost=["k2"])
+    assert [each.claim.key for each in refusals] == ["k1"]
+    assert "in conflict itself" in refusals[0].reason
+    assert [claim.key for claim in served] == ["k3"]
+    assert [step.name for step in steps] == ["unlink:3", "link:3"]
+
+
+def test_a_refusal_in_a_ring_stops_the_ring():
+    """One who cannot move keeps what the next one waits for, all the way round."""
+    said = reasons(("a", "b", "c", "d"), ("b", "c", "a", "d"), picked=[0, 1, 3])
+    assert set(said) == {"k1", "k2"}
+
+
+def test_one_to_be_created_and_one_to_be_removed_take_part():
+    """Who gives an id up frees it, for a link and for a creation alike."""
+    gone = Claim("gone", None, live(9, "x"), None)
+    new = Claim("new", Source("n.yaml", 1), None, "x")
+    claims = Claims({}, frozenset(), (gone, new), frozenset())
+    holders = {"x": gone.live}
+    served, refusals = resolve(claims, handle="externalId", holders=holders)
+    assert (served, refusals) == ([gone, new], [])
+    steps = operations(served, portal="rentix", handle="externalId", holders=holders)
+    assert [(step.name, step.key, step.external_id) for step in steps] == [
+        ("unlink:9", "gone", "x")
+    ]
+    kept = Claims({}, frozenset(), (gone, new), frozenset(["gone"]))
+    _, (refusal,) = resolve(kept, handle="externalId", holders=holders)
+    assert refusal.claim is new
+
+
+def test_without_external_ids_nothing_moves():
+    """A portal that has none to assign gets no link, and refuses nobody."""
+    agent = live(1)
+    claims = Claims({1: Claim("a", None, agent, None)}, frozenset([1]), (), frozenset())
+    assert resolve(claims, handle=None, holders={}) == ([], [])
+    gone = [Claim("a", None, agent, None)]
+    assert operations(gone, portal="pf", handle=None, holders={}) == []
+    assert operations(gone, portal="rentix", handle="externalId", holders={}) == []
+
+
+# -- the same through a whole plan --------------------------------------------------------------
+
+
+def linking(draft):
+    """The links and unlinks of a draft, in order."""
+    return [each for each in draft.operations if each.verb in ("link", "unlink")]
+
+
+def test_a_plan_of_pinned_agents_ends_every_small_world_as_wanted():
+    """Through matching too: three pinned agents, all holders against all wishes."""
+    every = worlds(3, "abc")
+    for start, wanted in product(every, every):
+        agents = [live(at + 1, held) for at, held in enumerate(start)]
+        desired = [
+            file(want, id=at + 1) if want else file(f"id:{at + 1}")
+            for at, want in enumerate(wanted)
+        ]
+        made = plan(desired, agents)
+        can = servable(start, wanted)
+        end = tuple(wanted[at] if at in can else held for at, held in enumerate(start))
+        assert executed(start, linking(made)) == end
+        assert len(linking(made)) == fewest(start, end, can)
+        stuck = [wanted[at] for at in movers(start, wanted) if at not in can]
+        assert sorted(each.key for each in made.conflicts) == sorted(stuck)
+        after = plan(desired, [live(at + 1, held) for at, held in enumerate(end)])
+        assert linking(after) == []
+        assert sorted(each.key for each in after.conflicts) == sorted(stuck)
+
+
+def test_every_part_of_a_swap_under_a_selection_is_safe():
+    """Four in two swaps, every subset of them selected: whole swaps are done, halves refused."""
+    start, wanted = tuple("abcd"), tuple("badc")
+    agents = [live(at + 1, held) for at, held in enumerate(start)]
+    desired = [file(want, id=at + 1) for at, want in enumerate(wanted)]
+    for chosen in product([False, True], repeat=4):
+        targets = tuple(want for want, picked in zip(wanted, chosen, strict=True) if picked)
+        made = plan(desired, agents, selection=Selection(targets or ("nobody",)))
+        end = executed(start, linking(made))
+        for one, two in ((0, 1), (2, 3)):
+            whole = chosen[one] and chosen[two]
+            assert end[one : two + 1] == (wanted if whole else start)[one : two + 1]
+        halves = [want for want in targets if wanted[wanted.index(want) ^ 1] not in targets]
+        assert sorted(each.key for each in made.conflicts) == sorted(halves)
+        for conflict in made.conflicts:
+            other = wanted[wanted.index(conflict.key) ^ 1]
+            assert f"agents/{other}.yaml:1" in conflict.reason
+
+
+def test_all_orders_of_declaring_a_rotation_are_served():
+    """The order of the files does not matter to what is done."""
+    agents = [live(1, "a"), live(2, "b"), live(3, "c"), live(4)]
+    desired = [file("b", id=1), file("c", id=2), file("d", id=3), file("a", id=4)]
+    for order in permutations(desired):
+        made = plan(order, agents)
+        assert executed(("a", "b", "c", None), linking(made)) == ("b", "c", "d", "a")
+        assert len(linking(made)) == 7

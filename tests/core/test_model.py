@@ -1,0 +1,75 @@
+"""The few verbs that the nouns have."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.model import Conflict, Operation, Outcome, Pace, Report, Request, Source, Step
+
+from .build import file
+
+
+def report(*statuses, **others):
+    """A report of operations that ended so."""
+    outcomes = tuple(
+        ("r1", Outcome(Operation(f"update:{at}", "update", "rentix", "a", None, at), status))
+        for at, status in enumerate(statuses)
+    )
+    return Report(outcomes, **others)
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (report(), 0),
+        (report("applied", "waiting"), 0),
+        (report("applied", "failed"), 3),
+        (report("skipped"), 3),
+        (report("applied", stale=(Conflict("rentix", "a", None, "x"),)), 3),
+        (report("applied", conflicts=1), 3),
+        (report("failed", "unknown"), 4),
+        (report("unknown", conflicts=1, interrupted=True), 130),
+    ],
+)
+def test_the_exit_code_is_the_worst_that_happened(made, code):
+    """Done or waiting 0, in part 3, unknown 4, interrupted 130."""
+    assert made.exit_code == code
+
+
+def test_outcomes_are_counted_by_how_they_ended():
+    """Each status on its own."""
+    made = report("applied", "failed", "applied")
+    assert [made.count(each) for each in ("applied", "failed", "unknown")] == [2, 1, 0]
+
+
+def test_a_place_is_that_of_the_path_its_parent_or_the_agent():
+    """The nearest line that is known."""
+    desired = file("a", lines={"description.ru": 5, "settings": 8}, line=2)
+    places = ("description.ru", "settings.contact_viber", "name")
+    assert [str(desired.at(path)) for path in places] == [
+        "agents/a.yaml:5",
+        "agents/a.yaml:8",
+        "agents/a.yaml:2",
+    ]
+    assert desired.at("name") is desired.source
+    assert str(Source("b.yaml", 3)) == "b.yaml:3"
+
+
+def test_a_pace_counts_the_requests_it_is_about():
+    """All of them without a prefix, else those of the method below the path."""
+    bulk = Pace("bulk", 30, (("POST", "/users/bulk"), ("PUT", "/x")))
+    requests = [
+        Request("POST", "/users/bulk"),
+        Request("PUT", "/users/bulk"),
+        Request("PUT", "/x/1"),
+    ]
+    assert [bulk.counts(each) for each in requests] == [True, False, True]
+    assert all(Pace("all", 300).counts(each) for each in requests)
+
+
+def test_a_step_is_a_bulk_if_it_carries_several():
+    """Else it is what its one operation does."""
+    link = Operation("link:1", "link", "rentix", "a", None, 1)
+    update = Operation("update:1", "update", "rentix", "a", None, 1)
+    assert Step("r1", Request("POST", "/users/1/link"), (link,)).kind == "link"
+    assert Step("r1", Request("POST", "/users/bulk"), (update, update)).kind == "bulk"

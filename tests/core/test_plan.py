@@ -1,0 +1,825 @@
+"""From who-is-who to a plan."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from reconciler.core.fields import Field, Identifier, Sort
+from reconciler.core.model import Memory, Operation, Pace, Remembered, Request, Step
+from reconciler.core.plan import Limits, Selection, creation_form, join, pack, seconds
+from reconciler.portals.rentix import CHANNELS, FIELDS
+
+from .build import NOTHING, file, found, keys, live, plan, recall
+
+P, Q = "+373 22 123 456", "+373 22 999 999"
+NEW = {"name": "Olga"}
+CREATING = {"create": True}
+LOGIN = (Identifier("id", "pin"), Identifier("email", "key", str.lower))
+
+
+def names(draft):
+    """The operations, in order."""
+    return [each.name for each in draft.operations]
+
+
+def operation(draft, name):
+    """The operation of this name."""
+    (only,) = (each for each in draft.operations if each.name == name)
+    return only
+
+
+def ours(*pairs):
+    """A memory in which these live agents were applied from here under these keys."""
+    return Memory({str(number): Remembered(key, {}) for number, key in pairs})
+
+
+# -- what is sent -------------------------------------------------------------------------------
+
+
+def test_agents_that_are_right_cost_nothing():
+    """No entry, no operation, no warning; they are counted and checked all the same."""
+    made = plan([file("a", {"name": "Ivan"})], [live(1, "a", name="Ivan"), live(2, "z")])
+    assert (made.entries, made.operations, made.warnings, made.conflicts) == ((), (), (), ())
+    assert (keys(made.matches), made.declared) == (["a"], 1)
+
+
+def test_an_update_carries_only_the_fields_that_differ():
+    """By live id, with the file's words for what is not as declared, and nothing else."""
+    values = {"name": "Ivan", "tiktok": None, "avatar": {"id": 5}}
+    agent = live(1, "a", {"tiktok": "https://tiktok.com/@i", "avatar": {"id": 5}}, name="Petr")
+    update = operation(plan([file("a", values)], [agent]), "update:1")
+    assert update.values == {"name": "Ivan", "tiktok": None}
+    assert (update.id, update.external_id, update.waits) == (1, "a", ())
+
+
+@given(
+    st.dictionaries(st.sampled_from(CHANNELS), st.booleans(), min_size=1),
+    st.fixed_dictionaries(dict.fromkeys(CHANNELS, st.booleans())),
+)
+def test_contact_settings_are_sent_whole_or_not_at_all(declared, shown):
+    """Where one switch differs, all four go out, the others as they are; never posting_type."""
+    values = {f"settings.{name}": value for name, value in declared.items()}
+    agent = live(1, "a", {f"settings.{name}": value for name, value in shown.items()})
+    made = plan([file("a", values)], [agent])
+    if declared.items() <= shown.items():
+        assert made.operations == ()
+    else:
+        assert made.operations[0].values == {"settings": {**shown, **declared}}
+
+
+def test_a_new_agents_settings_are_merged_with_the_portals_default():
+    """The portal turns all channels on for a new agent."""
+    made = plan([file("a", {**NEW, "settings.contact_viber": False}, phone=P)], [], **CREATING)
+    assert made.operations[0].values["settings"] == {
+        **dict.fromkeys(CHANNELS, True),
+        "contact_viber": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "shown", "sent"),
+    [
+        ({"description.ru": "Р"}, {"description": "Y"}, {"ru": "Р"}),
+        (
+            {"description.ru": "Р"},
+            {"description.ru": "Y", "description.en": "E"},
+            {"ru": "Р", "en": "E"},
+        ),
+        ({"description.ru": "Р"}, {"description.ru": "Y", "description.ro": ""}, {"ru": "Р"}),
+        (
+            {"description.ru": ""},
+            {"description.ru": "Y", "description.ro": "R"},
+            {"ru": "", "ro": "R"},
+        ),
+        ({"description": "X"}, {"description.ru": "Y"}, "X"),
+        (
+            {"description.ru": "Р", "description.en": "E"},
+            {"description": "Y"},
+            {"ru": "Р", "en": "E"},
+        ),
+    ],
+)
+def test_languages_that_are_left_out_are_kept_where_they_show(values, shown, sent):
+    """A portal that replaces the whole text keeps what it shows; the empty text is still sent."""
+    made = plan([file("a", values)], [live(1, "a", shown)])
+    assert made.operations[0].values == {"description": sent}
+
+
+def test_a_new_agent_gets_the_declared_languages_only():
+    """There is nothing live to keep."""
+    made = plan([file("a", {**NEW, "description.ru": "Р"}, phone=P)], [], **CREATING)
+    assert made.operations[0].values["description"] == {"ru": "Р"}
+
+
+def test_phone_is_never_a_change_but_a_warning():
+    """The portal has another phone: the reader is told, at its line, and nothing is sent."""
+    desired = file("a", {"name": "Ivan"}, phone=P, lines={"phone": 4})
+    made = plan([desired], [live(1, "a", phone=Q, name="Ivan")])
+    assert made.operations == ()
+    (warning,) = made.warnings
+    assert P in warning.message
+    assert Q in warning.message
+    assert warning.source.line == 4
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [(P, P), (P, "37322 123456"), ("022123456", P), (None, P), (P, None)]
+)
+def test_a_phone_that_is_the_same_or_missing_is_no_warning(mine, theirs):
+    """Spacing, an international prefix, and a phone that one side lacks are no difference."""
+    identity = {} if mine is None else {"phone": mine}
+    assert plan([file("a", **identity)], [live(1, "a", phone=theirs)]).warnings == ()
+
+
+def test_a_shared_identifier_that_is_a_field_is_compared_there():
+    """Where the portal takes a new value, a difference is a change and not a warning."""
+    made = plan(
+        [file("a", phone=P)], [live(1, "a", phone=Q)], fields=(*FIELDS, Field("phone", Sort.TEXT))
+    )
+    assert made.warnings == ()
+
+
+# -- entries ------------------------------------------------------------------------------------
+
+
+def test_an_entry_says_who_what_and_why():
+    """Key, live id, name, place, what found the agent, what is done and changed."""
+    made = plan([file("a", {"name": "Ivan"}, phone=P, line=3)], [live(7, phone=P, name="Petr")])
+    (entry,) = made.entries
+    assert (entry.portal, entry.key, entry.id, entry.name) == ("rentix", "a", 7, "Ivan")
+    assert (str(entry.source), entry.matched_by) == ("agents/a.yaml:3", "phone")
+    assert entry.actions == ("link", "update")
+    said = [(each.path, each.before, each.after) for each in entry.changes]
+    assert said == [("externalId", None, "a"), ("name", "Petr", "Ivan")]
+    assert entry.reason == f"linked: phone {P} matches, and only that one"
+    assert names(made) == ["link:7", "update:7"]
+
+
+@pytest.mark.parametrize(
+    ("desired", "agent", "actions", "reason"),
+    [
+        (file("a", {"name": "X"}), live(1, "a"), ("update",), "matched: externalId a"),
+        (file("a", id=1), live(1), ("link",), "linked: id 1 matches, and only that one"),
+        (
+            file("a", id=1),
+            live(1, "b"),
+            ("unlink", "link"),
+            "linked: id 1 is declared; b gives way to a",
+        ),
+        (file("id:1", {"name": "X"}), live(1, "b"), ("update",), "matched: id 1"),
+    ],
+)
+def test_an_entry_gives_its_reason(desired, agent, actions, reason):
+    """In one line: what found the agent, and what gives way to what."""
+    (entry,) = plan([desired], [agent]).entries
+    assert (entry.actions, entry.reason) == (actions, reason)
+
+
+def test_an_agent_without_a_declared_name_is_called_as_it_is_live():
+    """The name in the plan is the declared one, else the portal's."""
+    (entry,) = plan(
+        [file("a", {"tiktok": "https://tiktok.com/@i"})], [live(1, "a", name="Ivan")]
+    ).entries
+    assert entry.name == "Ivan"
+
+
+def test_entries_are_in_the_files_order_and_removals_last():
+    """However the agents were found and whatever is done to them."""
+    desired = [
+        file("c", NEW, at="b.yaml", line=9, id=3),
+        file("a", NEW, at="b.yaml", line=2),
+        file("b", NEW, at="a.yaml", phone=P),
+    ]
+    agents = [live(9, "gone"), live(1, "a"), live(3)]
+    made = plan(desired, agents, ours((9, "gone")), removal="unlink", **CREATING)
+    assert [each.key for each in made.entries] == ["b", "a", "c", "gone"]
+
+
+def test_a_link_that_was_undone_on_the_portal_is_drift():
+    """Ours under this very key: somebody unlinked it. Else the link is pending, or nobody's."""
+
+    def whose(memory):
+        (entry,) = plan([file("a", id=1)], [live(1)], memory).entries
+        return entry.attribution, entry.changes[0].attribution
+
+    assert whose(ours((1, "a"))) == ("drift", "drift")
+    assert whose(ours((1, "b"))) == ("pending", "pending")
+    assert whose(ours((2, "c"))) == ("pending", "pending")
+    assert whose(NOTHING) == (None, None)
+
+
+def test_an_entry_is_drift_if_any_of_its_changes_is():
+    """One value that the portal changed makes the agent's entry drift."""
+    values = {"name": "Ivan", "tiktok": "https://tiktok.com/@i"}
+    memory = recall(found(values, values), sent=values)
+    edited = file("agent-001", {"name": "Oleg", "tiktok": "https://tiktok.com/@i"})
+    for tiktok, whose in ((None, "drift"), ("https://tiktok.com/@i", "pending")):
+        agent = live(15, "agent-001", {"name": "Ivan", "tiktok": tiktok})
+        assert plan([edited], [agent], memory).entries[0].attribution == whose
+
+
+# -- those who are not there --------------------------------------------------------------------
+
+
+def test_an_agent_that_has_to_be_invited_waits():
+    """Without creations: a warning, no conflict, no operation."""
+    made = plan([file("a", NEW, phone=P)], [])
+    assert (made.waiting, made.operations, made.conflicts, made.entries) == (("a",), (), (), ())
+    assert "invited" in made.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("desired", "options", "said"),
+    [
+        (file("a", phone=P), {}, "a later run finds them by phone"),
+        (file("a"), {}, "declare phone too"),
+        (file("a", phone=P), {"order": ("id", "externalId")}, "declare id too"),
+        (file("a"), {"identifiers": LOGIN, "order": ("id", "email")}, "declare email too"),
+        (file("a", email="x"), {"identifiers": LOGIN, "order": ("email",)}, "finds them by email"),
+    ],
+)
+def test_a_waiting_agent_is_told_how_it_will_be_found(desired, options, said):
+    """By what the file declares and this portal and `match` go by; else by what to declare."""
+    (warning,) = plan([desired], [], **options).warnings
+    assert said in warning.message
+
+
+def test_a_creation_sends_what_it_needs_and_what_is_declared():
+    """External id, name and phone, and the declared values; the phone only here."""
+    (create,) = plan([file("a", {**NEW, "avatar": {"id": 5}}, phone=P)], [], **CREATING).operations
+    assert (create.name, create.verb, create.id, create.external_id) == (
+        "create:a",
+        "create",
+        None,
+        "a",
+    )
+    assert create.values == {"name": "Olga", "avatar": {"id": 5}, "phone": P}
+
+
+def test_a_creations_entry_shows_everything_that_is_sent():
+    """Each declared identifier and value, from nothing, and whom the portal was searched for."""
+    made = plan([file("a", NEW, phone=P)], [], **CREATING)
+    (entry,) = made.entries
+    assert (entry.id, entry.matched_by, entry.actions, entry.attribution) == (
+        None,
+        None,
+        ("create",),
+        None,
+    )
+    assert {each.path: (each.before, each.after) for each in entry.changes} == {
+        "externalId": (None, "a"),
+        "phone": (None, P),
+        "name": (None, "Olga"),
+    }
+    assert entry.reason == f"created: no agent has externalId a or phone {P}"
+    assert (
+        plan([file("a", NEW, phone=P)], [], ours((9, "z")), **CREATING).entries[0].attribution
+        == "pending"
+    )
+
+
+@pytest.mark.parametrize(
+    ("desired", "lacking"),
+    [
+        (file("a", NEW), "phone"),
+        (file("a", phone=P), "name"),
+        (file("a"), "name and phone"),
+    ],
+)
+def test_a_creation_that_lacks_something_waits_and_says_what(desired, lacking):
+    """The portal would refuse it, so it is not sent."""
+    made = plan([desired], [], **CREATING)
+    assert (made.waiting, made.operations) == (("a",), ())
+    assert made.warnings[0].message.endswith(f"it needs {lacking}.")
+
+
+def test_a_creation_without_an_external_id_carries_none():
+    """On a portal that does not ask for one, nothing is invented; nothing is waited for."""
+    made = plan([file("a", NEW, phone=P)], [], needs=("name",), **CREATING)
+    (create,) = made.operations
+    assert (create.external_id, create.values, create.waits) == (None, NEW, ())
+
+
+def test_a_creation_on_a_portal_without_external_ids_goes_on():
+    """Nothing is linked there, and nothing refused."""
+    made = plan(
+        [file("a", NEW, email="o@a.example")],
+        [],
+        identifiers=LOGIN,
+        order=("id", "email"),
+        needs=("email",),
+        **CREATING,
+    )
+    assert made.operations[0].values == {"name": "Olga", "email": "o@a.example"}
+
+
+def test_a_creation_that_was_refused_waits_until_the_file_changes():
+    """The same is not tried again; any other value is."""
+    desired = file("a", NEW, phone=P)
+    (create,) = plan([desired], [], **CREATING).operations
+    memory = Memory(refused={"a": creation_form(create)})
+    made = plan([desired], [], memory, **CREATING)
+    assert (made.waiting, made.operations) == (("a",), ())
+    assert "not tried again until the file changes" in made.warnings[0].message
+    for changed in (file("a", {"name": "Olga Rusu"}, phone=P), file("a", NEW, phone=Q)):
+        assert names(plan([changed], [], memory, **CREATING)) == ["create:a"]
+    assert names(plan([file("b", NEW, phone=P)], [], memory, **CREATING)) == ["create:b"]
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_nobody_is_absent_from_a_list_that_is_not_whole(create):
+    """The agent may be in the other part: a conflict, never a creation, never waiting."""
+    made = plan([file("a", NEW, phone=P)], [live(1)], complete=False, create=create)
+    assert (made.waiting, made.operations, made.complete) == ((), (), False)
+    assert keys(made.conflicts) == ["a"]
+
+
+def test_a_creation_waits_until_its_external_id_is_free():
+    """The pinned holder gives it up first."""
+    desired = [file("b", id=1), file("a", NEW, phone=P)]
+    made = plan(desired, [live(1, "a")], **CREATING)
+    assert names(made) == ["unlink:1", "link:1", "create:a"]
+    assert operation(made, "create:a").waits == ("unlink:1",)
+
+
+def test_a_creation_never_takes_an_id_from_somebody_who_keeps_it():
+    """The holder is left out of the selection: a conflict, since a PUT would change that one."""
+    desired = [file("b", id=1), file("a", NEW, phone=P)]
+    made = plan(desired, [live(1, "a")], selection=Selection(("a",)), **CREATING)
+    assert (made.operations, made.entries) == ((), ())
+    assert "b (agents/b.yaml:1) and is left out" in made.conflicts[0].reason
+
+
+# -- conflicts ----------------------------------------------------------------------------------
+
+
+def refuses(key):
+    """A portal that would refuse this agent's profile."""
+    return lambda each: "its profile takes 600 KB." if each.key == key else None
+
+
+def test_a_profile_that_the_portal_would_refuse_is_a_conflict_of_the_whole_agent():
+    """Too large: neither updated nor linked, and told at the file's place; others go on."""
+    desired = [file("a", NEW, id=1), file("b", NEW, id=2)]
+    made = plan(desired, [live(1), live(2)], refuses=refuses("a"))
+    (conflict,) = made.conflicts
+    assert (conflict.key, conflict.reason) == ("a", "its profile takes 600 KB.")
+    assert names(made) == ["link:2", "update:2"]
+    assert keys(made.matches) == keys(made.entries) == ["b"]
+
+
+def test_a_creation_that_the_portal_would_refuse_is_a_conflict():
+    """It neither waits nor goes out."""
+    made = plan([file("a", NEW, phone=P)], [], refuses=refuses("a"), **CREATING)
+    assert (keys(made.conflicts), made.operations, made.waiting, made.entries) == (
+        ["a"],
+        (),
+        (),
+        (),
+    )
+
+
+def test_a_conflict_spreads_to_those_who_wait_and_to_nobody_else():
+    """The too large agent keeps its id, so who wants that is in conflict; a third goes on."""
+    desired = [file("b", NEW, id=1), file("a", id=2), file("c", NEW, id=3)]
+    made = plan(desired, [live(1, "a"), live(2), live(3, "c")], refuses=refuses("b"))
+    assert keys(made.conflicts) == ["a", "b"]
+    assert names(made) == ["update:3"]
+    assert made.conflicts[0].candidates[0].id == 1
+
+
+def test_nothing_else_is_said_of_an_agent_in_conflict():
+    """No warning and no untaken value beside the conflict."""
+    values = {"name": "Ivan ", "description.ru": "Р"}
+    memory = recall(found({"name": "Ivan "}, {"name": "Ivan"}), sent=["name"])
+    agent = live(15, "agent-001", {"name": "Ivan", "description": "E"}, phone=Q)
+    desired = file("agent-001", values, phone=P)
+    made = plan([desired], [agent], memory)
+    assert (len(made.warnings), len(made.untaken)) == (3, 1)
+    made = plan([desired], [agent], memory, refuses=refuses("agent-001"))
+    assert (made.warnings, made.untaken, made.operations) == ((), (), ())
+
+
+def test_conflicts_and_warnings_are_in_the_files_order():
+    """As a reader goes through the files; what is in no file comes last."""
+    desired = [
+        file("b", at="b.yaml", line=2, id=99),
+        file("d", at="b.yaml", line=4),
+        file("a", at="a.yaml", id=98),
+        file("c", at="a.yaml", line=7),
+    ]
+    made = plan(desired, [live(9, "gone")], ours((9, "gone")))
+    assert [each.key for each in made.conflicts] == ["a", "b"]
+    assert [each.key for each in made.warnings] == ["c", "d", "gone"]
+
+
+# -- selections ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("selection", "chosen"),
+    [
+        (Selection(), ["b1", "b2", "c1"]),
+        (Selection(("b*",)), ["b1", "b2"]),
+        (Selection(("b1", "c1")), ["b1", "c1"]),
+        (Selection(("agents/north/*",)), ["b2", "c1"]),
+        (Selection(("*.yaml",)), ["b1", "b2", "c1"]),
+        (Selection((), ("b*",)), ["c1"]),
+        (Selection(("b*",), ("agents/north/*",)), ["b1"]),
+        (Selection(("B1",)), []),
+        (Selection((), (), frozenset(["b1"])), ["b2", "c1"]),
+        (Selection(("b*",), (), frozenset(["b*"])), ["b1", "b2"]),
+    ],
+)
+def test_a_selection_is_of_keys_and_files_by_globs(selection, chosen):
+    """Targets less excludes, by key or file, with letter case; `without` are keys as they are."""
+    desired = [
+        file("b1", NEW, at="agents/1.yaml"),
+        file("b2", NEW, at="agents/north/2.yaml"),
+        file("c1", NEW, at="agents/north/3.yaml"),
+    ]
+    agents = [live(1, "b1"), live(2, "b2"), live(3, "c1")]
+    made = plan(desired, agents, selection=selection)
+    assert keys(made.entries) == keys(made.matches) == chosen
+    assert made.declared == len(chosen)
+
+
+@pytest.mark.parametrize("key", ["agent[1]", "a*b", "what?"])
+def test_an_agent_is_a_target_by_its_very_key(key):
+    """Whatever characters an external id has, naming it selects it."""
+    made = plan([file(key, NEW, at="x.yaml")], [live(1, key)], selection=Selection((key,)))
+    assert keys(made.entries) == [key]
+
+
+def test_those_left_out_are_matched_and_left_alone():
+    """Neither their warnings nor their conflicts nor their absence is told; yet nobody takes
+    their agent."""
+    desired = [file("a", id=9), file("b"), file("c", id=1), file("d", {"name": "X "}, phone=P)]
+    agents = [live(1, phone=P)]
+    everything = plan(desired, agents)
+    assert keys(everything.conflicts) == ["a", "d"]
+    assert everything.waiting == ("b",)
+    made = plan(desired, agents, selection=Selection(("d",)))
+    assert (keys(made.conflicts), made.waiting, made.warnings, made.operations) == (
+        ["d"],
+        (),
+        (),
+        (),
+    )
+    none = plan(desired, agents, selection=Selection(("z",)), **CREATING)
+    assert (none.entries, none.operations, none.conflicts, none.warnings) == ((), (), (), ())
+
+
+# -- agents that no file declares now -----------------------------------------------------------
+
+
+def test_a_removed_agent_is_reported():
+    """It was ours and no file declares it: told, and left as it is."""
+    made = plan([], [live(1, "gone", name="Ivan"), live(2, "foreign")], ours((1, "gone")))
+    (warning,) = made.warnings
+    assert (warning.key, warning.source) == ("gone", None)
+    assert "agent 1 Ivan" in warning.message
+    assert (made.entries, made.operations) == ((), ())
+
+
+def test_a_removed_agent_is_unlinked_where_that_is_asked_for():
+    """The external id is taken off, the entry says why, the warning what listings lose."""
+    made = plan([], [live(1, "gone"), live(2, "foreign")], ours((1, "gone")), removal="unlink")
+    (unlink,) = made.operations
+    assert (unlink.name, unlink.id, unlink.external_id, unlink.source) == (
+        "unlink:1",
+        1,
+        "gone",
+        None,
+    )
+    (entry,) = made.entries
+    assert (entry.key, entry.actions, entry.source, entry.attribution) == (
+        "gone",
+        ("unlink",),
+        None,
+        "pending",
+    )
+    assert [(each.path, each.before, each.after) for each in entry.changes] == [
+        ("externalId", "gone", None)
+    ]
+    assert "listings assigned by externalId gone lose their agent" in made.warnings[0].message
+
+
+@pytest.mark.parametrize("removal", [None, "unlink"])
+@pytest.mark.parametrize(
+    ("agent", "memory"),
+    [
+        (live(1, "gone"), NOTHING),
+        (live(1, "gone"), ours((2, "gone"))),
+        (live(1, "other"), ours((1, "gone"))),
+        (live(1), ours((1, "gone"))),
+    ],
+    ids=["no-memory", "never-ours", "linked-anew", "unlinked"],
+)
+def test_only_what_is_still_ours_is_removed(agent, memory, removal):
+    """Without memory, never matched, or linked otherwise by somebody since: not ours."""
+    made = plan([], [agent], memory, removal=removal)
+    assert (made.warnings, made.operations, made.entries) == ((), (), ())
+
+
+def test_nobody_is_removed_by_a_list_that_is_not_whole():
+    """Nothing is pruned unless the list is known to be whole."""
+    made = plan([], [live(1, "gone")], ours((1, "gone")), removal="unlink", complete=False)
+    assert (made.warnings, made.operations) == ((), ())
+
+
+def test_an_agent_without_an_external_id_can_only_be_reported():
+    """There is nothing to take off."""
+    made = plan([], [live(1)], ours((1, "id:1")), removal="unlink")
+    assert (len(made.warnings), made.operations) == (1, ())
+
+
+def test_a_removed_agent_of_a_portal_without_external_ids_is_reported():
+    """It was ours and no file declares it; that nothing links agents there does not matter."""
+    made = plan([], [live(1)], ours((1, "gone")), identifiers=LOGIN, order=("id", "email"))
+    assert keys(made.warnings) == ["gone"]
+
+
+def test_removals_are_selected_by_their_key():
+    """A target or an exclude of other agents leaves them out."""
+    for selection in (Selection(("a*",)), Selection((), ("gone",))):
+        made = plan([], [live(1, "gone")], ours((1, "gone")), removal="unlink", selection=selection)
+        assert (made.warnings, made.operations) == ((), ())
+    made = plan(
+        [], [live(1, "gone")], ours((1, "gone")), removal="unlink", selection=Selection(("gone",))
+    )
+    assert names(made) == ["unlink:1"]
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(),
+        Selection((), ("agents/north/*",)),
+        Selection(("gone",)),
+        Selection((), (), frozenset(["a"])),
+    ],
+)
+def test_whom_a_conflict_is_about_is_not_removed(selection):
+    """The file's external id was changed without a pin: the phone says that it may be that
+    person, so nobody is unlinked, whatever part of the files the plan looks at."""
+    desired = [file("a", at="agents/north/a.yaml", phone=P)]
+    agents = [live(1, "gone", phone=P)]
+    made = plan(desired, agents, ours((1, "gone")), removal="unlink", selection=selection)
+    assert (made.operations, made.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("order", [("id",), ("id", "phone"), ("phone",)])
+def test_an_agent_whose_file_is_still_there_is_not_removed(order):
+    """`match` no longer goes by external ids, so the file finds nobody; it declares the agent
+    all the same, and nobody is unlinked."""
+    made = plan([file("a", NEW)], [live(1, "a")], ours((1, "a")), removal="unlink", order=order)
+    assert "unlink:1" not in names(made)
+
+
+def test_an_agent_that_is_declared_under_another_key_is_not_removed():
+    """By id, found as before: it is ours under its new key."""
+    made = plan([file("id:1")], [live(1, "a")], ours((1, "a")), removal="unlink")
+    assert (made.operations, made.warnings) == ((), ())
+
+
+def test_a_removed_agents_id_can_go_to_another():
+    """The file pins somebody else for the same external id: unlinked there, linked here."""
+    desired, agents = [file("a", id=2)], [live(1, "a"), live(2)]
+    made = plan(desired, agents, ours((1, "a")), removal="unlink")
+    assert names(made) == ["unlink:1", "link:2"]
+    assert operation(made, "link:2").waits == ("unlink:1",)
+    kept = plan(desired, agents, ours((1, "a")))
+    assert kept.operations == ()
+    assert "whom no file declares" in kept.conflicts[0].reason
+
+
+# -- naming agents by external id ---------------------------------------------------------------
+
+
+def test_updates_by_external_id_wait_for_the_link():
+    """Named by an id that is not theirs yet, they would change somebody else, or create one."""
+    desired = [file("b", NEW, id=1), file("a", NEW, id=2), file("c", NEW)]
+    agents = [live(1, "a"), live(2, "b"), live(3, "c")]
+    made = plan(desired, agents, by_handle=True)
+    assert operation(made, "update:1").waits == ("link:1",)
+    assert operation(made, "update:2").waits == ("link:2",)
+    assert operation(made, "update:3").waits == ()
+    assert [operation(made, f"update:{each}").external_id for each in (1, 2, 3)] == ["b", "a", "c"]
+    by_id = plan(desired, agents)
+    assert {each.waits for each in by_id.operations if each.verb == "update"} == {()}
+
+
+def test_an_update_names_the_external_id_that_the_agent_has_by_then():
+    """The declared one; else the one it has, which no file takes away; else none."""
+    for desired, agent, external in (
+        (file("id:1", NEW), live(1, "b"), "b"),
+        (file("id:1", NEW), live(1), None),
+        (file("a", NEW, id=1), live(1, "b"), "a"),
+    ):
+        made = plan([desired], [agent], by_handle=True)
+        assert operation(made, "update:1").external_id == external
+
+
+# -- limits -------------------------------------------------------------------------------------
+
+
+def changed(count, of, limits, **options):
+    """What is over the limits where so many of so many agents change."""
+    desired = [file(f"a{at}", NEW if at < count else None) for at in range(of)]
+    agents = [live(at + 1, f"a{at}") for at in range(of)]
+    return plan(desired, agents, limits=limits, **options).excess
+
+
+def test_more_changes_than_the_share_are_over_the_limit():
+    """30% of ten is three: a fourth is told with both numbers and the limit's name."""
+    limits = Limits(0.3, 0.1, 10)
+    assert changed(3, 10, limits) == ()
+    (said,) = changed(4, 10, limits)
+    assert said == "4 of 10 agents on rentix would change (40%); limits.changes allows 30%"
+
+
+def test_below_the_floor_there_is_no_limit():
+    """Nine agents may all change; at the floor the share counts."""
+    assert changed(9, 9, Limits(0.3, 0.1, 10)) == ()
+    assert len(changed(10, 10, Limits(0.3, 0.1, 10))) == 1
+
+
+def test_a_share_is_of_all_declared_agents():
+    """Not only of those that the plan looks at."""
+    assert changed(10, 10, Limits(0.3, 0.1, 1), selection=Selection(("a0", "a1", "a2"))) == ()
+
+
+def test_removals_have_a_limit_of_their_own():
+    """They count as changes too."""
+    desired = [file(f"a{at}") for at in range(10)]
+    agents = [live(at, f"a{at}" if at < 10 else f"gone{at}") for at in range(14)]
+    memory = ours(*((at, f"gone{at}") for at in range(10, 14)))
+    made = plan(desired, agents, memory, removal="unlink", limits=Limits(0.3, 0.1, 10))
+    assert len(made.operations) == 4
+    changes, removals = made.excess
+    assert changes.startswith("4 of 10 agents on rentix would change (40%)")
+    assert (
+        removals == "4 of 10 agents on rentix would be taken off (40%); limits.removals allows 10%"
+    )
+
+
+def test_with_nobody_declared_any_removal_is_over_a_limit_without_a_floor():
+    """An empty folder is no reason to divide by nothing."""
+    made = plan(
+        [], [live(1, "gone")], ours((1, "gone")), removal="unlink", limits=Limits(0.3, 0.1, 0)
+    )
+    assert len(made.excess) == 2
+
+
+@pytest.mark.parametrize(("percent", "of"), [(29, 100), (58, 50), (57, 100), (41, 300), (7, 100)])
+def test_exactly_the_share_is_within_the_limit(percent, of):
+    """29% of a hundred agents is 29 of them, whatever binary fractions make of it."""
+    limits, exactly = Limits(percent / 100, 1.0, 0), percent * of // 100
+    assert changed(exactly, of, limits) == ()
+    assert len(changed(exactly + 1, of, limits)) == 1
+
+
+# -- packing ------------------------------------------------------------------------------------
+
+MOST, BUDGET = st.integers(1, 6), st.integers(1, 40)
+
+
+@st.composite
+def packing(draw):
+    """Sizes, the most items in a bin, and the bytes in a bin; no item is too large for one."""
+    most, budget = draw(MOST), draw(BUDGET)
+    return draw(st.lists(st.integers(1, budget), max_size=25)), most, budget
+
+
+def first_fit_decreasing(sizes, most, budget):
+    """The number of bins of the textbook's way."""
+    bins = []
+    for size in sorted(sizes, reverse=True):
+        for each in bins:
+            if len(each) < most and sum(each) + size <= budget:
+                each.append(size)
+                break
+        else:
+            bins.append([size])
+    return len(bins)
+
+
+@given(packing())
+def test_packing_holds_to_both_limits_and_loses_nothing(given_):
+    """Every item is in exactly one bin; no bin has too many or too large a sum; bins are in order."""
+    sizes, most, budget = given_
+    bins = pack(sizes, most, budget)
+    assert sorted(place for each in bins for place in each) == list(range(len(sizes)))
+    assert all(0 < len(each) <= most for each in bins)
+    assert all(sum(sizes[place] for place in each) <= budget for each in bins)
+    assert bins == sorted(sorted(each) for each in bins)
+
+
+@given(packing())
+def test_packing_takes_no_more_bins_than_first_fit_decreasing(given_):
+    """And no fewer than any packing must."""
+    sizes, most, budget = given_
+    count = len(pack(sizes, most, budget))
+    assert count <= first_fit_decreasing(sizes, most, budget)
+    assert count >= max(ceil(len(sizes) / most), ceil(sum(sizes) / budget))
+
+
+@given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 120), st.integers(1, 500))
+def test_items_of_one_size_take_the_fewest_bins_there_can_be(count, size, most, budget):
+    """As many in each as the tighter limit allows, in their order."""
+    assume(size <= budget)
+    bins = pack([size] * count, most, budget)
+    assert len(bins) == ceil(count / min(most, budget // size))
+    assert [place for each in bins for place in each] == list(range(count))
+
+
+def test_packing_keeps_the_order_unless_that_costs_a_bin():
+    """As declared where possible; the largest first where only that saves a request."""
+    assert pack([3, 3, 3, 3], 10, 6) == [[0, 1], [2, 3]]
+    assert pack([2, 5, 4, 1], 10, 6) == [[0, 2], [1, 3]]
+
+
+def test_packing_falls_back_to_the_order_where_the_largest_first_saves_nothing():
+    """Neither reaches what the sizes alone would need: then the files' order is kept."""
+    assert pack([4, 4, 4], 10, 7) == [[0], [1], [2]]
+
+
+# -- time, and one plan of several portals ------------------------------------------------------
+
+
+def steps(count, path="/users", method="PUT", portal="rentix"):
+    """So many requests, each after the one before."""
+    return [
+        Step(
+            f"s{at}",
+            Request(method, path),
+            (Operation(f"update:{at}", "update", portal, f"a{at}", None, at),),
+            (f"s{at - 1}",) if at else (),
+        )
+        for at in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "path", "expected"),
+    [
+        (0, "/users", 0),
+        (1, "/users", 1),
+        (100, "/users", 20),
+        (300, "/users", 60),
+        (301, "/users", 60),
+        (601, "/users", 120),
+        (30, "/users/bulk", 6),
+        (31, "/users/bulk", 60),
+        (61, "/users/bulk", 120),
+    ],
+)
+def test_time_is_what_the_tightest_limit_forces(count, path, expected):
+    """300 requests a minute, 30 of them bulk; a fifth of a second for each where none forces."""
+    paces = (Pace("all", 300), Pace("bulk", 30, (("PUT", "/users/bulk"),)))
+    assert seconds(steps(count, path), paces) == expected
+
+
+def test_time_without_limits_is_a_fifth_of_a_second_each():
+    """At least one whole second if there is anything to send."""
+    assert [seconds(steps(count), ()) for count in (0, 1, 20)] == [0, 1, 4]
+
+
+def test_one_plan_of_several_portals_numbers_the_steps_through():
+    """Names of steps and what they come after stay those of their own portal."""
+    empty = plan([], [])
+    joined = join({"one": empty, "two": empty}, {"one": steps(2), "two": steps(2)}, ())
+    assert [(step.id, step.after) for step in joined.steps] == [
+        ("r1", ()),
+        ("r2", ("r1",)),
+        ("r3", ()),
+        ("r4", ("r3",)),
+    ]
+
+
+def test_one_plan_of_several_portals_counts_every_agent_once():
+    """Declared agents are changed, right, waiting or in conflict; removals are none of them."""
+    desired = [
+        file("changed", NEW),
+        file("right"),
+        file("waiting"),
+        file("pinned", id=99),
+        file("id:5"),
+        file("five"),
+    ]
+    agents = [live(1, "changed"), live(2, "right"), live(5, "five"), live(9, "gone")]
+    one = plan(desired, agents, ours((9, "gone")), removal="unlink", limits=Limits(0.0, 1.0, 0))
+    two = plan([file("right")], [live(2, "right")], complete=False)
+    joined = join({"one": one, "two": two}, {"one": steps(1), "two": ()}, ())
+    assert (joined.declared, joined.unchanged) == (7, 2)
+    assert joined.waiting == (("one", "waiting"),)
+    assert keys(joined.conflicts) == ["five", "id:5", "pinned"]
+    assert keys(joined.entries) == ["changed", "gone"]
+    assert joined.complete is False
+    assert len(joined.excess) == 1
+    assert [each.key for each in joined.warnings] == ["waiting", "gone"]

@@ -1,0 +1,277 @@
+"""A saved plan against what would happen now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.form import form, parse
+from reconciler.core.model import Memory, Remembered
+from reconciler.core.plan import Selection, join
+from reconciler.core.review import review
+
+from .build import NOTHING, file, live, plan
+
+P = "+373 22 123 456"
+A = "agent-001"
+
+
+def planned(desired, agents, memory=NOTHING, **policy):
+    """The plan for these agents."""
+    return join({"rentix": plan(desired, agents, memory, **policy)}, {"rentix": ()}, ())
+
+
+def saved(desired, agents, memory=NOTHING, **policy):
+    """The plan for these agents as it comes back from a file."""
+    made = form(planned(desired, agents, memory, **policy), Selection(), ("rentix",), "0")
+    return parse(json.loads(json.dumps(made)))
+
+
+def stale(before, desired, agents, memory=NOTHING, **policy):
+    """Reasons by key: what is not as it was reviewed."""
+    return {
+        each.key: each.reason
+        for each in review(before, planned(desired, agents, memory, **policy), desired)
+    }
+
+
+IVAN = file(A, {"name": "Ivan", "instagram": "https://instagram.com/i"})
+PETR = live(1, A, {"name": "Petr"})
+BEFORE = saved([IVAN], [PETR])
+
+
+def test_the_same_plan_is_as_reviewed():
+    """Nothing changed since: nobody is stale, whatever is done to them."""
+    assert stale(BEFORE, [IVAN], [PETR]) == {}
+    desired = [file("b", id=1), file("a", id=2), file("new", {"name": "O"}, phone=P), file("w")]
+    agents = [live(1, "a"), live(2, "b"), live(9, "gone")]
+    policy = {"create": True, "removal": "unlink", "memory": Memory({"9": Remembered("gone", {})})}
+    before = saved(desired, agents, **policy)
+    assert len(before.entries) == 4
+    assert stale(before, desired, agents, **policy) == {}
+
+
+def test_what_became_so_meanwhile_is_done():
+    """Live already as the plan wanted it, wholly or in part."""
+    instagram = "https://instagram.com/i"
+    done = live(1, A, {"name": "Ivan", "instagram": instagram})
+    partly = live(1, A, {"name": "Ivan"})
+    assert stale(BEFORE, [IVAN], [done]) == {}
+    assert stale(BEFORE, [IVAN], [partly]) == {}
+
+
+def test_attribution_place_and_other_agents_do_not_make_a_plan_stale():
+    """The file moved, the memory was lost or found, another agent came to the portal."""
+    moved = replace(IVAN, source=replace(IVAN.source, file="agents/north/i.yaml", line=9))
+    remembered = Memory({"5": Remembered("z", {})})
+    assert stale(BEFORE, [moved], [PETR, live(2, "x")], remembered) == {}
+
+
+def test_a_value_that_the_portal_changed_is_stale():
+    """It is not what it was, though it would become what was shown; both sides are told."""
+    said = stale(BEFORE, [IVAN], [live(1, A, {"name": "Oleg"})])
+    assert list(said) == [A]
+    assert said[A].startswith("name is not what it was")
+    assert "Petr" in said[A]
+    assert "Oleg" in said[A]
+
+
+def test_a_value_that_the_file_changed_is_stale():
+    """It would become another one than was reviewed."""
+    oleg = file(A, {"name": "Oleg", "instagram": "https://instagram.com/i"})
+    said = stale(BEFORE, [oleg], [PETR])
+    assert said[A].startswith("name would become another value than was shown")
+    assert "Oleg" in said[A]
+
+
+def test_a_change_that_was_not_shown_is_stale():
+    """A new key in the file, or a value that the portal changed."""
+    more = file(A, {**IVAN.values, "tiktok": "https://tiktok.com/@i"})
+    assert stale(BEFORE, [more], [PETR]) == {A: "tiktok would change too"}
+    switched = file(A, {**IVAN.values, "settings.contact_viber": True})
+    before = saved([switched], [PETR])
+    drifted = live(1, A, {"name": "Petr", "settings.contact_viber": False})
+    assert stale(before, [switched], [drifted]) == {A: "settings.contact_viber would change too"}
+
+
+def test_an_agent_that_was_not_in_the_plan_is_stale():
+    """Somebody else would change now."""
+    other = file("b", {"name": "O"})
+    assert stale(BEFORE, [IVAN, other], [PETR, live(2, "b")]) == {"b": "was not in the plan"}
+
+
+def test_another_live_agent_is_stale():
+    """The same key is somebody else now."""
+    pinned = file(A, IVAN.values, id=2)
+    moved = live(2, A, {"name": "Petr"})
+    assert stale(BEFORE, [pinned], [live(1), moved]) == {A: "is agent 2 now, and was 1"}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (live(1, values={"name": "Petr"}), "would be linked too"),
+        (live(1, "z", values={"name": "Petr"}), "would be unlinked and linked too"),
+    ],
+)
+def test_an_action_that_was_not_shown_is_stale(now, reason):
+    """Somebody unlinked or linked the agent since."""
+    pinned = file(A, IVAN.values, id=1)
+    assert stale(saved([pinned], [PETR]), [pinned], [now]) == {A: reason}
+
+
+def test_a_link_that_needs_an_unlink_now_is_stale():
+    """The agent got another external id since, which would be taken off."""
+    pinned = file(A, id=1)
+    assert stale(saved([pinned], [live(1)]), [pinned], [live(1, "z")]) == {
+        A: "would be unlinked too"
+    }
+
+
+def test_an_agent_that_was_only_unlinked_may_go_the_rest_of_the_way():
+    """The apply was cut off between unlink and link: linking is what was reviewed."""
+    swap = [file("b", {"name": "X"}, id=1), file("a", id=2)]
+    before = saved(swap, [live(1, "a"), live(2, "b")])
+    assert stale(before, swap, [live(1), live(2, "b")]) == {}
+    assert stale(before, swap, [live(1), live(2)]) == {}
+    assert stale(before, swap, [live(1, "b"), live(2)]) == {}
+    assert stale(before, swap, [live(1, "b", name="X"), live(2, "a")]) == {}
+
+
+def test_only_the_external_id_may_be_gone_of_an_agent_that_was_unlinked():
+    """That somebody emptied another field since is not what was reviewed."""
+    pinned = file("b", {"instagram": "https://instagram.com/new"}, id=1)
+    old = {"instagram": "https://instagram.com/old"}
+    before = saved([pinned], [live(1, "a", old)])
+    assert stale(before, [pinned], [live(1, None, old)]) == {}
+    said = stale(before, [pinned], [live(1)])
+    assert said.keys() == {"b"}
+    assert said["b"].startswith("instagram is not what it was")
+
+
+def test_an_agent_that_came_into_conflict_is_stale():
+    """With the conflict's own reason."""
+    pinned = file(A, IVAN.values, id=1)
+    said = stale(saved([pinned], [PETR]), [pinned], [live(2)])
+    assert said[A].startswith("is in conflict now: id 1 is none of the agency's agents")
+
+
+def test_a_conflict_that_was_there_before_is_not_stale():
+    """Nothing was to happen to that agent, and nothing would."""
+    lost = file("lost", id=99)
+    assert stale(saved([IVAN, lost], [PETR]), [IVAN, lost], [PETR]) == {}
+
+
+def test_a_conflict_that_is_over_is_stale_if_something_would_happen():
+    """The agent was not in the plan."""
+    lost = file("lost", {"name": "L"}, id=9)
+    before = saved([IVAN, lost], [PETR])
+    assert stale(before, [IVAN, lost], [PETR, live(9, "lost")]) == {"lost": "was not in the plan"}
+
+
+def test_an_agent_that_left_the_portal_is_stale():
+    """It waits for an invitation now."""
+    assert stale(BEFORE, [IVAN], []) == {A: "is not on the portal any more"}
+
+
+def test_an_agent_whose_file_is_gone_is_stale():
+    """What was reviewed is not declared by anything any more."""
+    assert stale(BEFORE, [], [PETR]) == {A: "is declared by no file any more"}
+
+
+def test_a_change_that_the_file_took_back_is_stale():
+    """The reviewed value is not declared any more: nothing, or only the rest, would happen."""
+    reason = "name was to become 'Ivan', and the file says otherwise now"
+    as_live = file(A, {**IVAN.values, "name": "Petr"})
+    assert stale(BEFORE, [as_live], [PETR]) == {A: reason}
+    dropped = file(A, {"instagram": "https://instagram.com/i"})
+    assert stale(BEFORE, [dropped], [PETR]) == {A: reason}
+    nothing = file(A)
+    assert stale(BEFORE, [nothing], [PETR]) == {A: reason}
+
+
+def test_a_null_that_the_file_took_back_is_stale():
+    """To clear a value is not the same as to leave it alone."""
+    values = {"instagram": None, "name": "Ivan"}
+    agent = live(1, A, {"instagram": "https://instagram.com/i"})
+    before = saved([file(A, values)], [agent])
+    kept = file(A, {"name": "Ivan"})
+    assert stale(before, [kept], [agent]).keys() == {A}
+    assert stale(before, [file(A, values)], [live(1, A, {"name": "Ivan"})]) == {}
+
+
+def test_a_link_that_the_file_took_back_is_stale():
+    """The external id is declared no more, or another one is."""
+    before = saved([file(A, {"name": "I"}, id=1)], [live(1)])
+    other = file("other", {"name": "I"}, id=1)
+    assert stale(before, [other], [live(1)]) == {
+        "other": "was not in the plan",
+        A: "is declared by no file any more",
+    }
+
+
+def test_a_creation_that_happened_is_done():
+    """By the external id that was reviewed, with all values: nothing is left to do."""
+    new = file("new", {"name": "Olga"}, phone=P)
+    before = saved([new], [], create=True)
+    assert stale(before, [new], [live(5, "new", name="Olga", phone=P)], create=True) == {}
+    renamed = file("new", {"name": "Olga R"}, phone=P)
+    assert stale(before, [renamed], [], create=True)["new"].startswith("name would become another")
+
+
+def test_a_creation_that_would_be_an_update_now_is_stale():
+    """Somebody else got that external id meanwhile: not the person who was to be created."""
+    new = file("new", {"name": "Olga"}, phone=P)
+    before = saved([new], [], create=True)
+    assert stale(before, [new], [live(5, "new", name="X")], create=True) == {
+        "new": "is agent 5 now, and was None"
+    }
+
+
+def test_a_removal_that_happened_is_done():
+    """The agent was unlinked meanwhile; no file has to declare it."""
+    memory = Memory({"9": Remembered("gone", {})})
+    before = saved([], [live(9, "gone")], memory, removal="unlink")
+    assert [each.key for each in before.entries] == ["gone"]
+    assert stale(before, [], [live(9)], memory, removal="unlink") == {}
+    assert stale(before, [], [live(9, "gone")], memory, removal="unlink") == {}
+
+
+def test_a_removal_of_somebody_else_is_stale():
+    """The external id moved to another agent who was ours: not the one who was reviewed."""
+    memory = Memory({"9": Remembered("gone", {}), "10": Remembered("gone", {})})
+    before = saved([], [live(9, "gone"), live(10)], memory, removal="unlink")
+    moved = [live(9), live(10, "gone")]
+    assert stale(before, [], moved, memory, removal="unlink").keys() == {"gone"}
+
+
+def test_a_removal_that_the_files_took_back_is_stale():
+    """The agent is declared again and still linked: what was reviewed would not happen."""
+    memory = Memory({"9": Remembered("gone", {})})
+    before = saved([], [live(9, "gone")], memory, removal="unlink")
+    back = file("gone")
+    assert stale(before, [back], [live(9, "gone")], memory, removal="unlink").keys() == {"gone"}
+
+
+def test_a_removal_does_not_hide_another_change_of_its_key():
+    """The file pins somebody else for the removed agent's external id: both are reviewed."""
+    memory = Memory({"1": Remembered("a", {})})
+    agents = [live(1, "a"), live(2)]
+    before = saved([file("a", {"name": "X"}, id=2)], agents, memory, removal="unlink")
+    assert [(each.key, each.id) for each in before.entries] == [("a", 2), ("a", 1)]
+    unlinked = [live(1), live(2)]
+    now = file("a", {"name": "X"}, id=2)
+    assert stale(before, [now], unlinked, memory, removal="unlink") == {}
+    changed = file("a", {"name": "Y"}, id=2)
+    assert stale(before, [changed], agents, memory, removal="unlink").keys() == {"a"}
+
+
+def test_a_stale_agent_is_told_where_it_is_declared():
+    """By the fresh place; by the saved one where there is none any more."""
+    moved = replace(file(A, {"name": "Oleg"}), source=replace(IVAN.source, line=9))
+    (conflict,) = review(BEFORE, planned([moved], [PETR]), [moved])
+    assert (conflict.portal, str(conflict.source)) == ("rentix", f"agents/{A}.yaml:9")
+    (conflict,) = review(BEFORE, planned([], [PETR]), [])
+    assert str(conflict.source) == f"agents/{A}.yaml:1"

@@ -1,0 +1,473 @@
+"""Agents: what is taken, what is refused and in which words, and reading a folder of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.fields import Field, Identifier, Sort
+from reconciler.core.model import Source
+from reconciler.documents.agents import desired, read_agents
+from reconciler.documents.yaml import MAX_PROBLEMS
+from reconciler.errors import InputError
+
+from .conftest import Read, line
+
+Said = Callable[[str | bytes], list[tuple[str, str]]]
+
+FULL = """\
+# yaml-language-server: $schema=../schemas/agent.schema.json
+externalId: agent-001
+id: 15
+name: Ștefan Țurcanu
+phone: "+373 22 123 456"
+description:
+  ru: Привет
+  ro: ""
+avatar: {url: "https://agency.example/a.jpg"}
+instagram: https://www.instagram.com/x/
+youtube: null
+tiktok: https://vm.tiktok.com/@x?y=1
+settings: {contact_phone: true, contact_viber: false}
+"""
+
+
+def test_a_document(read: Read) -> None:
+    """A document is what its file declares, nothing more, with its place and the lines of its keys."""
+    [document] = read({"a.yaml": FULL})
+    assert document.key == "agent-001"
+    assert document.source == Source("agents/a.yaml", 2, 1)
+    assert document.data == {
+        "externalId": "agent-001",
+        "id": 15,
+        "name": "Ștefan Țurcanu",
+        "phone": "+373 22 123 456",
+        "description": {"ru": "Привет", "ro": ""},
+        "avatar": {"url": "https://agency.example/a.jpg"},
+        "instagram": "https://www.instagram.com/x/",
+        "youtube": None,
+        "tiktok": "https://vm.tiktok.com/@x?y=1",
+        "settings": {"contact_phone": True, "contact_viber": False},
+    }
+    assert type(document.data) is dict
+    assert (document.lines["externalId"], document.lines["description.ro"]) == (2, 8)
+    assert document.lines["settings.contact_viber"] == 13
+
+
+def test_the_key_without_an_external_id(read: Read) -> None:
+    """An agent that only has the portal's id is called by it."""
+    [document] = read({"a.yaml": "id: 15\n"})
+    assert (document.key, document.data) == ("id:15", {"id": 15})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'phone: "022123456"',
+        'phone: "(022) 12-34-56"',
+        'phone: "+373 (22) 123.456"',
+        "phone: +373 22 123 456",
+        'phone: "+373\u00a022\u00a0123\u00a0456"',
+        "description: one text",
+        "description: |\n  two\n\n  lines\twith a tab\n",
+        'description: ""',
+        "avatar: null",
+        "avatar: {id: 1}",
+        "instagram: ~",
+        "youtube: https://youtu.be/abc",
+        "youtube: https://m.youtube.com/@x",
+        "tiktok: https://www.tiktok.com/@x",
+        "settings: {}",
+        "name: no",
+        "name: O'Neill",
+        "name: “Ivan”",
+    ],
+)
+def test_what_is_taken(read: Read, text: str) -> None:
+    """What people may write is valid."""
+    [document] = read({"a.yaml": f"externalId: a\n{text}\n"})
+    assert document.key == "a"
+
+
+PHONE = "`phone` has to be one number of 7 to 15 digits, such as +373 22 123 456"
+EXTERNAL_ID = "`externalId` has to be 1 to 255 characters on one line, with no blank at either end"
+NAME = "`name` has to be text on one line, and not empty"
+DESCRIPTION = "`description` has to be a text, or a text for each of ru, en, ro"
+AVATAR = "`avatar` has to be {url: …}, {id: …} or null"
+INSTAGRAM = "`instagram` has to be an address that begins with https://instagram.com/, or null"
+YOUTUBE = "`youtube` has to be an address that begins with https://youtube.com/, or null"
+TIKTOK = "`tiktok` has to be an address that begins with https://tiktok.com/, or null"
+URL = "`url` has to be an address that begins with https://"
+KEYS = (
+    "the keys are externalId, id, name, phone, description, avatar, instagram, youtube, tiktok, "
+    "settings"
+)
+LEAVE = "leave the key out to leave the value alone"
+LANGUAGE = 'leave the language out, or write "" to clear it'
+
+REFUSED = [
+    ("name: 12", "2:7: `name` has to be text, and without quotes 12 is a number", 'write name: "12"'),
+    ("name: 1.50", "2:7: `name` has to be text, and without quotes 1.50 is a number", 'write name: "1.50"'),
+    ("name: true", "2:7: `name` has to be text, and without quotes true is true/false", 'write name: "true"'),
+    ("name: null", "2:7: `name` cannot be null", LEAVE),
+    ("name:", "2:1: `name` has no value", LEAVE),
+    ('name: ""', f"2:7: {NAME}", ""),
+    ('name: "  "', f"2:7: {NAME}", ""),
+    ('name: "Ivan\\tPetrov"', f"2:7: {NAME}", 'write name: "Ivan Petrov"'),
+    ("name: |\n  Ivan\n", f"2:7: {NAME}", 'write name: "Ivan"'),
+    ("name: [Ivan]", f"2:7: {NAME}", ""),
+    ("id: 0", "2:5: `id` has to be 1 or more", ""),
+    ("id: 99999999999999999999", "2:5: `id` has to be 9007199254740991 or less", ""),
+    ('id: "15"', "2:5: `id` has to be a whole number", "write id: 15"),
+    ("id: 15.0", "2:5: `id` has to be a whole number", ""),
+    ("id: true", "2:5: `id` has to be a whole number", ""),
+    ("id: null", "2:5: `id` cannot be null", "leave the key out"),
+    ("phone: 022123456", "2:8: `phone` has to be text, and without quotes 022123456 is a number", 'write phone: "022123456"'),
+    ("phone: +37322123456", "2:8: `phone` has to be text, and without quotes +37322123456 is a number", 'write phone: "+37322123456"'),
+    ("phone: 0o17", "2:8: `phone` has to be text, and without quotes 0o17 is a number", ""),
+    ("phone: “+373 22 123 456”", f"2:8: {PHONE}", 'write phone: "+373 22 123 456"'),
+    ("phone: 123456 ext", f"2:8: {PHONE}", ""),
+    ('phone: "123456"', f"2:8: {PHONE}", ""),
+    ('phone: "1234567890123456"', f"2:8: {PHONE}", ""),
+    ("phone: 022 123456, 079 123456", f"2:8: {PHONE}", ""),
+    ("description:", "2:1: `description` has no value", 'leave the key out to keep it, or write "" to clear it'),
+    ("description: {}", "2:14: `description` has no language", "add ru, en or ro, or leave it out"),
+    ("description: 12", "2:14: `description` has to be text, and without quotes 12 is a number", 'write description: "12"'),
+    ("description: [a]", f"2:14: {DESCRIPTION}", ""),
+    ("description: {ru: null}", "2:19: `ru` cannot be null", LANGUAGE),
+    ("description: {ru: 12}", "2:19: `ru` has to be text, and without quotes 12 is a number", 'write ru: "12"'),
+    ("description: {md: x}", "2:15: there is no key `md` in `description`", "the keys are ru, en, ro"),
+    ("ru: x", "2:1: there is no key `ru`", "it belongs under `description`"),
+    ("avatar: https://a.example/b.jpg", f"2:9: {AVATAR}", 'write avatar: {url: "https://a.example/b.jpg"}'),
+    ("avatar: 12", f"2:9: {AVATAR}", "write avatar: {id: 12}"),
+    ("avatar: {}", "2:9: `avatar` has to have either `url` or `id`", "write avatar: null to remove the picture"),
+    ('avatar: {url: "https://a.example", id: 1}', "2:9: `avatar` has to have either `url` or `id`", "keep one of them"),
+    ('avatar: {url: "http://a.example/b"}', f"2:15: {URL}", 'write url: "https://a.example/b"'),
+    ('avatar: {url: "https://u:p@a.example/b"}', f"2:15: {URL}", ""),
+    ('avatar: {url: "ftp://a.example/b"}', f"2:15: {URL}", ""),
+    ("avatar: {url: null}", "2:15: `url` cannot be null", "to remove the picture, write avatar: null"),
+    ('avatar: {src: "x", id: 1}', "2:10: there is no key `src` in `avatar`", "the keys are url, id"),
+    ('instagram: "@ivan"', f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),
+    ("instagram: ivan.petrov", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan.petrov"),
+    ("instagram: instagram.com/ivan", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),
+    ("instagram: http://instagram.com/ivan", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),
+    ("instagram: https://Instagram.com/Ivan", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/Ivan"),
+    ("instagram: https://tiktok.com/@ivan", f"2:12: {INSTAGRAM}", ""),
+    ("instagram: https://evilinstagram.com/x", f"2:12: {INSTAGRAM}", ""),
+    ("instagram: https://instagram.com.evil.example/x", f"2:12: {INSTAGRAM}", ""),
+    ("instagram: https://instagram.com@evil.example/x", f"2:12: {INSTAGRAM}", ""),
+    ('instagram: ""', f"2:12: {INSTAGRAM}", "write instagram: null"),
+    ('youtube: "@ivan"', f"2:10: {YOUTUBE}", "write youtube: https://youtube.com/@ivan"),
+    ("youtube: youtu.be/abc", f"2:10: {YOUTUBE}", "write youtube: https://youtu.be/abc"),
+    ("tiktok: ivan", f"2:9: {TIKTOK}", "write tiktok: https://tiktok.com/@ivan"),
+    ("settings:", "2:1: `settings` has no value", LEAVE),
+    ("settings: [contact_phone]", "2:11: `settings` has to be a group of keys", ""),
+    ("settings: {contact_viber: yes}", "2:27: `contact_viber` has to be true or false", "write contact_viber: true"),
+    ("settings: {contact_viber: off}", "2:27: `contact_viber` has to be true or false", "write contact_viber: false"),
+    ("settings: {contact_viber: 'true'}", "2:27: `contact_viber` has to be true or false", "write contact_viber: true"),
+    ("settings: {contact_viber: 0}", "2:27: `contact_viber` has to be true or false", "write contact_viber: false"),
+    ("settings: {contact_viber: maybe}", "2:27: `contact_viber` has to be true or false", ""),
+    ("settings: {contactViber: true}", "2:12: there is no key `contactViber` in `settings`", "did you mean `contact_viber`?"),
+    ("settings: {posting_type: agent}", "2:12: `posting_type` is not managed: the portal shows it and does not take it", "delete this line"),
+    ("contact_viber: true", "2:1: there is no key `contact_viber`", "it belongs under `settings`"),
+    ("Phone: x", "2:1: there is no key `Phone`", "did you mean `phone`?"),
+    ("descripton: x", "2:1: there is no key `descripton`", "did you mean `description`?"),
+    ("propertyfinder: {id: 1}", "2:1: there is no key `propertyfinder`", KEYS),
+    ('"a\\nb": x', "2:1: there is no key `a\\nb`", KEYS),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
+def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> None:
+    """Each mistake in a value or a key is one problem in its place, with the fix where there is one."""
+    assert said(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "hint"),
+    [
+        ("name: x", "1:1: the agent has neither `externalId` nor `id`", "add a line such as externalId: agent-001"),
+        ("externalId: 12", "1:13: `externalId` has to be text, and without quotes 12 is a number", 'write externalId: "12"'),
+        ('externalId: " a"', f"1:13: {EXTERNAL_ID}", 'write externalId: "a"'),
+        ('externalId: ""', f"1:13: {EXTERNAL_ID}", ""),
+        ("externalId: null", "1:13: `externalId` cannot be null", "leave the key out"),
+        (f"externalId: {'a' * 256}", f"1:13: {EXTERNAL_ID}", ""),
+        ("external_id: a", "1:1: there is no key `external_id`", "did you mean `externalId`?"),
+        ("externalId: id:15", "1:13: `externalId` cannot be id: and a number, the name of agents without one", ""),
+    ],
+)  # fmt: skip
+def test_an_identity_is_needed(said: Said, text: str, expected: str, hint: str) -> None:
+    """Without a proper externalId or id there is no agent, and it is said once."""
+    assert said(text) == [(f"agents/a.yaml:{expected}", hint)]
+
+
+def test_the_longest_external_id(read: Read) -> None:
+    """255 characters are taken, whatever their length in bytes."""
+    assert len(read({"a.yaml": f"externalId: {'я' * 255}\n"})[0].key) == 255
+
+
+def test_all_problems_at_once(read: Read) -> None:
+    """Every problem of every file is told together, by file, line and column."""
+    with pytest.raises(InputError) as caught:
+        read(
+            {
+                "b.yaml": "externalId: b\nname: 1\nphone: x\n",
+                "a.yaml": "externalId: a: b\n",
+                "c/d.yml": "externalId: c\nsettings: {b: 1, a: 1}\n---\nexternalId: b\n",
+            }
+        )
+    places = [line(each).split(" ")[0] for each in caught.value.problems]
+    assert places == [
+        "agents/a.yaml:1:14:",
+        "agents/b.yaml:2:7:",
+        "agents/b.yaml:3:8:",
+        "agents/c/d.yml:2:12:",
+        "agents/c/d.yml:2:18:",
+        "agents/c/d.yml:4:13:",
+    ]
+
+
+def test_problems_show_the_line(read: Read) -> None:
+    """A problem carries its line as it stands in the file."""
+    with pytest.raises(InputError) as caught:
+        read({"a.yaml": "externalId: a\r\nname:  12 # twelve\r\n"})
+    [problem] = caught.value.problems
+    assert (problem.excerpt, problem.column) == ("name:  12 # twelve", 8)
+
+
+def test_a_value_that_was_not_read_is_not_judged(said: Said) -> None:
+    """An alias is one problem, not another one for the value that it leaves empty."""
+    assert said("externalId: a\nname: *x\nphone: !!str 12\n") == [
+        ("agents/a.yaml:2:7: aliases (*) are not supported", "write the value out"),
+        ("agents/a.yaml:3:8: tags (!) are not supported", "delete the tag, or quote the value"),
+    ]
+
+
+def test_identities_are_unique(read: Read) -> None:
+    """The same externalId or id in two places is a problem at the second that names the first."""
+    with pytest.raises(InputError) as caught:
+        read(
+            {
+                "a.yaml": "# c\nexternalId: a\nid: 5\n",
+                "b/a.yaml": "name: x\nexternalId: a\n---\nid: 5\nexternalId: b\n",
+            }
+        )
+    assert [line(each) for each in caught.value.problems] == [
+        "agents/b/a.yaml:2:13: `externalId` a is taken: agents/a.yaml:2 has it",
+        "agents/b/a.yaml:4:5: `id` 5 is taken: agents/a.yaml:3 has it",
+    ]
+
+
+def test_which_files_are_read(read: Read) -> None:
+    """*.yaml and *.yml, in subfolders too, sorted; nothing hidden, nothing else."""
+    documents = read(
+        {
+            "b.yml": "externalId: b\n",
+            "a/z.yaml": "externalId: z\n---\nexternalId: y\n",
+            "a.yaml": "externalId: a\n",
+            "empty.yaml": "",
+            "comments.yaml": "# later\n",
+            ".hidden.yaml": "externalId: hidden\n",
+            ".git/x.yaml": "externalId: git\n",
+            "notes.txt": "externalId: notes\n",
+            "c.yaml.bak": "externalId: bak\n",
+        }
+    )
+    assert [(document.key, str(document.source)) for document in documents] == [
+        ("a", "agents/a.yaml:1"),
+        ("z", "agents/a/z.yaml:1"),
+        ("y", "agents/a/z.yaml:3"),
+        ("b", "agents/b.yml:1"),
+    ]
+
+
+def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
+    """The problems of a repository, each as its line and its hint."""
+    with pytest.raises(InputError) as caught:
+        read_agents(root, folder)
+    return [(line(each), each.hint) for each in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("agents", "agents:1:1: there is no folder agents"),
+        ("a.txt", "a.txt:1:1: a.txt is no folder"),
+    ],
+)
+def test_no_folder(tmp_path: Path, folder: str, expected: str) -> None:
+    """Without the folder it is said what to do."""
+    (tmp_path / "a.txt").touch()
+    hint = "make the folder and put one YAML file an agent into it, or set `agents`"
+    assert problems_in(tmp_path, folder) == [(expected, hint)]
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    """A folder without files has no agents, and is no mistake."""
+    (tmp_path / "agents").mkdir()
+    assert read_agents(tmp_path, "agents") == []
+
+
+def test_the_folder_may_be_the_repository(tmp_path: Path) -> None:
+    """`agents: .` reads all of it, and names have no ./ before them."""
+    (tmp_path / "a.yaml").write_text("id: 1\n")
+    (tmp_path / "team/north").mkdir(parents=True)
+    (tmp_path / "team/north/b.yaml").write_text("id: 2\n")
+    assert [str(each.source) for each in read_agents(tmp_path, ".")] == [
+        "a.yaml:1",
+        "team/north/b.yaml:1",
+    ]
+    assert [str(each.source) for each in read_agents(tmp_path, "./team/")] == [
+        "team/north/b.yaml:1"
+    ]
+
+
+def test_a_folder_outside(tmp_path: Path) -> None:
+    """The folder has to be in the repository, by its name and where it really is."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository/agents").symlink_to(tmp_path / "out")
+    for folder in ("../out", "agents"):
+        expected = f"{folder}:1:1: the folder is outside of the repository"
+        assert problems_in(tmp_path / "repository", folder) == [(expected, "")]
+
+
+def test_links_out_of_the_repository(tmp_path: Path) -> None:
+    """A symbolic link to a file or folder elsewhere is refused, never read."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/secret.yaml").write_text("id: 1\n")
+    agents = tmp_path / "repository/agents"
+    agents.mkdir(parents=True)
+    (agents / "file.yaml").symlink_to(tmp_path / "out/secret.yaml")
+    (agents / "folder").symlink_to(tmp_path / "out")
+    (agents / "nowhere.yaml").symlink_to("gone.yaml")
+    (agents / "round").symlink_to(agents)
+    assert problems_in(tmp_path / "repository") == [
+        ("agents/file.yaml:1:1: the link leads out of the repository", "put the file itself here"),
+        ("agents/folder:1:1: the link leads out of the repository", "put the file itself here"),
+        ("agents/nowhere.yaml:1:1: the link leads nowhere", "delete it"),
+        ("agents/round:1:1: the link leads back to a folder that holds it", ""),
+    ]
+
+
+def test_links_inside_the_repository(tmp_path: Path) -> None:
+    """A link to another place of the repository is followed."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/a.yaml").write_text("id: 1\n")
+    (tmp_path / "agents/team").symlink_to(tmp_path / "shared")
+    assert [str(each.source) for each in read_agents(tmp_path, "agents")] == [
+        "agents/team/a.yaml:1"
+    ]
+
+
+def test_file_names(tmp_path: Path) -> None:
+    """A name that cannot be shown is refused, and shown escaped."""
+    agents = tmp_path / "agents"
+    agents.mkdir()
+    for name in (b"a\nb.yaml", "c\u202ed.yaml".encode(), b"e\xff.yaml"):
+        os.close(os.open(os.fsencode(agents) + b"/" + name, os.O_CREAT))
+    message = "the file's name has characters that cannot be seen"
+    assert problems_in(tmp_path) == [
+        (f"agents/a\\nb.yaml:1:1: {message}", "rename the file"),
+        (f"agents/c\\u202ed.yaml:1:1: {message}", "rename the file"),
+        (f"agents/e\\udcff.yaml:1:1: {message}", "rename the file"),
+    ]
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A pipe with a file's name is refused, and does not hold the program up."""
+    (tmp_path / "agents").mkdir()
+    os.mkfifo(tmp_path / "agents/a.yaml")
+    assert problems_in(tmp_path) == [("agents/a.yaml:1:1: this is not a file that can be read", "")]
+
+
+def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No permission is a problem of that file, like any other."""
+
+    def refuse(path: str) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("reconciler.documents.agents._read", refuse)
+    with pytest.raises(InputError) as caught:
+        read({"a.yaml": "id: 1\n"})
+    assert [line(each) for each in caught.value.problems] == [
+        "agents/a.yaml:1:1: the file cannot be read: Permission denied"
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "externalId: a\n" + "".join(f"key{number}: 1\n" for number in range(50_000)),
+        "name: x\n---\n" * 50_000,
+        "externalId: a\n? " + "x" * 900_000 + "\n: 1\n",
+        "externalId: " + "9" * 900_000,
+    ],
+    ids=["keys", "documents", "a long key", "a long number"],
+)
+def test_a_file_of_mistakes(read: Read, content: str) -> None:
+    """However many and long the mistakes of a file are, the report of them is short."""
+    with pytest.raises(InputError) as caught:
+        read({"a.yaml": content})
+    assert len(caught.value.problems) <= MAX_PROBLEMS
+    assert all(
+        len(f"{line(each)}{each.excerpt}{each.hint}") < 600 for each in caught.value.problems
+    )
+
+
+@pytest.mark.usefixtures("parser")
+def test_half_characters(said: Said) -> None:
+    """Escapes for half a character are refused in keys and values, whoever parses."""
+    for text in ('"\\ud800": 1', 'name: "\\ud800"', 'description: {en: y, "\\udfff": x}'):
+        [(problem, _)] = said(f"externalId: a\n{text}\n")
+        assert problem.startswith("agents/a.yaml:2:")
+
+
+def test_a_huge_file(said: Said) -> None:
+    """Of a file over the limit no more is read than shows it."""
+    expected = "agents/a.yaml:1:1: the file is larger than 1 MB"
+    assert [each for each, _ in said("я".encode() * 5_000_000)] == [expected]
+
+
+FIELDS = (
+    Field("name", Sort.TEXT),
+    Field("description", Sort.TEXTS, ("ru", "en")),
+    Field("avatar", Sort.PICTURE),
+    Field("settings", Sort.SWITCHES, ("contact_phone",)),
+)
+IDENTIFIERS = (
+    Identifier("id", "pin"),
+    Identifier("externalId", "key"),
+    Identifier("phone", "shared"),
+)
+
+
+def test_desired(read: Read) -> None:
+    """Texts by language and switches become a path each, the rest one path; identifiers apart."""
+    [document] = read({"a.yaml": FULL})
+    wanted = desired(document, "anywhere", FIELDS, IDENTIFIERS)
+    assert (wanted.portal, wanted.key, wanted.source) == ("anywhere", "agent-001", document.source)
+    assert wanted.identity == {"id": 15, "externalId": "agent-001", "phone": "+373 22 123 456"}
+    assert wanted.values == {
+        "name": "Ștefan Țurcanu",
+        "description.ru": "Привет",
+        "description.ro": "",
+        "avatar": {"url": "https://agency.example/a.jpg"},
+        "settings.contact_phone": True,
+        "settings.contact_viber": False,
+    }
+    assert wanted.at("description.ro") == Source("agents/a.yaml", 8)
+    assert wanted.at("settings.contact_telegram") == Source("agents/a.yaml", 13)
+
+
+def test_desired_is_what_is_declared(read: Read) -> None:
+    """A text for all languages and null are one path; what is not declared is not there."""
+    [document] = read({"a.yaml": "id: 1\ndescription: x\navatar: null\nsettings: {}\n"})
+    wanted = desired(document, "anywhere", FIELDS, IDENTIFIERS)
+    assert wanted.values == {"description": "x", "avatar": None}
+    assert wanted.identity == {"id": 1}

@@ -1,0 +1,258 @@
+"""`reconciler.yaml`: defaults, what is refused and how, and that a secret is never repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from reconciler.documents.config import Config, Limits, Rentix, check_url, read_config
+from reconciler.errors import ConfigError, InputError
+
+from .conftest import line
+
+ALL_DEFAULTS = """\
+version: 1
+agents: agents
+portals:
+  rentix:
+    url: https://crm.rentix.md/api/v1
+    create: never
+    match: [id, externalId, phone]
+    bulk: 100
+    bulk_by: id
+    on_removed: report
+ledger: .reconciler/ledger.json
+limits: {changes: 30%, removals: 10%, floor: 10}
+unreadable: send
+"""
+
+
+def parsed(root: Path, text: str) -> Config:
+    """The configuration that a file with this text makes."""
+    (root / "reconciler.yaml").write_text(text, "utf-8")
+    return read_config(root, None)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "portals: {rentix: {}}\n", ALL_DEFAULTS])
+def test_defaults(tmp_path: Path, text: str) -> None:
+    """Every key may be left out; a file that writes the defaults down changes nothing."""
+    assert parsed(tmp_path, text) == Config() == read_config(tmp_path / "elsewhere", None)
+
+
+def test_the_defaults() -> None:
+    """The defaults are the ones that users rely on."""
+    config = Config()
+    assert (config.version, config.agents, config.unreadable) == (1, "agents", "send")
+    assert config.ledger == ".reconciler/ledger.json"
+    assert config.limits == Limits(changes="30%", removals="10%", floor=10)
+    assert (config.limits.changes, config.limits.removals) == (0.3, 0.1)
+    assert config.portals == {
+        "rentix": Rentix(
+            url="https://crm.rentix.md/api/v1",
+            create="never",
+            match=["id", "externalId", "phone"],
+            bulk=100,
+            bulk_by="id",
+            on_removed="report",
+        )
+    }
+
+
+@pytest.mark.usefixtures("parser")
+def test_all_keys(tmp_path: Path) -> None:
+    """Every key is read, shares as numbers."""
+    config = parsed(
+        tmp_path,
+        "version: 1\nagents: people\nportals:\n  rentix:\n    url: http://127.0.0.1:8000/api\n"
+        "    create: upsert\n    match: [phone]\n    bulk: 1000\n    bulk_by: externalId\n"
+        "    on_removed: unlink\nledger: state.json\n"
+        "limits: {changes: 12.5%, removals: 0%, floor: 0}\nunreadable: hold\n",
+    )
+    assert config.model_dump() == {
+        "version": 1,
+        "agents": "people",
+        "portals": {
+            "rentix": {
+                "url": "http://127.0.0.1:8000/api",
+                "create": "upsert",
+                "match": ["phone"],
+                "bulk": 1000,
+                "bulk_by": "externalId",
+                "on_removed": "unlink",
+            }
+        },
+        "ledger": "state.json",
+        "limits": {"changes": 0.125, "removals": 0.0, "floor": 0},
+        "unreadable": "hold",
+    }
+
+
+def test_nothing_changes_after_reading() -> None:
+    """The configuration is frozen."""
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().agents = "other"  # type: ignore[misc]
+
+
+SHARE = "a limit has to be a percentage from 0% to 100%, such as 30%"
+SECURE = "the address has to begin with https:// (http:// is for this computer only)"
+
+REFUSED = [
+    ("version: 2", "1:10: `version` has to be 1; this program knows no other", ""),
+    ("version: true", "1:10: `version` has to be 1; this program knows no other", ""),
+    ('version: "1"', "1:10: `version` has to be 1; this program knows no other", "write version: 1"),
+    ("agent: x", "1:1: there is no key `agent`", "did you mean `agents`?"),
+    ("rentix: {}", "1:1: there is no key `rentix`", "it belongs under `portals`"),
+    ("agents: ''", "1:9: `agents` has to be text on one line", ""),
+    ("agents:", "1:1: `agents` has no value", "leave the key out for its default"),
+    ("portals: {}", "1:10: `portals` names no portal", ""),
+    ("portals: rentix", "1:10: `portals` has to be a group with the portals to use, such as rentix: {}", ""),
+    ("portals:\n  rentix:", "2:3: `rentix` has no value", "write rentix: {} for its defaults"),
+    ("portals: {rentix: x}", "1:19: `rentix` has to be a group of keys, or {}", ""),
+    ("portals: {rentiks: {}}", "1:11: there is no key `rentiks` in `portals`", "did you mean `rentix`?"),
+    ("portals: {rentix: {create: always}}", "1:28: `create` has to be never or upsert", ""),
+    ("portals: {rentix: {match: [id, email]}}", "1:32: `match` has to be id, externalId or phone", ""),
+    ("portals: {rentix: {match: [id, id]}}", "1:27: `match` names something twice", ""),
+    ("portals: {rentix: {match: []}}", "1:27: `match` has to have an entry", ""),
+    ("portals: {rentix: {match: id}}", "1:27: `match` has to be a list, such as [a, b]", ""),
+    ("portals: {rentix: {bulk: 0}}", "1:26: `bulk` has to be 1 or more", ""),
+    ("portals: {rentix: {bulk: 1001}}", "1:26: `bulk` has to be 1000 or less", ""),
+    ("portals: {rentix: {bulk: true}}", "1:26: `bulk` has to be a whole number", ""),
+    ('portals: {rentix: {url: "http://a.example"}}', f"1:25: {SECURE}", "write url: https://a.example"),
+    ("limits: {changes: 30}", f"1:19: {SHARE}", "write changes: 30%"),
+    ("limits: {changes: 0.3}", f"1:19: {SHARE}", "write changes: 30%"),
+    ("limits: {changes: 101%}", f"1:19: {SHARE}", ""),
+    ("limits: {changes: 100.5%}", f"1:19: {SHARE}", ""),
+    ("limits: {changes: many}", f"1:19: {SHARE}", ""),
+    ("limits: {changes: -1%}", f"1:19: {SHARE}", ""),
+    ("limits: {floor: -1}", "1:17: `floor` has to be 0 or more", ""),
+    ("ledger: git:reconciler-ledger", "1:9: a ledger in git is not supported by this version", "write ledger: .reconciler/ledger.json"),
+    ("ledger: ' '", "1:9: `ledger` has to be a file's name", ""),
+    ("unreadable: skip", "1:13: `unreadable` has to be send or hold", ""),
+    ("version: 1\n---\nversion: 1", "3:1: the configuration is one document; this is a second one", "delete the line of ---"),
+    ("version: *x", "1:10: aliases (*) are not supported", "write the value out"),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
+def test_what_is_refused(tmp_path: Path, text: str, expected: str, hint: str) -> None:
+    """Each mistake is one problem in its place, with the fix where there is one."""
+    with pytest.raises(InputError) as caught:
+        parsed(tmp_path, text)
+    said = [(line(each), each.hint) for each in caught.value.problems]
+    assert said == [(f"reconciler.yaml:{expected}", hint)]
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    """Every problem is told together, in the file's order."""
+    with pytest.raises(InputError) as caught:
+        parsed(tmp_path, "unreadable: x\nagents: 1\nlimits: {floor: x, floor: y}\n")
+    assert [each.line for each in caught.value.problems] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "portals: {rentix: {api_key: geheim}}",
+        "portals: {rentix: {apiKey: geheim}}",
+        "portals:\n  rentix:\n    token: geheim\n",
+        'portals: {rentix: {url: "https://me:geheim@a.example"}}',
+        "password: geheim: x\n",
+        "password: @geheim\n",
+        "agents: x\nsecret:geheim\n",
+        "RENTIX_API_KEY: geheim\n",
+    ],
+)
+def test_a_secret_is_not_repeated(tmp_path: Path, text: str) -> None:
+    """What looks like a key or a password is refused without being shown."""
+    with pytest.raises(InputError) as caught:
+        parsed(tmp_path, text)
+    assert caught.value.problems
+    assert "geheim" not in repr(caught.value.problems)
+
+
+def test_a_key_belongs_into_the_environment(tmp_path: Path) -> None:
+    """Who writes the key into the file learns where it goes."""
+    with pytest.raises(InputError) as caught:
+        parsed(tmp_path, "portals: {rentix: {api_key: x}}")
+    [problem] = caught.value.problems
+    assert line(problem) == "reconciler.yaml:1:20: there is no key `api_key` in `rentix`"
+    hint = "keys and passwords belong into the environment (RENTIX_API_KEY), never into a file"
+    assert (problem.excerpt, problem.hint) == ("", hint)
+
+
+def test_a_named_file(tmp_path: Path) -> None:
+    """Another file can be named; its problems carry the name it has in the repository."""
+    (tmp_path / "other.yaml").write_text("agents: people\n")
+    assert read_config(tmp_path, tmp_path / "other.yaml").agents == "people"
+    (tmp_path / "other.yaml").write_text("agents: 1\n")
+    with pytest.raises(InputError) as caught:
+        read_config(tmp_path, tmp_path / "other.yaml")
+    assert caught.value.problems[0].file == "other.yaml"
+
+
+def test_a_named_file_that_is_missing(tmp_path: Path) -> None:
+    """The default file may be missing, one that was named may not."""
+    missing = tmp_path / "other.yaml"
+    with pytest.raises(ConfigError) as caught:
+        read_config(tmp_path, missing)
+    assert str(caught.value) == f"There is no file {missing}."
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    """What is there and cannot be read is an error, not the defaults."""
+    (tmp_path / "reconciler.yaml").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        read_config(tmp_path, None)
+    assert str(caught.value) == f"{tmp_path}/reconciler.yaml cannot be read: Is a directory."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crm.rentix.md/api/v1",
+        "https://a.example:8443/",
+        "http://localhost:8000/api/v1",
+        "http://127.0.0.1:1",
+        "http://127.8.8.8",
+        "http://[::1]:8000",
+    ],
+)
+def test_urls_that_may_be_called(url: str) -> None:
+    """Anywhere by https, this computer by plain http too."""
+    assert check_url(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://crm.rentix.md",
+        "http://localhost.evil.example",
+        "http://0.0.0.0",
+        "http://127.0.0.1.evil.example",
+        "ftp://a.example",
+        "//a.example",
+        "a.example",
+        "",
+        "https://",
+        "https:///path",
+        "https://me:geheim@a.example",
+        "https://geheim@a.example",
+        "http://localhost@evil.example",
+        "https://a.example/?key=geheim",
+        "https://a.example/#geheim",
+        "https://a.example?",
+        "https://a.example/geheim x",
+        "https://a.example\n",
+        "https://a.example:port",
+        "https://a.example:99999",
+        "https://[::1",
+    ],
+)
+def test_urls_that_may_not(url: str) -> None:
+    """Everything else is refused in words that do not repeat it."""
+    said = check_url(url)
+    assert said
+    assert "geheim" not in said

@@ -1,0 +1,201 @@
+"""The schemas: current, valid, and of one mind with the program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from reconciler.documents import agents
+from reconciler.documents.schema import schemas
+from reconciler.documents.yaml import load
+
+from . import test_agents, test_config
+from .test_yaml import TEXT
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = {name: json.loads(text) for name, text in schemas().items()}
+AGENT = Draft7Validator(SCHEMAS["agent.schema.json"])
+CONFIG = Draft7Validator(SCHEMAS["reconciler.schema.json"])
+
+
+def value(text: str) -> Any:
+    """What an editor hands to the schema: the first document's plain data."""
+    return load("a.yaml", text.encode())[0][0].value
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a schema."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(inner, dict | list):
+            yield from nodes(inner)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_files_are_current(name: str) -> None:
+    """schemas/ holds what the models say now; `python -m reconciler schema` writes it anew."""
+    assert (ROOT / "schemas" / name).read_text("utf-8") == schemas()[name]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_dialect(name: str) -> None:
+    """The schemas are valid draft-07 and lean on nothing that came later."""
+    Draft7Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert not {"$defs", "$ref", "prefixItems"} & {
+        key for node in nodes(SCHEMAS[name]) for key in node
+    }
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_key_is_described(name: str) -> None:
+    """An editor has a sentence for every key, and offers no other."""
+    groups = [
+        node
+        for node in nodes(SCHEMAS[name])
+        if node.get("type") == "object" and "properties" in node
+    ]
+    assert groups
+    for group in groups:
+        assert group["additionalProperties"] is False
+        for key, inner in group["properties"].items():
+            assert inner["description"].endswith("."), key
+
+
+def test_defaults_are_shown() -> None:
+    """An editor shows each setting's default as the file would have it."""
+    keys = SCHEMAS["reconciler.schema.json"]["properties"]
+    assert keys["limits"]["properties"]["changes"]["default"] == "30%"
+    assert keys["portals"]["properties"]["rentix"]["properties"]["bulk"]["default"] == 100
+    assert keys["ledger"]["default"] == ".reconciler/ledger.json"
+
+
+def test_examples_are_valid() -> None:
+    """What the schema offers as an example is what it takes."""
+    for node in nodes(SCHEMAS["agent.schema.json"]):
+        for example in node.get("examples", ()):
+            assert Draft7Validator(node).is_valid(example), example
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "agents").glob("*.yaml")), ids=lambda path: path.name
+)
+def test_the_samples_are_valid(path: Path) -> None:
+    """Every sample agent fits the schema that its first line names."""
+    assert list(AGENT.iter_errors(value(path.read_text("utf-8")))) == []
+
+
+def test_the_full_agent_is_valid() -> None:
+    """What the program takes, the editor takes."""
+    assert list(AGENT.iter_errors(value(test_agents.FULL))) == []
+
+
+# To a schema 15.0 is an integer; and Python's `$` fits before a last line end, the editor's does not.
+OTHERWISE = ("id: 15.0", "name: |\n  Ivan\n")
+
+
+@pytest.mark.parametrize(
+    "text", [text for text, _, _ in test_agents.REFUSED if text not in OTHERWISE]
+)
+def test_an_editor_refuses_it_too(text: str) -> None:
+    """What the program refuses in an agent, the editor marks."""
+    assert not AGENT.is_valid(value(f"externalId: a\n{text}\n"))
+
+
+def test_an_editor_asks_for_an_identity() -> None:
+    """An agent without externalId and id is marked in the editor."""
+    assert not AGENT.is_valid({"name": "x"})
+
+
+def test_the_configuration_with_all_keys_is_valid() -> None:
+    """The defaults written down are valid for the editor too."""
+    assert list(CONFIG.iter_errors(value(test_config.ALL_DEFAULTS))) == []
+
+
+BEYOND_A_SCHEMA = ("http://", "---", "*x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        text
+        for text, _, _ in test_config.REFUSED
+        if not any(each in text for each in BEYOND_A_SCHEMA)
+    ],
+)
+def test_an_editor_refuses_the_setting_too(text: str) -> None:
+    """What the program refuses in the configuration, the editor marks, as far as a schema can."""
+    assert not CONFIG.is_valid(value(text))
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["ru", "en", "url", "id", "contact_phone", "x"]), inner, max_size=3
+        )
+    ),
+    max_leaves=4,
+)
+DIGITS = st.text("+() -./0123456789\u00a0x", max_size=20)
+LINKS = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["https://", "http://", ""]),
+        st.sampled_from(["", "www.", "a.b.", "evil"]),
+        st.sampled_from(
+            ["instagram.com", "youtu.be", "youtube.com", "tiktok.com", "Instagram.com"]
+        ),
+        st.sampled_from(
+            ["", "/", "/x", "/@x?y=1#z", ".evil.example/x", "@evil.example", ":80/x", "/a b"]
+        ),
+    ),
+)
+AGENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "externalId": TEXT | ANY,
+        "id": st.integers(0, 3) | ANY,
+        "name": TEXT | ANY,
+        "phone": DIGITS | ANY,
+        "description": st.dictionaries(st.sampled_from(["ru", "en", "ro", "md"]), TEXT | st.none())
+        | ANY,
+        "avatar": st.fixed_dictionaries({}, optional={"url": LINKS, "id": st.integers(0, 2)}) | ANY,
+        "instagram": LINKS | ANY,
+        "youtube": LINKS | ANY,
+        "tiktok": LINKS | ANY,
+        "settings": st.dictionaries(
+            st.sampled_from(["contact_phone", "contact_viber", "posting_type"]), st.booleans()
+        )
+        | ANY,
+        "other": ANY,
+    },
+)
+
+
+def trailing_line_end(node: Any) -> bool:
+    """Whether a text in it ends with a line end (see `OTHERWISE`)."""
+    if isinstance(node, dict | list):
+        return any(
+            trailing_line_end(each) for each in (node.values() if isinstance(node, dict) else node)
+        )
+    return isinstance(node, str) and node.endswith("\n")
+
+
+@given(AGENTS.filter(lambda data: not trailing_line_end(data)))
+def test_the_editor_and_the_program_agree(data: dict[str, Any]) -> None:
+    """Whatever an agent holds, the program takes it exactly if the editor does, and never fails."""
+    [tree], problems = load("a.yaml", json.dumps(data, ensure_ascii=False).encode())
+    document, wrong = agents._check("a.yaml", tree)
+    assert not problems
+    assert (document is not None) == (not wrong) == AGENT.is_valid(data)
+    assert all(problem.message.isprintable() and problem.line == 1 for problem in wrong)

@@ -1,0 +1,95 @@
+"""JSON for programs: valid, alone, and as documented."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.form import parse
+from reconciler.core.model import Operation, Outcome, Report, Source
+from reconciler.render import json as render
+
+from .samples import plan, report, whole
+
+ANY = st.text(st.characters(), max_size=20)
+
+
+def strict(shown):
+    """The one JSON value that a text is; NaN and the like are none."""
+    return json.loads(shown, parse_constant=lambda name: 1 / 0)
+
+
+@settings(deadline=None, max_examples=60, database=None)
+@given(ANY)
+def test_a_plan_is_one_json_value(said):
+    """Whatever the agents' texts are, as the program writes it to a pipe."""
+    made = whole(plan(said), said)
+    shown = render.plan(made)
+    assert strict(shown) == made
+    assert strict(shown.encode("utf-8", "backslashreplace").decode()) == made
+    assert shown.endswith("}\n")
+    assert parse(strict(shown)).entries == plan(said).entries
+
+
+@settings(deadline=None, max_examples=60, database=None)
+@given(ANY)
+def test_a_report_is_one_json_value(said):
+    """Also with a portal's message in it."""
+    shown = render.report(report(said), "sha256:0")
+    again = strict(shown.encode("utf-8", "backslashreplace").decode())
+    assert again == strict(shown)
+    assert {each["error"] for each in again["results"]} == {said, f"stale: {said}"}
+    assert shown.endswith("}\n")
+
+
+def test_a_report_has_the_documented_keys():
+    """The digest of the plan, the counts, a result an operation, what the check showed."""
+    said = strict(render.report(report("Words"), "sha256:0"))
+    assert said["digest"] == "sha256:0"
+    assert said["summary"] == {
+        "applied": 2,
+        "failed": 2,
+        "skipped": 3,
+        "unknown": 2,
+        "waiting": 2,
+        "conflicts": 1,
+    }
+    assert said["results"][2] == {
+        "request": "r1",
+        "portal": "rentix",
+        "key": "Words",
+        "verb": "update",
+        "id": 1,
+        "status": "failed",
+        "http_status": 400,
+        "error": "Words",
+        "source": {"file": "Words", "line": 3},
+    }
+    assert said["results"][3]["source"] is None
+    assert said["results"][-1]["status"] == "skipped"
+    assert said["verified"]["agents"] == 3
+    assert said["verified"]["differences"][0] == {
+        "portal": "rentix",
+        "key": "Words",
+        "path": "name",
+        "declared": "Words",
+        "live": "WordsWords",
+        "source": {"file": "Words", "line": 3},
+    }
+    assert said["interrupted"] is True
+
+
+def test_a_report_that_was_not_checked_says_so():
+    """No check is null, and not a check of nobody."""
+    assert strict(render.report(Report(()), ""))["verified"] is None
+    checked = strict(render.report(Report((), checked=0), ""))["verified"]
+    assert (checked["agents"], checked["differences"]) == (0, [])
+
+
+def test_a_new_agents_id_is_in_the_report():
+    """A creation has the id that the portal gave."""
+    made = Operation("create:a", "create", "rentix", "a", Source("a.yaml", 1), None)
+    done = Report((("r1", Outcome(made, "applied", 201, None, 77)),))
+    assert strict(render.report(done, ""))["results"][0]["id"] == 77

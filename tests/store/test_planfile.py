@@ -1,0 +1,244 @@
+"""Saved plans: they come back as they were, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.form import digest, form, parse
+from reconciler.core.model import (
+    Candidate,
+    Change,
+    Conflict,
+    Entry,
+    Operation,
+    Plan,
+    Request,
+    Source,
+    Step,
+    Warning,
+)
+from reconciler.core.plan import Selection
+from reconciler.errors import PlanFileError
+from reconciler.store import planfile
+
+PLACE = Source("agents/ivan.yaml", 3)
+OPERATION = Operation("update:15", "update", "rentix", "agent-001", PLACE, 15)
+PLAN = Plan(
+    entries=(
+        Entry(
+            "rentix",
+            "agent-001",
+            15,
+            "Иван \ud83d",
+            PLACE,
+            "id",
+            ("link", "update"),
+            (
+                Change("name", "Ivan", "Иван", "different", "drift"),
+                Change("avatar", None, {"id": 3}),
+            ),
+            "drift",
+            "matched: id 15",
+        ),
+    ),
+    steps=(
+        Step("r1", Request("PUT", "/users", {"id": 15, "name": "Иван"}), (OPERATION,)),
+        Step("r2", Request("DELETE", "/users/16/link"), (OPERATION,), ("r1",)),
+    ),
+    conflicts=(Conflict("rentix", "agent-002", None, "two fit", (Candidate(1, "A", None),)),),
+    warnings=(Warning("rentix", "agent-003", PLACE, "is not there"),),
+    declared=4,
+    unchanged=1,
+    waiting=(("rentix", "agent-003"),),
+    complete=True,
+    excess=("too many",),
+    seconds=1,
+)
+FORM = form(PLAN, Selection(("agent-*",), ("x",)), ("rentix",), "0.1.0")
+
+
+def names(folder):
+    """What is in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the plan is saved."""
+    return tmp_path / "plan.json"
+
+
+def write(path, said):
+    """A file with this JSON."""
+    path.write_bytes(json.dumps(said, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
+def test_a_saved_plan_comes_back(path):
+    """The same form, of the same plan; the file is indented JSON."""
+    planfile.save(path, FORM)
+    assert planfile.load(path) == FORM
+    assert parse(planfile.load(path)).entries == PLAN.entries
+    assert path.read_bytes().startswith(b'{\n  "digest": "sha256:')
+    assert names(path.parent) == ["plan.json"]
+
+
+def test_white_space_and_order_are_no_edit(path):
+    """A formatter that went over the file changed nothing that was reviewed."""
+    path.write_text(json.dumps(FORM, sort_keys=True, indent=7))
+    assert planfile.load(path) == FORM
+
+
+def leaves(said, at=()):
+    """The path of each value in some JSON, of containers too."""
+    yield at
+    if isinstance(said, dict | list):
+        for name, each in said.items() if isinstance(said, dict) else enumerate(said):
+            yield from leaves(each, (*at, name))
+
+
+LEAVES = [at for at in leaves(FORM) if at]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=3,
+)
+
+
+def inside(said, at):
+    """What holds the value at this path."""
+    for name in at[:-1]:
+        said = said[name]
+    return said
+
+
+@settings(deadline=None, max_examples=150, database=None)
+@given(at=st.sampled_from(LEAVES), value=JSON)
+def test_an_edited_value_is_refused(at, value, tmp_path_factory):
+    """Wherever it is, whatever it is now: also one that Python takes for equal (1 and true)."""
+    path = tmp_path_factory.mktemp("plan") / "plan.json"
+    said = json.loads(json.dumps(FORM))
+    holder = inside(said, at)
+    assume(json.dumps(holder[at[-1]], sort_keys=True) != json.dumps(value, sort_keys=True))
+    holder[at[-1]] = value
+    write(path, said)
+    with pytest.raises(PlanFileError):
+        planfile.load(path)
+
+
+@pytest.mark.parametrize("at", LEAVES, ids=lambda at: ".".join(map(str, at)))
+def test_a_value_taken_out_is_refused(path, at):
+    """Each single one."""
+    said = json.loads(json.dumps(FORM))
+    del inside(said, at)[at[-1]]
+    write(path, said)
+    with pytest.raises(PlanFileError):
+        planfile.load(path)
+
+
+@settings(deadline=None, max_examples=30, database=None)
+@given(at=st.sampled_from([(), *LEAVES]), value=JSON, name=st.text(max_size=5))
+def test_a_value_put_in_is_refused(at, value, name, tmp_path_factory):
+    """In an object or in a list, at the top or deep down."""
+    path = tmp_path_factory.mktemp("plan") / "plan.json"
+    said = json.loads(json.dumps(FORM))
+    holder = said if not at else inside(said, at)[at[-1]]
+    assume(isinstance(holder, dict | list))
+    if isinstance(holder, dict):
+        assume(name not in holder)
+        holder[name] = value
+    else:
+        holder.append(value)
+    write(path, said)
+    with pytest.raises(PlanFileError):
+        planfile.load(path)
+
+
+@settings(deadline=None, max_examples=60, database=None)
+@given(cut=st.floats(0, 1))
+def test_a_cut_file_is_refused(cut, tmp_path_factory):
+    """Wherever it ends."""
+    path = tmp_path_factory.mktemp("plan") / "plan.json"
+    planfile.save(path, FORM)
+    content = path.read_bytes().rstrip()
+    path.write_bytes(content[: int((len(content) - 1) * cut)])
+    with pytest.raises(PlanFileError):
+        planfile.load(path)
+
+
+@pytest.mark.parametrize("version", ["2.0", "0.9", "10.0", "", "next", "1x.0"])
+def test_another_major_version_is_refused(path, version):
+    """Also where the digest fits, and with a word on what to do."""
+    said = {**FORM, "format_version": version}
+    write(path, {**said, "digest": digest(said)})
+    with pytest.raises(PlanFileError, match="Make the plan again"):
+        planfile.load(path)
+
+
+def test_a_later_minor_version_is_read(path):
+    """It only adds."""
+    said = {**FORM, "format_version": "1.7", "more": []}
+    said["digest"] = digest(said)
+    write(path, said)
+    assert planfile.load(path) == said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"plan",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        b"5",
+        b'{"format_version": 1, "digest": "x"}',
+        b'{"format_version": "1.0"}',
+        b'{"digest": "x"}',
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"name: Ivan\n",
+    ],
+    ids=lambda content: repr(content[:40]),
+)
+def test_what_is_no_saved_plan_is_refused(path, content):
+    """With the file's name in the message, and no traceback."""
+    path.write_bytes(content)
+    with pytest.raises(PlanFileError, match=r"plan\.json"):
+        planfile.load(path)
+
+
+def test_a_file_that_is_not_there_is_an_error_in_words(path):
+    """With the system's reason."""
+    with pytest.raises(PlanFileError, match="No such file"):
+        planfile.load(path)
+    with pytest.raises(PlanFileError, match="directory"):
+        planfile.load(path.parent)
+
+
+def test_a_plan_that_cannot_be_saved_is_an_error_in_words(path):
+    """A folder in the file's place."""
+    path.mkdir()
+    with pytest.raises(PlanFileError, match=r"cannot be saved as .*plan\.json"):
+        planfile.save(path, FORM)
+
+
+def test_a_crash_while_saving_leaves_the_old_plan(path, monkeypatch):
+    """A full disk: the plan that was there is there still, alone."""
+    planfile.save(path, FORM)
+    other = {**FORM, "declared": 5}
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(PlanFileError, match="No space left"):
+        planfile.save(path, other)
+    monkeypatch.undo()
+    assert planfile.load(path) == FORM
+    assert names(path.parent) == ["plan.json"]
