@@ -80,15 +80,26 @@ class Transport:
         if plain and not loopback:
             raise ConfigError(f"{self._host} has to be reached by https: the key goes with it.")
         self._url = url.rstrip("/")
-        self._client = httpx.Client(
-            headers={"User-Agent": f"agent-reconciler/{__version__}", **headers},
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            # A proxy would see a key that goes to loopback over plain HTTP.
-            trust_env=not loopback,
-            # Where there is no TLS, no certificates are loaded (30 ms); none would be trusted.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
-        )
+        try:
+            self._client = httpx.Client(
+                headers={"User-Agent": f"agent-reconciler/{__version__}", **headers},
+                timeout=TIMEOUT,
+                follow_redirects=False,
+                # A proxy would see a key that goes to loopback over plain HTTP.
+                trust_env=not loopback,
+                # Without TLS no certificates are loaded (30 ms); none would be trusted.
+                verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
+            )
+        except (
+            ValueError,
+            ImportError,
+            OSError,
+            httpx.InvalidURL,
+        ):  # its words may show a password
+            raise ConfigError(
+                "No connection can be made with the proxy or the certificates that the environment "
+                "names. Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
+            ) from None
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._pause,
@@ -209,7 +220,7 @@ def _asked(got: httpx.Response, now: float) -> float:
         return seconds
     try:
         date = parsedate_to_datetime(after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return max(0.0, reset - now) + MARGIN if reset is not None else 0.0
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

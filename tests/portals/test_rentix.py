@@ -827,6 +827,19 @@ def test_what_stays_undone_fails_after_bounded_tries(operation, line, reading, _
     assert "not done" in outcome.error
 
 
+def test_a_portal_that_breaks_for_ever_is_quoted():
+    """A 500 has words too, and they are in the report beside the status."""
+    broken = Response(500, {"statusCode": 500, "message": "Database is down"}, None, True)
+    (outcome,), _ = serve(
+        perform(rentix(), update(5)),
+        lambda request: ok(user(5)) if request.method == "GET" else broken,
+        most=30,
+    )
+    assert (outcome.status, outcome.http_status) == ("failed", 500)
+    assert "Database is down" in outcome.error
+    assert "500" in outcome.error
+
+
 def test_an_external_id_is_encoded_in_a_path():
     """Slashes, question marks, percents, blanks and Cyrillic cannot make another path."""
     path = "/users/external/a%2F..%2Fb%3Fx%3D1%23%25%20%D0%98"
