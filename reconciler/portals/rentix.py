@@ -113,10 +113,35 @@ class Section(Protocol):
     on_removed: Literal["report", "unlink"]
 
 
+class Capacity:
+    """How many operations to put into one bulk: as configured, and fewer once the portal refused
+    that many, for the documented number may be too large."""
+
+    def __init__(self, configured: int) -> None:
+        self.configured = self.size = configured
+        self.taken = 0
+        self.refused_one = False
+
+    def took(self, count: int) -> None:
+        """So many went through. A single one that was refused before was so for its own sake."""
+        self.taken = max(self.taken, count)
+        if self.refused_one:
+            self.size, self.refused_one = self.configured, False
+
+    def refused(self, count: int) -> None:
+        """So many were refused. If as many went through before, or there was but one, it was for
+        an agent's sake and not for their number; unless no bulk is taken at all."""
+        if count == 1 and self.taken:
+            self.size = self.configured
+        elif count == 1:
+            self.refused_one = True
+        elif count > self.taken:
+            self.size = min(self.size, (count + 1) // 2)
+
+
 @dataclass
 class Rentix:
-    """The portal as one run sees it. `bulk` is the number of operations it takes at once: as
-    configured, and less once it refused that many; `taken` is the most that it has taken."""
+    """The portal as one run sees it."""
 
     section: Section
     hold: bool = False
@@ -125,11 +150,10 @@ class Rentix:
     identifiers: Sequence[Identifier] = IDENTIFIERS
     paces: Sequence[Pace] = (Pace("all", 300), Pace("bulk", 30, (("POST", BULK),)))
     secrets: Sequence[str] = ("RENTIX_API_KEY",)
-    bulk: int = field(init=False)
-    taken: int = 0
+    capacity: Capacity = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bulk = self.section.bulk
+        self.capacity = Capacity(self.section.bulk)
 
     @property
     def url(self) -> str:
@@ -169,7 +193,9 @@ class Rentix:
             len(request_bytes(Request("", "", _upsert(each, self._by))) or b"") + 1 for each in fit
         ]
         budget = BODY_LIMIT - len(request_bytes(_bulk((), self._by)) or b"")
-        bins = [tuple(fit[place] for place in each) for each in pack(sizes, self.bulk, budget)]
+        bins = [
+            tuple(fit[place] for place in each) for each in pack(sizes, self.section.bulk, budget)
+        ]
         groups = [(each,) for each in (*single, *alone)] + bins
         made: dict[str, str] = {}
         steps = []
@@ -206,7 +232,8 @@ class Rentix:
         outcomes: list[Outcome] = []
         left = list(operations)
         while left:
-            part, left = left[: self.bulk], left[self.bulk :]
+            size = self.capacity.size
+            part, left = left[:size], left[size:]
             outcomes += yield from self._send_part(part)
         return outcomes
 
@@ -220,7 +247,7 @@ class Rentix:
             if results is None and not _doubtful(last):
                 return done + (yield from self._refused_whole(left, last))
             if results is not None:
-                self.taken = max(self.taken, len(left))
+                self.capacity.took(len(left))
             answered, alone, open_ = _sort_out(left, results or [], last, doubted=attempt > 0)
             done += answered
             for each in alone:
@@ -239,11 +266,10 @@ class Rentix:
         halves, and from now on no more than went through; one operation goes by itself."""
         if last.status not in (400, 413):
             return [_failed(each, last) for each in refused]
+        self.capacity.refused(len(refused))
         if len(refused) == 1:
             return [(yield from _send(refused[0]))]
         middle = (len(refused) + 1) // 2
-        if len(refused) > self.taken:  # else it is for one agent's sake, not for their number
-            self.bulk = min(self.bulk, middle)
         first = yield from self._send_bulk(refused[:middle])
         return first + (yield from self._send_bulk(refused[middle:]))
 
@@ -327,7 +353,7 @@ def _unreadable(response: Response) -> str:
 def _next(body: Mapping[str, Any]) -> str | None:
     """The path of the page that a list's marker names, on this portal whatever host it says."""
     marker = body.get("next") or body.get("nextPage")
-    if type(marker) is int:
+    if type(marker) is int and marker:
         return f"/users?page={marker}"
     if not isinstance(marker, str) or not marker:
         return None
@@ -344,7 +370,7 @@ def _says_more(body: Mapping[str, Any], count: int) -> bool:
     return (
         (type(total) is int and total > count)
         or (total is not None and type(total) is not int)
-        or any(marker not in (None, "") and type(marker) not in (str, int) for marker in odd)
+        or any(marker and type(marker) not in (str, int) for marker in odd)
     )
 
 
@@ -588,8 +614,10 @@ def _sort_out(
     for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
             left.append(Doubt(operation, response))
-        elif own.get("success") is True:
+        elif own.get("success") is True and _is_name(own.get("id")):
             outcomes.append(_answered(operation, Response(200), own, doubted=doubted))
+        elif own.get("success") is True:  # of whom it does not say
+            left.append(Doubt(operation, response))
         else:
             status, message = _bulk_error(own)
             if message.lower().startswith(UNNAMED) and operation.id is not None:
