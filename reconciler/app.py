@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reconciler.documents.agents import Document
     from reconciler.documents.config import Config
     from reconciler.portals import Portal
+    from reconciler.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ class Repository:
 @dataclass(frozen=True, slots=True)
 class Side:
     """One portal's side of a run: what is wanted there, what is there, what is remembered, and
-    what follows. `send` is its wire."""
+    what follows."""
 
     portal: Portal
-    send: Send
+    wire: Transport
     desired: tuple[Desired, ...]
     listing: Listing
     memory: Memory
@@ -123,9 +124,9 @@ def planning(
                 desired(document, portal.name, portal.fields, portal.identifiers)
                 for document in repository.documents
             )
-            listing = drive(portal.read(), wire.send)
+            listing = _read(portal, wire)
             memory = kept.get(portal.name, Memory())
-            sides[portal.name] = (portal, wire.send, wanted, listing, memory)
+            sides[portal.name] = (portal, wire, wanted, listing, memory)
 
         def plan(selection: Selection) -> Planned:
             return _plan(config, sides, selection, chosen, () if note is None else (note,))
@@ -133,7 +134,14 @@ def planning(
         yield plan
 
 
-Given = tuple["Portal", Send, tuple[Desired, ...], Listing, Memory]
+Given = tuple["Portal", "Transport", tuple[Desired, ...], Listing, Memory]
+
+
+def _read(portal: Portal, wire: Transport) -> Listing:
+    try:
+        return drive(portal.read(), wire.send)
+    except PortalError as error:
+        raise PortalError(wire.clean(str(error))) from None
 
 
 def _plan(
@@ -337,14 +345,14 @@ def apply(
     outcomes: list[tuple[str, Outcome]] = []
     interrupted = False
     wires: dict[str, tuple[Perform, Send]] = {
-        name: (side.portal.perform, side.send) for name, side in planned.sides.items()
+        name: (side.portal.perform, side.wire.send) for name, side in planned.sides.items()
     }
     steps = {step.id: step for step in planned.plan.steps}
     try:
         for event in execute(planned.plan.steps, wires):
             watch(event)
             if isinstance(event, Finished):
-                outcomes += [(event.step.id, outcome) for outcome in event.outcomes]
+                outcomes += [(event.step.id, each) for each in _told(event, planned)]
                 del steps[event.step.id]
     except KeyboardInterrupt:
         interrupted = True
@@ -357,6 +365,13 @@ def apply(
         notes=planned.notes,
     )
     return _conclude(repository, planned, report)
+
+
+def _told(event: Finished, planned: Planned) -> Iterator[Outcome]:
+    """The outcomes of a step, with no secret in the portal's words."""
+    for each in event.outcomes:
+        wire = planned.sides[each.operation.portal].wire
+        yield replace(each, error=wire.clean(each.error)) if each.error else each
 
 
 def _undone(plan: Plan, left: Mapping[str, object]) -> Iterator[tuple[str, Outcome]]:
@@ -394,7 +409,7 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         fresh, memory = side.draft, _remembered(side, side.listing, done)
         if done:
             try:
-                listing = drive(side.portal.read(), side.send)
+                listing = _read(side.portal, side.wire)
             except PortalError as error:
                 notes.append(f"The outcome could not be checked: {error}")
                 continue

@@ -734,20 +734,15 @@ def test_a_redirect_is_reported_and_never_followed(portal, wire, status, request
 # Secrets
 
 
-ESCAPED = KEY.replace("/", "\\/")
-POINTS = "".join(f"\\u{ord(each):04x}" for each in KEY)
-
-
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-@pytest.mark.parametrize("said", [KEY, ESCAPED, POINTS], ids=["plain", "slash", "points"])
-def test_a_key_that_the_portal_echoes_is_struck_out(portal, wire, caplog, status, said):
-    """In a value, a key of an object, in whatever form JSON writes it; also from the log."""
+def test_a_key_that_the_portal_echoes_is_struck_out_of_messages(portal, wire, caplog, status):
+    """What is told goes through `clean`; what is compared stays as it is, for a key may be a
+    word; the log has neither."""
     caplog.set_level(logging.DEBUG)
-    body = f'{{"message": "Invalid key {said}!", "{said}": ["ApiKey {said}"], "results": []}}'
-    portal.says(httpx.Response(status, content=body.encode()))
+    portal.says(httpx.Response(status, json={"message": f"Invalid key {KEY}!", "results": []}))
     answer = wire.send(PUT)
-    assert KEY not in repr(answer)
-    assert "Invalid key ***!" in answer.body["message"]
+    assert wire.clean(answer.body["message"]) == "Invalid key ***!"
+    assert answer.body["message"] == f"Invalid key {KEY}!"
     assert KEY not in caplog.text
 
 

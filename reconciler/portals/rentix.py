@@ -84,6 +84,8 @@ ADVICE = {
 }
 """What to do about the portal's messages, by how they begin (lower case)."""
 
+LONGEST_MESSAGE = 500
+"""Characters of a portal's message that are shown; a gateway may send a page of HTML."""
 NO_REASON = "the portal gave no reason"
 
 UNNAMED = "user identifier required"
@@ -223,21 +225,22 @@ class Rentix:
         if step.request.path != BULK:
             return ((yield from _send(step.operations[0])),)
         found: dict[str, Outcome] = {}
-        for outcome in (yield from self._send_bulk(step.operations)):
+        for outcome in (yield from self._send_bulk(step.operations, doubted=False)):
             found[outcome.operation.name] = outcome
         return tuple(found[each.name] for each in step.operations)
 
-    def _send_bulk(self, operations: Sequence[Operation]) -> Talk:
-        """Outcomes of the operations: in bulks of the size that the portal has taken so far."""
+    def _send_bulk(self, operations: Sequence[Operation], *, doubted: bool) -> Talk:
+        """Outcomes of the operations: in bulks of the size that the portal has taken so far.
+        `doubted`, they went out before, and what became of that is not known."""
         outcomes: list[Outcome] = []
         left = list(operations)
         while left:
             size = self.capacity.size
             part, left = left[:size], left[size:]
-            outcomes += yield from self._send_part(part)
+            outcomes += yield from self._send_part(part, doubted=doubted)
         return outcomes
 
-    def _send_part(self, part: Sequence[Operation]) -> Talk:
+    def _send_part(self, part: Sequence[Operation], *, doubted: bool) -> Talk:
         done: list[Outcome] = []
         left = list(part)
         doubts: list[Doubt] = []
@@ -245,13 +248,14 @@ class Rentix:
             last = yield replace(_bulk(left, self._by), attempt=attempt)
             results = _results(last)
             if results is None and not _doubtful(last):
-                return done + (yield from self._refused_whole(left, last))
+                return done + (yield from self._refused_whole(left, last, doubted=doubted))
             if results is not None:
                 self.capacity.took(len(left))
-            answered, alone, open_ = _sort_out(left, results or [], last, doubted=attempt > 0)
+            answered, alone, open_ = _sort_out(left, results or [], last, doubted=doubted)
             done += answered
             for each in alone:
                 done.append((yield from _send(each)))
+            doubted = True
             if not open_:
                 return done
             settled, doubts = yield from _settle(open_)
@@ -261,17 +265,19 @@ class Rentix:
             left = [each.operation for each in doubts]
         return done + [_given_up(each) for each in doubts]
 
-    def _refused_whole(self, refused: Sequence[Operation], last: Response) -> Talk:
+    def _refused_whole(
+        self, refused: Sequence[Operation], last: Response, *, doubted: bool
+    ) -> Talk:
         """A bulk that was refused as it is: where the portal may take fewer than documented, two
         halves, and from now on no more than went through; one operation goes by itself."""
         if last.status not in (400, 413):
             return [_failed(each, last) for each in refused]
         self.capacity.refused(len(refused))
         if len(refused) == 1:
-            return [(yield from _send(refused[0]))]
+            return [(yield from _send(refused[0], doubted=doubted))]
         middle = (len(refused) + 1) // 2
-        first = yield from self._send_bulk(refused[:middle])
-        return first + (yield from self._send_bulk(refused[middle:]))
+        first = yield from self._send_bulk(refused[:middle], doubted=doubted)
+        return first + (yield from self._send_bulk(refused[middle:], doubted=doubted))
 
 
 def live(user: object) -> Live:
@@ -410,20 +416,21 @@ def _number(name: str) -> int:
     return int(name[1:])
 
 
-def _send(operation: Operation) -> Talk:
-    """The outcome of one operation in a request of its own."""
+def _send(operation: Operation, *, doubted: bool = False) -> Talk:
+    """The outcome of one operation in a request of its own; `doubted`, it went out before."""
     request = _single(operation)
     doubt = Doubt(operation, Response(None))
     for attempt in range(TRIES):
         last = yield replace(request, attempt=attempt)
         if _says_who(last):
-            return _answered(operation, last, last.body, doubted=attempt > 0)
+            return _answered(operation, last, last.body, doubted=doubted)
         refused = not _doubtful(last)
         if refused and (
             last.status in (None, 401, 403)
-            or (attempt == 0 and operation.verb not in ("link", "unlink"))
+            or (not doubted and operation.verb not in ("link", "unlink"))
         ):
             return _failed(operation, last)
+        doubted = True
         verdict, who = yield from _look(operation)
         if verdict is Verdict.SAME:
             return Outcome(operation, "applied", last.status, None, who)
@@ -486,13 +493,13 @@ def _refused(operation: Operation, status: int | None, message: str) -> Outcome:
 def _message(body: Value) -> str:
     """The portal's own words, in either form of an error."""
     if isinstance(body, str):
-        return body or NO_REASON
+        return body[:LONGEST_MESSAGE] or NO_REASON
     if isinstance(body, Mapping):
         for said in (body.get("message"), body.get("error"), body.get("body")):
             if isinstance(said, list) and said:
-                return "; ".join(map(str, said))
+                return _message("; ".join(map(str, said)))
             if said:
-                return _message(said) if isinstance(said, Mapping) else str(said)
+                return _message(said if isinstance(said, Mapping) else str(said))
     return NO_REASON
 
 

@@ -21,6 +21,8 @@ Piece = tuple[Literal["same", "old", "new", "gap"], str]
 
 LONG = 40
 """Characters from which a text is shown as a difference of words."""
+SCATTERED = 6000
+"""Words and blanks between the first change and the last from which no difference is sought."""
 CONTEXT = 6
 """Words shown on either side of a difference."""
 
@@ -133,6 +135,9 @@ def difference(old: str, new: str) -> tuple[Piece, ...]:
     end = _alike(left[start:][::-1], right[start:][::-1])
     runs: list[Piece] = [("same", "".join(left[:start]))]
     before, after = left[start : len(left) - end], right[start : len(right) - end]
+    if len(before) + len(after) > SCATTERED:
+        runs += [("old", "".join(before)), ("new", "".join(after))]
+        before, after = [], []
     # With common words taken for junk, a long text takes no longer than its length.
     for tag, a, b, c, d in SequenceMatcher(a=before, b=after).get_opcodes():
         if tag == "equal":

@@ -593,3 +593,30 @@ def test_the_documented_limits_are_kept_without_a_refusal(agency: Agency) -> Non
     )
     assert agency.apply()["exit"] == 0
     assert {status for *_, status in agency.calls()} == {200}
+
+
+def test_a_key_is_in_no_output_and_no_data_is_changed_for_it(agency: Agency) -> None:
+    """A portal that echoes the key in its messages; and an agent whose name is the key's word."""
+    agency.live(user(1, externalId="a", name="sandbox"), user(2, externalId="b"))
+    agency.declare({"externalId": "a", "name": "sandbox"}, {"externalId": "b", "name": "B"})
+    assert [each["key"] for each in agency.plan()["agents"]] == ["b"]
+
+    async def echo(call: Any) -> Response | None:
+        if call.method == "GET" and len(told) == 1:
+            told.clear()
+            return JSONResponse({"statusCode": 401, "message": "No key sandbox here"}, 401)
+        if call.method == "PUT":
+            return JSONResponse({"statusCode": 400, "message": "Bad: ApiKey sandbox"}, 400)
+        return None
+
+    told = [1]
+    agency.portal.state.before.append(echo)
+    reading = agency.run("-v", "plan")
+    writing = agency.run("-v", "apply", "--yes", "--format", "json")
+    assert reading.code == 1
+    assert "No key *** here" in reading.err
+    assert "sandbox" not in reading.out + reading.err
+    assert writing.code == 3
+    (failed,) = writing.json["results"]
+    assert failed["error"] == "Bad: ApiKey ***"
+    assert "ApiKey sandbox" not in writing.out + writing.err
