@@ -44,13 +44,19 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
     """
     desired, live = found.desired, found.live
     remembered = memory.agents.get(str(live.id))
+    suspects = [  # nearly nobody has one, so before anything dearer
+        path
+        for path, want in desired.values.items()
+        if live.values.get(path, NOWHERE) != want
+        or (remembered is not None and path in fields and fields[path].sort is Sort.TEXTS)
+    ]
+    if not suspects:
+        return SAME
     changes: list[Change] = []
     warnings: list[Warning] = []
     untaken: list[Unmet] = []
-    for path, want in desired.values.items():
-        field = fields[parent(path)]
-        if live.values.get(path, NOWHERE) == want and field.sort is not Sort.TEXTS:
-            continue  # nearly all of them, so before anything dearer
+    for path in suspects:
+        field, want = fields[parent(path)], desired.values[path]
         verdict = judge(field, path, desired, live, remembered)
         if verdict is Verdict.SAME:
             continue
