@@ -6,6 +6,7 @@ Nothing here reads options or prints; nothing below here knows which command run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -14,23 +15,28 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.core.fields import parent
-from reconciler.core.match import match
+from reconciler.core.match import handle, is_linked, match
 from reconciler.core.memory import remember
 from reconciler.core.model import (
+    Change,
     Conflict,
     Desired,
     Event,
     Finished,
     Listing,
     Memory,
+    Operation,
     Outcome,
     Plan,
     Report,
+    Started,
+    Step,
     Unmet,
 )
 from reconciler.core.plan import Draft, Limits, Selection, creation_form, draft, join
 from reconciler.errors import ConfigError, LimitsError, PortalError, StaleError, UsageError
 from reconciler.execute import Perform, Send, drive, execute
+from reconciler.render.visible import one_line
 
 if TYPE_CHECKING:
     from reconciler.core.form import Form
@@ -51,24 +57,24 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One portal's side of a run: what is wanted there, what is there, what is remembered, and
-    what follows."""
+    """One portal's side of a run: what is wanted there, what is there, what is remembered."""
 
     portal: Portal
     wire: Transport
     desired: tuple[Desired, ...]
     listing: Listing
     memory: Memory
-    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, its JSON form, and the sides it was made from. `notes` are for the user."""
+    """A plan, its JSON form, and the sides and drafts it was made from, by portal. `notes` are for
+    the user."""
 
     plan: Plan
     form: Form
     sides: Mapping[str, Side]
+    drafts: Mapping[str, Draft]
     selection: Selection
     notes: tuple[str, ...]
 
@@ -126,15 +132,12 @@ def planning(
             )
             listing = _read(portal, wire)
             memory = kept.get(portal.name, Memory())
-            sides[portal.name] = (portal, wire, wanted, listing, memory)
+            sides[portal.name] = Side(portal, wire, wanted, listing, memory)
 
         def plan(selection: Selection) -> Planned:
-            return _plan(config, sides, selection, chosen, () if note is None else (note,))
+            return _plan(config, sides, selection, () if note is None else (note,))
 
         yield plan
-
-
-Given = tuple["Portal", "Transport", tuple[Desired, ...], Listing, Memory]
 
 
 def _read(portal: Portal, wire: Transport) -> Listing:
@@ -145,45 +148,44 @@ def _read(portal: Portal, wire: Transport) -> Listing:
 
 
 def _plan(
-    config: Config,
-    given: Mapping[str, Given],
-    selection: Selection,
-    names: Sequence[str],
-    notes: tuple[str, ...],
+    config: Config, sides: Mapping[str, Side], selection: Selection, notes: tuple[str, ...]
 ) -> Planned:
-    from reconciler.core.form import form  # noqa: PLC0415
-
-    sides = {
-        name: Side(*each, _draft(config, each[0], each[2], each[3], each[4], selection))
-        for name, each in given.items()
-    }
-    plan = join(
-        {name: side.draft for name, side in sides.items()},
-        {name: side.portal.steps(side.draft.operations) for name, side in sides.items()},
-        [pace for side in sides.values() for pace in side.portal.paces],
-    )
-    return Planned(plan, form(plan, selection, names, __version__), sides, selection, notes)
+    drafts = {name: _draft(config, side, selection) for name, side in sides.items()}
+    operations = {name: drafted.operations for name, drafted in drafts.items()}
+    return _planned(sides, drafts, operations, selection, notes)
 
 
-def _draft(
-    config: Config,
-    portal: Portal,
-    desired: Sequence[Desired],
-    listing: Listing,
-    memory: Memory,
-    selection: Selection,
-) -> Draft:
+def _draft(config: Config, side: Side, selection: Selection) -> Draft:
+    portal = side.portal
     return draft(
         portal.name,
-        desired,
-        listing,
+        side.desired,
+        side.listing,
         fields=portal.fields,
         identifiers=portal.identifiers,
-        memory=memory,
+        memory=side.memory,
         policy=portal.policy,
         limits=Limits(config.limits.changes, config.limits.removals, config.limits.floor),
         selection=selection,
     )
+
+
+def _planned(
+    sides: Mapping[str, Side],
+    drafts: Mapping[str, Draft],
+    operations: Mapping[str, Sequence[Operation]],
+    selection: Selection,
+    notes: tuple[str, ...],
+) -> Planned:
+    from reconciler.core.form import form  # noqa: PLC0415
+
+    plan = join(
+        drafts,
+        {name: side.portal.steps(operations[name]) for name, side in sides.items()},
+        [pace for side in sides.values() for pace in side.portal.paces],
+    )
+    said = form(plan, selection, list(sides), __version__)
+    return Planned(plan, said, sides, drafts, selection, notes)
 
 
 def _chosen(configured: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -246,47 +248,37 @@ def drift(planned: Planned) -> Planned:
     Where something is remembered, that is what the portal shows otherwise than after the last
     apply, and who is gone; where nothing is, every difference that can be seen.
     """
-    from reconciler.core.form import form, selection  # noqa: PLC0415
-
-    drafts, steps = {}, {}
-    for name, side in planned.sides.items():
-        made = side.draft
-        entries = []
-        for entry in made.entries:
-            changes = tuple(
-                change
-                for change in entry.changes
-                if change.attribution == "drift"
-                or (change.attribution is None and change.kind == "different")
-            )
-            if changes and entry.source is not None:
-                entries.append(replace(entry, changes=changes))
-        ours = {kept.key for kept in side.memory.agents.values()}
-        keys = {entry.key for entry in entries}
-        conflicts = tuple(each for each in made.conflicts if each.key in ours)
-        gone = tuple(
-            Conflict(
-                name, each.key, each.source, "was on the portal at the last apply and is not now."
-            )
+    drafts, operations = {}, {}
+    for name, made in planned.drafts.items():
+        drifted = [
+            replace(entry, changes=changes)
+            for entry in made.entries
+            if entry.id is not None
+            and entry.source is not None
+            and (changes := tuple(filter(_is_drift, entry.changes)))
+        ]
+        ours = {kept.key for kept in planned.sides[name].memory.agents.values()}
+        gone = [
+            replace(each, message="was on the portal at the last apply, and is not now.")
             for each in made.warnings
             if each.key in made.waiting and each.key in ours
-        )
+        ]
         drafts[name] = replace(
             made,
-            entries=tuple(entries),
-            conflicts=conflicts + gone,
-            warnings=(),
-            waiting=(),
+            entries=tuple(drifted),
+            conflicts=tuple(each for each in made.conflicts if each.key in ours),
+            warnings=tuple(gone),
+            waiting=tuple(each.key for each in gone),
             excess=(),
-            declared=made.declared,
         )
-        operations = [each for each in made.operations if each.key in keys]
-        steps[name] = side.portal.steps(operations)
-    plan = join(
-        drafts, steps, [pace for side in planned.sides.values() for pace in side.portal.paces]
-    )
-    chosen, names = selection(planned.form)
-    return replace(planned, plan=plan, form=form(plan, chosen, names, __version__))
+        keys = {entry.key for entry in drifted}
+        operations[name] = [each for each in made.operations if each.key in keys]
+    return _planned(planned.sides, drafts, operations, planned.selection, planned.notes)
+
+
+def _is_drift(change: Change) -> bool:
+    seen = change.attribution is None and change.kind == "different"
+    return seen or change.attribution == "drift"
 
 
 def left_out(
@@ -311,7 +303,7 @@ def left_out(
         each for each in review(reviewed, planned.plan, desired) if each.key not in out
     ]:
         if not skip:
-            said = "\n".join(f"  {each.key}: {each.reason}" for each in stale)
+            said = "\n".join(f"  {one_line(each.key)}: {one_line(each.reason)}" for each in stale)
             raise StaleError(
                 f"The plan is stale, nothing was sent. Since it was made:\n{said}\n"
                 f"Plan again, or leave these agents out with --on-stale skip."
@@ -343,52 +335,60 @@ def apply(
     An interruption (KeyboardInterrupt) ends the sending; what was done is remembered and told.
     """
     outcomes: list[tuple[str, Outcome]] = []
-    interrupted = False
     wires: dict[str, tuple[Perform, Send]] = {
         name: (side.portal.perform, side.wire.send) for name, side in planned.sides.items()
     }
-    steps = {step.id: step for step in planned.plan.steps}
+    left = {step.id: step for step in planned.plan.steps}
+    report = Report((), stale=stale, plan=planned.plan)
+    writes = 0
     try:
         for event in execute(planned.plan.steps, wires):
             watch(event)
+            if isinstance(event, Started):
+                writes = _writes(planned)
             if isinstance(event, Finished):
                 outcomes += [(event.step.id, each) for each in _told(event, planned)]
-                del steps[event.step.id]
+                del left[event.step.id]
+        return _conclude(repository, planned, replace(report, outcomes=tuple(outcomes)))
     except KeyboardInterrupt:
-        interrupted = True
-        outcomes += _undone(planned.plan, steps)
-    report = Report(
-        tuple(outcomes),
-        stale=stale,
-        conflicts=len(planned.plan.conflicts),
-        interrupted=interrupted,
-        notes=planned.notes,
-    )
-    return _conclude(repository, planned, report)
+        outcomes += _undone(left.values(), begun=_writes(planned) > writes)
+        report = replace(report, outcomes=tuple(outcomes), interrupted=True)
+        return _unchecked(repository, planned, report)
 
 
 def _told(event: Finished, planned: Planned) -> Iterator[Outcome]:
     """The outcomes of a step, with no secret in the portal's words."""
     for each in event.outcomes:
-        wire = planned.sides[each.operation.portal].wire
-        yield replace(each, error=wire.clean(each.error)) if each.error else each
+        side = planned.sides[each.operation.portal]
+        if each.operation.verb == "create" and each.status == "applied" and _was_there(side, each):
+            said = (
+                f"agent {each.id} was on the portal before and was updated instead; check that "
+                f"this is the same person"
+            )
+            yield replace(each, status="failed", error=said)
+        else:
+            yield replace(each, error=side.wire.clean(each.error)) if each.error else each
 
 
-def _undone(plan: Plan, left: Mapping[str, object]) -> Iterator[tuple[str, Outcome]]:
-    """The outcomes of the steps that an interruption kept from ending: the first may have gone
-    out."""
-    first = True
-    for step in plan.steps:
-        if step.id not in left:
-            continue
+def _was_there(side: Side, outcome: Outcome) -> bool:
+    return any(live.id == outcome.id for live in side.listing.agents)
+
+
+def _writes(planned: Planned) -> int:
+    return sum(side.wire.writes for side in planned.sides.values())
+
+
+def _undone(left: Iterable[Step], *, begun: bool) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes of the steps that an interruption kept from ending: with `begun`, the first
+    has gone out, whole or in part."""
+    for place, step in enumerate(left):
         for operation in step.operations:
-            if first:
+            if place == 0 and begun:
                 said = "interrupted while it was sent; run again to find out"
                 yield step.id, Outcome(operation, "unknown", None, said, operation.id)
             else:
                 said = "interrupted before it was sent"
                 yield step.id, Outcome(operation, "skipped", None, said, operation.id)
-        first = False
 
 
 def _conclude(repository: Repository, planned: Planned, report: Report) -> Report:
@@ -396,86 +396,140 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
 
     Where nothing was sent the plan's own list is the check.
     """
-    from reconciler.store import ledger  # noqa: PLC0415
-
-    if report.interrupted:
-        return report
-    path = repository.root / repository.config.ledger
-    kept = dict(ledger.load(path)[0])
-    notes = list(report.notes)
-    checked: list[Draft] = []
-    for name, side in planned.sides.items():
-        done = [each for _, each in report.outcomes if each.operation.portal == name]
-        fresh, memory = side.draft, _remembered(side, side.listing, done)
-        if done:
-            try:
-                listing = _read(side.portal, side.wire)
-            except PortalError as error:
-                notes.append(f"The outcome could not be checked: {error}")
-                continue
-            memory = _remembered(side, listing, done)
-            fresh = _draft(
-                repository.config, side.portal, side.desired, listing, memory, planned.selection
-            )
-        kept[name] = memory
-        checked.append(fresh)
     try:
-        ledger.save(path, kept)
-    except OSError as error:
-        notes.append(
-            f"The ledger {path} could not be written ({error.strerror}); the next plan may send "
-            f"again what cannot be compared."
+        listings = {
+            name: _read(side.portal, side.wire) if _done(report, name) else side.listing
+            for name, side in planned.sides.items()
+        }
+    except PortalError as error:
+        note = f"The outcome could not be checked: {error}"
+        return _unchecked(repository, planned, replace(report, notes=(*report.notes, note)))
+    memories, notes = _save(repository, planned, report, listings)
+    checked = {
+        name: _draft(
+            repository.config,
+            replace(side, listing=listings[name], memory=memories[name]),
+            planned.selection,
         )
-    if len(checked) < len(planned.sides):
-        return replace(report, notes=tuple(notes))
-    unmet = [value for each in checked for value in _unmet(each)]
-    count = sum(len(each.matches) for each in checked)
-    off = len({(value.portal, value.key) for value in unmet})
+        if _done(report, name)
+        else planned.drafts[name]
+        for name, side in planned.sides.items()
+    }
+    unmet = tuple(value for each in checked.values() for value in _unmet(each))
+    count = sum(len(each.matches) for each in checked.values())
+    off = {(value.portal, value.key) for value in unmet}
+    right = {(name, found.desired.key) for name, each in checked.items() for found in each.matches}
     return replace(
-        report, checked=count, as_declared=count - off, unmet=tuple(unmet), notes=tuple(notes)
+        report,
+        outcomes=tuple((step, _settled(each, right - off)) for step, each in report.outcomes),
+        checked=count,
+        as_declared=count - len(off),
+        unmet=unmet,
+        remaining=sum(len(each.entries) for name, each in checked.items() if _done(report, name)),
+        notes=(*report.notes, *notes),
     )
 
 
-def _remembered(side: Side, listing: Listing, done: Sequence[Outcome]) -> Memory:
-    """What to remember of a side after its operations are done and `listing` was read."""
-    portal = side.portal
-    created = {
-        each.operation.key: each
-        for each in done
-        if each.operation.verb == "create" and each.status == "applied"
+def _settled(outcome: Outcome, right: AbstractSet[tuple[str, str]]) -> Outcome:
+    """An outcome that was unknown, and is known now: the agent is as declared."""
+    operation = outcome.operation
+    if outcome.status != "unknown" or (operation.portal, operation.key) not in right:
+        return outcome
+    return replace(outcome, status="applied", error=None)
+
+
+def _unchecked(repository: Repository, planned: Planned, report: Report) -> Report:
+    """The end of an apply whose outcome could not be read: what was done is remembered as far as
+    the portal could not say it anyway."""
+    _, notes = _save(repository, planned, report, None)
+    return replace(report, notes=(*report.notes, *notes))
+
+
+def _save(
+    repository: Repository,
+    planned: Planned,
+    report: Report,
+    listings: Mapping[str, Listing] | None,
+) -> tuple[dict[str, Memory], list[str]]:
+    """Write down what is remembered now, by portal; and a word if that was not possible. The
+    ledger is read once more, for another apply may have written it meanwhile."""
+    from reconciler.store import ledger  # noqa: PLC0415
+
+    path = repository.root / repository.config.ledger
+    kept, note = ledger.load(path)
+    memories = {
+        name: _remembered(
+            replace(side, memory=kept.get(name, Memory())),
+            planned.drafts[name],
+            listings[name] if listings is not None else None,
+            _done(report, name),
+        )
+        for name, side in planned.sides.items()
     }
-    ours = {found.desired.key for found in side.draft.matches} | set(created)
+    fresh = {**kept, **memories}
+    if fresh == kept and note is None:
+        return memories, []
+    try:
+        ledger.save(path, fresh)
+    except OSError as error:
+        said = (
+            f"The ledger {path} could not be written ({error.strerror}); the next plan may send "
+            f"again what cannot be compared."
+        )
+        return memories, [said]
+    return memories, []
+
+
+def _done(report: Report, portal: str) -> list[Outcome]:
+    return [each for _, each in report.outcomes if each.operation.portal == portal]
+
+
+def _remembered(
+    side: Side, drafted: Draft, listing: Listing | None, done: Sequence[Outcome]
+) -> Memory:
+    """What to remember of a side after its operations; `listing` is what the portal showed then,
+    None where it was not read."""
+    portal = side.portal
+    applied = [each for each in done if each.status == "applied"]
+    wanted = {each.key: each for each in side.desired}
+    sent = {
+        str(each.id): frozenset(
+            path
+            for path in wanted[each.operation.key].values
+            if parent(path) in each.operation.values
+        )
+        for each in applied
+        if each.operation.verb in ("create", "update")
+    }
+    ours = {found.desired.key for found in drafted.matches}
+    ours |= {each.operation.key for each in applied}
     now = match(
         side.desired,
-        listing,
+        listing or side.listing,
         portal.identifiers,
         order=portal.policy.order,
         creating=portal.policy.create,
     )
-    sent: dict[str, frozenset[str]] = {}
-    wanted = {each.key: each for each in side.desired}
-    for each in done:
-        if each.status == "applied" and each.operation.verb in ("create", "update"):
-            desired = wanted[each.operation.key]
-            names = set(each.operation.values)
-            paths = frozenset(path for path in desired.values if parent(path) in names)
-            sent[str(each.id)] = paths
+    name = handle(portal.identifiers)
     return remember(
         side.memory,
-        [found for found in now.matches if found.desired.key in ours],
+        [
+            found
+            for found in now.matches
+            if found.desired.key in ours
+            and (listing is not None or str(found.live.id) in sent)
+            and is_linked(found, name)
+        ],
         {field.name: field for field in portal.fields},
         before={str(live.id): live for live in side.listing.agents},
         applied=sent,
-        gone=frozenset(
-            str(each.id)
-            for each in done
-            if each.operation.source is None and each.status == "applied"
-        ),
+        gone=frozenset(str(each.id) for each in applied if each.operation.source is None),
         refused={
             each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
             for each in done
             if each.operation.verb == "create"
         },
+        seen=listing is not None,
     )
 
 

@@ -20,14 +20,21 @@ from reconciler import __version__
 from reconciler.errors import InputError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.app import Planned
+    from reconciler.app import Planned, Repository
     from reconciler.core.form import Form
     from reconciler.core.model import Event, Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LATE = {"sandbox": ("reconciler.sandbox.command", "sandbox"), "demo": ("reconciler.demo", "demo")}
-"""Commands that are imported when they are called; they need the extra `sandbox`."""
+SHORTEST_KEY = 12
+"""Characters from which a key is no word."""
+log = logging.getLogger("reconciler")
+LATE = {
+    "demo": ("reconciler.demo", "The whole story on a throw-away sandbox."),
+    "sandbox": ("reconciler.sandbox.command", "Serve the portals locally, to try the tool on."),
+}
+"""Commands that are imported when they are called: their module, and what they do. They need the
+extra `sandbox`."""
 
 
 class Commands(click.Group):
@@ -41,16 +48,16 @@ class Commands(click.Group):
         """The command of this name; without its extra, one that says what to install."""
         if cmd_name not in LATE:
             return super().get_command(ctx, cmd_name)
-        module, name = LATE[cmd_name]
+        module, purpose = LATE[cmd_name]
+        gc.enable()  # `main` turns it off for commands that end soon; these serve
         try:
-            command: click.Command = getattr(import_module(module), name)
+            import_module("uvicorn")
+            import_module("starlette")
+            command: click.Command = getattr(import_module(module), cmd_name)
         except ModuleNotFoundError as missing:
             if (missing.name or "").partition(".")[0] == "reconciler":
                 raise
-            raise UsageError(
-                f"`{cmd_name}` serves the simulated portals, and {missing.name} is not installed: "
-                f"pip install 'agent-reconciler[sandbox]'"
-            ) from None
+            return _without_extra(cmd_name, purpose)
         return command
 
     def resolve_command(
@@ -65,6 +72,20 @@ class Commands(click.Group):
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise UsageError(f"There is no command {args[0]}.{hint}") from error
+
+
+def _without_extra(name: str, purpose: str) -> click.Command:
+    """The command of this name where its extra is not installed: it says what to do."""
+
+    @click.command(name, help=purpose, context_settings={"ignore_unknown_options": True})
+    @click.argument("rest", nargs=-1, type=click.UNPROCESSED)
+    def command(rest: tuple[str, ...]) -> None:  # noqa: ARG001 - whatever was asked
+        raise UsageError(
+            f"`{name}` serves the simulated portals, which are an extra. Install it in the "
+            f"checkout with: pip install '.[sandbox]'"
+        )
+
+    return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +128,7 @@ def cli(ctx: click.Context, root: Path, config: Path | None, verbose: bool, quie
         raise UsageError(f"There is no folder {root}.")
     if verbose:
         logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-        logging.getLogger("reconciler").setLevel(logging.INFO)
+    logging.getLogger("reconciler").setLevel(logging.INFO if verbose else logging.WARNING)
     ctx.obj = Setting(root, config, quiet)
 
 
@@ -167,9 +188,10 @@ def validate(setting: Setting) -> int:
     repository = app.open_repository(setting.root, setting.config)
     from reconciler.documents.yaml import parser  # noqa: PLC0415
 
-    logging.getLogger("reconciler").info("YAML is read by %s", parser())
+    log.info("YAML is read by %s", parser())
     files = len({document.source.file for document in repository.documents})
     agents = len(repository.documents)
+    _warn_if_none(setting, repository)
     click.echo(
         f"Valid: {agents} {'agent' if agents == 1 else 'agents'} "
         f"in {files} {'file' if files == 1 else 'files'}."
@@ -204,6 +226,7 @@ def plan(
     from reconciler.store import planfile  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
+    _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
     with app.planning(repository, os.environ, chosen, portals) as draw:
         planned = draw(chosen)
@@ -244,18 +267,19 @@ def drift(
     """Show what somebody changed behind the files' back; exit 2 if anything."""
     from reconciler import app  # noqa: PLC0415
     from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.render import text  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
+    _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
     with app.planning(repository, os.environ, chosen, portals) as draw:
         drifted = app.drift(draw(chosen))
-    found = bool(drifted.plan.entries or drifted.plan.conflicts)
-    if form == "text" and not found:
-        _tell(setting, drifted)
-        _write("No drift: the portal shows nothing that somebody changed there.\n", target)
+    _tell(setting, drifted)
+    if form == "text":
+        _write(text.drift(drifted.plan, **_page(target)), target)
     else:
-        _show(setting, drifted, form, target)
-    return 2 if found else 0
+        _write(_plan_text(drifted.form, drifted.plan, form, target), target)
+    return 2 if drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting else 0
 
 
 @cli.command()
@@ -300,10 +324,10 @@ def apply(
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
-    if saved is not None and (targets or excludes or portals):
-        raise UsageError("A saved plan has its own agents and portals: leave the selectors out.")
+    _check_use(saved, on_stale, [*targets, *excludes, *portals])
     reviewed = planfile.load(saved) if saved is not None else None
     repository = app.open_repository(setting.root, setting.config)
+    _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
     if reviewed is not None:
         chosen, portals = selection(reviewed)
@@ -315,20 +339,22 @@ def apply(
         if dry_run:
             _show(setting, planned, form, target, requests=True)
             return 3 if stale else 0
+        _tell(setting, planned)
+        told = text.plan(planned.plan, **_page(None))
         if form == "text" and not (reviewed and yes):
-            _show(setting, planned, form, None)
-        else:
-            _tell(setting, planned)
+            _write(told, None)
+        asks = planned.plan.steps and not yes
+        if form == "json" or (asks and not sys.stdout.isatty()):
+            setting.say(told)
         if not force and reviewed is None:
             app.check_limits(planned)
-        if planned.plan.steps and not yes:
+        if asks:
             _ask()
+        _check_target(target)
         with _progress(setting, planned.plan) as watch:
             done = app.apply(repository, planned, stale, watch)
-    if form == "json":
-        _write(render_json.report(done, planned.form["digest"]), target)
-    else:
-        _write(text.report(done, **_page(target)), target)
+    said = render_json.report(done, planned.form["digest"]) if form == "json" else None
+    _write(said or text.report(done, **_page(target)), target)
     return done.exit_code
 
 
@@ -337,13 +363,20 @@ def apply(
 def schema(setting: Setting) -> int:
     """Write schemas/: what an editor needs to complete and check the files."""
     from reconciler.documents.schema import schemas  # noqa: PLC0415
-    from reconciler.store import atomic  # noqa: PLC0415
 
     for name, content in schemas().items():
         path = setting.root / "schemas" / name
-        atomic.write(path, content.encode())
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, "utf-8")
         click.echo(f"schemas/{name}")
     return 0
+
+
+def _check_use(saved: Path | None, on_stale: str, selectors: list[str]) -> None:
+    if saved is None and on_stale != "fail":
+        raise UsageError("--on-stale is for a saved plan: say --plan FILE too.")
+    if saved is not None and selectors:
+        raise UsageError("A saved plan has its own agents and portals: leave the selectors out.")
 
 
 def _ask() -> None:
@@ -360,14 +393,21 @@ class _progress:  # noqa: N801 - used as the function it would be, were a bar no
 
     def __init__(self, setting: Setting, plan: Plan) -> None:
         self.bar: Any = None
-        if sys.stderr.isatty() and not setting.quiet and plan.steps:
+        quiet = setting.quiet or log.isEnabledFor(logging.INFO)
+        if sys.stderr.isatty() and not quiet and plan.steps:
             from rich.console import Console  # noqa: PLC0415
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
             console = Console(stderr=True)
-            columns = (TextColumn("applying"), BarColumn(), MofNCompleteColumn())
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+            )
             self.bar = Progress(*columns, console=console, transient=True)
-            self.task = self.bar.add_task("", total=sum(len(s.operations) for s in plan.steps))
+            self.task = self.bar.add_task(
+                "applying", total=sum(len(s.operations) for s in plan.steps)
+            )
 
     def __enter__(self) -> Callable[[Event], None]:
         if self.bar is not None:
@@ -379,10 +419,21 @@ class _progress:  # noqa: N801 - used as the function it would be, were a bar no
             self.bar.stop()
 
     def watch(self, event: Event) -> None:
-        from reconciler.core.model import Finished  # noqa: PLC0415
+        from reconciler.core.model import Finished, Started  # noqa: PLC0415
 
+        if self.bar is not None and isinstance(event, Started):
+            request = event.step.request
+            self.bar.update(self.task, description=f"{request.method} {request.path}")
         if self.bar is not None and isinstance(event, Finished):
             self.bar.advance(self.task, len(event.outcomes))
+
+
+def _warn_if_none(setting: Setting, repository: Repository) -> None:
+    if not repository.documents:
+        folder = setting.root / repository.config.agents
+        setting.say(
+            f"note: {folder} declares no agent: there is no *.yaml or *.yml with one in it."
+        )
 
 
 def _tell(setting: Setting, planned: Planned) -> None:
@@ -420,15 +471,22 @@ def _page(target: Path | None) -> dict[str, Any]:
     return {"width": max(40, width), "color": terminal and not os.environ.get("NO_COLOR")}
 
 
+def _check_target(target: Path | None) -> None:
+    """Raises UsageError if the report could not be written, before anything is sent."""
+    if target is not None:
+        try:
+            target.open("a").close()
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
+
+
 def _write(content: str, target: Path | None) -> None:
     if target is None:
         sys.stdout.write(content)
         sys.stdout.flush()
         return
-    from reconciler.store import atomic  # noqa: PLC0415
-
     try:
-        atomic.write(target, content.encode(errors="surrogatepass"))
+        target.write_text(content, "utf-8", errors="surrogatepass")
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
 
@@ -441,11 +499,24 @@ def _complain(error: ReconcilerError) -> int:
     if isinstance(error, InputError):
         from reconciler.render import text  # noqa: PLC0415
 
-        sys.stderr.write(text.problems(error.problems, color=color))
+        sys.stderr.write(_without_keys(text.problems(error.problems, color=color)))
     else:
         label = click.style("error:", fg="red", bold=True) if color else "error:"
-        sys.stderr.write(f"{label} {visible(str(error))}\n")
+        sys.stderr.write(_without_keys(f"{label} {visible(str(error))}\n"))
     return error.exit_code
+
+
+def _without_keys(said: str) -> str:
+    """A message without the portals' keys, should somebody have written one into a file. A key
+    that is as short as a word is left: it would strike out the words."""
+    from reconciler.portals import PORTALS  # noqa: PLC0415
+
+    for name in (
+        f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")
+    ):
+        if len(key := os.environ.get(name, "").strip()) >= SHORTEST_KEY:
+            said = said.replace(key, "***")
+    return said
 
 
 def _terminated(*_: object) -> NoReturn:
@@ -465,7 +536,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return 1
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("Interrupted; nothing more was sent.\n")
+        sys.stderr.write("\nInterrupted; nothing was sent.\n")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

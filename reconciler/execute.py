@@ -23,6 +23,10 @@ Send = Callable[[Request], Response]
 Perform = Callable[[Step], Generator[Request, Response, tuple[Outcome, ...]]]
 
 
+SILENCES = 2
+"""Steps in a row without any answer, after which a portal is given up."""
+
+
 def drive(conversation: Generator[Request, Response, Result], send: Send) -> Result:
     """Carry a portal's conversation out: send each request it yields, hand it the response."""
     try:
@@ -38,10 +42,11 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
     """Send the steps in their order. `portals` has, by name, how a step is performed and sent.
 
     An operation that failed stops what waits for it, and nothing more; a portal that refuses
-    access (401, 403) is not asked again.
+    access (401, 403), or twice in a row does not answer at all, is not asked again.
     """
     status: dict[str, Status] = {}
     closed: dict[str, str] = {}
+    silent: dict[str, int] = {}
     for step in steps:
         portal = step.operations[0].portal
         ready, skipped = _sort(step, status, closed.get(portal))
@@ -54,9 +59,18 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
             each.status == "failed" and each.http_status in (401, 403) for each in done
         ):
             closed[portal] = f"{portal} refuses access: {done[0].error}"
+        if done:
+            silent[portal] = silent.get(portal, 0) + 1 if _is_silent(done) else 0
+        if silent.get(portal) == SILENCES:
+            closed[portal] = f"{portal} does not answer any more, so nothing else was sent"
         outcomes = {each.operation.name: each for each in (*done, *skipped)}
         status |= {name: outcome.status for name, outcome in outcomes.items()}
         yield Finished(step, tuple(outcomes[each.name] for each in step.operations))
+
+
+def _is_silent(done: Iterable[Outcome]) -> bool:
+    """Whether a whole step got no answer, with all its tries."""
+    return all(each.http_status is None and each.status in ("failed", "unknown") for each in done)
 
 
 def _sort(

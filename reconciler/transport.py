@@ -99,6 +99,8 @@ class Transport:
                 "No connection can be made with the proxy or the certificates that the environment "
                 "names. Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
             ) from None
+        self.writes = 0
+        """How many requests that may change something have begun to go out."""
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._pause,
@@ -132,6 +134,7 @@ class Transport:
         content = request_bytes(request)
         headers = {"Content-Type": "application/json"} if content is not None else {}
         url = f"{self._url}/{request.path.removeprefix('/')}"
+        self.writes += _writes(request)
         try:
             got = self._client.request(request.method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

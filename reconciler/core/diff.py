@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
-from reconciler.core.memory import attribution, covers, judge, known, trace
+from reconciler.core.memory import attribution, covers, is_as_before, judge, known, trace
 from reconciler.core.model import (
     Change,
     Kind,
@@ -55,23 +55,36 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
     changes: list[Change] = []
     warnings: list[Warning] = []
     untaken: list[Unmet] = []
+    held: list[Change] = []
     for path in suspects:
         field, want = fields[parent(path)], desired.values[path]
         verdict = judge(field, path, desired, live, remembered)
         if verdict is Verdict.SAME:
             continue
-        kept = trace(remembered, path)
+        kept = trace(field, path, live, remembered)
         if covers(field, path, want, live, kept, verdict):
-            if verdict is Verdict.DIFFERENT:  # what it cannot show needs no word
+            unseen = (
+                field.late
+                and kept is not None
+                and kept.shown is None
+                and is_as_before(field, path, live, kept)
+            )
+            if unseen or verdict is Verdict.DIFFERENT:  # what it cannot show needs no word
                 untaken.append(_untaken(field, path, found))
-        elif hold and verdict is Verdict.UNREADABLE and kept is None:
-            message = f"{path} cannot be compared with what the portal shows, so it is held back."
-            warnings.append(_warning(found, path, message))
         else:
             kind: Kind = "unreadable" if verdict is Verdict.UNREADABLE else "different"
             before = _before(field, path, live, kept)
             whose = attribution(field, path, live, memory, remembered)
             changes.append(Change(path, before, want, kind, whose))
+            if hold and kind == "unreadable" and kept is None:
+                held.append(changes[-1])
+    # A text goes out whole, so what is held back of it goes along where another language goes.
+    going = {parent(change.path) for change in changes if change not in held}
+    held = [change for change in held if parent(change.path) not in going]
+    changes = [change for change in changes if change not in held]
+    for change in held:
+        message = f"{change.path} cannot be compared with what the portal shows: it is held back."
+        warnings.append(_warning(found, change.path, message))
     # One string that is none of three declared languages is one thing to tell, not three.
     untaken = list({each.path: each for each in untaken}.values())
     warnings += [_warning(found, each.path, _not_taken(fields, each)) for each in untaken]
@@ -96,10 +109,10 @@ def _untaken(field: Field, path: str, found: Match) -> Unmet:
 
 
 def _not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
-    if fields[parent(unmet.path)].late and unmet.live is None:
+    if fields[parent(unmet.path)].late and isinstance(unmet.declared, Mapping):
         return (
-            f"{unmet.path}: the portal does not show the picture yet. It may still be importing "
-            f"it; if this stays, check that the address leads to a picture."
+            f"{unmet.path}: the portal does not show the new picture yet. It may still be "
+            f"importing it; if this stays, check that the address leads to a picture."
         )
     return (
         f"{unmet.path}: the portal was given {_quoted(unmet.declared)} and shows "

@@ -85,6 +85,14 @@ def parent(path: str) -> str:
     return path.partition(".")[0]
 
 
+def paths(field: Field, value: Value) -> dict[str, Value]:
+    """A declared value by path: a text given by language and a group of switches have one for each
+    part, everything else is one itself."""
+    if isinstance(value, Mapping) and field.sort in (Sort.TEXTS, Sort.SWITCHES):
+        return {f"{field.name}.{part}": inner for part, inner in value.items()}
+    return {field.name: value}
+
+
 @lru_cache(maxsize=65536)
 def phone(value: Scalar, region: str | None = None) -> str:
     """A phone as `+` and digits (E.164), whatever its spacing; what is no phone stays as it is.

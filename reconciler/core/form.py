@@ -79,28 +79,8 @@ def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version:
             }
             for step in plan.steps
         ],
-        "conflicts": [
-            {
-                "portal": each.portal,
-                "key": each.key,
-                "source": _source(each.source),
-                "reason": each.reason,
-                "candidates": [
-                    {"id": who.id, "name": who.name, "externalId": who.external_id}
-                    for who in each.candidates
-                ],
-            }
-            for each in plan.conflicts
-        ],
-        "warnings": [
-            {
-                "portal": each.portal,
-                "key": each.key,
-                "source": _source(each.source),
-                "message": each.message,
-            }
-            for each in plan.warnings
-        ],
+        "conflicts": [conflict(each) for each in plan.conflicts],
+        "warnings": [warning(each) for each in plan.warnings],
         "waiting": [{"portal": portal, "key": key} for portal, key in plan.waiting],
         "declared": plan.declared,
         "over_limits": list(plan.excess),
@@ -114,6 +94,30 @@ def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version:
     return {"digest": digest(said), **said}
 
 
+def conflict(each: Conflict) -> Form:
+    """A conflict as the JSON has it, in a plan and in a report."""
+    return {
+        "portal": each.portal,
+        "key": each.key,
+        "source": source(each.source),
+        "reason": each.reason,
+        "candidates": [
+            {"id": who.id, "name": who.name, "externalId": who.external_id}
+            for who in each.candidates
+        ],
+    }
+
+
+def warning(each: Warning) -> Form:
+    """A warning as the JSON has it, in a plan and in a report."""
+    return {
+        "portal": each.portal,
+        "key": each.key,
+        "source": source(each.source),
+        "message": each.message,
+    }
+
+
 def digest(said: Mapping[str, Any]) -> str:
     """The fingerprint of a plan's form, leaving its own `digest` out."""
     rest = {name: value for name, value in said.items() if name != "digest"}
@@ -121,8 +125,9 @@ def digest(said: Mapping[str, Any]) -> str:
     return "sha256:" + sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _source(source: Source | None) -> dict[str, Any] | None:
-    return None if source is None else {"file": source.file, "line": source.line}
+def source(place: Source | None) -> dict[str, Any] | None:
+    """A place in a file as the JSON has it."""
+    return None if place is None else {"file": place.file, "line": place.line}
 
 
 def _entry(entry: Entry) -> Form:
@@ -131,7 +136,7 @@ def _entry(entry: Entry) -> Form:
         "key": entry.key,
         "id": entry.id,
         "name": entry.name,
-        "source": _source(entry.source),
+        "source": source(entry.source),
         "matched_by": entry.matched_by,
         "actions": list(entry.actions),
         "changes": [asdict(change) for change in entry.changes],

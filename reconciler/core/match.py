@@ -24,6 +24,12 @@ def handle(identifiers: Iterable[Identifier]) -> str | None:
     return next((each.name for each in identifiers if each.assignable), None)
 
 
+def is_linked(found: Match, name: str | None) -> bool:
+    """Whether the agent has the external id that is declared for it, if one is."""
+    wants = found.desired.identity.get(name) if name else None
+    return wants is None or (name is not None and found.live.identity.get(name) == wants)
+
+
 def candidate(live: Live, name: str | None) -> Candidate:
     """A live agent as a conflict tells it; `name` is the assignable identifier's."""
     external = live.identity.get(name) if name else None

@@ -21,17 +21,31 @@ from reconciler.core.model import (
     Value,
 )
 
+CHANGED = ""
+"""The digest of nothing: the portal shows something else than it did."""
 
-def trace(remembered: Remembered | None, path: str) -> Trace | None:
-    """What is remembered of a path: its own trace, or that of the one string for all languages."""
+
+def trace(field: Field, path: str, live: Live, remembered: Remembered | None) -> Trace | None:
+    """What is remembered of a path: its own trace, or that of the one string for all languages,
+    which holds for each of them for as long as the portal shows the same as then."""
     if remembered is None:
         return None
-    return remembered.fields.get(path) or remembered.fields.get(parent(path))
+    own, whole = remembered.fields.get(path), remembered.fields.get(field.name)
+    if own is not None or whole is None or whole.shown is None:
+        return own or whole
+    if whole.shown != digest(field, shown(field, field.name, live)):
+        return replace(whole, shown=CHANGED)
+    return replace(whole, shown=digest(field, shown(field, path, live)))
 
 
 def known(field: Field, path: str, live: Live, kept: Trace | None) -> bool:
     """Whether the portal still shows what it showed after the value was applied."""
     return kept is not None and kept.shown == digest(field, shown(field, path, live))
+
+
+def is_as_before(field: Field, path: str, live: Live, kept: Trace) -> bool:
+    """Whether the portal shows what it showed before the value was applied."""
+    return kept.before == digest(field, shown(field, path, live))
 
 
 def covers(
@@ -46,8 +60,8 @@ def covers(
     if kept is None or kept.applied != digest(field, want):
         return False
     if kept.shown is None:
-        now = digest(field, shown(field, path, live))
-        return verdict is Verdict.UNREADABLE or kept.before == now
+        late = field.late and is_as_before(field, path, live, kept)
+        return late or verdict is Verdict.UNREADABLE
     return known(field, path, live, kept)
 
 
@@ -76,7 +90,7 @@ def attribution(
     the last apply, else the files' (`pending`); None if nothing at all is remembered."""
     if not memory.agents:
         return None
-    kept = trace(remembered, path)
+    kept = trace(field, path, live, remembered)
     if kept is None or kept.shown is None:
         return "pending"
     return "pending" if known(field, path, live, kept) else "drift"
@@ -91,13 +105,15 @@ def remember(
     applied: Mapping[str, frozenset[str]],
     gone: frozenset[str],
     refused: Mapping[str, str | None],
+    seen: bool = True,
 ) -> Memory:
     """The memory after an apply.
 
     `matches` pairs the declared agents with what the portal shows now, `before` has what it showed
     earlier by live id, `applied` the paths that were sent with success by live id. A value is
     remembered if it was sent, or is shown as declared. `gone` are the ids to forget, `refused` the
-    creations to remember (or, with None, to forget) by key.
+    creations to remember (or, with None, to forget) by key. Without `seen` the portal was not read
+    afterwards: of what was sent, only what it could not say back anyway is remembered.
     """
     agents = {key: kept for key, kept in memory.agents.items() if key not in gone}
     for found in matches:
@@ -107,7 +123,9 @@ def remember(
         fresh = {}
         for path in found.desired.values:
             field = fields[parent(path)]
-            kept = _keep(field, path, found, old, sent=path in sent, before=before.get(key))
+            kept = _keep(
+                field, path, found, old, sent=path in sent, before=before.get(key), seen=seen
+            )
             if kept is not None:
                 fresh[path] = kept
             elif old is not None:  # the languages that one string is to replace, and did not yet
@@ -126,11 +144,16 @@ def _keep(
     *,
     sent: bool,
     before: Live | None,
+    seen: bool,
 ) -> Trace | None:
-    want, kept = found.desired.values[path], trace(old, path)
-    now = digest(field, shown(field, path, found.live))
+    want, have = found.desired.values[path], shown(field, path, found.live)
+    kept = trace(field, path, found.live, old)
+    now = digest(field, have)
     unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
-    fresh = Trace(digest(field, want), now, want if unreadable else None)
+    applied = now if have == want else digest(field, want)
+    fresh = Trace(applied, now, want if unreadable else None)
+    if not seen:
+        return replace(fresh, shown=None, before=now) if sent and unreadable else kept
     if sent:
         was = digest(field, shown(field, path, before)) if before else digest(field, None)
         unseen = field.late and was == now != fresh.applied

@@ -323,8 +323,9 @@ class Report:
 
     `outcomes` are with the id of their step. `checked` counts the agents that were compared
     afterwards, None where the portal was not read again; `unmet` are the values that are not as
-    declared. `stale` are the agents left out because their plan was (key, place and reason);
-    `conflicts` counts those in conflict.
+    declared, and `remaining` counts the agents for whom there would be something to do again.
+    `stale` are the agents left out because their plan was. `plan` is what was applied; its
+    conflicts, warnings and waiting agents are part of what there is to tell.
     """
 
     outcomes: tuple[tuple[str, Outcome], ...]
@@ -332,7 +333,8 @@ class Report:
     as_declared: int = 0
     unmet: tuple[Unmet, ...] = ()
     stale: tuple[Conflict, ...] = ()
-    conflicts: int = 0
+    remaining: int = 0
+    plan: Plan | None = None
     interrupted: bool = False
     notes: tuple[str, ...] = ()
 
@@ -347,5 +349,7 @@ class Report:
             return 130
         if self.count("unknown"):
             return 4
-        partly = self.count("failed") or self.count("skipped") or self.stale or self.conflicts
+        conflicts = self.plan is not None and self.plan.conflicts
+        failures = self.count("failed") + self.count("skipped") + self.remaining
+        partly = failures or self.stale or conflicts
         return 3 if partly else 0

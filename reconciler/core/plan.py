@@ -183,7 +183,12 @@ def draft(
         *_entries(matches, differences, name, memory),
         *(_created(absent[each.key], each, memory) for each in creations if each.key not in lost),
     ]
-    removed = [_removed(portal, claim, name) for claim in removals if claim in moves]
+    moved = {claim.live.id for claim in moves if claim.live is not None}
+    removed = [
+        _removed(portal, claim, name)
+        for claim in removals
+        if claim.live is not None and claim.live.id in moved
+    ]
     warnings = (
         *(note for each in differences.values() for note in each.warnings),
         *(note for found in chosen for note in _foreign_identity(found, identifiers, table)),
@@ -243,9 +248,15 @@ def _absences(
     creations: list[Operation] = []
     waiting: list[Warning] = []
     unsure: list[Conflict] = []
+    formers = {
+        ours.key: live
+        for live in listing.agents
+        if (ours := memory.agents.get(str(live.id))) is not None
+    }
     for each in absent:
         operation = _creation(each, fields, handle(identifiers), policy)
-        why = _why_not_created(each, operation, listing, identifiers, policy, memory)
+        former = formers.get(each.key)
+        why = _why_not_created(each, operation, listing, identifiers, policy, memory, former)
         if why is None:
             creations.append(operation)
         elif listing.complete:
@@ -351,10 +362,17 @@ def _why_not_created(
     identifiers: Sequence[Identifier],
     policy: Policy,
     memory: Memory,
+    former: Live | None,
 ) -> str | None:
-    """Why an absent agent is not created; None if it is to be."""
+    """Why an absent agent is not created; None if it is to be. `former` is who it was when it was
+    applied last, if that live agent is still there."""
     if not listing.complete:
         return "is not in the part of the agents that the portal listed, so nothing is done."
+    if former is not None:
+        return (
+            f"was agent {label(former)} at the last apply, and the file does not find them now. "
+            f"If that is still this agent, declare `id: {former.id}`."
+        )
     if not policy.create:
         ways = [
             each
@@ -395,8 +413,9 @@ def _foreign_identity(
             continue
         if each.canonical(want) != each.canonical(have):
             message = (
-                f"{each.name}: the file has {want}, the portal {have}, and takes no other for an "
-                f"agent it has. Change it in the portal's web interface, or the file."
+                f"{each.name}: the file has {want}, and {label(found.live)}, who is this agent by "
+                f"{found.by}, has {have} on the portal, which takes no new one for an agent "
+                f"it has. If that is the right person, correct it in the file or on the portal."
             )
             desired = found.desired
             warnings.append(Warning(desired.portal, desired.key, desired.at(each.name), message))

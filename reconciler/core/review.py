@@ -86,12 +86,19 @@ def _participle(actions: Iterable[str]) -> str:
 
 
 def _apart(old: Change, new: Change) -> str:
-    """Both sides of a change, as far as they differ between the plans."""
+    """Where two plans differ in a change: what the portal showed, what the file said."""
     from deepdiff import DeepDiff  # noqa: PLC0415 - 120 ms that only a stale plan costs
 
     said = DeepDiff(
-        {"portal": old.before, "file": old.after},
-        {"portal": new.before, "file": new.after},
-        verbose_level=2,
+        {"the portal shows": old.before, "the file says": old.after},
+        {"the portal shows": new.before, "the file says": new.after},
+        view="tree",
     )
-    return " ".join(said.pretty().split())
+    levels = [level for kind in said.values() for level in kind]
+    return "; ".join(
+        _level(level.path(output_format="list"), level.t1, level.t2) for level in levels
+    )
+
+
+def _level(path: list[str], before: object, now: object) -> str:
+    return f"{' '.join(map(str, path))} {now!r} and not {before!r}"

@@ -43,6 +43,7 @@ def demo() -> int:
         state = State(Store(None), KEY)
         state.load(live["rentix"])
         with running(state) as portal, contextlib.chdir(folder):
+            os.environ.pop("RECONCILER_CONFIG", None)
             os.environ |= {"RENTIX_URL": portal.url, "RENTIX_API_KEY": KEY}
             for command in STORY:
                 click.secho(f"\n$ reconciler {' '.join(command)}", bold=True)

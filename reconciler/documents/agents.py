@@ -305,16 +305,14 @@ def desired(
     data = document.data
     values: dict[str, Value] = {}
     for field in fields:
-        if field.name not in data:
-            continue
-        value = data[field.name]
-        if isinstance(value, Mapping) and field.sort in (core.Sort.TEXTS, core.Sort.SWITCHES):
-            for part, inner in value.items():
-                values[f"{field.name}.{part}"] = inner
-        else:
-            values[field.name] = value
+        if field.name in data:
+            values |= core.paths(field, data[field.name])
     identity = {each.name: data[each.name] for each in identifiers if each.name in data}
     return Desired(portal, document.key, document.source, identity, values, document.lines)
+
+
+SMART = "“”„‟‘’‚"
+"""Quotes that YAML does not know; an office program puts them where straight ones were typed."""
 
 
 def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
@@ -346,6 +344,11 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     if isinstance(external, str) and re.fullmatch("id:[0-9]+", external):
         message = "`externalId` cannot be id: and a number, the name of agents without one"
         found.append(tree.problem(("externalId",), message))
+    for key in ("name", "externalId"):
+        text = data.get(key)
+        if isinstance(text, str) and len(text) > 1 and text[0] in SMART and text[-1] in SMART:
+            message = f"`{key}` has curly quotes around it, which would be published with it"
+            found.append(tree.problem((key,), message, f'write {key}: "{text[1:-1]}"'))
     avatar = data.get("avatar")
     if isinstance(avatar, dict) and ("url" in avatar) == ("id" in avatar):
         message = "`avatar` has to have either `url` or `id`"

@@ -100,6 +100,8 @@ def _share(value: object) -> float:
 def _local(ledger: str) -> str:
     if ledger.startswith("git:"):
         raise _rule("a ledger in git is not supported by this version")
+    if ledger.endswith((".yaml", ".yml")):
+        raise _rule("`ledger` names a YAML file; an apply would write over it")
     if not re.search(_ONE_LINE, ledger):
         raise _rule("`ledger` has to be a file's name")
     return ledger

@@ -20,6 +20,7 @@ from reconciler.core.fields import (
     Verdict,
     compare,
     parent,
+    paths,
     phone,
 )
 from reconciler.core.form import request_bytes
@@ -81,6 +82,7 @@ ADVICE = {
     "user not found": "check the id; have the agent invited in the portal's web interface",
     "external id already linked": "use an id that is free, or unlink the other agent first",
     "user already has external id": "unlink it first",
+    "externalid is required": "set bulk_by: externalId in portals.rentix",
 }
 """What to do about the portal's messages, by how they begin (lower case)."""
 
@@ -298,7 +300,7 @@ def live(user: object) -> Live:
     switches = [settings[part] for part in CHANNELS if part in settings]
     if not (
         all(text is None or isinstance(text, str) for text in texts)
-        and all(isinstance(switch, bool) for switch in switches)
+        and all(isinstance(switch, bool | None) for switch in switches)
     ):
         raise PortalError(
             f"Rentix shows texts or settings of agent {user['id']} that are not as documented."
@@ -311,7 +313,11 @@ def live(user: object) -> Live:
         values |= {f"description.{part}": description.get(part) or "" for part in LANGUAGES}
     else:
         values["description"] = description
-    values |= {f"settings.{part}": settings[part] for part in CHANNELS if part in settings}
+    values |= {
+        f"settings.{part}": switch
+        for part in CHANNELS
+        if (switch := settings.get(part)) is not None
+    }
     return Live("rentix", user["id"], values["name"], identity, values)
 
 
@@ -333,7 +339,8 @@ def _pages() -> Talk:
         for user in items:
             number = user.get("id") if isinstance(user, dict) else None
             users[number if _is_name(number) else None] = user
-        after, open_end = _next(response.body), _says_more(response.body, len(users))
+        marks = _marks(response.body)
+        after, open_end = _next(marks), _says_more(marks, len(users), page - 1)
         if after is None and not open_end:
             return list(users.values()), True
         if len(users) == before:
@@ -356,27 +363,46 @@ def _unreadable(response: Response) -> str:
             return f"Rentix could not be read: {said}."
 
 
-def _next(body: Mapping[str, Any]) -> str | None:
+def _marks(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a list's markers may stand: at the top, or one level down (`meta`, `pagination`).
+    No paging is documented, so the names are the usual ones, whatever their spelling."""
+    deeper = (inner for inner in body.values() if isinstance(inner, Mapping))
+    return {
+        name.lower().replace("_", ""): mark
+        for part in (*deeper, body)
+        for name, mark in part.items()
+        if name != "items"
+    }
+
+
+NEXT = ("next", "nextpage", "nextcursor", "nexttoken", "nextpagetoken", "cursor")
+TOTALS = ("total", "totalcount", "totalitems", "count")
+LAST_PAGES = ("totalpages", "pages", "pagecount", "lastpage")
+MORE = ("hasmore", "hasnext", "hasnextpage", "more")
+
+
+def _next(marks: Mapping[str, Any]) -> str | None:
     """The path of the page that a list's marker names, on this portal whatever host it says."""
-    marker = body.get("next") or body.get("nextPage")
-    if type(marker) is int and marker:
-        return f"/users?page={marker}"
-    if not isinstance(marker, str) or not marker:
-        return None
-    _, _, query = marker.partition("#")[0].partition("?")
-    if "?" not in marker:
-        query = urlencode({"cursor": marker})
-    return f"/users?{urlencode(parse_qsl(query))}"
+    for marker in (marks.get(name) for name in NEXT):
+        if type(marker) is int and marker:
+            return f"/users?page={marker}"
+        if isinstance(marker, str) and marker:
+            _, found, query = marker.partition("#")[0].partition("?")
+            asked = parse_qsl(query) if found else [("cursor", marker)]
+            return f"/users?{urlencode(asked, errors='replace')}"
+    return None
 
 
-def _says_more(body: Mapping[str, Any], count: int) -> bool:
-    """Whether a list says, in whatever form, that there are more than `count` agents."""
-    total = body.get("total")
-    odd = [body.get(name) for name in ("next", "nextPage")]
+def _says_more(marks: Mapping[str, Any], count: int, page: int) -> bool:
+    """Whether a list says, in whatever form, that there are more than `count` agents, or pages
+    after `page`; a marker that cannot be understood says so too."""
+    numbers = [(marks.get(name), count) for name in TOTALS]
+    numbers += [(marks.get(name), page) for name in LAST_PAGES]
     return (
-        (type(total) is int and total > count)
-        or (total is not None and type(total) is not int)
-        or any(marker and type(marker) not in (str, int) for marker in odd)
+        any(type(number) is int and number > seen for number, seen in numbers)
+        or any(number is not None and type(number) is not int for number, _ in numbers)
+        or any(marks.get(name) and type(marks[name]) not in (str, int) for name in NEXT)
+        or any(marks.get(name) for name in MORE)
     )
 
 
@@ -493,7 +519,7 @@ def _refused(operation: Operation, status: int | None, message: str) -> Outcome:
 def _message(body: Value) -> str:
     """The portal's own words, in either form of an error."""
     if isinstance(body, str):
-        return body[:LONGEST_MESSAGE] or NO_REASON
+        return " ".join(body.split())[:LONGEST_MESSAGE] or NO_REASON
     if isinstance(body, Mapping):
         for said in (body.get("message"), body.get("error"), body.get("body")):
             if isinstance(said, list) and said:
@@ -544,17 +570,12 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
         return Verdict.SAME if held == operation.external_id else Verdict.DIFFERENT
     if operation.verb == "unlink":
         return Verdict.SAME if held != operation.external_id else Verdict.DIFFERENT
+    fields = {each.name: each for each in FIELDS}
     values: dict[str, Value] = {}
     for name, value in operation.values.items():
-        parts = (
-            value if name in ("description", "settings") and isinstance(value, Mapping) else None
-        )
-        values |= (
-            {f"{name}.{part}": each for part, each in parts.items()} if parts else {name: value}
-        )
-    values.pop("phone", None)
+        if name in fields:  # a creation's phone is no field: it is kept in a form of the portal's
+            values |= paths(fields[name], value)
     wanted = Desired("rentix", operation.key, operation.source or Source("", 0), {}, values)
-    fields = {each.name: each for each in FIELDS}
     said = {compare(fields[parent(path)], path, wanted, agent) for path in values}
     for verdict in (Verdict.DIFFERENT, Verdict.UNREADABLE):
         if verdict in said:

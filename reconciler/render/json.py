@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reconciler.core.form import Form
-from reconciler.core.model import Outcome, Report, Source
+from reconciler.core.form import Form, conflict, source, warning
+from reconciler.core.model import Outcome, Report
 
 
 def plan(form: Form) -> str:
@@ -24,8 +24,8 @@ def report(done: Report, digest: str) -> str:
                 "failed": done.count("failed"),
                 "skipped": done.count("skipped") + len(done.stale),
                 "unknown": done.count("unknown"),
-                "waiting": done.count("waiting"),
-                "conflicts": done.conflicts,
+                "waiting": done.count("waiting") + (len(done.plan.waiting) if done.plan else 0),
+                "conflicts": len(done.plan.conflicts) if done.plan else 0,
             },
             "results": [_result(step, outcome) for step, outcome in done.outcomes]
             + [
@@ -36,7 +36,7 @@ def report(done: Report, digest: str) -> str:
                     "status": "skipped",
                     "http_status": None,
                     "error": f"stale: {each.reason}",
-                    "source": _source(each.source),
+                    "source": source(each.source),
                 }
                 for each in done.stale
             ],
@@ -52,11 +52,13 @@ def report(done: Report, digest: str) -> str:
                         "path": each.path,
                         "declared": each.declared,
                         "live": each.live,
-                        "source": _source(each.source),
+                        "source": source(each.source),
                     }
                     for each in done.unmet
                 ],
             },
+            "conflicts": [conflict(each) for each in done.plan.conflicts] if done.plan else [],
+            "warnings": [warning(each) for each in done.plan.warnings] if done.plan else [],
             "interrupted": done.interrupted,
             "notes": list(done.notes),
         }
@@ -74,12 +76,8 @@ def _result(step: str, outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "http_status": outcome.http_status,
         "error": outcome.error,
-        "source": _source(operation.source),
+        "source": source(operation.source),
     }
-
-
-def _source(source: Source | None) -> dict[str, Any] | None:
-    return None if source is None else {"file": source.file, "line": source.line}
 
 
 def _text(said: Form) -> str:

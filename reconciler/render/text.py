@@ -6,10 +6,13 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 
-from reconciler.core.model import Plan, Report, Source, Status
+from reconciler.core.model import Outcome, Plan, Report, Source, Status
 from reconciler.errors import Problem
 from reconciler.render.view import Line, Row, plural, price, rows, sent, totals, words
 from reconciler.render.visible import one_line, visible
+
+Span = tuple[str, str]
+"""A run of text and its style."""
 
 STYLES = {"+": "green", "~": "yellow", "-": "bold red"}
 PIECES = {
@@ -35,13 +38,49 @@ def plan(made: Plan, *, width: int, color: bool) -> str:
     if made.conflicts or made.warnings:
         page.blank()
     for said in made.excess:
-        page.item("!", "bold red", "over the limits", f"{said}. An apply needs --force.")
+        page.item(
+            "!",
+            "bold red",
+            "over the limits",
+            f"{said}. An apply asks for --force, or for a plan that was saved.",
+        )
     if not made.complete:
         page.item("!", "bold red", "incomplete", "the portal listed only a part of its agents.")
     page.line(totals(made), "bold")
     if made.steps:
         page.line(price(made))
     return page.text()
+
+
+def drift(made: Plan, *, width: int, color: bool) -> str:
+    """What somebody changed on the portal: the files' side first, then what the portal shows."""
+    page = _Page(width, color=color)
+    for row in rows(made.entries):
+        page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}")
+        page.indented(row.where, 2, "dim")
+        page.changes((line.path, _drifted(line)) for line in row.lines)
+        page.blank()
+    for each in made.conflicts:
+        page.item("!", "bold red", _who(each.key, each.source), f"conflict: {each.reason}")
+    for note in made.warnings:
+        page.item("!", "bold red", _who(note.key, note.source), note.message)
+    count = len(made.entries) + len(made.conflicts) + len(made.warnings)
+    if not count:
+        page.line("No drift: the portal shows nothing that somebody changed there.", "bold")
+        return page.text()
+    page.line(f"Drift: {plural(count, 'agent')} changed on the portal.", "bold")
+    if made.entries:
+        page.line("`reconciler apply` puts it back. To keep it, write it into the file.")
+    return page.text()
+
+
+def _drifted(line: Line) -> list[Span]:
+    return [
+        ("file ", "dim"),
+        (one_line(_clip(line.new)), "green"),
+        (", portal now ", "dim"),
+        (one_line(_clip(line.old)), "red"),
+    ]
 
 
 def requests(made: Plan, *, width: int, color: bool) -> str:
@@ -60,8 +99,12 @@ def requests(made: Plan, *, width: int, color: bool) -> str:
 def report(done: Report, *, width: int, color: bool) -> str:
     """What an apply did: failures first by name, then the counts, then the check."""
     page = _Page(width, color=color)
-    for _, outcome in done.outcomes:
-        if outcome.status != "applied":
+    outcomes = [outcome for _, outcome in done.outcomes]
+    for key, verbs in _applied(outcomes) if done.interrupted else ():
+        page.item("✓", "green", key, f"applied: {verbs}")
+    quiet = {"applied", "skipped"} if done.interrupted else {"applied"}
+    for outcome in outcomes:
+        if outcome.status not in quiet:
             verb, who = outcome.operation.verb, outcome.operation
             mark = "?" if outcome.status == "waiting" else "!"
             said = f"{verb} {outcome.status}: {outcome.error}"
@@ -69,7 +112,7 @@ def report(done: Report, *, width: int, color: bool) -> str:
     for each in done.stale:
         said = f"left out, its plan is stale: {each.reason}"
         page.item("!", "bold red", _who(each.key, each.source), said)
-    for value in done.unmet:
+    for value in done.unmet if done.outcomes else ():
         said = (
             f"{value.path} is not as declared: the portal shows {_clip(words(value.live))} "
             f"where the file says {_clip(words(value.declared))}"
@@ -78,17 +121,32 @@ def report(done: Report, *, width: int, color: bool) -> str:
     counted = [f"{done.count(each)} {each}" for each in STATUSES if done.count(each)]
     if counted:
         page.line(f"Operations: {', '.join(counted)}.", "bold")
-    if done.interrupted:
-        page.line("Interrupted. What is listed as applied is done; run again for the rest.", "bold")
-    if done.checked is not None:
-        good = done.as_declared == done.checked
-        page.line(
-            f"verified: {done.as_declared} of {done.checked} as declared",
-            "green" if good else "yellow",
-        )
+    page.line(*_verdict(done))
     for note in done.notes:
         page.line(note, "yellow")
     return page.text()
+
+
+def _verdict(done: Report) -> tuple[str, str]:
+    """How it ended, in one line, and its style."""
+    if done.interrupted:
+        return "Interrupted. Run again for what was not applied.", "bold"
+    if not done.outcomes:
+        return "Nothing was sent.", "bold"
+    if done.checked is None:
+        return "The outcome was not checked.", "yellow"
+    good = done.as_declared == done.checked
+    said = f"verified: {done.as_declared} of {done.checked} as declared"
+    return said, "green" if good else "yellow"
+
+
+def _applied(outcomes: Iterable[Outcome]) -> Iterable[tuple[str, str]]:
+    """Each agent with what was done for it: `link, update`."""
+    verbs: dict[str, list[str]] = {}
+    for each in outcomes:
+        if each.status == "applied":
+            verbs.setdefault(each.operation.key, []).append(each.operation.verb)
+    return ((key, ", ".join(done)) for key, done in verbs.items())
 
 
 def problems(found: Sequence[Problem], *, color: bool) -> str:
@@ -132,20 +190,43 @@ def _clip(said: str) -> str:
 def _row(page: _Page, row: Row) -> None:
     page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}  ({row.actions})")
     page.indented(f"{row.where} · {row.reason}", 2, "dim")
-    page.changes(row.lines)
+    page.changes((line.path, _sides(line)) for line in row.lines)
     page.blank()
+
+
+def _sides(line: Line) -> list[Span]:
+    """Both sides of a change, as runs of text with their styles."""
+    spans: list[Span] = []
+    for kind, text in line.pieces:
+        before, after, style = PIECES[kind]
+        spans.append((before + _spaced(_clip(text)) + after, style))
+    if not line.pieces:
+        spans = [
+            (one_line(_clip(line.old)), "red"),
+            (" → ", ""),
+            (one_line(_clip(line.new)), "green"),
+        ]
+    if line.note:
+        spans.append((f"  ({line.note})", "dim"))
+    return spans
 
 
 class _Page:
     """Lines that are wrapped to a width and styled by rich.
 
     It is imported here, where there is something to show: 40 ms that `validate` has not to pay.
+    A line that fits is written as it is: wrapping costs a hundred times as much, and a plan can
+    have ten thousand agents.
     """
 
     def __init__(self, width: int, *, color: bool) -> None:
+        from rich.cells import cell_len  # noqa: PLC0415
         from rich.console import Console  # noqa: PLC0415
 
         self.file = io.StringIO()
+        self.width = width
+        self.color = color
+        self.cells = cell_len
         self.console = Console(
             file=self.file,
             width=width,
@@ -166,52 +247,52 @@ class _Page:
         self.file.write("\n")
 
     def line(self, said: str, style: str = "", *, raw: bool = False) -> None:
-        from rich.text import Text  # noqa: PLC0415
-
-        shown = Text(said if raw else one_line(said), style=style)
-        self.console.print(shown, soft_wrap=raw)
+        self.spans([(said if raw else one_line(said), style)], 0, wrap=not raw)
 
     def indented(self, said: str, by: int, style: str = "") -> None:
-        from rich.padding import Padding  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
-        self.console.print(Padding(Text(one_line(said), style=style), (0, 0, 0, by)))
+        self.spans([(" " * by, ""), (one_line(said), style)], by)
 
     def item(self, mark: str, style: str, who: str, said: str) -> None:
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        grid.add_column()
-        grid.add_column(overflow="fold")
-        grid.add_row(
-            Text(mark, style=style),
-            Text.assemble((one_line(who), "bold"), " ", one_line(said, strip=False)),
+        self.spans(
+            [
+                (mark, style),
+                (" ", ""),
+                (one_line(who), "bold"),
+                (" ", ""),
+                (one_line(said, strip=False), ""),
+            ],
+            2,
         )
-        self.console.print(grid)
 
-    def changes(self, lines: Iterable[Line]) -> None:
-        from rich.table import Table  # noqa: PLC0415
+    def changes(self, rows: Iterable[tuple[str, list[Span]]]) -> None:
+        """The values of one agent, their paths in a column."""
+        shown = [(one_line(path), spans) for path, spans in rows]
+        column = max((self.cells(path) for path, _ in shown), default=0)
+        for path, spans in shown:
+            gap = " " * (column - self.cells(path) + 2)
+            self.spans([(f"    {path}{gap}", ""), *spans], column + 6)
+
+    def spans(self, spans: list[Span], hang: int, *, wrap: bool = True) -> None:
+        """One line of text in several styles; where it has to be broken, it goes on `hang` cells
+        from the left (a quarter of the width at most)."""
+        from rich.style import Style  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=2)
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        for line in lines:
-            side = Text()
-            if line.pieces:
-                for kind, text in line.pieces:
-                    before, after, style = PIECES[kind]
-                    side.append(before + _spaced(_clip(text)) + after, style=style)
-            else:
-                side.append(one_line(_clip(line.old)), style="red")
-                side.append(" → ")
-                side.append(one_line(_clip(line.new)), style="green")
-            if line.note:
-                side.append(f"  ({line.note})", style="dim")
-            grid.add_row("", Text(one_line(line.path)), side)
-        self.console.print(grid)
+        if not wrap or sum(self.cells(text) for text, _ in spans) <= self.width:
+            for text, style in spans:
+                shown = Style.parse(style).render(text) if self.color and style else text
+                self.file.write(shown)
+            self.file.write("\n")
+            return
+        hang = min(hang, self.width // 2)
+        whole = Text.assemble(*spans)
+        first = whole.wrap(self.console, self.width, overflow="fold")[0]
+        self.console.print(first, soft_wrap=True)
+        rest = whole[len(first.plain) :]
+        rest = rest[len(rest.plain) - len(rest.plain.lstrip(" ")) :]
+        for line in rest.wrap(self.console, self.width - hang, overflow="fold"):
+            self.file.write(" " * hang)
+            self.console.print(line, soft_wrap=True)
 
 
 def _spaced(text: str) -> str:

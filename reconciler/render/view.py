@@ -98,6 +98,9 @@ def _line(change: Change) -> Line:
     match change.before, change.after:
         case str(before), str(after) if before and after and max(len(before), len(after)) > LONG:
             pieces = difference(before.rstrip("\n"), after.rstrip("\n"))
+            same = sum(len(text) for kind, text in pieces if kind == "same")
+            if same * 3 < min(len(before), len(after), 3 * LONG):
+                pieces = ()  # hardly a word in common: one after the other reads better
     return Line(change.path, old, new, pieces, "; ".join(filter(None, notes)))
 
 
@@ -184,7 +187,8 @@ def totals(plan: Plan) -> str:
     if not todo:
         if said["unchanged"] == plan.declared:
             return f"Nothing to do: {agents(plan.declared)} as declared."
-        return f"Nothing to do: {', '.join(rest)}."
+        start = "Nothing can be applied" if said["conflicts"] else "Nothing to do"
+        return f"{start}: {', '.join(rest)}."
     return f"Plan: {', '.join(todo)}; {', '.join(rest)}."
 
 

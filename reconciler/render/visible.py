@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -20,8 +19,3 @@ def one_line(text: str, *, strip: bool = True) -> str:
     """The text on a single line: line ends shown as `↵`, tabs as blanks."""
     line = visible(text).replace("\n", " ↵ ").replace("\t", " ")
     return line.strip() if strip else line
-
-
-def named(character: str) -> str:
-    """`U+202E RIGHT-TO-LEFT OVERRIDE`: a character for a person."""
-    return f"U+{ord(character):04X} {unicodedata.name(character, 'control character')}"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,32 +62,44 @@ def save(path: Path, ledger: Ledger) -> bool:
     if old is not None and load(path)[1] is not None:
         path.replace(path.with_name(path.name + ".unreadable"))
     atomic.write(path, content)
+    if path.parent.name == ".reconciler":  # ours alone: keep it out of the user's git
+        (path.parent / ".gitignore").write_text("*\n", "utf-8")
     return True
 
 
 def _text(ledger: Ledger) -> bytes:
-    portals = {
-        name: {
-            "agents": {
-                key: {
-                    "key": kept.key,
-                    "fields": {
-                        path: {
-                            part: value
-                            for part, value in asdict(trace).items()
-                            if value is not None
-                        }
-                        for path, trace in kept.fields.items()
-                    },
-                }
-                for key, kept in sorted(memory.agents.items())
-            },
-            "refused": dict(sorted(memory.refused.items())),
+    """An agent a line: quick to write, and to compare in git."""
+    parts = []
+    for name, memory in sorted(ledger.items()):
+        agents = ",\n".join(
+            f"  {_json(key)}: {_json(_agent(kept))}" for key, kept in sorted(memory.agents.items())
+        )
+        refused = _json(dict(sorted(memory.refused.items())))
+        parts.append(f' {_json(name)}: {{"agents": {{\n{agents}\n }}, "refused": {refused}}}')
+    listed = ",\n".join(parts)
+    text = f'{{"version": {VERSION}, "portals": {{\n{listed}\n}}}}\n'
+    return text.encode(errors="surrogatepass")
+
+
+def _agent(kept: Remembered) -> dict[str, Any]:
+    fields = {
+        path: {
+            name: value
+            for name, value in (
+                ("applied", trace.applied),
+                ("shown", trace.shown),
+                ("value", trace.value),
+                ("before", trace.before),
+            )
+            if value is not None
         }
-        for name, memory in sorted(ledger.items())
+        for path, trace in kept.fields.items()
     }
-    text = json.dumps({"version": VERSION, "portals": portals}, ensure_ascii=False, indent=1)
-    return text.encode(errors="surrogatepass") + b"\n"
+    return {"key": kept.key, "fields": fields}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _version(kept: Mapping[str, Any]) -> int:

@@ -393,13 +393,19 @@ def test_refused_creations_are_remembered_until_they_are_not_refused():
 
 
 def test_a_trace_is_the_paths_own_or_the_whole_texts():
-    """A language looks to its own evidence first, then to that of the one string."""
-    own, whole = Trace("1"), Trace("2")
+    """A language looks to its own evidence first, then to that of the one string, which holds for
+    as long as the portal shows what it showed then."""
+    text = BY_NAME["description"]
+    live = found({}, {"description": "X"}).live
+    shows = digest(text, "X")
+    own, whole = Trace("1"), Trace("2", shows)
     kept = Remembered("a", {"description.ru": own, "description": whole})
-    assert trace(kept, "description.ru") is own
-    assert trace(kept, "description.en") is whole
-    assert trace(kept, "name") is None
-    assert trace(None, "name") is None
+    assert trace(text, "description.ru", live, kept) is own
+    assert trace(text, "description.en", live, kept) == whole
+    changed = found({}, {"description": "Y"}).live
+    assert trace(text, "description.en", changed, kept).shown not in (shows, digest(text, "Y"))
+    assert trace(BY_NAME["name"], "name", live, kept) is None
+    assert trace(BY_NAME["name"], "name", live, None) is None
 
 
 def test_evidence_holds_only_while_the_portal_shows_the_same():

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.model import Conflict, Operation, Outcome, Pace, Report, Request, Source, Step
+from reconciler.core.model import (
+    Conflict,
+    Operation,
+    Outcome,
+    Pace,
+    Plan,
+    Report,
+    Request,
+    Source,
+    Step,
+)
 
 from .build import file
 
@@ -18,6 +28,11 @@ def report(*statuses, **others):
     return Report(outcomes, **others)
 
 
+CONFLICT = Plan(
+    (), (), (Conflict("rentix", "a", None, "x"),), (), 1, 0, (), complete=True, excess=(), seconds=0
+)
+
+
 @pytest.mark.parametrize(
     ("made", "code"),
     [
@@ -26,9 +41,10 @@ def report(*statuses, **others):
         (report("applied", "failed"), 3),
         (report("skipped"), 3),
         (report("applied", stale=(Conflict("rentix", "a", None, "x"),)), 3),
-        (report("applied", conflicts=1), 3),
+        (report("applied", plan=CONFLICT), 3),
+        (report("applied", remaining=1), 3),
         (report("failed", "unknown"), 4),
-        (report("unknown", conflicts=1, interrupted=True), 130),
+        (report("unknown", plan=CONFLICT, interrupted=True), 130),
     ],
 )
 def test_the_exit_code_is_the_worst_that_happened(made, code):

@@ -83,7 +83,7 @@ def test_the_key_without_an_external_id(read: Read) -> None:
         "settings: {}",
         "name: no",
         "name: O'Neill",
-        "name: “Ivan”",
+        "name: Ion „Vânătorul” Rusu",
     ],
 )
 def test_what_is_taken(read: Read, text: str) -> None:
@@ -119,6 +119,7 @@ REFUSED = [
     ('name: "Ivan\\tPetrov"', f"2:7: {NAME}", 'write name: "Ivan Petrov"'),
     ("name: |\n  Ivan\n", f"2:7: {NAME}", 'write name: "Ivan"'),
     ("name: [Ivan]", f"2:7: {NAME}", ""),
+    ("name: “Ivan”", "2:7: `name` has curly quotes around it, which would be published with it", 'write name: "Ivan"'),
     ("id: 0", "2:5: `id` has to be 1 or more", ""),
     ("id: 99999999999999999999", "2:5: `id` has to be 9007199254740991 or less", ""),
     ('id: "15"', "2:5: `id` has to be a whole number", "write id: 15"),

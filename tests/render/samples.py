@@ -104,7 +104,7 @@ def report(text):
             Unmet("rentix", text, None, "avatar", {"url": text}, None),
         ),
         stale=(Conflict("rentix", text, place, text),),
-        conflicts=1,
+        plan=plan(text),
         interrupted=True,
         notes=(text,),
     )

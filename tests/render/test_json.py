@@ -53,8 +53,8 @@ def test_a_report_has_the_documented_keys():
         "failed": 2,
         "skipped": 3,
         "unknown": 2,
-        "waiting": 2,
-        "conflicts": 1,
+        "waiting": 3,
+        "conflicts": 2,
     }
     assert said["results"][2] == {
         "request": "r1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.core.model import Change, Entry, Plan, Report, Source
 from reconciler.errors import Problem
 from reconciler.render import text
-from reconciler.render.visible import named, one_line, visible
+from reconciler.render.visible import one_line, visible
 
 from .samples import STYLE, cells, plan, problems, report, squeezed, steering, within
 
@@ -72,12 +74,6 @@ def test_visible_text_has_no_steering_and_is_stable(said):
     assert "\n" not in one_line(said)
     if not steering(said):
         assert shown == said
-
-
-def test_a_character_is_named_for_a_person():
-    """By number and name, also where Unicode gives it none."""
-    assert named("\u202e") == "U+202E RIGHT-TO-LEFT OVERRIDE"
-    assert named("\x1b") == "U+001B control character"
 
 
 @settings(deadline=None, max_examples=15, database=None)
@@ -183,7 +179,8 @@ def test_a_plan_shows_what_is_wrong_with_it():
 
 def test_a_report_names_who_failed_and_counts():
     """Everyone who is not applied, by file and line; then the counts and the check."""
-    shown = text.report(report("Words"), width=80, color=False)
+    whole = replace(report("Words"), interrupted=False)
+    shown = text.report(whole, width=80, color=False)
     for said in (
         "Words (Words:3) update failed: Words",
         "update skipped: Words",
@@ -191,18 +188,27 @@ def test_a_report_names_who_failed_and_counts():
         "update waiting: Words",
         "its plan is stale: Words",
         "Operations: 2 applied, 2 failed, 2 skipped, 2 unknown, 2 waiting.",
-        "Interrupted.",
         "verified: 2 of 3 as declared",
     ):
         assert said in shown
     assert "update applied" not in shown
 
 
+def test_an_interrupted_report_names_what_is_done_and_folds_what_is_not():
+    """Who is applied stands there; those to whom nothing was sent are counted."""
+    shown = text.report(report("Words"), width=80, color=False)
+    assert "✓ Words applied: update, update" in shown
+    assert "update unknown: Words" in shown
+    assert "update skipped" not in shown
+    assert "2 skipped" in shown
+    assert "Interrupted. Run again" in shown
+    assert "verified" not in shown
+
+
 def test_an_empty_report_has_no_counts():
-    """Nothing was sent and all is well."""
+    """Nothing was sent: the plan has said the rest."""
     shown = text.report(Report((), checked=2, as_declared=2), width=80, color=False)
-    assert shown == "verified: 2 of 2 as declared\n"
-    assert text.report(Report(()), width=80, color=False) == "\n"
+    assert shown == "Nothing was sent.\n"
 
 
 def test_problems_are_shown_with_place_line_and_fix():

@@ -65,7 +65,7 @@ def test_what_is_saved_comes_back(path):
     """With its folder made, and nothing but the ledger in it."""
     assert ledger.save(path, KEPT)
     assert ledger.load(path) == (KEPT, None)
-    assert names(path.parent) == ["ledger.json"]
+    assert names(path.parent) == [".gitignore", "ledger.json"]
 
 
 @settings(deadline=None, max_examples=60, database=None)
@@ -114,7 +114,7 @@ def test_a_crash_while_saving_leaves_the_old_ledger(path, monkeypatch):
         ledger.save(path, {})
     monkeypatch.undo()
     assert ledger.load(path) == (KEPT, None)
-    assert names(path.parent) == ["ledger.json"]
+    assert names(path.parent) == [".gitignore", "ledger.json"]
 
 
 @pytest.mark.parametrize("version", [2, 10**6])
@@ -143,7 +143,7 @@ def lost(path, content):
     assert path.read_bytes() == content
     assert ledger.save(path, KEPT)
     assert ledger.load(path) == (KEPT, None)
-    aside = [name for name in names(path.parent) if name != path.name]
+    aside = [name for name in names(path.parent) if name not in (path.name, ".gitignore")]
     assert [(path.parent / name).read_bytes() for name in aside] == [content]
 
 
