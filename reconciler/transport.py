@@ -213,11 +213,13 @@ class _Answer:
 
 
 def _asked(got: httpx.Response, now: float) -> float:
-    """Seconds for which the portal wants no request."""
+    """Seconds for which the portal wants no request. A 503 that has the headers of the limits, as
+    every answer has, does not speak of them."""
     if got.status_code not in (429, 503):
         return 0.0
     after = got.headers.get("retry-after", "")
-    seconds, reset = _number(after), _number(got.headers.get("x-ratelimit-reset", ""))
+    reset = _number(got.headers.get("x-ratelimit-reset", "")) if got.status_code == 429 else None
+    seconds = _number(after)
     if seconds is not None:
         return seconds
     try:

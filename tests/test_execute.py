@@ -38,12 +38,12 @@ class Portal:
     def perform(self, given):
         """A conversation of one request."""
         self.performed.append([each.name for each in given.operations])
-        response = yield given.request
+        yield given.request
         found = []
         for each in given.operations:
             status, code = self.outcomes.get(each.name.replace(":", "_"), ("applied", 200))
             said = None if status == "applied" else f"said of {each.name}"
-            found.append(Outcome(each, status, code or response.status, said, each.id))
+            found.append(Outcome(each, status, code, said, each.id))
         return tuple(found)
 
     def send(self, request):
@@ -257,3 +257,14 @@ def test_what_a_conversation_raises_comes_out():
 
     with pytest.raises(LookupError, match="no"):
         drive(conversation(), lambda _: Response(200))
+
+
+def test_a_portal_that_falls_silent_is_given_up():
+    """Two steps in a row without any answer: nothing else is sent to it. An answer in between,
+    be it a refusal, begins the count anew."""
+    dead = Portal(update_1=("failed", None), update_2=("unknown", None))
+    steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3)]
+    assert run(steps, rentix=dead)[-1] == ("r3", {"update:3": "skipped"})
+    shaky = Portal(update_1=("failed", None), update_2=("failed", 400), update_3=("unknown", None))
+    steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3, 4)]
+    assert run(steps, rentix=shaky)[-1] == ("r4", {"update:4": "applied"})

@@ -27,6 +27,8 @@ from reconciler.errors import InputError, Problem
 
 # Patterns in what three dialects share: pydantic's (Rust), the editor's (ECMAScript), and re's.
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"
+# Quotes that YAML does not know: an office program puts them where straight ones were typed.
+_CURLY = "^[“”„‟‘’‚].*[“”„‟‘’‚]$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
 _PHONE = r"^\(?\+?\(?[0-9]([ \u00a0()./-]*[0-9]){6,14}\)?$"
 _HTTPS = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s]*)?$"
@@ -97,6 +99,7 @@ class Agent(TypedDict, total=False):
             pattern=_EXTERNAL_ID,
             description="Our own id of the agent: the name by which plans and reports speak of it.",
             examples=["agent-001"],
+            json_schema_extra={"not": {"pattern": _CURLY}},
         ),
     ]
     id: Annotated[
@@ -108,7 +111,12 @@ class Agent(TypedDict, total=False):
     ]
     name: Annotated[
         str,
-        Field(pattern=_ONE_LINE, description="Name as clients read it.", examples=["Ivan Petrov"]),
+        Field(
+            pattern=_ONE_LINE,
+            description="Name as clients read it.",
+            examples=["Ivan Petrov"],
+            json_schema_extra={"not": {"pattern": _CURLY}},
+        ),
     ]
     phone: Annotated[
         str,
@@ -311,10 +319,6 @@ def desired(
     return Desired(portal, document.key, document.source, identity, values, document.lines)
 
 
-SMART = "“”„‟‘’‚"
-"""Quotes that YAML does not know; an office program puts them where straight ones were typed."""
-
-
 def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
     """The agent of a document, and what is wrong with it."""
     try:
@@ -346,7 +350,7 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
         found.append(tree.problem(("externalId",), message))
     for key in ("name", "externalId"):
         text = data.get(key)
-        if isinstance(text, str) and len(text) > 1 and text[0] in SMART and text[-1] in SMART:
+        if isinstance(text, str) and re.search(_CURLY, text):
             message = f"`{key}` has curly quotes around it, which would be published with it"
             found.append(tree.problem((key,), message, f'write {key}: "{text[1:-1]}"'))
     avatar = data.get("avatar")

@@ -10,6 +10,7 @@ import pytest
 from agency import FAST, Agency, user
 from starlette.responses import JSONResponse, Response
 
+from reconciler import app
 from reconciler.sandbox.readings import Readings
 
 NO_LIMIT = {"floor": 100_000}
@@ -620,3 +621,228 @@ def test_a_key_is_in_no_output_and_no_data_is_changed_for_it(agency: Agency) -> 
     (failed,) = writing.json["results"]
     assert failed["error"] == "Bad: ApiKey ***"
     assert "ApiKey sandbox" not in writing.out + writing.err
+
+
+def test_a_creation_that_meets_somebody_is_a_failure(agency: Agency) -> None:
+    """Between list and write somebody linked that id to an agent: their page was changed, and the
+    report says so, in a bulk too."""
+    agency.live(user(15), readings=Readings(creation="upsert"))
+    agency.configure(create="upsert")
+    agency.declare(
+        {"externalId": "n1", "name": "N1", "phone": "+373 60 111 001"},
+        {"externalId": "n2", "name": "N2", "phone": "+373 60 111 002"},
+    )
+
+    async def link(call: Any) -> None:
+        if call.path.endswith("/users/bulk"):
+            agency.portal.state.load([user(15, externalId="n1")])
+
+    agency.portal.state.before.append(link)
+    done = agency.apply()
+    assert done["exit"] == 3
+    told = {each["key"]: each for each in done["results"]}
+    assert (told["n1"]["status"], told["n2"]["status"]) == ("failed", "applied")
+    assert "agent 15 was on the portal before" in told["n1"]["error"]
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"meta": {"total": 2}},
+        {"pagination": {"hasMore": True}},
+        {"nextCursor": "x"},
+        {"totalPages": 9},
+        {"next_page_token": {"odd": 1}},
+        {"total_count": "many"},
+    ],
+    ids=str,
+)
+def test_a_sign_that_there_is_more_is_not_passed_over(agency: Agency, marks: Any) -> None:
+    """Whatever a portal calls it: nobody is created or removed by a list that may not be whole."""
+    agency.live(user(1), readings=Readings(creation="upsert"))
+    agency.configure(create="upsert")
+    agency.declare({"externalId": "n", "name": "N", "phone": "+373 60 111 222"})
+
+    async def cut(call: Any, response: Response) -> Response | None:
+        return JSONResponse({"items": [user(1)], **marks}) if call.method == "GET" else None
+
+    agency.portal.state.after.append(cut)
+    plan = agency.plan()
+    assert plan["complete"] is False
+    assert plan["summary"]["create"] == 0
+
+
+def test_an_interruption_remembers_what_the_portal_cannot_say(agency: Agency) -> None:
+    """Ctrl-C after the bulk: its pictures are not sent once more by the next run."""
+    agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2)))
+    agency.declare(
+        *(
+            {"externalId": f"a-{number}", "avatar": {"url": f"https://a.example/{number}.jpg"}}
+            for number in (1, 2)
+        )
+    )
+
+    async def interrupt(call: Any, response: Response) -> None:
+        if call.method == "GET" and bulks:
+            signal.raise_signal(signal.SIGINT)
+        bulks.extend([call] if call.method == "POST" else [])
+
+    bulks: list[Any] = []
+    agency.portal.state.after.append(interrupt)
+    said = agency.run("apply", "--yes", "--format", "json")
+    agency.portal.state.after.clear()
+    assert said.code == 130
+    assert {each["status"] for each in said.json["results"]} == {"applied"}
+    assert agency.plan()["agents"] == []
+
+
+def test_what_seemed_unknown_is_known_by_the_last_look(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bulk's answer was lost and the list that was to settle it failed; the check afterwards
+    sees that all is as declared."""
+    monkeypatch.setattr("reconciler.transport._backoff", lambda _: 0.0)
+    agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2)))
+    agency.declare(*({"externalId": f"a-{number}", "name": "New"} for number in (1, 2)))
+
+    async def lose(call: Any, response: Response) -> Response | None:
+        if call.method == "POST":
+            failing.extend([1] * 6)
+            return JSONResponse({"message": "gateway"}, 504)
+        return JSONResponse({"message": "busy"}, 503) if failing and failing.pop() else None
+
+    failing: list[int] = []
+    agency.portal.state.after.append(lose)
+    done = agency.apply()
+    agency.portal.state.after.clear()
+    assert done["exit"] == 0
+    assert {each["status"] for each in done["results"]} == {"applied"}
+    assert done["verified"]["as_declared"] == 2
+
+
+def test_what_the_check_finds_undone_is_no_success(agency: Agency) -> None:
+    """Every call succeeded, and then somebody undid one: exit 3, and it is named."""
+    agency.live(user(1, externalId="a"), user(2))
+    agency.declare({"externalId": "a", "name": "Ana"}, {"id": 2, "externalId": "b"})
+
+    async def undo(call: Any, response: Response) -> None:
+        if call.method == "PUT":
+            agency.portal.state.load([user(1, externalId="a", name="Ana"), user(2)])
+
+    agency.portal.state.after.append(undo)
+    done = agency.apply()
+    agency.portal.state.after.clear()
+    assert done["exit"] == 3
+    (difference,) = done["verified"]["differences"]
+    assert (difference["key"], difference["path"]) == ("b", "externalId")
+
+
+def test_a_picture_that_never_comes_is_told_also_over_an_old_one(agency: Agency) -> None:
+    """A silent failure of the import: one warning naming agent and field, and no change planned."""
+    shown = {"id": 3, "contentType": "image/jpeg", "variants": []}
+    agency.live(user(1, externalId="a", avatar=shown), readings=Readings(avatar_import="never"))
+    agency.declare({"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}})
+    assert agency.apply()["exit"] == 0
+    plan = agency.plan()
+    assert plan["agents"] == []
+    (warning,) = plan["warnings"]
+    assert "does not show the new picture yet" in warning["message"]
+
+
+def test_held_languages_go_along_with_their_text(agency: Agency) -> None:
+    """A text is sent whole: where one language goes, no other is said to be held."""
+    agency.live(user(1, externalId="a", description="alt"), readings=Readings(description="string"))
+    agency.configure(unreadable="hold")
+    agency.declare({"externalId": "a", "description": {"ru": "Раз", "en": "One"}})
+    plan = agency.plan()
+    assert plan["agents"] == []
+    assert "held back" in plan["warnings"][0]["message"]
+    agency.configure(unreadable="send")
+    agency.apply()
+    agency.configure(unreadable="hold")
+    agency.declare({"externalId": "a", "description": {"ru": "Два", "en": "One", "ro": "Unu"}})
+    (entry,) = agency.plan()["agents"]
+    assert {each["path"] for each in entry["changes"]} == {"description.ru", "description.ro"}
+    assert not [each for each in agency.plan()["warnings"] if "held" in each["message"]]
+
+
+def test_an_edited_file_is_no_drift(agency: Agency) -> None:
+    """From one text for all languages to one language, on a portal that shows each."""
+    agency.live(user(1, externalId="a"), readings=Readings(description="object"))
+    agency.declare({"externalId": "a", "description": "b"})
+    agency.apply()
+    agency.declare({"externalId": "a", "description": {"ro": "x"}})
+    assert agency.run("drift").code == 0
+    assert agency.plan()["agents"][0]["attribution"] == "pending"
+
+
+def test_a_link_that_failed_is_no_drift_later(agency: Agency) -> None:
+    """What was refused was never there to be undone."""
+    agency.live(user(1, phone="+373 22 111 111"))
+    agency.declare({"externalId": "a", "phone": "+373 22 111 111"}, {"externalId": "b"})
+
+    async def refuse(call: Any) -> Response | None:
+        return JSONResponse({"message": "No"}, 409) if call.method == "POST" else None
+
+    agency.portal.state.before.append(refuse)
+    assert agency.apply()["exit"] == 3
+    agency.portal.state.before.clear()
+    agency.configure(match=["id", "externalId", "phone"])
+    assert [each["attribution"] for each in agency.plan()["agents"]] != ["drift"]
+
+
+def test_an_agent_who_lost_the_external_id_is_named(agency: Agency) -> None:
+    """Unlinked on the portal, and the file has no phone: who it was, and what to declare."""
+    agency.live(user(1, externalId="a", name="Ana"))
+    agency.declare({"externalId": "a"})
+    agency.apply()
+    agency.portal.state.load([user(1, name="Ana")])
+    (warning,) = agency.plan()["warnings"]
+    assert "was agent 1 Ana at the last apply" in warning["message"]
+    assert "declare `id: 1`" in warning["message"]
+
+
+def test_the_report_names_conflicts_and_waiting_agents(agency: Agency) -> None:
+    """In JSON and, for a person, on standard error."""
+    agency.live(user(1, phone="+37322111111"), user(2, phone="+37322111111"))
+    agency.declare({"externalId": "a", "phone": "+37322111111"}, {"externalId": "w"})
+    said = agency.run("apply", "--yes", "--format", "json")
+    assert said.code == 3
+    assert [each["key"] for each in said.json["conflicts"]] == ["a"]
+    assert [each["key"] for each in said.json["warnings"]] == ["w"]
+    assert said.json["summary"]["waiting"] == 1
+    assert "fits 2 agents" in said.err
+
+
+def test_a_report_that_cannot_be_written_stops_the_apply_before_it_sends(agency: Agency) -> None:
+    """`--output` is looked at first."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+    target = agency.root / "agents" / "agents.yaml" / "report.json"
+    said = agency.run("apply", "--yes", "--output", str(target))
+    assert said.code == 1
+    assert "cannot be written" in said.err
+    assert agency.truth()[1].name == "Agent 1"
+
+
+def test_two_applies_keep_each_others_memory(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One apply ends between the plan and the end of another: the ledger has both."""
+    agency.live(user(1, externalId="a"), user(2, externalId="b"))
+    agency.declare(
+        {"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}},
+        {"externalId": "b", "avatar": {"url": "https://a.example/2.jpg"}},
+    )
+    whole = app.apply
+    codes = []
+
+    def with_another_meanwhile(*arguments: Any) -> Any:
+        monkeypatch.setattr(app, "apply", whole)
+        codes.append(agency.run("apply", "--yes", "--target", "b").code)
+        return whole(*arguments)
+
+    monkeypatch.setattr(app, "apply", with_another_meanwhile)
+    codes.append(agency.run("apply", "--yes", "--target", "a").code)
+    assert codes == [0, 0]
+    assert agency.plan()["agents"] == []

@@ -218,3 +218,20 @@ def test_an_edited_plan_is_refused(shell: Shell) -> None:
     assert said.returncode == 1
     assert "was changed after it was saved" in said.stderr
     assert names(shell)[0] == "Ana"
+
+
+def test_without_the_extra_the_help_is_there_and_the_sandbox_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    """Installed without the sandbox's libraries: `--help` works, `demo` and `sandbox` say so."""
+    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')", "utf-8")
+    shell = Shell(tmp_path)
+    shell.environment["PYTHONPATH"] = str(tmp_path)
+    listing = shell.run("--help")
+    assert (listing.returncode, listing.stderr) == (0, "")
+    assert "demo" in listing.stdout
+    for command in (("demo",), ("sandbox", "--port", "0")):
+        said = shell.run(*command)
+        assert said.returncode == 1
+        assert "pip install '.[sandbox]'" in said.stderr
+        assert "Traceback" not in said.stderr
