@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from agency import KEY, Agency
+from hypothesis import settings
 
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
@@ -16,6 +17,14 @@ from reconciler.sandbox.store import Store
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--long`: more seeds, more agents, every combination of readings."""
     parser.addoption("--long", action="store_true", help="run the long campaigns too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties try the same examples on each run, so that a run can be believed; with `--long`
+    they look for new ones."""
+    settings.register_profile("same", derandomize=True, database=None)
+    if not config.getoption("--long"):
+        settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -122,7 +122,9 @@ def problems(text):
 def steering(shown):
     """The characters that can steer a terminal, or end a line unseen; our own styles aside."""
     rest = STYLE.sub("", shown)
-    marks = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    marks = (
+        "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+    )
     return [
         hex(ord(each))
         for each in rest
