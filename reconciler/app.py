@@ -257,16 +257,16 @@ def drift(planned: Planned) -> Planned:
             and entry.source is not None
             and (changes := tuple(filter(_is_drift, entry.changes)))
         ]
-        ours = {kept.key for kept in planned.sides[name].memory.agents.values()}
+        lost = _lost(planned.sides[name])
         gone = [
             replace(each, message="was on the portal at the last apply, and is not now.")
             for each in made.warnings
-            if each.key in made.waiting and each.key in ours
+            if each.key in made.waiting and each.key in lost
         ]
         drafts[name] = replace(
             made,
             entries=tuple(drifted),
-            conflicts=tuple(each for each in made.conflicts if each.key in ours),
+            conflicts=tuple(each for each in made.conflicts if each.key in lost),
             warnings=tuple(gone),
             waiting=tuple(each.key for each in gone),
             excess=(),
@@ -274,6 +274,18 @@ def drift(planned: Planned) -> Planned:
         keys = {entry.key for entry in drifted}
         operations[name] = [each for each in made.operations if each.key in keys]
     return _planned(planned.sides, drafts, operations, planned.selection, planned.notes)
+
+
+def _lost(side: Side) -> set[str]:
+    """The keys of agents who were applied, and whom the portal does not show under that key now.
+    Whoever is there as then and cannot be found, or is in conflict, is so for a file's sake."""
+    name = handle(side.portal.identifiers)
+    held = {str(live.id): live.identity.get(name or "") for live in side.listing.agents}
+    return {
+        ours.key
+        for number, ours in side.memory.agents.items()
+        if number not in held or ours.key not in (f"id:{number}", held[number])
+    }
 
 
 def _is_drift(change: Change) -> bool:

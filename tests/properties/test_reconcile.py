@@ -3,6 +3,7 @@ next plan has nothing to do."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -221,6 +222,44 @@ def test_any_world_is_reconciled(
     reconcile(agency, live, declared, reading)
 
 
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(live=users(), first=files(), second=files(), reading=READINGS)
+def test_an_edit_of_the_files_is_applied_and_is_no_drift(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+) -> None:
+    """Two rounds with other files: in between nobody touched the portal, so nothing is drift; the
+    second round ends as well as the first."""
+    rounds(agency, live, first, second, reading)
+
+
+def rounds(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+) -> None:
+    """Apply the first files and then the second."""
+    reconcile(agency, live, first, reading)
+    agency.declare(*second)
+    if (agency.root / ".reconciler" / "ledger.json").exists() and agency.plan()["requests"]:
+        memory = json.loads((agency.root / ".reconciler" / "ledger.json").read_text("utf-8"))
+        if memory["portals"]["rentix"]["agents"]:
+            drifted = agency.run("drift")
+            assert drifted.code == 0, drifted.out
+    done = agency.apply()
+    assert done["exit"] in (0, 3), done
+    assert (done["exit"] == 3) == bool(done["conflicts"]), done
+    again = agency.plan()
+    assert again["requests"] == [], again["agents"]
+
+
 @pytest.mark.long
 @settings(
     max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -231,3 +270,19 @@ def test_any_world_is_reconciled_at_length(
 ) -> None:
     """The same for many more worlds."""
     reconcile(agency, live, declared, reading)
+
+
+@pytest.mark.long
+@settings(
+    max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(live=users(), first=files(), second=files(), reading=READINGS)
+def test_edits_are_applied_at_length(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+) -> None:
+    """The same two rounds for many more worlds."""
+    rounds(agency, live, first, second, reading)
