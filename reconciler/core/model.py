@@ -234,8 +234,10 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """What it does: `bulk` for several agents, else the one operation's verb."""
-        return "bulk" if len(self.operations) > 1 else self.operations[0].verb
+        """What it does: `bulk` if it carries a list of operations, else the one verb."""
+        listed = isinstance(self.request.body, Mapping) and "operations" in self.request.body
+        bulk = listed or len(self.operations) > 1
+        return "bulk" if bulk else self.operations[0].verb
 
 
 @dataclass(frozen=True, slots=True)
