@@ -535,8 +535,11 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return 1
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:  # at the question
         sys.stderr.write("\nInterrupted; nothing was sent.\n")
+        return 130
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
