@@ -29,6 +29,7 @@ from reconciler.core.model import (
     Outcome,
     Plan,
     Report,
+    Scalar,
     Started,
     Step,
     Unmet,
@@ -351,6 +352,9 @@ def apply(
         name: (side.portal.perform, side.wire.send) for name, side in planned.sides.items()
     }
     left = {step.id: step for step in planned.plan.steps}
+    known = {
+        (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
+    }
     report = Report((), stale=stale, plan=planned.plan)
     writes = 0
     try:
@@ -359,7 +363,7 @@ def apply(
             if isinstance(event, Started):
                 writes = _writes(planned)
             if isinstance(event, Finished):
-                outcomes += [(event.step.id, each) for each in _told(event, planned)]
+                outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
                 del left[event.step.id]
         return _conclude(repository, planned, replace(report, outcomes=tuple(outcomes)))
     except KeyboardInterrupt:
@@ -368,22 +372,23 @@ def apply(
         return _unchecked(repository, planned, report)
 
 
-def _told(event: Finished, planned: Planned) -> Iterator[Outcome]:
-    """The outcomes of a step, with no secret in the portal's words."""
+def _told(
+    event: Finished, planned: Planned, known: AbstractSet[tuple[str, Scalar | None]]
+) -> Iterator[Outcome]:
+    """The outcomes of a step as they are told: no secret in the portal's words, and no success for
+    a creation that met one of the agents whom the plan knew (`known`, portal and id)."""
     for each in event.outcomes:
-        side = planned.sides[each.operation.portal]
-        if each.operation.verb == "create" and each.status == "applied" and _was_there(side, each):
+        portal = each.operation.portal
+        created = each.operation.verb == "create" and each.status == "applied"
+        if created and (portal, each.id) in known:
             said = (
                 f"agent {each.id} was on the portal before and was updated instead; check that "
                 f"this is the same person"
             )
             yield replace(each, status="failed", error=said)
         else:
-            yield replace(each, error=side.wire.clean(each.error)) if each.error else each
-
-
-def _was_there(side: Side, outcome: Outcome) -> bool:
-    return any(live.id == outcome.id for live in side.listing.agents)
+            clean = planned.sides[portal].wire.clean
+            yield replace(each, error=clean(each.error)) if each.error else each
 
 
 def _writes(planned: Planned) -> int:

@@ -340,11 +340,13 @@ def apply(
             _show(setting, planned, form, target, requests=True)
             return 3 if stale else 0
         _tell(setting, planned)
-        told = text.plan(planned.plan, **_page(None))
-        if form == "text" and not (reviewed and yes):
-            _write(told, None)
         asks = planned.plan.steps and not yes
-        if form == "json" or (asks and not sys.stdout.isatty()):
+        here = form == "text" and not (reviewed and yes)
+        beside = form == "json" or (asks and not sys.stdout.isatty())
+        told = text.plan(planned.plan, **_page(None)) if here or beside else ""
+        if here:
+            _write(told, None)
+        if beside:
             setting.say(told)
         if not force and reviewed is None:
             app.check_limits(planned)
