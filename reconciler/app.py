@@ -10,13 +10,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
+from reconciler.core.conversation import drive
 from reconciler.core.fields import parent
 from reconciler.core.match import handle, is_linked, match
-from reconciler.core.memory import remember
+from reconciler.core.memory import former, remember
 from reconciler.core.model import (
     Change,
     Conflict,
@@ -29,15 +31,18 @@ from reconciler.core.model import (
     Outcome,
     Plan,
     Report,
+    Request,
+    Response,
     Scalar,
-    Started,
     Step,
     Unmet,
+    Warning,
 )
 from reconciler.core.plan import Draft, Limits, Selection, creation_form, draft, join
 from reconciler.errors import ConfigError, LimitsError, PortalError, StaleError, UsageError
-from reconciler.execute import Perform, Send, drive, execute
+from reconciler.execute import execute
 from reconciler.render.visible import one_line
+from reconciler.together import Halt, together
 
 if TYPE_CHECKING:
     from reconciler.core.form import Form
@@ -70,7 +75,7 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, its JSON form, and the sides and drafts it was made from, by portal. `notes` are for
-    the user."""
+    the user; `halt` ends what is under way on all sides."""
 
     plan: Plan
     form: Form
@@ -78,6 +83,7 @@ class Planned:
     drafts: Mapping[str, Draft]
     selection: Selection
     notes: tuple[str, ...]
+    halt: Halt
 
 
 def open_repository(root: Path, config: Path | None) -> Repository:
@@ -96,15 +102,14 @@ def planning(
     selection: Selection,
     names: Sequence[str] = (),
 ) -> Iterator[Callable[[Selection], Planned]]:
-    """Read the portals once, for as many plans of selections as are asked for.
+    """Read the portals once, all at the same time, for as many plans as are asked for.
 
     `names` are the portals to look at (all that are configured, if there are none). Raises
-    ConfigError, UsageError and PortalError before anything is planned.
+    ConfigError and UsageError before anything is read, PortalError where no portal can be read;
+    with some that can, the plans say which cannot.
     """
-    from reconciler.documents.agents import desired  # noqa: PLC0415
     from reconciler.portals import PORTALS  # noqa: PLC0415
     from reconciler.store import ledger  # noqa: PLC0415
-    from reconciler.transport import Transport  # noqa: PLC0415 - httpx, 100 ms
 
     config = repository.config
     chosen = _chosen(list(config.portals), names)
@@ -114,46 +119,89 @@ def planning(
     ]
     kept, note = ledger.load(repository.root / config.ledger)
     _check_targets(repository, selection, kept.values())
+    halt = Halt()
     with ExitStack() as stack:
-        sides = {}
-        for portal in portals:
-            url = _url(portal, environment)
-            secrets = _secrets(portal, environment)
-            wire = stack.enter_context(
-                Transport(
-                    url,
-                    portal.headers(secrets),
-                    paces=portal.paces,
-                    secrets=secrets.values(),
-                )
-            )
-            wanted = tuple(
-                desired(document, portal.name, portal.fields, portal.identifiers)
-                for document in repository.documents
-            )
-            listing = _read(portal, wire)
-            memory = kept.get(portal.name, Memory())
-            sides[portal.name] = Side(portal, wire, wanted, listing, memory)
+        wires = _wires(portals, environment, stack, halt)
+        asked = {
+            portal.name: (portal, wires[portal.name], _wanted(repository, portal))
+            for portal in portals
+        }
+        answers = _read(asked, halt)
+        unread = {name: said for name, said in answers.items() if isinstance(said, str)}
+        if len(unread) == len(answers):
+            raise PortalError("\n".join(unread.values()))
+        sides = {
+            name: Side(portal, wire, said[1], said[0], kept.get(name, Memory()))
+            for name, (portal, wire, _) in asked.items()
+            if not isinstance(said := answers[name], str)
+        }
 
         def plan(selection: Selection) -> Planned:
-            return _plan(config, sides, selection, () if note is None else (note,))
+            drafts = {name: _draft(config, side, selection) for name, side in sides.items()}
+            operations = {name: drafted.operations for name, drafted in drafts.items()}
+            notes = () if note is None else (note,)
+            blank = Planned(NOTHING, {}, sides, {}, selection, notes, halt)
+            return _planned(blank, drafts, operations, unread)
 
         yield plan
 
 
-def _read(portal: Portal, wire: Transport) -> Listing:
-    try:
-        return drive(portal.read(), wire.send)
-    except PortalError as error:
-        raise PortalError(wire.clean(str(error))) from None
+NOTHING = join({}, {}, {})
+"""The plan of no portal."""
 
 
-def _plan(
-    config: Config, sides: Mapping[str, Side], selection: Selection, notes: tuple[str, ...]
-) -> Planned:
-    drafts = {name: _draft(config, side, selection) for name, side in sides.items()}
-    operations = {name: drafted.operations for name, drafted in drafts.items()}
-    return _planned(sides, drafts, operations, selection, notes)
+def _wires(
+    portals: Sequence[Portal],
+    environment: Mapping[str, str],
+    stack: ExitStack,
+    halt: Halt,
+) -> dict[str, Transport]:
+    """A client for each portal. Raises ConfigError that names all that is missing."""
+    from reconciler.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
+
+    clock = Clock(sleep=halt.sleep)
+    secrets = _secrets(portals, environment)
+    return {
+        portal.name: stack.enter_context(
+            Transport(
+                _url(portal, environment),
+                partial(portal.login, secrets[portal.name]),
+                paces=portal.paces,
+                secrets=secrets[portal.name].values(),
+                clock=clock,
+            )
+        )
+        for portal in portals
+    }
+
+
+def _wanted(repository: Repository, portal: Portal) -> tuple[Desired, ...]:
+    from reconciler.documents.agents import desired  # noqa: PLC0415
+
+    found = (
+        desired(document, portal.name, portal.fields, portal.identifiers)
+        for document in repository.documents
+    )
+    return tuple(each for each in found if each is not None)
+
+
+Asked = Mapping[str, "tuple[Portal, Transport, tuple[Desired, ...]]"]
+
+
+def _read(asked: Asked, halt: Halt) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
+    """What each portal shows and what is wanted there in its words; or why it could not be read."""
+
+    def reading(
+        portal: Portal, wire: Transport, wanted: tuple[Desired, ...]
+    ) -> Iterator[tuple[Listing, tuple[Desired, ...]] | str]:
+        try:
+            yield drive(portal.read(wanted), wire.send)
+        except PortalError as error:
+            yield wire.clean(str(error))
+
+    streams = {name: partial(reading, *each) for name, each in asked.items()}
+    found = dict(together(streams, halt))
+    return {name: found[name] for name in asked}
 
 
 def _draft(config: Config, side: Side, selection: Selection) -> Draft:
@@ -172,21 +220,23 @@ def _draft(config: Config, side: Side, selection: Selection) -> Draft:
 
 
 def _planned(
-    sides: Mapping[str, Side],
+    made: Planned,
     drafts: Mapping[str, Draft],
     operations: Mapping[str, Sequence[Operation]],
-    selection: Selection,
-    notes: tuple[str, ...],
+    unread: Mapping[str, str],
 ) -> Planned:
+    """`made` with these drafts, whose operations become requests."""
     from reconciler.core.form import form  # noqa: PLC0415
 
+    sides = made.sides
     plan = join(
         drafts,
         {name: side.portal.steps(operations[name]) for name, side in sides.items()},
-        [pace for side in sides.values() for pace in side.portal.paces],
+        {name: side.portal.paces for name, side in sides.items()},
+        unread,
     )
-    said = form(plan, selection, list(sides), __version__)
-    return Planned(plan, said, sides, drafts, selection, notes)
+    said = form(plan, made.selection, [*sides, *unread], __version__)
+    return replace(made, plan=plan, form=said, drafts=drafts)
 
 
 def _chosen(configured: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -206,9 +256,9 @@ def _check_targets(
     gone = {kept.key for memory in memories for kept in memory.agents.values()}
     for pattern in selection.targets:
         alone = Selection((pattern,))
-        if any(alone.has(key, source) for key, source in keys.items()):
+        if any(alone.has("", key, source) for key, source in keys.items()):
             continue
-        if any(alone.has(key, None) for key in gone):
+        if any(alone.has("", key, None) for key in gone):
             continue
         near = get_close_matches(pattern, list(keys), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
@@ -228,18 +278,25 @@ def _url(portal: Portal, environment: Mapping[str, str]) -> str:
     return url.rstrip("/")
 
 
-def _secrets(portal: Portal, environment: Mapping[str, str]) -> dict[str, str]:
-    """The portal's keys. Raises ConfigError that names what is missing and shows nothing."""
-    found = {}
-    for name in portal.secrets:
-        value = environment.get(name, "").strip()
-        if not value:
-            raise ConfigError(
-                f"{name} is not set. Put the key of {portal.name} into that environment variable."
-            )
+def _secrets(
+    portals: Sequence[Portal], environment: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """The keys by portal. Raises ConfigError that names all that is missing and shows nothing."""
+    found = {
+        portal.name: {name: environment.get(name, "").strip() for name in portal.secrets}
+        for portal in portals
+    }
+    keys = {name: value for each in found.values() for name, value in each.items()}
+    missing = [name for name, value in keys.items() if not value]
+    if missing:
+        said = "is" if len(missing) == 1 else "are"
+        raise ConfigError(
+            f"{' and '.join(missing)} {said} not set. The portal's settings have the value; put it "
+            f"into the environment variable of that name."
+        )
+    for name, value in keys.items():
         if not (value.isascii() and value.isprintable()):
             raise ConfigError(f"{name} has characters that a key cannot have. Copy it once more.")
-        found[name] = value
     return found
 
 
@@ -259,10 +316,14 @@ def drift(planned: Planned) -> Planned:
             and (changes := tuple(filter(_is_drift, entry.changes)))
         ]
         lost = _lost(planned.sides[name])
+        absent = [each for each in made.warnings if each.key in made.waiting]
+        absent += [
+            Warning(name, each.key, each.source, "") for each in made.entries if each.id is None
+        ]
         gone = [
             replace(each, message="was on the portal at the last apply, and is not now.")
-            for each in made.warnings
-            if each.key in made.waiting and each.key in lost
+            for each in absent
+            if each.key in lost
         ]
         drafts[name] = replace(
             made,
@@ -274,19 +335,19 @@ def drift(planned: Planned) -> Planned:
         )
         keys = {entry.key for entry in drifted}
         operations[name] = [each for each in made.operations if each.key in keys]
-    return _planned(planned.sides, drafts, operations, planned.selection, planned.notes)
+    return _planned(planned, drafts, operations, dict(planned.plan.unread))
 
 
 def _lost(side: Side) -> set[str]:
     """The keys of agents who were applied, and whom the portal does not show under that key now.
     Whoever is there as then and cannot be found, or is in conflict, is so for a file's sake."""
     name = handle(side.portal.identifiers)
-    held = {str(live.id): live.identity.get(name or "") for live in side.listing.agents}
-    return {
-        ours.key
-        for number, ours in side.memory.agents.items()
-        if number not in held or ours.key not in (f"id:{number}", held[number])
+    there = {
+        key
+        for key, agents in former(side.memory, side.listing).items()
+        if name is None or any(key in (f"id:{live.id}", live.identity.get(name)) for live in agents)
     }
+    return {ours.key for ours in side.memory.agents.values()} - there
 
 
 def _is_drift(change: Change) -> bool:
@@ -311,9 +372,11 @@ def left_out(
     reviewed = parse(saved)
     desired = [each for side in planned.sides.values() for each in side.desired]
     chosen, _ = selection(saved)
-    out: dict[str, Conflict] = {}
+    out: dict[tuple[str, str], Conflict] = {}
     while stale := [
-        each for each in review(reviewed, planned.plan, desired) if each.key not in out
+        each
+        for each in review(reviewed, planned.plan, desired)
+        if (each.portal, each.key) not in out
     ]:
         if not skip:
             said = "\n".join(f"  {one_line(each.key)}: {one_line(each.reason)}" for each in stale)
@@ -321,7 +384,7 @@ def left_out(
                 f"The plan is stale, nothing was sent. Since it was made:\n{said}\n"
                 f"Plan again, or leave these agents out with --on-stale skip."
             )
-        out |= {each.key: each for each in stale}
+        out |= {(each.portal, each.key): each for each in stale}
         planned = plan(replace(chosen, without=frozenset(out)))
     return planned, tuple(out.values())
 
@@ -345,31 +408,44 @@ def apply(
 ) -> Report:
     """Send the plan, look at the outcome, remember it. `watch` is told each event.
 
-    An interruption (KeyboardInterrupt) ends the sending; what was done is remembered and told.
+    An interruption (KeyboardInterrupt) ends the sending after the request that is under way; a
+    second one does not wait for that. What was done is remembered and told.
     """
-    outcomes: list[tuple[str, Outcome]] = []
-    wires: dict[str, tuple[Perform, Send]] = {
-        name: (side.portal.perform, side.wire.send) for name, side in planned.sides.items()
-    }
+    report = Report((), stale=stale, plan=planned.plan)
     left = {step.id: step for step in planned.plan.steps}
+    begun: set[str] = set()
+    outcomes: list[tuple[str, Outcome]] = []
     known = {
         (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
     }
-    report = Report((), stale=stale, plan=planned.plan)
-    writes = 0
     try:
-        for event in execute(planned.plan.steps, wires):
+        for _, event in together(_streams(planned), planned.halt):
             watch(event)
-            if isinstance(event, Started):
-                writes = _writes(planned)
+            begun.add(event.step.id)
             if isinstance(event, Finished):
                 outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
                 del left[event.step.id]
         return _conclude(repository, planned, replace(report, outcomes=tuple(outcomes)))
     except KeyboardInterrupt:
-        outcomes += _undone(left.values(), begun=_writes(planned) > writes)
+        planned.halt.set()
+        outcomes += _undone(left.values(), begun)
         report = replace(report, outcomes=tuple(outcomes), interrupted=True)
-        return _unchecked(repository, planned, report)
+        return _save(repository, planned, report, {})[1]
+
+
+def _streams(planned: Planned) -> dict[str, Callable[[], Iterator[Event]]]:
+    """The events of each portal's steps, for a thread of its own; steps of two portals never wait
+    for one another."""
+
+    def events(name: str, side: Side) -> Iterator[Event]:
+        def send(request: Request) -> Response:
+            planned.halt.check()
+            return side.wire.send(request)
+
+        steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
+        return execute(steps, {name: (side.portal.perform, send)})
+
+    return {name: partial(events, name, side) for name, side in planned.sides.items()}
 
 
 def _told(
@@ -391,16 +467,11 @@ def _told(
             yield replace(each, error=clean(each.error)) if each.error else each
 
 
-def _writes(planned: Planned) -> int:
-    return sum(side.wire.writes for side in planned.sides.values())
-
-
-def _undone(left: Iterable[Step], *, begun: bool) -> Iterator[tuple[str, Outcome]]:
-    """The outcomes of the steps that an interruption kept from ending: with `begun`, the first
-    has gone out, whole or in part."""
-    for place, step in enumerate(left):
+def _undone(left: Iterable[Step], begun: AbstractSet[str]) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes of steps whose end nobody waited for; those of `begun` may have gone out."""
+    for step in left:
         for operation in step.operations:
-            if place == 0 and begun:
+            if step.id in begun:
                 said = "interrupted while it was sent; run again to find out"
                 yield step.id, Outcome(operation, "unknown", None, said, operation.id)
             else:
@@ -411,27 +482,40 @@ def _undone(left: Iterable[Step], *, begun: bool) -> Iterator[tuple[str, Outcome
 def _conclude(repository: Repository, planned: Planned, report: Report) -> Report:
     """The check afterwards, with one more list of agents where anything was sent, and the ledger.
 
-    Where nothing was sent the plan's own list is the check.
+    Where nothing was sent the plan's own list is the check; a portal that cannot be read any more
+    is not checked.
     """
-    try:
-        listings = {
-            name: _read(side.portal, side.wire) if _done(report, name) else side.listing
+    busy = {name for name in planned.sides if _done(report, name)}
+    answers = _read(
+        {
+            name: (side.portal, side.wire, side.desired)
             for name, side in planned.sides.items()
-        }
-    except PortalError as error:
-        note = f"The outcome could not be checked: {error}"
-        return _unchecked(repository, planned, replace(report, notes=(*report.notes, note)))
-    memories, notes = _save(repository, planned, report, listings)
+            if name in busy
+        },
+        planned.halt,
+    )
+    notes = [
+        f"The outcome could not be checked: {said}"
+        for said in answers.values()
+        if isinstance(said, str)
+    ]
+    listings = {name: said[0] for name, said in answers.items() if not isinstance(said, str)}
+    listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
+    memories, report = _save(
+        repository, planned, replace(report, notes=(*report.notes, *notes)), listings
+    )
     checked = {
         name: _draft(
             repository.config,
-            replace(side, listing=listings[name], memory=memories[name]),
+            replace(planned.sides[name], listing=listing, memory=memories[name]),
             planned.selection,
         )
-        if _done(report, name)
+        if name in busy
         else planned.drafts[name]
-        for name, side in planned.sides.items()
+        for name, listing in listings.items()
     }
+    if not checked:
+        return report
     unmet = tuple(value for each in checked.values() for value in _unmet(each))
     count = sum(len(each.matches) for each in checked.values())
     off = {(value.portal, value.key) for value in unmet}
@@ -442,8 +526,7 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         checked=count,
         as_declared=count - len(off),
         unmet=unmet,
-        remaining=sum(len(each.entries) for name, each in checked.items() if _done(report, name)),
-        notes=(*report.notes, *notes),
+        remaining=sum(len(each.entries) for name, each in checked.items() if name in busy),
     )
 
 
@@ -455,21 +538,15 @@ def _settled(outcome: Outcome, right: AbstractSet[tuple[str, str]]) -> Outcome:
     return replace(outcome, status="applied", error=None)
 
 
-def _unchecked(repository: Repository, planned: Planned, report: Report) -> Report:
-    """The end of an apply whose outcome could not be read: what was done is remembered as far as
-    the portal could not say it anyway."""
-    _, notes = _save(repository, planned, report, None)
-    return replace(report, notes=(*report.notes, *notes))
-
-
 def _save(
-    repository: Repository,
-    planned: Planned,
-    report: Report,
-    listings: Mapping[str, Listing] | None,
-) -> tuple[dict[str, Memory], list[str]]:
-    """Write down what is remembered now, by portal; and a word if that was not possible. The
-    ledger is read once more, for another apply may have written it meanwhile."""
+    repository: Repository, planned: Planned, report: Report, listings: Mapping[str, Listing]
+) -> tuple[dict[str, Memory], Report]:
+    """Write down what is remembered now, by portal; the report says if that was not possible.
+
+    `listings` are what the portals showed afterwards; of one that was not read, what was done is
+    remembered as far as the portal could not say it anyway. The ledger is read once more, for
+    another apply may have written it meanwhile.
+    """
     from reconciler.store import ledger  # noqa: PLC0415
 
     path = repository.root / repository.config.ledger
@@ -478,14 +555,14 @@ def _save(
         name: _remembered(
             replace(side, memory=kept.get(name, Memory())),
             planned.drafts[name],
-            listings[name] if listings is not None else None,
+            listings.get(name),
             _done(report, name),
         )
         for name, side in planned.sides.items()
     }
     fresh = {**kept, **memories}
     if fresh == kept and note is None:
-        return memories, []
+        return memories, report
     try:
         ledger.save(path, fresh)
     except OSError as error:
@@ -493,8 +570,8 @@ def _save(
             f"The ledger {path} could not be written ({error.strerror}); the next plan may send "
             f"again what cannot be compared."
         )
-        return memories, [said]
-    return memories, []
+        return memories, replace(report, notes=(*report.notes, said))
+    return memories, report
 
 
 def _done(report: Report, portal: str) -> list[Outcome]:
@@ -509,23 +586,22 @@ def _remembered(
     portal = side.portal
     applied = [each for each in done if each.status == "applied"]
     wanted = {each.key: each for each in side.desired}
-    sent = {
-        str(each.id): frozenset(
-            path
-            for path in wanted[each.operation.key].values
-            if parent(path) in each.operation.values
-        )
-        for each in applied
-        if each.operation.verb in ("create", "update")
-    }
+    sent: dict[str, frozenset[str]] = {}
+    for each in applied:
+        if each.operation.source is not None and each.operation.verb not in ("link", "unlink"):
+            paths = wanted[each.operation.key].values
+            gone = frozenset(path for path in paths if parent(path) in each.operation.values)
+            sent[str(each.id)] = sent.get(str(each.id), frozenset()) | gone
     ours = {found.desired.key for found in drafted.matches}
     ours |= {each.operation.key for each in applied}
+    shown = listing or side.listing
     now = match(
         side.desired,
-        listing or side.listing,
+        shown,
         portal.identifiers,
         order=portal.policy.order,
         creating=portal.policy.create,
+        recall=former(side.memory, shown) if portal.policy.recall else None,
     )
     name = handle(portal.identifiers)
     return remember(

@@ -8,6 +8,7 @@
     ├── LimitsError            1   more would change than `limits` allows
     ├── PlanFileError          1   a saved plan that is edited, cut or of another version
     └── StaleError             5   a saved plan that is no longer what would happen
+    Interrupted                    no error: somebody wants the run to end
 
 What happens to single agents during an apply is no exception but an outcome in the report.
 """
@@ -71,3 +72,7 @@ class StaleError(ReconcilerError):
     """A saved plan that is not what would happen now; nothing was sent."""
 
     exit_code = 5
+
+
+class Interrupted(Exception):  # noqa: N818 - no error
+    """The run is to end: nothing more is sent. Raised in place of sending, or of waiting to."""

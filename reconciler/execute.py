@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
 
+from reconciler.core.conversation import Conversation, Send, drive
 from reconciler.core.model import (
     Event,
     Finished,
@@ -17,32 +17,21 @@ from reconciler.core.model import (
     Status,
     Step,
 )
+from reconciler.errors import Interrupted
 
-Result = TypeVar("Result")
-Send = Callable[[Request], Response]
-Perform = Callable[[Step], Generator[Request, Response, tuple[Outcome, ...]]]
+Perform = Callable[[Step], Conversation[tuple[Outcome, ...]]]
 
 
 SILENCES = 2
 """Steps in a row without any answer, after which a portal is given up."""
 
 
-def drive(conversation: Generator[Request, Response, Result], send: Send) -> Result:
-    """Carry a portal's conversation out: send each request it yields, hand it the response."""
-    try:
-        request = next(conversation)
-        while True:
-            request = conversation.send(send(request))
-    except StopIteration as end:
-        result: Result = end.value
-        return result
-
-
 def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) -> Iterator[Event]:
     """Send the steps in their order. `portals` has, by name, how a step is performed and sent.
 
     An operation that failed stops what waits for it, and nothing more; a portal that refuses
-    access (401, 403), or twice in a row does not answer at all, is not asked again.
+    access (401, 403), or twice in a row does not answer at all, is not asked again. Nor is any
+    after `send` raised Interrupted; each step has its outcomes all the same.
     """
     status: dict[str, Status] = {}
     closed: dict[str, str] = {}
@@ -54,7 +43,9 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
         if ready:
             yield Started(step)
             perform, send = portals[portal]
-            done = drive(perform(replace(step, operations=ready)), send)
+            done, interrupted = _perform(perform(replace(step, operations=ready)), send, ready)
+            if interrupted:
+                closed |= dict.fromkeys(portals, "interrupted before it was sent")
         if done and all(
             each.status == "failed" and each.http_status in (401, 403) for each in done
         ):
@@ -66,6 +57,28 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
         outcomes = {each.operation.name: each for each in (*done, *skipped)}
         status |= {name: outcome.status for name, outcome in outcomes.items()}
         yield Finished(step, tuple(outcomes[each.name] for each in step.operations))
+
+
+def _perform(
+    conversation: Conversation[tuple[Outcome, ...]], send: Send, ready: tuple[Operation, ...]
+) -> tuple[tuple[Outcome, ...], bool]:
+    """The outcomes of a step, and whether it was interrupted: then what has gone out is unknown."""
+    begun = False
+
+    def watched(request: Request) -> Response:
+        nonlocal begun
+        response = send(request)
+        begun = begun or request.writes
+        return response
+
+    try:
+        return drive(conversation, watched), False
+    except Interrupted:
+        said = "interrupted while it was sent; run again to find out"
+        if begun:
+            return tuple(Outcome(each, "unknown", None, said, each.id) for each in ready), True
+        said = "interrupted before it was sent"
+        return tuple(Outcome(each, "skipped", None, said, each.id) for each in ready), True
 
 
 def _is_silent(done: Iterable[Outcome]) -> bool:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -27,8 +28,9 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from reconciler import __version__
+from reconciler.core.conversation import Conversation, drive
 from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request, Response
+from reconciler.core.model import Pace, Request, Response, Session
 from reconciler.errors import ConfigError
 
 log = logging.getLogger("reconciler.transport")
@@ -42,10 +44,15 @@ WINDOW = 60.0
 """Seconds over which a portal counts requests."""
 DIGITS = 12
 """Digits of a number that a header can have; seconds since the epoch have ten."""
+FRESH = 0.9
+"""The share of a session's time for which it is used; then the portal is asked for a new one."""
 MARGIN = 0.25
 """Seconds that the portal's clock may run behind the window that is counted here."""
 BROKEN = 500
 """The first of the statuses under which a request may have taken effect, or not."""
+
+
+Login = Callable[[], Conversation[Session | Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +69,17 @@ class Transport:
     def __init__(
         self,
         url: str,
-        headers: Mapping[str, str],
+        login: Login,
         *,
         paces: Sequence[Pace] = (),
         secrets: Iterable[str] = (),
         clock: Clock | None = None,
     ) -> None:
-        """`url` is the base URL; `headers` authenticate; `secrets` are struck out of
-        messages."""
+        """`url` is the base URL; `login` is how the portal is asked for a session, or the response
+        that refuses one; `secrets` are struck out of messages."""
+        self._login = login
+        self._session: Session | None = None
+        self._ends = 0.0
         self._clock = clock or Clock()
         self._lanes = [_Lane(pace) for pace in paces]
         self._secrets = [secret for secret in secrets if secret]
@@ -81,7 +91,7 @@ class Transport:
         self._url = url.rstrip("/")
         try:
             self._client = httpx.Client(
-                headers={"User-Agent": f"agent-reconciler/{__version__}", **headers},
+                headers={"User-Agent": f"agent-reconciler/{__version__}"},
                 timeout=TIMEOUT,
                 follow_redirects=False,
                 # A proxy would see a key that goes to loopback over plain HTTP.
@@ -99,8 +109,6 @@ class Transport:
                 "No connection can be made with the proxy or the certificates that the environment "
                 "names. Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
             ) from None
-        self.writes = 0
-        """How many requests that may change something have begun to go out."""
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=self._pause,
@@ -125,6 +133,27 @@ class Transport:
         `uncertain`, for the caller to settle."""
         if request.attempt:
             self._clock.sleep(_backoff(request.attempt))
+        response = self._authorised(request)
+        if response.status == 401 and self._session is not None and self._session.seconds:
+            self._session = None  # it may have ended before its time
+            response = self._authorised(request)
+        return response
+
+    def _authorised(self, request: Request) -> Response:
+        """Send within a session; where there is none to be had, the response that refuses it."""
+        now = self._clock.now()
+        if self._session is None or now >= self._ends:
+            self._session = None
+            given = drive(self._login(), self._exchange)
+            if isinstance(given, Response):
+                return replace(given, uncertain=False)
+            self._session = given
+            self._ends = now + given.seconds * FRESH if given.seconds else math.inf
+            if given.seconds:  # a token is as secret as the key that it was given for
+                self._secrets += [value.rpartition(" ")[2] for value in given.headers.values()]
+        return self._exchange(request)
+
+    def _exchange(self, request: Request) -> Response:
         answer: _Answer = self._retrying(self._once, request)
         return answer.response
 
@@ -132,9 +161,10 @@ class Transport:
         lanes = [lane for lane in self._lanes if lane.pace.counts(request)]
         self._enter(lanes)
         content = request_bytes(request)
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = dict(self._session.headers) if self._session is not None else {}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         url = f"{self._url}/{request.path.removeprefix('/')}"
-        self.writes += _writes(request)
         try:
             got = self._client.request(request.method, url, content=content, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -147,7 +177,7 @@ class Transport:
             httpx.CookieConflict,
         ) as error:
             said = self.clean(f"the connection was lost before the answer ({_plain(error)})")
-            return self._told(request, Response(None, None, said, _writes(request)))
+            return self._told(request, Response(None, None, said, request.writes))
         if lanes:
             min(lanes, key=lambda lane: lane.pace.per_minute).learn(got.headers)
         pause = _asked(got, self._clock.now())
@@ -171,7 +201,7 @@ class Transport:
     ) -> _Answer:
         said = response.status if response.status is not None else response.error
         log.info("%s %s: %s", request.method, request.path, said)
-        return _Answer(response, not _writes(request), unsent, pause)
+        return _Answer(response, not request.writes, unsent, pause)
 
     def _read(self, request: Request, got: httpx.Response) -> Response:
         text = got.content.decode("utf-8", "replace")
@@ -186,7 +216,7 @@ class Transport:
         elif broken and not isinstance(body, dict):
             error = f"the portal answered {got.status_code}"
         whole = isinstance(body, dict) and (not broken or "results" in body)
-        uncertain = _writes(request) and (broken or got.is_success) and not whole
+        uncertain = request.writes and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 
     def clean(self, message: str) -> str:
@@ -256,10 +286,6 @@ def _last(state: RetryCallState) -> _Answer:
 
 def _backoff(attempt: int) -> float:
     return float(min(30.0, 0.5 * 2 ** (attempt - 1))) * random.uniform(0.75, 1.25)  # noqa: S311
-
-
-def _writes(request: Request) -> bool:
-    return request.method != "GET"
 
 
 def _is_loopback(host: str) -> bool:

@@ -15,7 +15,8 @@ from reconciler.core.model import (
     Started,
     Step,
 )
-from reconciler.execute import drive, execute
+from reconciler.core.conversation import drive
+from reconciler.execute import execute
 
 
 def operation(name, *waits, portal="rentix"):

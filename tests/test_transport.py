@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request
+from reconciler.core.model import Pace, Request, Session
 from reconciler.errors import ReconcilerError
 from reconciler.transport import Clock, Transport
 
@@ -96,8 +96,13 @@ def wait():
 @contextmanager
 def opened(wait, url=URL, **more):
     """A transport with the key, on the fake clock."""
-    headers = {"Authorization": f"ApiKey {KEY}"}
-    with Transport(url, headers, secrets=[KEY, ""], clock=wait.clock, **more) as made:
+
+    def login():
+        """A key for good; nothing has to be asked."""
+        yield from ()
+        return Session({"Authorization": f"ApiKey {KEY}"})
+
+    with Transport(url, login, secrets=[KEY, ""], clock=wait.clock, **more) as made:
         yield made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
@@ -152,7 +152,7 @@ def _unseen_languages(
             continue
         sent = [change for change in changes if parent(change.path) == field.name]
         left = [part for part in field.parts if f"{field.name}.{part}" not in found.desired.values]
-        if sent and left and not _shows_languages(found.live, field):
+        if sent and left and not _shows_languages(found.live, field, left):
             message = (
                 f"{field.name}: the portal shows one text and not which languages it has. "
                 f"What it has in {', '.join(left)} may be lost; "
@@ -166,6 +166,8 @@ def _those(left: list[str]) -> str:
     return "that language" if len(left) == 1 else "those languages"
 
 
-def _shows_languages(live: Live, field: Field) -> bool:
-    """Whether the portal shows each language, or nothing at all that could be lost."""
-    return not live.values.get(field.name)
+def _shows_languages(live: Live, field: Field, left: Sequence[str]) -> bool:
+    """Whether the portal shows each of these languages, or nothing at all that could be lost."""
+    if field.name in live.values:
+        return not live.values[field.name]
+    return all(f"{field.name}.{part}" in live.values for part in left)

@@ -31,11 +31,17 @@ class Sort(Enum):
     """The sorts of values there are."""
 
     TEXT = "text"
-    """One line, compared exactly."""
+    """One line, or a number: compared exactly."""
     TEXTS = "texts"
     """A text in several languages, or one string for all of them (paths `field.language`)."""
     LINK = "link"
     """A web address, compared in a canonical form."""
+    MAILBOX = "mailbox"
+    """An e-mail address; letter case says nothing."""
+    PHONE = "phone"
+    """A phone; what stands between its digits says nothing."""
+    CODES = "codes"
+    """A list of codes whose order says nothing."""
     SWITCHES = "switches"
     """A group of on/off values that is sent whole (paths `field.switch`)."""
     PICTURE = "picture"
@@ -47,13 +53,14 @@ class Field:
     """One attribute of an agent on a portal.
 
     `parts` are the languages or switches it can have; `default` is what the portal gives each
-    part of a new agent.
+    part of a new agent. One string for a text in parts is meant for `whole`, or for all of them.
     """
 
     name: str
     sort: Sort
     parts: tuple[str, ...] = ()
     default: Value = None
+    whole: str | None = None
 
     @property
     def late(self) -> bool:
@@ -70,14 +77,21 @@ class Identifier:
 
     `pin` is the portal's own id: where it is declared it decides alone. `key` belongs to one agent
     (an external id, a login). `shared` may belong to several people (an office phone) and finds an
-    agent only if it fits exactly one, and that one has no key. `assignable` keys are given and
-    taken by link and unlink.
+    agent only if it fits exactly one, and that one has no key. `moves` says how a key goes from
+    one agent to another: by link and unlink, or by an update of the value. `written` is how a file
+    spells it, where that is not its name alone.
     """
 
     name: str
     rule: Rule
     canonical: Callable[[Scalar], str] = str
-    assignable: bool = False
+    moves: Literal["link", "update"] | None = None
+    written: str = ""
+
+    @property
+    def said(self) -> str:
+        """The identifier as a file spells it."""
+        return self.written or self.name
 
 
 def parent(path: str) -> str:
@@ -90,6 +104,8 @@ def paths(field: Field, value: Value) -> dict[str, Value]:
     part, everything else is one itself."""
     if isinstance(value, Mapping) and field.sort in (Sort.TEXTS, Sort.SWITCHES):
         return {f"{field.name}.{part}": inner for part, inner in value.items()}
+    if field.whole is not None:
+        return {f"{field.name}.{field.whole}": value}
     return {field.name: value}
 
 
@@ -141,6 +157,16 @@ def link(value: Value) -> Value:
     return urlunsplit(("https", host, parts.path.rstrip("/"), query, parts.fragment))
 
 
+def mailbox(value: Scalar) -> str:
+    """An e-mail address without what two writings of one may differ in: letter case."""
+    return str(value).strip().casefold()
+
+
+def digits(value: Scalar) -> str:
+    """A phone without what stands between its digits."""
+    return "".join(char for char in str(value) if char == "+" or char.isdigit())
+
+
 def text(value: Value) -> Value:
     """A long text without what no reader sees: the sort of line ends and the last of them.
     None is the empty text."""
@@ -156,6 +182,10 @@ def canonical(field: Field, value: Value) -> Value:
             return link(value)
         case Sort.TEXTS:
             return text(value)
+        case Sort.MAILBOX | Sort.PHONE if isinstance(value, str):
+            return (mailbox if field.sort is Sort.MAILBOX else digits)(value) or None
+        case Sort.CODES:
+            return sorted(value, key=str) if isinstance(value, list) else []
         case Sort.PICTURE:
             return {"id": value["id"]} if isinstance(value, Mapping) and "id" in value else value
         case _:
@@ -185,15 +215,16 @@ def compare(field: Field, path: str, desired: Desired, live: Live) -> Verdict:
     """Whether the portal shows for `path` what the file declares, as far as it can be seen.
 
     A text is unreadable where the portal shows one string that may be another language, a picture
-    where it is declared by an address (`apis`, "Doubts" on descriptions and avatars).
+    where it is declared by an address, anything else where the portal does not show it at all.
     """
     want, have = desired.values[path], shown(field, path, live)
     if field.sort is Sort.PICTURE:
         return _compare_picture(want, have)
     if field.sort is Sort.TEXTS:
         return _compare_text(field, path, desired, live)
-    same = canonical(field, want) == canonical(field, have)
-    return Verdict.SAME if same else Verdict.DIFFERENT
+    if canonical(field, want) == canonical(field, have):
+        return Verdict.SAME
+    return Verdict.DIFFERENT if path in live.values else Verdict.UNREADABLE
 
 
 def _compare_picture(want: Value, have: Value) -> Verdict:
@@ -210,6 +241,15 @@ def _compare_text(field: Field, path: str, desired: Desired, live: Live) -> Verd
         return Verdict.SAME if same else Verdict.DIFFERENT
     if path == field.name or path in live.values:
         return Verdict.SAME if want == text(have) else Verdict.DIFFERENT
+    return _compare_hidden(field, desired, want, have, live)
+
+
+def _compare_hidden(
+    field: Field, desired: Desired, want: Value, have: Value, live: Live
+) -> Verdict:
+    """A language is declared that the portal does not show, or shows in one string with others."""
+    if field.name not in live.values:
+        return Verdict.UNREADABLE
     # A language is declared and one string is shown, which is some language's or everyone's.
     declared = [text(desired.values.get(f"{field.name}.{part}")) for part in field.parts]
     whole = all(f"{field.name}.{part}" in desired.values for part in field.parts)

@@ -85,6 +85,7 @@ def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version:
         "declared": plan.declared,
         "over_limits": list(plan.excess),
         "seconds": plan.seconds,
+        "unread": [{"portal": portal, "error": why} for portal, why in plan.unread],
         "selection": {
             "target": list(selection.targets),
             "exclude": list(selection.excludes),
@@ -191,6 +192,7 @@ def parse(said: Mapping[str, Any]) -> Plan:
         complete=said["complete"],
         excess=tuple(said["over_limits"]),
         seconds=said["seconds"],
+        unread=tuple((each["portal"], each["error"]) for each in said.get("unread", ())),
     )
 
 

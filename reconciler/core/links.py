@@ -1,16 +1,20 @@
-"""External ids that move from agent to agent.
+"""Keys that move from agent to agent.
 
-One rule does it: `unlink(a)` waits for nothing; `link(a, x)` waits for `unlink(a)` and for
-`unlink(whoever holds x)`. Swaps, chains and rotations of any length need nothing else.
+External ids go by link and unlink, and one rule does it: `unlink(a)` waits for nothing;
+`link(a, x)` waits for `unlink(a)` and for `unlink(whoever holds x)`. Swaps, chains and rotations of
+any length need nothing else. Other keys (a login) go by updates, and nobody can be without one:
+there each waits for the update that gives the key up, and a circle has no beginning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reconciler.core.model import Live, Operation, Scalar, Source
+from reconciler.core.fields import Identifier
+from reconciler.core.match import label
+from reconciler.core.model import Live, Match, Operation, Scalar, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +147,88 @@ def operations(
                 waits=waits,
             )
     return list(done.values())
+
+
+def give_way(
+    profiles: Sequence[Operation],
+    key: Identifier,
+    agents: Iterable[Live],
+    declared: Mapping[Scalar, Match],
+) -> tuple[list[Operation], list[Refusal]]:
+    """The updates and creations that give somebody a key which is another's now, each after the
+    update by which its holder gives it up; and those for whom nobody does.
+
+    `declared` has, by live id, the agents that the files know.
+    """
+    name = key.name
+    wants = {
+        each.name: key.canonical(value)
+        for each in profiles
+        if (value := each.values.get(name)) is not None
+    }
+    if not wants:
+        return list(profiles), []
+    wanted = set(wants.values())
+    holders = {
+        form: live
+        for live in agents
+        if (held := live.identity.get(name)) is not None and (form := key.canonical(held)) in wanted
+    }
+    taking = {
+        each.name: holder
+        for each in profiles
+        if (holder := holders.get(wants.get(each.name, ""))) is not None and holder.id != each.id
+    }
+    givers = {
+        each.id: each.name
+        for each in profiles
+        if each.id is not None
+        and each.name in wants
+        and ((own := holders.get(wants[each.name])) is None or own.id != each.id)
+    }
+    refused: dict[str, str] = {}
+    for each in (each for each in profiles if each.name in taking):
+        path = [each.name]
+        while (last := taking.get(path[-1])) is not None and last.id in givers:
+            if givers[last.id] in path:
+                break
+            path.append(givers[last.id])
+        if last is not None:
+            refused[each.name] = _why_kept(path, last, givers, declared)
+    refusals = [
+        Refusal(
+            Claim(each.key, each.source, None, str(each.values[name])),
+            taking[each.name],
+            f"{name} {each.values[name]} is held by agent {label(taking[each.name])}"
+            f"{refused[each.name]}",
+        )
+        for each in profiles
+        if each.name in refused
+    ]
+    served = [each for each in profiles if each.name not in refused]
+    return [
+        replace(each, waits=(*each.waits, givers[taking[each.name].id]))
+        if each.name in taking
+        else each
+        for each in served
+    ], refusals
+
+
+def _why_kept(
+    path: Sequence[str],
+    holder: Live,
+    givers: Mapping[Scalar, str],
+    declared: Mapping[Scalar, Match],
+) -> str:
+    """Why nobody gives up what the last of `path` wants, and `holder` has."""
+    if holder.id in givers:
+        return (
+            ", who wants another agent's in turn, and so on in a circle. Give one of them an "
+            "address that nobody has first."
+        )
+    if len(path) > 1:
+        return ", who cannot have the one that is declared for them either."
+    other = declared.get(holder.id)
+    if other is None:
+        return ", whom no file declares. Change it there on the portal, or declare that agent too."
+    return f", who is {other.desired.key} ({other.desired.source}) and keeps it in this plan."

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.fields import Identifier
 from reconciler.core.model import Candidate, Conflict, Desired, Listing, Live, Match, Scalar
+
+MEMORY = "ledger"
+"""What a match is said to be by where only the memory knows who this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Matching:
 
 def handle(identifiers: Iterable[Identifier]) -> str | None:
     """The name of the identifier that link and unlink move (`externalId`), None without one."""
-    return next((each.name for each in identifiers if each.assignable), None)
+    return next((each.name for each in identifiers if each.moves == "link"), None)
 
 
 def is_linked(found: Match, name: str | None) -> bool:
@@ -48,15 +51,17 @@ def match(
     *,
     order: Sequence[str],
     creating: bool,
+    recall: Mapping[str, Sequence[Live]] | None = None,
 ) -> Matching:
     """Find the live agent of every declared one.
 
     A declared pin decides alone. Then the other identifiers are tried in `order`, each for all
     agents before the next, so that a shared one never takes an agent that somebody's key claims.
     With `creating`, a shared identifier that fits anybody stops a creation even where `order`
-    leaves it out: the person may be there already.
+    leaves it out: the person may be there already. `recall` has, by key, whom the memory knows
+    under it: it finds who is left, and where it contradicts a key, nobody is guessed.
     """
-    return _Matcher(desired, listing, identifiers, creating=creating).run(order)
+    return _Matcher(desired, listing, identifiers, creating=creating).run(order, recall or {})
 
 
 class _Matcher:
@@ -73,12 +78,13 @@ class _Matcher:
         self.listing = listing
         self.identifiers = {each.name: each for each in identifiers}
         self.handle = handle(identifiers)
+        self.pin = next((each.said for each in identifiers if each.rule == "pin"), "id")
         self.creating = creating
         self.left = list(desired)
         self.claims: dict[Scalar, list[Match]] = defaultdict(list)
         self.conflicts: list[Conflict] = []
 
-    def run(self, order: Sequence[str]) -> Matching:
+    def run(self, order: Sequence[str], recall: Mapping[str, Sequence[Live]]) -> Matching:
         for each in self.identifiers.values():
             if each.rule == "pin":
                 self.by_pin(each)
@@ -88,6 +94,7 @@ class _Matcher:
                 self.by_key(each)
             elif each.rule == "shared":
                 self.by_shared(each, finding=True)
+        self.by_memory(recall)
         for each in self.identifiers.values():
             if each.rule == "shared" and each.name not in order and self.creating:
                 self.by_shared(each, finding=False)
@@ -118,9 +125,9 @@ class _Matcher:
 
     def no_pin(self, pin: Identifier, value: Scalar) -> str:
         if not self.listing.complete:
-            return f"{pin.name} {value} is not in the part of the agents that the portal listed."
+            return f"{pin.said} {value} is not in the part of the agents that the portal listed."
         return (
-            f"{pin.name} {value} is none of the agency's agents. Check the {pin.name}; an agent "
+            f"{pin.said} {value} is none of the agency's agents. Check the {pin.said}; an agent "
             f"who left has to be taken out of the files, a new one to be invited on the portal."
         )
 
@@ -145,13 +152,42 @@ class _Matcher:
 
     def given_up(self, key: Identifier, holder: Live, desired: Desired) -> bool:
         """Whether the files pin the holder and give it another key: then it is not this agent."""
-        if not key.assignable:
+        if key.moves is None:
             return False
         return any(
             claim.desired is not desired
-            and claim.desired.identity.get(key.name) is not None
-            and claim.desired.identity[key.name] != desired.identity[key.name]
+            and (other := claim.desired.identity.get(key.name)) is not None
+            and key.canonical(other) != key.canonical(desired.identity[key.name])
             for claim in self.claims.get(holder.id, ())
+        )
+
+    def by_memory(self, recall: Mapping[str, Sequence[Live]]) -> None:
+        """Match whom nothing else finds with the agent that was applied under that key; where a
+        key found another, and that one is still there, somebody has to say who it is."""
+        if not recall:
+            return
+        pins = {each.name for each in self.identifiers.values() if each.rule == "pin"}
+        for number, claim in self.claims.items():
+            for found in [each for each in claim if each.by not in pins]:
+                former = recall.get(found.desired.key, ())
+                if former and number not in {live.id for live in former}:
+                    claim.remove(found)
+                    self.conflict(found.desired, self.contradicted(found, former), former)
+        left = []
+        for desired in self.left:
+            former = recall.get(desired.key, ())
+            if len(former) == 1:
+                self.claims[former[0].id].append(Match(desired, former[0], MEMORY))
+            else:
+                left.append(desired)
+        self.left = left
+
+    def contradicted(self, found: Match, former: Sequence[Live]) -> str:
+        names = ", ".join(map(label, former))
+        return (
+            f"{found.by} {found.desired.identity[found.by]} is agent {label(found.live)}, and at "
+            f"the last apply this was {names}, who is still there. Declare `{self.pin}` to say who "
+            f"it is."
         )
 
     def by_shared(self, shared: Identifier, *, finding: bool) -> None:
@@ -194,21 +230,20 @@ class _Matcher:
         """Why this shared value does not say who the agent is; None if it does, or fits nobody."""
         said = f"{shared.name} {desired.identity[shared.name]}"
         own = desired.identity.get(self.handle) if self.handle else None
-        pin = next((each.name for each in self.identifiers.values() if each.rule == "pin"), "id")
         if len(askers) > 1 and (holders or self.creating):
             others = ", ".join(f"{each.key} ({each.source})" for each in askers if each != desired)
             return f"{said} is declared for {others} too, so it does not say who this is."
         if not holders:
             return None
         if not self.listing.complete:
-            return f"{said} may fit more agents than the portal listed. Declare `{pin}`."
+            return f"{said} may fit more agents than the portal listed. Declare `{self.pin}`."
         if len(holders) > 1:
             names = ", ".join(map(label, holders))
-            return f"{said} fits {len(holders)} agents: {names}. Declare `{pin}` to say which."
-        return self.why_not_this(said, pin, holders[0], own, finding=finding)
+            return f"{said} fits {len(holders)} agents: {names}. Declare `{self.pin}` to say which."
+        return self.why_not_this(said, holders[0], own, finding=finding)
 
     def why_not_this(
-        self, said: str, pin: str, live: Live, own: Scalar | None, *, finding: bool
+        self, said: str, live: Live, own: Scalar | None, *, finding: bool
     ) -> str | None:
         """Why the only agent that a shared value fits is not the one; None if it is. `own` is the
         external id that is declared: an agent who has it already was linked by us."""
@@ -225,7 +260,7 @@ class _Matcher:
             return None
         else:
             said += f" belongs to {label(live)}."
-        return f"{said} If this is the same person, declare `{pin}: {live.id}`."
+        return f"{said} If this is the same person, declare `{self.pin}: {live.id}`."
 
     def sole(self, claim: list[Match]) -> list[Match]:
         """The one match of a live agent; several declared agents for one person are conflicts."""
@@ -237,11 +272,15 @@ class _Matcher:
             )
             self.conflict(
                 found.desired,
-                f"is agent {label(found.live)} by {found.by}, and so is {others}. "
+                f"is agent {label(found.live)} by {_by(found)}, and so is {others}. "
                 f"One live agent is declared once.",
                 [found.live],
             )
         return []
+
+
+def _by(found: Match) -> str:
+    return "the last apply" if found.by == MEMORY else found.by
 
 
 def _order(desired: Desired) -> tuple[str, int, int]:

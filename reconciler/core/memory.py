@@ -13,6 +13,7 @@ from reconciler.core.fields import Field, Sort, Verdict, compare, digest, parent
 from reconciler.core.model import (
     Attribution,
     Desired,
+    Listing,
     Live,
     Match,
     Memory,
@@ -131,7 +132,7 @@ def remember(
             elif old is not None:  # the languages that one string is to replace, and did not yet
                 family = (name for name in old.fields if parent(name) == field.name)
                 fresh = {**{name: old.fields[name] for name in family}, **fresh}
-        agents[key] = Remembered(found.desired.key, fresh)
+        agents[key] = Remembered(found.desired.key, fresh, found.live.aliases)
     creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
     return Memory(agents, creations)
 
@@ -165,6 +166,24 @@ def _keep(
         if kept.shown == now:
             return kept
     return fresh if verdict is Verdict.SAME else kept
+
+
+def former(memory: Memory, listing: Listing) -> dict[str, list[Live]]:
+    """The live agents that were applied from here, by the key that they had then. One is known by
+    any of its ids."""
+    by_alias = {
+        (name, alias): kept
+        for kept in memory.agents.values()
+        for name, alias in kept.aliases.items()
+    }
+    found: dict[str, list[Live]] = {}
+    for live in listing.agents if memory.agents else ():
+        kept = memory.agents.get(str(live.id))
+        others = (by_alias.get(alias) for alias in live.aliases.items())
+        kept = kept or next((each for each in others if each is not None), None)
+        if kept is not None:
+            found.setdefault(kept.key, []).append(live)
+    return found
 
 
 def was_refused(memory: Memory, key: str, form: str) -> bool:

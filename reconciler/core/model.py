@@ -34,6 +34,12 @@ class Source:
         return f"{self.file}:{self.line}"
 
 
+def place(source: Source, lines: Mapping[str, int], path: str) -> Source:
+    """Where `path` (or its parent) is declared, by `lines`; else where the agent begins."""
+    line = lines.get(path) or lines.get(path.partition(".")[0])
+    return Source(source.file, line) if line else source
+
+
 @dataclass(frozen=True, slots=True)
 class Desired:
     """One agent as the files want it on one portal.
@@ -51,19 +57,23 @@ class Desired:
 
     def at(self, path: str) -> Source:
         """The place where `path` (or its parent) is declared, else where the agent begins."""
-        line = self.lines.get(path) or self.lines.get(path.partition(".")[0])
-        return Source(self.source.file, line) if line else self.source
+        return place(self.source, self.lines, path)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One agent as the portal shows it: the same words as `Desired`."""
+    """One agent as the portal shows it: the same words as `Desired`.
+
+    A path that is not in `values` is one that the portal does not show at all; None is shown as
+    nothing. `aliases` are further ids that the portal has for the agent, by their names.
+    """
 
     portal: str
     id: Scalar
     name: str
     identity: Mapping[str, Scalar]
     values: Mapping[str, Value]
+    aliases: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +103,12 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is remembered of one live agent that was matched in a completed apply."""
+    """What is remembered of one live agent that was matched in a completed apply; `aliases` are
+    the portal's further ids for the agent."""
 
     key: str
     fields: Mapping[str, Trace]
+    aliases: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +182,8 @@ class Change:
 class Operation:
     """One thing to do for one agent. `name` is unique in a plan; `waits` names the operations that
     have to succeed first. `id` is the live agent's id, None for a creation. `external_id` is the
-    one to link, or for an update the one the agent has by then. `values` is what to send."""
+    one to link, or for an update the one the agent has by then. `values` is what to send,
+    `aliases` the portal's further ids for the agent, `lines` where each value is declared."""
 
     name: str
     verb: Verb
@@ -181,17 +194,30 @@ class Operation:
     external_id: str | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
     waits: tuple[str, ...] = ()
+    aliases: Mapping[str, Scalar] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, path: str) -> Source | None:
+        """The place where `path` is declared; None for an agent that no file declares."""
+        return place(self.source, self.lines, path) if self.source is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP call to a portal: the path is relative to the portal's base URL. `attempt` counts
-    how often it went out before; a later attempt waits longer."""
+    how often it went out before; a later attempt waits longer. `asks`: it changes nothing,
+    whatever its method."""
 
     method: str
     path: str
     body: Value = None
     attempt: int = 0
+    asks: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something on the portal."""
+        return self.method != "GET" and not self.asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +230,14 @@ class Response:
     body: Value = None
     error: str | None = None
     uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The headers that authenticate requests, and for how many seconds (None: for good)."""
+
+    headers: Mapping[str, str]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +296,8 @@ class Plan:
 
     `declared` counts the agents that the plan looked at, `unchanged` those already right;
     `waiting` has portal and key of those the portal does not have. `excess` says in words which
-    limits are passed. `seconds` is about what the portal's limits make an apply take.
+    limits are passed. `seconds` is about what the portals' limits make an apply take. `unread`
+    has the portals that could not be read, and why; nothing is planned there.
     """
 
     entries: tuple[Entry, ...]
@@ -275,18 +310,27 @@ class Plan:
     complete: bool
     excess: tuple[str, ...]
     seconds: int
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one operation. `error` is the portal's own message and what to do about it;
-    `id` the live agent's id, also after a creation."""
+    `id` the live agent's id, also after a creation, and `aliases` the further ids of one that was
+    created. `path` is the value that was refused, where the portal says which."""
 
     operation: Operation
     status: Status
     http_status: int | None = None
     error: str | None = None
     id: Scalar | None = None
+    aliases: Mapping[str, Scalar] = field(default_factory=dict)
+    path: str | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """Where the value that was refused is declared, else where the agent is."""
+        return self.operation.at(self.path or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,5 +397,6 @@ class Report:
             return 4
         conflicts = self.plan is not None and self.plan.conflicts
         failures = self.count("failed") + self.count("skipped") + self.remaining
-        partly = failures or self.stale or conflicts
+        unread = self.plan is not None and self.plan.unread
+        partly = failures or self.stale or conflicts or unread
         return 3 if partly else 0

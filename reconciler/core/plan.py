@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from reconciler.core import links
 from reconciler.core.diff import Difference, diff
-from reconciler.core.fields import Field, Identifier, Sort, digest, parent
+from reconciler.core.fields import Field, Identifier, Sort, digest, digits, parent
 from reconciler.core.match import Matching, candidate, handle, label, match
-from reconciler.core.memory import was_refused
+from reconciler.core.memory import former, was_refused
 from reconciler.core.model import (
     Attribution,
     Change,
@@ -24,6 +25,7 @@ from reconciler.core.model import (
     Operation,
     Pace,
     Plan,
+    Scalar,
     Source,
     Step,
     Unmet,
@@ -40,18 +42,23 @@ ROUNDING = 1e-6
 class Policy:
     """What the configuration and the portal allow.
 
-    `order` are the identifiers that find an agent; `needs` what a creation takes; `removal` what
-    happens to an agent that was ours and is declared no more (None: it is reported); `hold` leaves
+    `order` are the identifiers that find an agent; `recall`, the memory does too; `needs` what a
+    creation takes; `removal` what happens to an agent that was ours and is declared no more (None:
+    it is reported); `off` the path and value that take an agent off all listings; `hold` leaves
     alone what cannot be compared; `by_handle`, updates name their agent by the external id;
-    `refuses` says of an operation why the portal would refuse it, None if it would not.
+    `replaces`, an update is the whole agent; `refuses` says of an operation why the portal would
+    refuse it, None if it would not.
     """
 
     order: tuple[str, ...]
     create: bool = False
+    recall: bool = False
     needs: tuple[str, ...] = ()
     removal: Verb | None = None
+    off: tuple[str, Value] | None = None
     hold: bool = False
     by_handle: bool = False
+    replaces: bool = False
     refuses: Callable[[Operation], str | None] = lambda _: None
 
 
@@ -69,15 +76,15 @@ class Limits:
 class Selection:
     """The agents that a plan looks at: those whose key or file fits a target (all, without one)
     and no exclude. Patterns are globs; one with a slash or a file's ending is a file's too.
-    `without` are keys, as they are."""
+    `without` are agents to leave out, by portal and key."""
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
-    without: frozenset[str] = frozenset()
+    without: frozenset[tuple[str, str]] = frozenset()
 
-    def has(self, key: str, source: Source | None) -> bool:
+    def has(self, portal: str, key: str, source: Source | None) -> bool:
         """Whether the plan looks at this agent."""
-        if key in self.without:
+        if (portal, key) in self.without:
             return False
 
         def fits(pattern: str) -> bool:
@@ -132,25 +139,33 @@ def draft(
     """
     name = handle(identifiers)
     table = {field.name: field for field in fields}
-    matching = match(desired, listing, identifiers, order=policy.order, creating=policy.create)
+    formers = former(memory, listing)
+    matching = match(
+        desired,
+        listing,
+        identifiers,
+        order=policy.order,
+        creating=policy.create,
+        recall=formers if policy.recall else None,
+    )
     chosen = [found for found in matching.matches if _chosen(selection, found.desired)]
     differences = {
         found.desired.key: diff(found, table, memory, hold=policy.hold) for found in chosen
     }
     updates = [
-        _update(found, changes, fields, identifiers)
+        _update(found, changes, fields, identifiers, policy)
         for found in chosen
         if (changes := differences[found.desired.key].changes)
     ]
     absent = {each.key: each for each in matching.absent if _chosen(selection, each)}
     creations, waiting, unsure = _absences(
-        absent.values(), listing, fields, identifiers, policy, memory
+        absent.values(), listing, fields, identifiers, policy, memory, formers
     )
-    conflicts = [each for each in matching.conflicts if selection.has(each.key, each.source)]
+    conflicts = [each for each in matching.conflicts if _chosen(selection, each)]
     conflicts += unsure
     conflicts += _refused((*updates, *creations), policy)
 
-    removals, reports = _removals(portal, matching, listing, memory, policy, name, selection)
+    removals, ended, reports = _removals(portal, matching, listing, memory, policy, name, selection)
     claims = links.Claims(
         declared={
             found.live.id: _claim(found.desired, found.live, name) for found in matching.matches
@@ -160,6 +175,14 @@ def draft(
         lost={each.key for each in conflicts},
     )
     moves, refusals = links.resolve(claims, handle=name, holders=_holders(listing, name))
+    profiles = [*updates, *creations]
+    known = {found.live.id: found for found in matching.matches}
+    for key in identifiers:
+        if key.moves == "update":
+            lost = {each.key for each in conflicts} | {each.claim.key for each in refusals}
+            left = [each for each in profiles if each.key not in lost]
+            profiles, kept = links.give_way(left, key, listing.agents, known)
+            refusals += kept
     conflicts += [
         Conflict(
             portal,
@@ -174,31 +197,38 @@ def draft(
 
     linking = links.operations(moves, portal=portal, handle=name, holders=_holders(listing, name))
     profiles = _in_turn(
-        [each for each in (*updates, *creations) if each.key not in lost],
-        linking,
-        by_handle=policy.by_handle,
+        [each for each in profiles if each.key not in lost], linking, by_handle=policy.by_handle
     )
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
-        *_entries(matches, differences, name, memory),
+        *_entries(matches, differences, name, memory, policy),
         *(_created(absent[each.key], each, memory) for each in creations if each.key not in lost),
     ]
     moved = {claim.live.id for claim in moves if claim.live is not None}
     removed = [
-        _removed(portal, claim, name)
+        _removed(portal, claim.key, claim.live, "unlink", (str(name), None))
         for claim in removals
         if claim.live is not None and claim.live.id in moved
     ]
+    removed += [
+        _removed(portal, each.key, live, "deactivate", policy.off)
+        for each, live in ended
+        if policy.off is not None
+    ]
+    endings = tuple(operation for operation, _ in ended)
     warnings = (
         *(note for each in differences.values() for note in each.warnings),
         *(note for found in chosen for note in _foreign_identity(found, identifiers, table)),
         *waiting,
         *reports,
         *(_listings_lose(each, name) for each in linking if each.verb == "unlink"),
+        *(_off_all_listings(each) for each in (*profiles, *endings) if each.verb == "deactivate"),
+        *(note for found in matches for note in _activity(found, differences, policy)),
+        *(note for each in creations for note in _namesakes(each, listing, known)),
     )
     return Draft(
         entries=(*sorted(entries, key=_place), *removed),
-        operations=(*linking, *profiles),
+        operations=(*linking, *profiles, *endings),
         conflicts=tuple(sorted(conflicts, key=_place)),
         warnings=tuple(sorted((each for each in warnings if each.key not in lost), key=_place)),
         matches=matches,
@@ -208,7 +238,14 @@ def draft(
         untaken=tuple(
             value for found in matches for value in differences[found.desired.key].untaken
         ),
-        excess=_excess(portal, len(entries) + len(removed), len(removed), len(desired), limits),
+        excess=_excess(
+            portal,
+            len(entries) + len(removed),
+            sum(_takes_off(each) for each in (*entries, *removed)),
+            len(desired),
+            len(desired) + len(removed),
+            limits,
+        ),
     )
 
 
@@ -222,8 +259,8 @@ def _refused(operations: Iterable[Operation], policy: Policy) -> Iterator[Confli
 def _in_turn(
     profiles: Sequence[Operation], linking: Sequence[Operation], *, by_handle: bool
 ) -> list[Operation]:
-    """The profiles, each after the moves that it needs: a creation after its external id is free,
-    an update that names its agent by the external id after that is its own."""
+    """The profiles, each after the moves that it needs as well: a creation after its external id is
+    free, an update that names its agent by the external id after that is its own."""
     unlinked = {each.external_id: each.name for each in linking if each.verb == "unlink"}
     linked = {each.id: each.name for each in linking if each.verb == "link"}
 
@@ -232,7 +269,10 @@ def _in_turn(
             return unlinked.get(each.external_id)
         return linked.get(each.id) if by_handle else None
 
-    return [replace(each, waits=(wait,)) if (wait := first(each)) else each for each in profiles]
+    return [
+        replace(each, waits=(*each.waits, wait)) if (wait := first(each)) else each
+        for each in profiles
+    ]
 
 
 def _absences(
@@ -242,21 +282,17 @@ def _absences(
     identifiers: Sequence[Identifier],
     policy: Policy,
     memory: Memory,
+    formers: Mapping[str, Sequence[Live]],
 ) -> tuple[list[Operation], list[Warning], list[Conflict]]:
     """What becomes of agents that the portal does not show: those to create, those that wait,
     and those of whom a list that is not whole says nothing."""
     creations: list[Operation] = []
     waiting: list[Warning] = []
     unsure: list[Conflict] = []
-    formers = {
-        ours.key: live
-        for live in listing.agents
-        if (ours := memory.agents.get(str(live.id))) is not None
-    }
     for each in absent:
         operation = _creation(each, fields, handle(identifiers), policy)
-        former = formers.get(each.key)
-        why = _why_not_created(each, operation, listing, identifiers, policy, memory, former)
+        was = formers.get(each.key, ())
+        why = _why_not_created(each, operation, listing, identifiers, policy, memory, was)
         if why is None:
             creations.append(operation)
         elif listing.complete:
@@ -266,8 +302,8 @@ def _absences(
     return creations, waiting, unsure
 
 
-def _chosen(selection: Selection, desired: Desired) -> bool:
-    return selection.has(desired.key, desired.source)
+def _chosen(selection: Selection, each: Desired | Conflict) -> bool:
+    return selection.has(each.portal, each.key, each.source)
 
 
 def _place(each: Entry | Conflict | Warning) -> tuple[bool, str, int]:
@@ -280,14 +316,17 @@ def body(
     fields: Sequence[Field], desired: Desired, live: Live | None, touched: Sequence[str]
 ) -> dict[str, Value]:
     """What to send for these paths: a group of switches whole, merged with what is live (for a new
-    agent, with what the portal gives one); the other languages of a text as far as they show."""
-    paths = set(map(parent, touched))
+    agent, with what the portal gives one); the other languages of a text as far as they show; what
+    no file declares as it is."""
+    paths, declared = set(map(parent, touched)), set(map(parent, desired.values))
     sent: dict[str, Value] = {}
     for field in fields:
         if field.name not in paths:
             continue
         if field.name in desired.values:
             sent[field.name] = desired.values[field.name]
+        elif live is not None and field.name in live.values and field.name not in declared:
+            sent[field.name] = live.values[field.name]
         else:
             sent[field.name] = {
                 part: value
@@ -312,20 +351,30 @@ def _update(
     changes: Sequence[Change],
     fields: Sequence[Field],
     identifiers: Sequence[Identifier],
+    policy: Policy,
 ) -> Operation:
     desired, live, name = found.desired, found.live, handle(identifiers)
     external = (desired.identity.get(name) or live.identity.get(name)) if name else None
-    values = body(fields, desired, live, [change.path for change in changes])
+    touched = [change.path for change in changes]
+    if policy.replaces:
+        touched += [*desired.values, *live.values]
+    ends = policy.off is not None and any(_is_off(change, policy.off) for change in changes)
     return Operation(
         f"update:{live.id}",
-        "update",
+        "deactivate" if ends else "update",
         desired.portal,
         desired.key,
         desired.source,
         live.id,
         None if external is None else str(external),
-        values,
+        body(fields, desired, live, touched),
+        aliases=live.aliases,
+        lines=desired.lines,
     )
+
+
+def _is_off(change: Change, off: tuple[str, Value]) -> bool:
+    return (change.path, change.after) == off
 
 
 def _creation(
@@ -347,6 +396,7 @@ def _creation(
         None,
         None if external is None else str(external),
         {**values, **carried},
+        lines=desired.lines,
     )
 
 
@@ -362,31 +412,16 @@ def _why_not_created(
     identifiers: Sequence[Identifier],
     policy: Policy,
     memory: Memory,
-    former: Live | None,
+    was: Sequence[Live],
 ) -> str | None:
-    """Why an absent agent is not created; None if it is to be. `former` is who it was when it was
+    """Why an absent agent is not created; None if it is to be. `was` is who it was when it was
     applied last, if that live agent is still there."""
     if not listing.complete:
         return "is not in the part of the agents that the portal listed, so nothing is done."
-    if former is not None:
-        return (
-            f"was agent {label(former)} at the last apply, and the file does not find them now. "
-            f"If that is still this agent, declare `id: {former.id}`."
-        )
-    if not policy.create:
-        ways = [
-            each
-            for each in identifiers
-            if each.name in policy.order and not each.assignable and each.rule != "pin"
-        ]
-        found = [each.name for each in ways if each.name in desired.identity]
-        others = ways or [each for each in identifiers if each.rule == "pin"]
-        later = (
-            f"a later run finds them by {found[0]}."
-            if found
-            else f"declare {others[0].name} too, so that a later run finds them."
-        )
-        return f"is not on the portal yet. Have the agent invited there; {later}"
+    if was or not policy.create:
+        return _where_they_are(desired, identifiers, policy, was)
+    if policy.off is not None and desired.values.get(policy.off[0]) == policy.off[1]:
+        return f"is not on the portal, and is declared {policy.off[1]}: nothing is to be done."
     lacking = [
         name for name in policy.needs if name not in desired.identity and name not in desired.values
     ]
@@ -400,6 +435,31 @@ def _why_not_created(
     return None
 
 
+def _where_they_are(
+    desired: Desired, identifiers: Sequence[Identifier], policy: Policy, was: Sequence[Live]
+) -> str:
+    """Where an agent may be whom the portal does not show under what the file declares."""
+    pin = next((each for each in identifiers if each.rule == "pin"), None)
+    if was and pin is not None:
+        return (
+            f"was agent {label(was[-1])} at the last apply, and the file does not find them now. "
+            f"If that is still this agent, declare `{pin.said}: {was[-1].id}`."
+        )
+    ways = [
+        each
+        for each in identifiers
+        if each.name in policy.order and each.moves != "link" and each.rule != "pin"
+    ]
+    found = [each.said for each in ways if each.name in desired.identity]
+    others = ways or [each for each in identifiers if each.rule == "pin"]
+    later = (
+        f"a later run finds them by {found[0]}."
+        if found
+        else f"declare {others[0].said} too, so that a later run finds them."
+    )
+    return f"is not on the portal yet. Have the agent invited there; {later}"
+
+
 def _foreign_identity(
     found: Match, identifiers: Sequence[Identifier], fields: Mapping[str, Field]
 ) -> list[Warning]:
@@ -409,7 +469,7 @@ def _foreign_identity(
         if each.rule != "shared" or each.name in fields:
             continue
         want, have = (side.identity.get(each.name) for side in (found.desired, found.live))
-        if want is None or have is None or want == have or _digits(want) == _digits(have):
+        if want is None or have is None or want == have or _bare(want) == _bare(have):
             continue
         if each.canonical(want) != each.canonical(have):
             message = (
@@ -422,8 +482,8 @@ def _foreign_identity(
     return warnings
 
 
-def _digits(value: object) -> str:
-    return "".join(filter(str.isdigit, str(value)))
+def _bare(phone: Scalar) -> str:
+    return digits(phone).removeprefix("+")
 
 
 def _holders(listing: Listing, name: str | None) -> dict[str, Live]:
@@ -449,35 +509,92 @@ def _removals(
     policy: Policy,
     name: str | None,
     selection: Selection,
-) -> tuple[list[links.Claim], list[Warning]]:
-    """The agents that were ours and that no file declares now: to be unlinked, or reported.
+) -> tuple[list[links.Claim], list[tuple[Operation, Live]], list[Warning]]:
+    """The agents that were ours and that no file declares now: to be unlinked, to be deactivated,
+    or reported.
 
     Whoever a conflict is about may still be declared, so such an agent is left alone.
     """
     if not listing.complete or not memory.agents:
-        return [], []
+        return [], [], []
     kept = {str(found.live.id) for found in matching.matches}
     kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
     declared = {each.key for each in matching.conflicts}
     declared |= {each.key for each in matching.absent}
-    claims, reports = [], []
+    claims, ended, reports = [], [], []
     for live in listing.agents:
         ours = memory.agents.get(str(live.id))
         held = live.identity.get(name) if name else None
         if ours is None or str(live.id) in kept or ours.key in declared:
             continue
         undone = name is not None and ours.key not in (f"id:{live.id}", held)
-        if undone or not selection.has(ours.key, None):
+        if undone or not selection.has(portal, ours.key, None):
             continue
-        if policy.removal is not None and ours.key == held:
+        if policy.off is not None and live.values.get(policy.off[0]) == policy.off[1]:
+            continue
+        if policy.removal == "unlink" and ours.key == held:
             claims.append(links.Claim(ours.key, None, live, None))
+        elif policy.removal == "deactivate" and policy.off is not None:
+            ended.append((_ending(portal, ours.key, live, policy.off), live))
         else:
             message = (
                 f"agent {label(live)} was applied from here and no file declares them now. "
                 f"The portal still shows them as they are."
             )
             reports.append(Warning(portal, ours.key, None, message))
-    return claims, reports
+    return claims, ended, reports
+
+
+def _ending(portal: str, key: str, live: Live, off: tuple[str, Value]) -> Operation:
+    return Operation(
+        f"deactivate:{live.id}",
+        "deactivate",
+        portal,
+        key,
+        None,
+        live.id,
+        values=dict([off]),
+        aliases=live.aliases,
+    )
+
+
+def _off_all_listings(operation: Operation) -> Warning:
+    message = f"agent {operation.id} is deactivated: that takes them off all listings."
+    return Warning(operation.portal, operation.key, operation.source, message)
+
+
+def _activity(
+    found: Match, differences: Mapping[str, Difference], policy: Policy
+) -> Iterator[Warning]:
+    """What to know of an agent who is off all listings now."""
+    desired, live = found.desired, found.live
+    if policy.off is None or live.values.get(policy.off[0]) != policy.off[1]:
+        return
+    path, value = policy.off
+    if path not in desired.values:
+        message = (
+            f"agent {label(live)} is {value} on the portal, which shows them on no listing, and "
+            f"the file does not declare {path}."
+        )
+        yield Warning(desired.portal, desired.key, desired.source, message)
+    elif any(change.path == path for change in differences[desired.key].changes):
+        message = f"agent {label(live)} is activated: the portal publishes them again."
+        yield Warning(desired.portal, desired.key, desired.at(path), message)
+
+
+def _namesakes(
+    operation: Operation, listing: Listing, known: Mapping[Scalar, Match]
+) -> Iterator[Warning]:
+    """Who on the portal has the name of an agent to be created, and is none of the declared: it
+    may be the same person, by another address."""
+    name = operation.values.get("name")
+    for live in listing.agents if name else ():
+        if live.name == name and live.id not in known:
+            message = (
+                f"is to be created, and the portal has {label(live)}, whom no file declares. If "
+                f"that is the same person, say so with the portal's id."
+            )
+            yield Warning(operation.portal, operation.key, operation.source, message)
 
 
 def _listings_lose(operation: Operation, name: str | None) -> Warning:
@@ -493,15 +610,16 @@ def _entries(
     differences: Mapping[str, Difference],
     name: str | None,
     memory: Memory,
+    policy: Policy,
 ) -> Iterator[Entry]:
     for found in matches:
-        entry = _entry(found, differences[found.desired.key].changes, name, memory)
+        entry = _entry(found, differences[found.desired.key].changes, name, memory, policy)
         if entry is not None:
             yield entry
 
 
 def _entry(
-    found: Match, changes: tuple[Change, ...], name: str | None, memory: Memory
+    found: Match, changes: tuple[Change, ...], name: str | None, memory: Memory, policy: Policy
 ) -> Entry | None:
     desired, live = found.desired, found.live
     held, wants = (side.identity.get(name) if name else None for side in (live, desired))
@@ -510,11 +628,14 @@ def _entry(
         actions = ["link"] if held is None else ["unlink", "link"]
         whose = _whose_link(live, wants, memory)
         changes = (Change(str(name), held, wants, "different", whose), *changes)
-    if any(change.path != name for change in changes):
+    off = [change for change in changes if policy.off and _is_off(change, policy.off)]
+    if off:
+        actions.append("deactivate")
+    if any(change.path != name and change not in off for change in changes):
         actions.append("update")
     if not actions:
         return None
-    said = f"{found.by} {desired.identity[found.by]}"
+    said = f"{found.by} {desired.identity.get(found.by, '')}".rstrip()
     if "link" not in actions:
         reason = f"matched: {said}"
     elif found.by == "id" and held is not None:
@@ -574,28 +695,36 @@ def _created(desired: Desired, operation: Operation, memory: Memory) -> Entry:
     )
 
 
-def _removed(portal: str, claim: links.Claim, name: str | None) -> Entry:
-    live = claim.live
-    assert live is not None, "only a live agent can be removed"  # noqa: S101
-    held = live.identity.get(name) if name else None
+def _removed(portal: str, key: str, live: Live, verb: Verb, to: tuple[str, Value]) -> Entry:
+    path, value = to
+    held = live.identity[path] if verb == "unlink" else live.values.get(path)
     return Entry(
         portal,
-        claim.key,
+        key,
         live.id,
         live.name,
         None,
         None,
-        ("unlink",),
-        (Change(str(name), held, None, "different", "pending"),),
+        (verb,),
+        (Change(path, held, value, "different", "pending"),),
         "pending",
-        "unlinked: it was applied from here, and no file declares it now",
+        f"{participle(verb)}: it was applied from here, and no file declares it now",
     )
 
 
+def participle(verb: Verb) -> str:
+    """`linked`, `updated`."""
+    return f"{verb.removesuffix('e')}ed"
+
+
+def _takes_off(entry: Entry) -> bool:
+    return "deactivate" in entry.actions or entry.source is None
+
+
 def _excess(
-    portal: str, changed: int, removed: int, declared: int, limits: Limits
+    portal: str, changed: int, removed: int, declared: int, until_now: int, limits: Limits
 ) -> tuple[str, ...]:
-    if declared + removed < limits.floor:  # who is to be taken off was declared until now
+    if until_now < limits.floor:  # who is to be taken off was declared until now
         return ()
     said = []
     for count, share, name, verb in (
@@ -645,7 +774,7 @@ def _fill(
 
 
 def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:
-    """About how long the requests take under the portal's limits (whole seconds, at least 1 if
+    """About how long one portal's requests take under its limits (whole seconds, at least 1 if
     there are any): full minutes that a limit forces, and a fifth of a second a request."""
     if not steps:
         return 0
@@ -660,13 +789,17 @@ def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:
 
 
 def join(
-    drafts: Mapping[str, Draft], steps: Mapping[str, Sequence[Step]], paces: Sequence[Pace]
+    drafts: Mapping[str, Draft],
+    steps: Mapping[str, Sequence[Step]],
+    paces: Mapping[str, Sequence[Pace]],
+    unread: Mapping[str, str] | None = None,
 ) -> Plan:
-    """One plan of all portals, from their drafts and steps; the steps are numbered through."""
-    entries = tuple(entry for each in drafts.values() for entry in each.entries)
+    """One plan of all portals, from their drafts and steps: agent by agent, and the steps are
+    numbered through. `unread` are the portals that could not be read, and why."""
+    entries = _by_agent(each.entries for each in drafts.values())
     declared = sum(each.declared for each in drafts.values())
     busy = sum(1 for entry in entries if entry.source is not None)
-    conflicts = tuple(conflict for each in drafts.values() for conflict in each.conflicts)
+    conflicts = _by_agent(each.conflicts for each in drafts.values())
     lost = {(each.portal, each.key) for each in conflicts if each.source is not None}
     absent = tuple((name, key) for name, each in drafts.items() for key in each.waiting)
     numbered = tuple(_numbered(steps.values()))
@@ -674,14 +807,23 @@ def join(
         entries=entries,
         steps=numbered,
         conflicts=conflicts,
-        warnings=tuple(warning for each in drafts.values() for warning in each.warnings),
+        warnings=_by_agent(each.warnings for each in drafts.values()),
         declared=declared,
         unchanged=declared - busy - len(lost) - len(absent),
         waiting=absent,
-        complete=all(each.complete for each in drafts.values()),
+        complete=not unread and all(each.complete for each in drafts.values()),
         excess=tuple(said for each in drafts.values() for said in each.excess),
-        seconds=seconds(numbered, paces),
+        seconds=max((seconds(steps[name], paces[name]) for name in drafts), default=0),
+        unread=tuple((unread or {}).items()),
     )
+
+
+Placed = TypeVar("Placed", Entry, Conflict, Warning)
+
+
+def _by_agent(portals: Iterable[Sequence[Placed]]) -> tuple[Placed, ...]:
+    """What several portals have to say, an agent's together."""
+    return tuple(sorted((each for said in portals for each in said), key=_place))
 
 
 def _numbered(groups: Iterable[Sequence[Step]]) -> Iterator[Step]:

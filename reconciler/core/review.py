@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.core.model import Change, Conflict, Desired, Entry, Plan
+from reconciler.core.plan import participle
 
 
 def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Conflict, ...]:
@@ -67,7 +68,7 @@ def _departs(before: Entry, now: Entry, desired: Desired) -> str | None:
         return f"is agent {now.id} now, and was {before.id}"
     added = [action for action in now.actions if action not in before.actions]
     if added:
-        return f"would be {_participle(added)} too"
+        return f"would be {' and '.join(map(participle, added))} too"
     old = {change.path: change for change in before.changes}
     for change in now.changes:
         path = change.path
@@ -79,10 +80,6 @@ def _departs(before: Entry, now: Entry, desired: Desired) -> str | None:
         if old[path].before != change.before and not unlinked:
             return f"{path} is not what it was: {_apart(old[path], change)}"
     return None
-
-
-def _participle(actions: Iterable[str]) -> str:
-    return " and ".join(f"{each.removesuffix('e')}ed" for each in actions)
 
 
 def _apart(old: Change, new: Change) -> str:

@@ -15,43 +15,43 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
+from reconciler.documents import propertyfinder
 from reconciler.documents.mistakes import Words, known_keys, mistakes, nearest
+from reconciler.documents.rules import (
+    CURLY,
+    HTTPS,
+    ONE_LINE,
+    Id,
+    advise_line,
+    advise_page,
+    advise_picture,
+    closed,
+    site,
+)
 from reconciler.documents.syntax import quoted
 from reconciler.documents.yaml import MAX_BYTES, MAX_PROBLEMS, Tree, load, visible
 from reconciler.errors import InputError, Problem
 
-# Patterns in what three dialects share: pydantic's (Rust), the editor's (ECMAScript), and re's.
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"
-# Quotes that YAML does not know: an office program puts them where straight ones were typed.
-_CURLY = "^[“”„‟‘’‚].*[“”„‟‘’‚]$"
-_ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
 _PHONE = r"^\(?\+?\(?[0-9]([ \u00a0()./-]*[0-9]){6,14}\)?$"
-_HTTPS = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s]*)?$"
 _SITES = {"instagram": "instagram.com", "youtube": "youtube.com", "tiktok": "tiktok.com"}
 _LINKS = {
-    site: rf"^https://([A-Za-z0-9-]+\.)*{host}([/?#][^\s]*)?$"
-    for site, host in (
-        ("instagram", r"instagram\.com"),
-        ("youtube", r"(youtube\.com|youtu\.be)"),
-        ("tiktok", r"tiktok\.com"),
-    )
+    "instagram": site("instagram.com"),
+    "youtube": site("youtube.com", "youtu.be"),
+    "tiktok": site("tiktok.com"),
 }
 
-
-def _closed(**extra: Any) -> ConfigDict:  # noqa: ANN401 - JSON Schema
-    """No coercion, no other keys; `extra` is what the JSON schema says besides."""
-    return ConfigDict(extra="forbid", strict=True, json_schema_extra=extra)
-
-
-_Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
+INHERITED: dict[str, Mapping[str, tuple[str, ...]]] = {"propertyfinder": propertyfinder.INHERITED}
+"""The portals that have a section of their own in an agent's file, and what it takes from where
+when it does not say so itself. What is here for no portal is declared at the top level."""
 
 
-@with_config(_closed(minProperties=1))
+@with_config(closed(minProperties=1))
 class Texts(TypedDict, total=False):
     """One text for each language. A language that is left out keeps the text it has."""
 
@@ -60,24 +60,24 @@ class Texts(TypedDict, total=False):
     ro: Annotated[str, Field(description='The text in Romanian; "" clears it.')]
 
 
-@with_config(_closed(minProperties=1, maxProperties=1))
+@with_config(closed(minProperties=1, maxProperties=1))
 class Avatar(TypedDict, total=False):
     """A picture: by its address, or by the number of one that was uploaded already."""
 
     url: Annotated[
         str,
         Field(
-            pattern=_HTTPS,
+            pattern=HTTPS,
             description="Address of the picture, which the portal fetches; https only.",
             examples=["https://agency.example/photos/ivan.jpg"],
         ),
     ]
     id: Annotated[
-        _Id, Field(description="Number of a picture that the portal has already.", examples=[123])
+        Id, Field(description="Number of a picture that the portal has already.", examples=[123])
     ]
 
 
-@with_config(_closed())
+@with_config(closed())
 class Settings(TypedDict, total=False):
     """Ways to contact the agent. A way that is left out keeps its setting."""
 
@@ -87,7 +87,7 @@ class Settings(TypedDict, total=False):
     contact_telegram: Annotated[bool, Field(description="Clients may write by Telegram.")]
 
 
-@with_config(_closed(anyOf=[{"required": ["externalId"]}, {"required": ["id"]}]))
+@with_config(closed(anyOf=[{"required": ["externalId"]}, {"required": ["id"]}]))
 class Agent(TypedDict, total=False):
     """An agent. Only the keys that are here are managed; what is left out stays as it is."""
 
@@ -99,11 +99,11 @@ class Agent(TypedDict, total=False):
             pattern=_EXTERNAL_ID,
             description="Our own id of the agent: the name by which plans and reports speak of it.",
             examples=["agent-001"],
-            json_schema_extra={"not": {"pattern": _CURLY}},
+            json_schema_extra={"not": {"pattern": CURLY}},
         ),
     ]
     id: Annotated[
-        _Id,
+        Id,
         Field(
             description="The portal's id of the agent. With it, it is certain who is meant.",
             examples=[15],
@@ -112,10 +112,10 @@ class Agent(TypedDict, total=False):
     name: Annotated[
         str,
         Field(
-            pattern=_ONE_LINE,
+            pattern=ONE_LINE,
             description="Name as clients read it.",
             examples=["Ivan Petrov"],
-            json_schema_extra={"not": {"pattern": _CURLY}},
+            json_schema_extra={"not": {"pattern": CURLY}},
         ),
     ]
     phone: Annotated[
@@ -164,7 +164,19 @@ class Agent(TypedDict, total=False):
         ),
     ]
     settings: Annotated[Settings, Field(description="Ways to contact the agent.")]
+    propertyfinder: Annotated[
+        propertyfinder.PropertyFinder,
+        Field(description="The agent on Property Finder; with this key they are published there."),
+    ]
 
+
+UNIQUE: Mapping[tuple[str, ...], type] = {
+    ("externalId",): str,
+    ("id",): int,
+    ("propertyfinder", "id"): int,
+    ("propertyfinder", "email"): str,
+}
+"""What no two agents have in common, and of what type it is."""
 
 AGENT: TypeAdapter[Agent] = TypeAdapter(Agent)
 """Checks one document; its JSON schema is what editors use."""
@@ -172,15 +184,19 @@ AGENT: TypeAdapter[Agent] = TypeAdapter(Agent)
 
 def _advise(path: str, text: str) -> str | None:
     """What was probably meant by `text`, as YAML, or None."""
+    section, _, inner = path.partition(".")
+    if section == "propertyfinder":
+        return propertyfinder.advise(inner, text)
     match path:
         case "instagram" | "youtube" | "tiktok":
             return _advise_link(path, text) if text else "null"
         case "avatar" | "avatar.url":
-            return _advise_picture(path, text)
+            number = f"{{id: {text}}}" if path == "avatar" and text.isdecimal() else None
+            return number or advise_picture(text, alone=path == "avatar.url")
         case "phone":
             return quoted(text) if re.search(_PHONE, text) else None
         case "name" | "externalId" | "description":
-            return quoted(" ".join(text.split())) if 0 < len(text) <= 255 else None
+            return advise_line(text)
         case _:
             return None
 
@@ -189,23 +205,7 @@ def _advise_link(site: str, text: str) -> str | None:
     handle = re.fullmatch(r"@?([\w.-]+)", text)
     if handle and not handle[1].lower().endswith((".com", ".be")):
         text = f"{_SITES[site]}/{'' if site == 'instagram' else '@'}{handle[1]}"
-    host, slash, rest = _secure(text).removeprefix("https://").partition("/")
-    url = f"https://{host.lower()}{slash}{rest}"
-    return url if re.search(_LINKS[site], url) else None
-
-
-def _advise_picture(path: str, text: str) -> str | None:
-    if path == "avatar" and text.isdecimal():
-        return f"{{id: {text}}}"
-    url = quoted(_secure(text))
-    if not re.search(_HTTPS, _secure(text)):
-        return None
-    return url if path == "avatar.url" else f"{{url: {url}}}"
-
-
-def _secure(address: str) -> str:
-    """An address with the scheme that it needs."""
-    return "https://" + re.sub(r"^https?:/*", "", address, flags=re.IGNORECASE)
+    return advise_page(text, _LINKS[site])
 
 
 @cache
@@ -214,6 +214,7 @@ def _words() -> Words:
     keep = 'leave the key out to keep it, or write "" to clear it'
     language = 'leave the language out, or write "" to clear it'
     no_picture = "to remove the picture, write avatar: null"
+    within = "propertyfinder"
     sites = {
         site: f"`{site}` has to be an address that begins with https://{host}/, or null"
         for site, host in _SITES.items()
@@ -229,6 +230,7 @@ def _words() -> Words:
             "avatar": "`avatar` has to be {{url: …}}, {{id: …}} or null",
             "avatar.url": "`url` has to be an address that begins with https://",
             **sites,
+            **{f"{within}.{name}": said for name, said in propertyfinder.RULES.items()},
         },
         nulls={
             "": "leave the key out to leave the value alone",
@@ -240,12 +242,15 @@ def _words() -> Words:
             "description.ro": language,
             "avatar.url": no_picture,
             "avatar.id": no_picture,
+            within: "delete the key if the agent is not to be published there",
+            **{f"{within}.{name}": said for name, said in propertyfinder.NULLS.items()},
         },
         refused={
             "settings.posting_type": (
                 "`posting_type` is not managed: the portal shows it and does not take it",
                 "delete this line",
             ),
+            **{f"{within}.{name}": said for name, said in propertyfinder.REFUSED.items()},
         },
         advise=_advise,
     )
@@ -304,19 +309,48 @@ def desired(
     portal: str,
     fields: Sequence[core.Field],
     identifiers: Sequence[core.Identifier],
-) -> Desired:
-    """What `document` wants on `portal`, by the portal's tables.
+) -> Desired | None:
+    """What `document` wants on `portal`, by the portal's tables; None if it has no section there.
 
     Texts given by language and switches become one path each (`description.ru`); every other
     declared field is one path, and what is not in the tables is left out.
     """
-    data = document.data
+    data, lines = document.data, document.lines
+    if portal in INHERITED:
+        if portal not in data:
+            return None
+        data, lines = _section(document, portal)
     values: dict[str, Value] = {}
     for field in fields:
         if field.name in data:
             values |= core.paths(field, data[field.name])
     identity = {each.name: data[each.name] for each in identifiers if each.name in data}
-    return Desired(portal, document.key, document.source, identity, values, document.lines)
+    return Desired(portal, document.key, document.source, identity, values, lines)
+
+
+def _section(document: Document, portal: str) -> tuple[dict[str, Value], dict[str, int]]:
+    """A portal's section with what it inherits, and the line of each of its keys."""
+    prefix = f"{portal}."
+    data = dict(document.data[portal])
+    lines = {
+        path.removeprefix(prefix): line
+        for path, line in document.lines.items()
+        if path.startswith(prefix)
+    }
+    for name, source in INHERITED[portal].items():
+        value = _at(document.data, source)
+        if name not in data and value is not None:
+            data[name] = {source[-1]: value} if source[0] == name != source[-1] else value
+            lines[name] = document.lines[".".join(source)]
+    return data, lines
+
+
+def _at(data: Mapping[str, Value], path: Sequence[str]) -> Value:
+    """The value at these keys; None where there is none."""
+    value: Value = data
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
@@ -348,11 +382,15 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     if isinstance(external, str) and re.fullmatch("id:[0-9]+", external):
         message = "`externalId` cannot be id: and a number, the name of agents without one"
         found.append(tree.problem(("externalId",), message))
-    for key in ("name", "externalId"):
-        text = data.get(key)
-        if isinstance(text, str) and re.search(_CURLY, text):
-            message = f"`{key}` has curly quotes around it, which would be published with it"
-            found.append(tree.problem((key,), message, f'write {key}: "{text[1:-1]}"'))
+    names: list[tuple[str, ...]] = [("name",), ("externalId",)]
+    names += [("propertyfinder", name) for name in propertyfinder.NAMES]
+    for path in names:
+        text = _at(data, path)
+        if isinstance(text, str) and re.search(CURLY, text):
+            message = f"`{path[-1]}` has curly quotes around it, which would be published with it"
+            found.append(tree.problem(path, message, f'write {path[-1]}: "{text[1:-1]}"'))
+    if isinstance(data.get("propertyfinder"), Mapping):
+        found += _gaps_there(tree, data, data["propertyfinder"])
     avatar = data.get("avatar")
     if isinstance(avatar, dict) and ("url" in avatar) == ("id" in avatar):
         message = "`avatar` has to have either `url` or `id`"
@@ -361,25 +399,50 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     return found
 
 
+def _gaps_there(
+    tree: Tree, data: Mapping[str, Value], section: Mapping[str, Value]
+) -> list[Problem]:
+    """What is missing in `propertyfinder`, or does not fit there though it fits at the top."""
+    found = []
+    within = "propertyfinder"
+    if "email" not in section and "id" not in section:
+        known = _words().keys[within]
+        if not any(nearest(key, known) in ("email", "id") for key in section):
+            message = "`propertyfinder` has neither `email` nor `id`, so it finds nobody"
+            found.append(tree.problem((within,), message, "add email: ivan@agency.example"))
+    for name in ("position", "bio"):
+        if section.get(name) == {}:
+            message = f"`{name}` has no text"
+            found.append(tree.problem((within, name), message, "add primary, or leave it out"))
+    if section.get("avatar") == {}:
+        message = "`avatar` has no `url`"
+        found.append(tree.problem((within, "avatar"), message, "write avatar: null to remove it"))
+    phone = data.get("phone")
+    fits = isinstance(phone, str) and re.search(_PHONE, phone)
+    if "phone" not in section and fits and not re.search(propertyfinder.PHONE, str(phone)):
+        message = "`phone` is inherited by `propertyfinder`, which does not take it in this form"
+        digits = re.sub(r"[^0-9+]", "", str(phone))
+        found.append(tree.problem(("phone",), message, f'write phone: "{digits}"'))
+    return found
+
+
 def _repeated(
     file: str, tree: Tree, taken: dict[tuple[str, Scalar], tuple[str, int]]
 ) -> list[Problem]:
     """What of the agent's identity an earlier agent has; `taken` learns what is new."""
     found = []
-    external, number = tree.value.get("externalId"), tree.value.get("id")
-    claims: list[tuple[str, Scalar]] = []
-    if isinstance(external, str):
-        claims.append(("externalId", external))
-    if isinstance(number, int) and not isinstance(number, bool):
-        claims.append(("id", number))
-    for claim in claims:
-        name, value = claim
-        line, _ = tree.position((name,), key=True)
-        first = taken.setdefault(claim, (file, line))
+    for path, sort in UNIQUE.items():
+        value: Scalar = _at(tree.value, path)
+        if type(value) is not sort:
+            continue
+        line, _ = tree.position(path, key=True)
+        claim = core.mailbox(value) if path[-1] == "email" else value
+        first = taken.setdefault((".".join(path), claim), (file, line))
         if first != (file, line):
-            message = f"`{name}` {visible(str(value)[:60])} is taken: {first[0]}:{first[1]} has it"
+            said = f"`{path[-1]}` {visible(str(value)[:60])}"
+            message = f"{said} is taken: {first[0]}:{first[1]} has it"
             hint = "give each agent its own, or delete one of the two"
-            found.append(tree.problem((name,), message, hint))
+            found.append(tree.problem(path, message, hint))
     return found
 
 

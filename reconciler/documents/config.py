@@ -38,7 +38,7 @@ DEFAULT_FILE = "reconciler.yaml"
 
 _PERCENT = r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
-_SECRET = re.compile(r"(key|secret|token|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
+_SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
 
 def check_url(url: str) -> str | None:
@@ -119,6 +119,24 @@ _Share = Annotated[
 ]
 
 
+_Url = Annotated[
+    str,
+    AfterValidator(_checked_url),
+    Field(
+        description="Address of the portal's API.",
+        json_schema_extra={"pattern": r"^https?://[^@?#\s]+$"},
+    ),
+]
+_ORDER = (
+    AfterValidator(_distinct),
+    Field(
+        min_length=1,
+        description="By what a live agent is found, in this order.",
+        json_schema_extra={"uniqueItems": True},
+    ),
+)
+
+
 class _Strict(BaseModel):
     """No coercion, no other keys, no change after reading."""
 
@@ -134,14 +152,7 @@ class Section(_Strict):
 class Rentix(Section):
     """How agents are kept true on Rentix."""
 
-    url: Annotated[
-        str,
-        AfterValidator(_checked_url),
-        Field(
-            description="Address of the portal's API.",
-            json_schema_extra={"pattern": r"^https?://[^@?#\s]+$"},
-        ),
-    ] = "https://crm.rentix.md/api/v1"
+    url: _Url = "https://crm.rentix.md/api/v1"
     create: Annotated[
         Literal["never", "upsert"],
         Field(
@@ -151,12 +162,7 @@ class Rentix(Section):
     ] = "never"
     match: Annotated[
         list[Literal["id", "externalId", "phone"]],
-        AfterValidator(_distinct),
-        Field(
-            min_length=1,
-            description="By what a live agent is found, in this order.",
-            json_schema_extra={"uniqueItems": True},
-        ),
+        *_ORDER,
     ] = ["id", "externalId", "phone"]
     bulk: Annotated[
         int, Field(ge=1, le=1000, description="The most operations in one bulk request.")
@@ -174,11 +180,46 @@ class Rentix(Section):
     ] = "report"
 
 
+class PropertyFinder(Section):
+    """How agents are kept true on Property Finder."""
+
+    url: _Url = "https://atlas.propertyfinder.com"
+    create: Annotated[
+        Literal["always", "never"],
+        Field(description="What to do for an agent that the portal does not have."),
+    ] = "always"
+    match: Annotated[
+        list[Literal["id", "email"]],
+        *_ORDER,
+    ] = ["id", "email"]
+    on_removed: Annotated[
+        Literal["report", "deactivate"],
+        Field(
+            description="What to do with a live agent that was ours and that no file declares any "
+            "more: report it, or take it off all listings (deactivate)."
+        ),
+    ] = "report"
+    token_path: Annotated[
+        str,
+        Field(
+            pattern=r"^/[A-Za-z0-9/._-]+$",
+            description="Where a token is asked for; older installations have /oauth/token.",
+        ),
+    ] = "/v1/auth/token"  # noqa: S105 - an address
+    deactivate_by: Annotated[
+        Literal["isActive", "status"],
+        Field(description="The attribute by which the portal takes an agent on and off."),
+    ] = "isActive"
+
+
 @with_config(ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1}))
 class Portals(TypedDict, total=False):
     """The portals that are used: those that are named. A new one is a class and a line here."""
 
     rentix: Annotated[Rentix, Field(description="Rentix; {} for all its defaults.")]
+    propertyfinder: Annotated[
+        PropertyFinder, Field(description="Property Finder; {} for all its defaults.")
+    ]
 
 
 class Limits(_Strict):
@@ -282,7 +323,7 @@ def _discreet(problem: Problem) -> Problem:
     """The problem without its line, and what was guessed from it, if that may hold a secret."""
     if not _SECRET.search(problem.excerpt):
         return problem
-    hint = "keys and passwords belong into the environment (RENTIX_API_KEY), never into a file"
+    hint = "keys and passwords belong into the environment, never into a file"
     return replace(problem, excerpt="", hint=hint)
 
 

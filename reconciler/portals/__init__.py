@@ -1,29 +1,29 @@
 """The portals: one module each, one line each in `PORTALS`.
 
 A portal does no I/O. To read, or to carry a step out, it is a generator that yields a `Request` and
-is handed the `Response`, as often as it needs; whoever drives it (`execute.drive`) has the wire.
+is handed the `Response`, as often as it needs; whoever drives it has the wire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
+from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
+    Desired,
     Listing,
     Operation,
     Outcome,
     Pace,
-    Request,
     Response,
+    Session,
     Step,
 )
 from reconciler.core.plan import Policy
+from reconciler.portals.propertyfinder import PropertyFinder
 from reconciler.portals.rentix import Rentix
-
-Result = TypeVar("Result")
-Conversation = Generator[Request, Response, Result]
 
 
 class Portal(Protocol):
@@ -32,9 +32,13 @@ class Portal(Protocol):
     name: str
     fields: Sequence[Field]
     identifiers: Sequence[Identifier]
-    paces: Sequence[Pace]
     secrets: Sequence[str]
     """The environment variables that hold the key; all are needed."""
+
+    @property
+    def paces(self) -> Sequence[Pace]:
+        """What the portal limits."""
+        ...
 
     @property
     def url(self) -> str:
@@ -46,12 +50,15 @@ class Portal(Protocol):
         """What the configuration allows on this portal."""
         ...
 
-    def headers(self, secrets: Mapping[str, str]) -> Mapping[str, str]:
-        """The headers that authenticate a request."""
+    def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
+        """A session; or the response that refused one."""
         ...
 
-    def read(self) -> Conversation[Listing]:
-        """All agents of the agency. Raises PortalError where the answer is not as documented."""
+    def read(
+        self, desired: tuple[Desired, ...]
+    ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
+        """All agents of the agency; and what is declared, in words that can be compared with
+        theirs. Raises PortalError where an answer is not as documented."""
         ...
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
@@ -64,6 +71,6 @@ class Portal(Protocol):
         ...
 
 
-PORTALS: Mapping[str, Callable[..., Portal]] = {"rentix": Rentix}
+PORTALS: dict[str, Callable[..., Portal]] = {"rentix": Rentix, "propertyfinder": PropertyFinder}
 """Each portal by its name in `reconciler.yaml`: made from its section of the configuration
 (`section`), and `hold`, whether what cannot be compared is left alone."""

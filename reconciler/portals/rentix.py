@@ -13,16 +13,8 @@ from types import NoneType
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
-from reconciler.core.fields import (
-    Field,
-    Identifier,
-    Sort,
-    Verdict,
-    compare,
-    parent,
-    paths,
-    phone,
-)
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Field, Identifier, Sort, Verdict, phone
 from reconciler.core.form import request_bytes
 from reconciler.core.model import (
     Desired,
@@ -33,12 +25,22 @@ from reconciler.core.model import (
     Pace,
     Request,
     Response,
-    Source,
+    Session,
     Step,
     Value,
 )
 from reconciler.core.plan import Policy, pack
 from reconciler.errors import PortalError
+from reconciler.portals.doubt import (
+    NO_REASON,
+    TRIES,
+    Doubt,
+    compared,
+    given_up,
+    is_name,
+    object_of,
+    short,
+)
 
 LANGUAGES = ("ru", "en", "ro")
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
@@ -55,7 +57,7 @@ FIELDS = (
 
 IDENTIFIERS = (
     Identifier("id", "pin"),
-    Identifier("externalId", "key", assignable=True),
+    Identifier("externalId", "key", moves="link"),
     Identifier("phone", "shared", partial(phone, region="MD")),
 )
 
@@ -73,8 +75,6 @@ SHOWN = {
 BULK = "/users/bulk"
 BODY_LIMIT = 512 * 1024
 """Bytes of one request's body, past which the portal answers 413."""
-TRIES = 5
-"""How often a write goes out at most while its outcome stays uncertain."""
 PAGES = 1000
 """Where following a list's marker ends, should it lead in a circle."""
 
@@ -86,24 +86,10 @@ ADVICE = {
 }
 """What to do about the portal's messages, by how they begin (lower case)."""
 
-LONGEST_MESSAGE = 500
-"""Characters of a portal's message that are shown; a gateway may send a page of HTML."""
-NO_REASON = "the portal gave no reason"
-
 UNNAMED = "user identifier required"
 """What a portal says of an operation in a bulk that names its agent by id, where it takes none."""
 
 Talk = Generator[Request, Response, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """An operation of which it is not known whether it was done: the answer that left it open,
-    and what reading said since."""
-
-    operation: Operation
-    response: Response
-    verdict: Verdict | None = None
 
 
 class Section(Protocol):
@@ -177,14 +163,17 @@ class Rentix:
             refuses=_too_large,
         )
 
-    def headers(self, secrets: Mapping[str, str]) -> Mapping[str, str]:
-        """`Authorization: ApiKey KEY`."""
-        return {"Authorization": f"ApiKey {secrets['RENTIX_API_KEY']}"}
+    def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
+        """`Authorization: ApiKey KEY`, for good: there is nothing to ask for."""
+        yield from ()
+        return Session({"Authorization": f"ApiKey {secrets['RENTIX_API_KEY']}"})
 
-    def read(self) -> Generator[Request, Response, Listing]:
+    def read(
+        self, desired: tuple[Desired, ...]
+    ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
         """`GET /users`, and on while a marker says that there is more."""
         users, whole = yield from _pages()
-        return Listing(tuple(map(live, users)), whole)
+        return Listing(tuple(map(live, users)), whole), desired
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """Links and unlinks one by one, then the profiles: one PUT, or bulks."""
@@ -222,7 +211,7 @@ class Rentix:
             return False
         return len(request_bytes(_bulk((operation,), self._by)) or b"") <= BODY_LIMIT
 
-    def perform(self, step: Step) -> Generator[Request, Response, tuple[Outcome, ...]]:
+    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send the step; what is uncertain is settled by reading before anything is sent again."""
         if step.request.path != BULK:
             return ((yield from _send(step.operations[0])),)
@@ -338,7 +327,7 @@ def _pages() -> Talk:
         before = len(users)
         for user in items:
             number = user.get("id") if isinstance(user, dict) else None
-            users[number if _is_name(number) else None] = user
+            users[number if is_name(number) else None] = user
         marks = _marks(response.body)
         after, open_end = _next(marks), _says_more(marks, len(users), page - 1)
         if after is None and not open_end:
@@ -471,11 +460,7 @@ def _send(operation: Operation, *, doubted: bool = False) -> Talk:
 def _says_who(response: Response) -> bool:
     """Whether an answer is a success that names the agent."""
     good = response.status is not None and response.status < 300
-    return good and isinstance(response.body, Mapping) and _is_name(response.body.get("id"))
-
-
-def _is_name(value: object) -> bool:
-    return type(value) in (int, str)
+    return good and isinstance(response.body, Mapping) and is_name(response.body.get("id"))
 
 
 def _doubtful(response: Response) -> bool:
@@ -519,7 +504,7 @@ def _refused(operation: Operation, status: int | None, message: str) -> Outcome:
 def _message(body: Value) -> str:
     """The portal's own words, in either form of an error."""
     if isinstance(body, str):
-        return " ".join(body.split())[:LONGEST_MESSAGE] or NO_REASON
+        return short(body)
     if isinstance(body, Mapping):
         for said in (body.get("message"), body.get("error"), body.get("body")):
             if isinstance(said, list) and said:
@@ -530,16 +515,8 @@ def _message(body: Value) -> str:
 
 
 def _given_up(doubt: Doubt) -> Outcome:
-    """The outcome after the last try: not done if reading says so, else unknown."""
-    operation, response = doubt.operation, doubt.response
-    said = response.error or f"the portal answered {response.status}"
-    if isinstance(response.body, Mapping) and (own := _message(response.body)) != NO_REASON:
-        said = f"{said} ({own})"
-    if doubt.verdict is Verdict.DIFFERENT:
-        message = f"{said}; reading shows that it was not done, so run again later"
-        return Outcome(operation, "failed", response.status, message, operation.id)
-    message = f"{said}, and reading did not settle whether it was done; run again to find out"
-    return Outcome(operation, "unknown", response.status, message, operation.id)
+    """The outcome after the last try, with the portal's own words where it has any."""
+    return given_up(doubt, _message(object_of(doubt.response)))
 
 
 def _look(
@@ -570,17 +547,7 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
         return Verdict.SAME if held == operation.external_id else Verdict.DIFFERENT
     if operation.verb == "unlink":
         return Verdict.SAME if held != operation.external_id else Verdict.DIFFERENT
-    fields = {each.name: each for each in FIELDS}
-    values: dict[str, Value] = {}
-    for name, value in operation.values.items():
-        if name in fields:  # a creation's phone is no field: it is kept in a form of the portal's
-            values |= paths(fields[name], value)
-    wanted = Desired("rentix", operation.key, operation.source or Source("", 0), {}, values)
-    said = {compare(fields[parent(path)], path, wanted, agent) for path in values}
-    for verdict in (Verdict.DIFFERENT, Verdict.UNREADABLE):
-        if verdict in said:
-            return verdict
-    return Verdict.SAME
+    return compared(operation, agent, FIELDS)
 
 
 def _settle(
@@ -642,7 +609,7 @@ def _sort_out(
     for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
             left.append(Doubt(operation, response))
-        elif own.get("success") is True and _is_name(own.get("id")):
+        elif own.get("success") is True and is_name(own.get("id")):
             outcomes.append(_answered(operation, Response(200), own, doubted=doubted))
         elif own.get("success") is True:  # of whom it does not say
             left.append(Doubt(operation, response))
@@ -664,7 +631,7 @@ def _own(
     named: dict[tuple[str, Any], Mapping[str, Any]] = {}
     for result in results:
         for name in ("id", "externalId"):
-            if _is_name(result.get(name)):
+            if is_name(result.get(name)):
                 named.setdefault((name, result[name]), result)
     in_place = len(results) == len(operations)
     others = {("id", each.id) for each in operations if each.id is not None}
@@ -674,9 +641,7 @@ def _own(
         if own is None and in_place:
             here = results[place]
             # A failure may name nobody; a success that names a stranger is for us to notice.
-            names = {
-                (name, here[name]) for name in ("id", "externalId") if _is_name(here.get(name))
-            }
+            names = {(name, here[name]) for name in ("id", "externalId") if is_name(here.get(name))}
             own = None if names & others or _unread(here) else here
         yield own
 
@@ -684,7 +649,7 @@ def _own(
 def _unread(result: Mapping[str, Any]) -> bool:
     """Whether a result names somebody in a form that no id has."""
     return any(
-        result.get(name) is not None and not _is_name(result[name]) for name in ("id", "externalId")
+        result.get(name) is not None and not is_name(result[name]) for name in ("id", "externalId")
     )
 
 

@@ -5,7 +5,8 @@ server lives in `reconciler.sandbox.server` and the command in `reconciler.sandb
 are not imported here, because they bring starlette and uvicorn with them.
 """
 
-from reconciler.sandbox.agent import Agent, LoadError
+from reconciler.sandbox.agent import Agent
 from reconciler.sandbox.readings import Limits, Readings
+from reconciler.sandbox.values import LoadError
 
 __all__ = ["Agent", "Limits", "LoadError", "Readings"]

@@ -1,6 +1,6 @@
-"""How a request is let in: key, rate, path, content type, size, JSON, in this order.
+"""How a request is let in: credentials, rate, path, content type, size, JSON, in this order.
 
-Facts: `apis/rentix.md`, "Authentication", "Limits" and "Errors".
+What the portals have in common; each says by its own `Gate` what is its own.
 """
 
 from __future__ import annotations
@@ -8,27 +8,24 @@ from __future__ import annotations
 import json
 import logging
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
 
-from reconciler.sandbox.agent import encodable
-from reconciler.sandbox.state import Call, Logged, State
+from reconciler.sandbox.state import Call, Logged, State, Window
+from reconciler.sandbox.values import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
-
-_PHRASES = {413: "Payload Too Large"}  # Python calls it this or that, depending on its version
 
 
 class RefusalError(Exception):
-    """A refusal, which becomes an answer in the general form (`apis/rentix.md`, "Errors")."""
+    """A refusal, which becomes an answer in the form of the portal."""
 
     def __init__(
         self, status: int, message: str | list[str], headers: Mapping[str, str] | None = None
@@ -39,24 +36,18 @@ class RefusalError(Exception):
         self.message = message
         self.headers = headers
 
-    def response(self) -> Response:
-        """The answer that says so."""
-        body = {
-            "statusCode": self.status,
-            "message": self.message,
-            "error": _PHRASES.get(self.status) or HTTPStatus(self.status).phrase,
-        }
-        return JSONResponse(body, self.status, self.headers)
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A documented call: `path` as the documents write it, a `:name` stands for one segment."""
+    """A documented call: `path` as the documents write it, a `:name` stands for one segment.
+
+    `kind` is what the portal's own rules go by, such as the class of its limits.
+    """
 
     method: str
     path: str
     handler: Callable[[Call], Response]
-    bulk: bool = False
+    kind: str = ""
 
     def match(self, segments: list[str]) -> tuple[str, ...] | None:
         """The decoded segments that stand for names, or None where this is another path."""
@@ -72,17 +63,52 @@ class Route:
         return tuple(named)
 
 
-class Gate:
+class Rate(NamedTuple):
+    """How many requests a window takes, and for how many seconds it holds."""
+
+    window: Window
+    limit: int
+    length: float
+
+
+class Gate(ABC):
     """The ASGI application of a portal: lets requests in, answers them by routes, logs them all.
 
     It routes by the path as it was sent and not by starlette's, which is decoded: there an
     external id with an encoded slash looks like two segments.
     """
 
-    def __init__(self, state: State, routes: tuple[Route, ...]) -> None:
-        """A gate to these routes."""
-        self._state = state
-        self._routes = routes
+    def __init__(self, state: State) -> None:
+        """A gate to what this state holds."""
+        self.state = state
+
+    @abstractmethod
+    def routes(self) -> tuple[Route, ...]:
+        """The calls there are."""
+
+    @abstractmethod
+    def check_access(self, request: Request, route: Route | None) -> None:
+        """Refuse who may not make this call; the route is None where the path is none."""
+
+    @abstractmethod
+    def rates(self, route: Route | None) -> list[Rate]:
+        """The limits of a call, the one it is best known by last."""
+
+    @abstractmethod
+    def tells_when(self) -> bool:
+        """Whether a 429 carries `Retry-After`."""
+
+    @abstractmethod
+    def refusal(self, request: Request, problem: RefusalError) -> Response:
+        """A refusal in the form of the portal."""
+
+    def body_limit(self) -> float:
+        """How many bytes a body may have."""
+        return math.inf
+
+    def headers(self, route: Route | None) -> Mapping[str, str]:  # noqa: ARG002
+        """The headers that every answer to this call carries."""
+        return {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -96,87 +122,57 @@ class Gate:
         entry = Logged(request.method, f"{sent}?{query}" if query else sent)
         segments = sent.split("/")[1 + scope["root_path"].count("/") :]
         matches = [
-            (route, named) for route in self._routes if (named := route.match(segments)) is not None
+            (route, named)
+            for route in self.routes()
+            if (named := route.match(segments)) is not None
         ]
         route, named = next((m for m in matches if m[0].method == request.method), (None, ()))
-        bulk = route is not None and route.bulk
         try:
-            self._check_key(request)
-            self._check_rate(bulk)
+            self.check_access(request, route)
+            self._check_rate(route)
             if route is None:
                 _refuse_path(request, [match[0].method for match in matches])
-            if request.method in ("PUT", "POST"):
+            if request.method in ("PUT", "POST", "PATCH"):
                 entry.body = self._json(request, raw)
             call = Call(entry.method, entry.path, named, request.query_params, entry.body)
             response = await self._effect(route, call)
         except RefusalError as problem:
-            response = problem.response()
+            response = self.refusal(request, problem)
         except Exception:
             logging.getLogger(__name__).exception("%s %s", entry.method, entry.path)
-            response = RefusalError(500, "Internal server error").response()
-        response.headers.update(self._rate_headers(bulk))
+            response = self.refusal(request, RefusalError(500, "Internal server error"))
+        response.headers.update(self.headers(route))
         entry.status = response.status_code
-        self._state.log.append(entry)
+        self.state.log.append(entry)
         await response(scope, receive, send)
 
     async def _effect(self, route: Route, call: Call) -> Response:
         """What the call does, between the faults before and after it."""
-        for before in list(self._state.before):
+        for before in list(self.state.before):
             if (instead := await before(call)) is not None:
                 return instead
         response = route.handler(call)
-        for after in list(self._state.after):
+        for after in list(self.state.after):
             if (instead := await after(call, response)) is not None:
                 return instead
         return response
 
-    def _check_key(self, request: Request) -> None:
-        authorization = request.headers.get("authorization")
-        key = request.headers.get("x-api-key")
-        if authorization is not None and key is not None:
-            raise RefusalError(400, "Cannot use both Authorization and X-API-Key")
-        if authorization is not None:
-            scheme, _, rest = authorization.partition(" ")
-            key = rest.strip() if scheme.lower() == "apikey" else None
-        if not key:
-            raise RefusalError(401, "API key required")
-        if key != self._state.key:
-            raise RefusalError(401, "Invalid API key")
-        if self._state.suspended:
-            raise RefusalError(403, "Agency is suspended or API access is not enabled")
-
-    def _check_rate(self, bulk: bool) -> None:
+    def _check_rate(self, route: Route | None) -> None:
         """Count the request in the windows it belongs to, or in none where one of them is full."""
-        state, limits, now = self._state, self._state.limits, self._state.clock()
-        windows = [(state.all_requests, limits.rate_limit)]
-        if bulk:
-            windows.append((state.bulk_requests, limits.bulk_rate_limit))
-        ends = [(window.ends(now, limits.rate_window), window, limit) for window, limit in windows]
-        full = [end for end, window, limit in ends if window.used >= limit]
+        rates, now = self.rates(route), self.state.clock()
+        ends = [(rate.window.ends(now, rate.length), rate) for rate in rates]
+        full = [end for end, rate in ends if rate.window.used >= rate.limit]
         if full:
             wait = {"Retry-After": str(max(1, math.ceil(max(full) - now)))}
-            headers = wait if state.readings.retry == "retry-after" else None
-            raise RefusalError(429, "Too many requests", headers)
-        for window, _ in windows:
-            window.count(now)
-
-    def _rate_headers(self, bulk: bool) -> dict[str, str]:
-        """The headers of every answer, which speak of the endpoint's own class."""
-        state, limits = self._state, self._state.limits
-        window = state.bulk_requests if bulk else state.all_requests
-        limit = limits.bulk_rate_limit if bulk else limits.rate_limit
-        ends = window.ends(state.clock(), limits.rate_window)
-        return {
-            "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(max(0, limit - window.used)),
-            "X-RateLimit-Reset": str(math.ceil(ends)),
-        }
+            raise RefusalError(429, "Too many requests", wait if self.tells_when() else None)
+        for rate in rates:
+            rate.window.count(now)
 
     def _json(self, request: Request, raw: bytes) -> object:
         content_type = request.headers.get("content-type", "").partition(";")[0]
         if content_type.strip().lower() != "application/json":
             raise RefusalError(415, "Content-Type must be application/json")
-        if len(raw) > self._state.limits.body_limit:
+        if len(raw) > self.body_limit():
             raise RefusalError(413, "Request body is too large")
         try:
             text = raw.decode("utf-8")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from reconciler.sandbox.agent import CHANNELS, LANGUAGES, SOCIAL, Agent, Json, is_id
+from reconciler.sandbox.agent import CHANNELS, LANGUAGES, SOCIAL, Agent
 from reconciler.sandbox.gate import RefusalError
+from reconciler.sandbox.values import Json, https, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -94,7 +94,7 @@ def _avatar(key: str, value: object) -> Iterator[str]:
         return
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= {"url", "id"}:
         yield f"{key} must be null or an object of either url or id"
-    elif "url" in value and not _https(value["url"]):
+    elif "url" in value and not https(value["url"]):
         yield f"{key}.url must be an https URL"
     elif "id" in value and not is_id(value["id"]):
         yield f"{key}.id must be a positive integer"
@@ -104,7 +104,7 @@ def _social(key: str, value: object) -> Iterator[str]:
     host, path = _SOCIAL_FORM[key]
     if value is None:
         return
-    url = _https(value)
+    url = https(value)
     named = url and re.fullmatch(rf"(\w+\.)?{re.escape(host)}", url[0], re.ASCII)
     if not url or not named or not url[1].startswith(path) or url[1] == path:
         yield f"{key} must be null or a URL like https://{host}{path}NAME"
@@ -128,17 +128,6 @@ _CHECKS: dict[str, Callable[[str, object], Iterator[str]]] = {
     **dict.fromkeys(SOCIAL, _social),
     "settings": _settings,
 }
-
-
-def _https(value: object) -> tuple[str, str] | None:
-    """Host and path of an https URL, None where the value is none."""
-    if not isinstance(value, str) or not value.isprintable() or " " in value:
-        return None
-    try:
-        parts = urlsplit(value)
-    except ValueError:  # brackets that hold no address
-        return None
-    return (parts.hostname, parts.path) if parts.scheme == "https" and parts.hostname else None
 
 
 def created(number: int, external_id: str, profile: Json) -> Agent:

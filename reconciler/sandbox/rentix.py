@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
-from reconciler.sandbox.agent import Agent, Json, shown
-from reconciler.sandbox.gate import Gate, RefusalError, Route
+from reconciler.sandbox.agent import Agent, shown
+from reconciler.sandbox.gate import Gate, Rate, RefusalError, Route
 from reconciler.sandbox.profile import (
     apply,
     check,
@@ -17,31 +19,89 @@ from reconciler.sandbox.profile import (
     identified,
     object_of,
 )
+from reconciler.sandbox.state import Call, State
+from reconciler.sandbox.values import Json
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.requests import Request
 
-    from reconciler.sandbox.state import Call, State
-
+_BULK = "bulk"
 _CODES = {404: "NOT_FOUND", 409: "CONFLICT"}
+_PHRASES = {413: "Payload Too Large"}  # Python calls it this or that, depending on its version
 
 
-def rentix(state: State) -> ASGIApp:
-    """The portal as an application, to be mounted at `/api/v1`."""
-    calls = Calls(state)
-    return Gate(
-        state,
-        (
+class Rentix(Gate):
+    """The portal as an application, to be mounted at `/api/v1`: its keys, limits and errors."""
+
+    def __init__(self, state: State) -> None:
+        """The portal on this state."""
+        super().__init__(state)
+        calls = Calls(state)
+        self._routes = (
             Route("GET", "/agency", calls.agency),
             Route("PUT", "/users", calls.put),
-            Route("POST", "/users/bulk", calls.bulk, bulk=True),
+            Route("POST", "/users/bulk", calls.bulk, _BULK),
             Route("GET", "/users", calls.list),
             Route("GET", "/users/:id", calls.by_id),
             Route("GET", "/users/external/:externalId", calls.by_external_id),
             Route("POST", "/users/:id/link", calls.link),
             Route("DELETE", "/users/:id/link", calls.unlink),
-        ),
-    )
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """The documented calls."""
+        return self._routes
+
+    def check_access(self, request: Request, route: Route | None) -> None:  # noqa: ARG002
+        """Either header has the key ("Authentication"), whatever the path is."""
+        authorization = request.headers.get("authorization")
+        key = request.headers.get("x-api-key")
+        if authorization is not None and key is not None:
+            raise RefusalError(400, "Cannot use both Authorization and X-API-Key")
+        if authorization is not None:
+            scheme, _, rest = authorization.partition(" ")
+            key = rest.strip() if scheme.lower() == "apikey" else None
+        if not key:
+            raise RefusalError(401, "API key required")
+        if key != self.state.key:
+            raise RefusalError(401, "Invalid API key")
+        if self.state.suspended:
+            raise RefusalError(403, "Agency is suspended or API access is not enabled")
+
+    def rates(self, route: Route | None) -> list[Rate]:
+        """All requests count as such, bulks as bulks too ("Limits")."""
+        state, limits = self.state, self.state.limits
+        rates = [Rate(state.all_requests, limits.rate_limit, limits.rate_window)]
+        if route is not None and route.kind == _BULK:
+            rates.append(Rate(state.bulk_requests, limits.bulk_rate_limit, limits.rate_window))
+        return rates
+
+    def tells_when(self) -> bool:
+        """A reading: `Retry-After` or `X-RateLimit-Reset` alone."""
+        return self.state.readings.retry == "retry-after"
+
+    def body_limit(self) -> int:
+        """How many bytes a body may have ("Limits")."""
+        return self.state.limits.body_limit
+
+    def headers(self, route: Route | None) -> dict[str, str]:
+        """The headers of every answer, which speak of the endpoint's own class."""
+        window, limit, length = self.rates(route)[-1]
+        ends = window.ends(self.state.clock(), length)
+        return {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(0, limit - window.used)),
+            "X-RateLimit-Reset": str(math.ceil(ends)),
+        }
+
+    def refusal(self, request: Request, problem: RefusalError) -> Response:  # noqa: ARG002
+        """The general form ("Errors")."""
+        body = {
+            "statusCode": problem.status,
+            "message": problem.message,
+            "error": _PHRASES.get(problem.status) or HTTPStatus(problem.status).phrase,
+        }
+        return JSONResponse(body, problem.status, problem.headers)
 
 
 class Calls:

@@ -12,16 +12,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from reconciler.sandbox.gate import RefusalError
-from reconciler.sandbox.rentix import rentix
+from reconciler.sandbox.propertyfinder.calls import PropertyFinder
+from reconciler.sandbox.rentix import Rentix
 from reconciler.sandbox.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp
 
 _HOST = "127.0.0.1"
@@ -35,7 +33,7 @@ class Portal(NamedTuple):
     application: Callable[[State], ASGIApp]
 
 
-PORTALS = (Portal("rentix", "/api/v1", rentix),)
+PORTALS = (Portal("rentix", "/api/v1", Rentix), Portal("propertyfinder", "", PropertyFinder))
 """Every portal there is; the one with the shortest path comes last, as the first match answers."""
 
 
@@ -53,13 +51,8 @@ class Running:
 
 
 def application(state: State) -> ASGIApp:
-    """All portals on one state; a path of none of them is a 404 in the general form."""
-
-    async def lost(request: Request, _: Exception) -> Response:
-        return RefusalError(404, f"Cannot {request.method} {request.url.path}").response()
-
-    mounts = [Mount(portal.path, portal.application(state)) for portal in PORTALS]
-    app = Starlette(routes=mounts, exception_handlers={404: lost})
+    """All portals on one state."""
+    app = Starlette(routes=[Mount(portal.path, portal.application(state)) for portal in PORTALS])
     app.router.redirect_slashes = False
     return app
 

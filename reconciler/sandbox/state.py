@@ -1,4 +1,4 @@
-"""What a running sandbox is made of: its agents, its readings, its windows and its log."""
+"""What a running sandbox is made of: its users, its readings, its windows and its log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.sandbox import propertyfinder
 from reconciler.sandbox.agent import loaded
+from reconciler.sandbox.propertyfinder.store import Users
+from reconciler.sandbox.propertyfinder.user import loaded as loaded_users
 from reconciler.sandbox.readings import Limits, Readings
 from reconciler.sandbox.store import Store
 
@@ -67,11 +70,58 @@ class Window:
 
 
 @dataclass(slots=True)
+class PropertyFinderState:
+    """All that is Property Finder's own; `users` is where the truth is.
+
+    Assign `readings`, `limits` and `scopes` freely, and take tokens out of `tokens` (each with
+    the time it expires): `tokens.clear()` revokes them all.
+    """
+
+    users: Users
+    key: str = ("sandbox-key-" * 4)[:40]
+    secret: str = ("sandbox-secret-" * 3)[:32]
+    readings: propertyfinder.Readings = field(default_factory=propertyfinder.Readings)
+    limits: propertyfinder.Limits = field(default_factory=propertyfinder.Limits)
+    scopes: frozenset[str] = frozenset(propertyfinder.SCOPES)
+    tokens: dict[str, float] = field(default_factory=dict)
+    requests: Window = field(default_factory=Window)
+    token_requests: Window = field(default_factory=Window)
+
+    def load(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Hold these users, in the form GET shows them, in place of all there were.
+
+        Raises:
+            LoadError: they are not users; what there was stays.
+        """
+        self.users.replace(loaded_users(users))
+
+    def reset(
+        self,
+        users: Iterable[Mapping[str, Any]] = (),
+        readings: propertyfinder.Readings | None = None,
+        limits: propertyfinder.Limits | None = None,
+    ) -> None:
+        """Begin a new world: all scopes, no tokens, empty windows.
+
+        Users, readings and limits that are not given are none and the defaults.
+
+        Raises:
+            LoadError: they are not users.
+        """
+        self.load(users)
+        self.readings = readings or propertyfinder.Readings()
+        self.limits = limits or propertyfinder.Limits()
+        self.scopes = frozenset(propertyfinder.SCOPES)
+        self.tokens.clear()
+        self.requests, self.token_requests = Window(), Window()
+
+
+@dataclass(slots=True)
 class State:
-    """All that the portal of the sandbox goes by.
+    """All that the portals of the sandbox go by; what is not shared is Rentix's.
 
     Assign `readings`, `limits` and `suspended` freely: the next request goes by them, without a
-    restart.
+    restart. `propertyfinder` has the same of Property Finder.
 
     `before` and `after` are the seam for faults: they are awaited in turn around the effect of a
     call that was let in, and the first response one of them gives is the answer.
@@ -88,9 +138,13 @@ class State:
     log: deque[Logged] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
     all_requests: Window = field(default_factory=Window)
     bulk_requests: Window = field(default_factory=Window)
+    propertyfinder: PropertyFinderState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.propertyfinder = PropertyFinderState(self.store.propertyfinder)
 
     def load(self, users: Iterable[Mapping[str, Any]]) -> None:
-        """Hold these users, in the form GET shows them, in place of all there were.
+        """Hold these users on Rentix, in the form GET shows them, in place of all there were.
 
         Raises:
             LoadError: they are not users; what there was stays.
@@ -105,7 +159,8 @@ class State:
     ) -> None:
         """Begin a new world: no faults, empty windows, an empty log, nothing suspended.
 
-        Users, readings and limits that are not given are none and the defaults.
+        Users, readings and limits that are not given are none and the defaults; so is all of
+        Property Finder, which has a `reset` of its own for its users.
 
         Raises:
             LoadError: they are not users.
@@ -117,3 +172,4 @@ class State:
         for each in (self.before, self.after, self.log):
             each.clear()
         self.all_requests, self.bulk_requests = Window(), Window()
+        self.propertyfinder.reset()

@@ -12,6 +12,8 @@ from .build import BLANK, BY_NAME, NOTHING, brief, difference, found, recall
 
 URL = {"url": "https://agency.example/ivan.jpg"}
 
+LANGUAGES = ("description.ru", "description.en", "description.ro")
+
 
 def change(values, shown, memory=NOTHING):
     """The one change of this agent."""
@@ -134,11 +136,11 @@ def test_languages_that_cannot_be_seen_are_one_warning():
     ("values", "shown"),
     [
         (
-            dict.fromkeys(["description.ru", "description.en", "description.ro"], "X"),
+            dict.fromkeys(LANGUAGES, "X"),
             {"description": "E"},
         ),
         ({"description.ru": "Р"}, {"description": ""}),
-        ({"description.ru": "Р"}, {"description.ru": "Y", "description.en": "E"}),
+        ({"description.ru": "Р"}, {**dict.fromkeys(LANGUAGES, "E"), "description.ru": "Y"}),
         ({"description": "X"}, {"description": "E"}),
         ({"name": "Ivan"}, {"description": "E"}),
     ],

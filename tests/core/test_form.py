@@ -52,7 +52,7 @@ def rich():
         for at, each in enumerate(draft.operations[:5])
     ]
     steps.append(step("s5", Request("DELETE", "/users/2/link"), *draft.operations[5:]))
-    return join({"rentix": draft}, {"rentix": steps}, (Pace("all", 2),))
+    return join({"rentix": draft}, {"rentix": steps}, {"rentix": (Pace("all", 2),)})
 
 
 CHOSEN = Selection(("agents/*",), ("z*",))
@@ -161,7 +161,7 @@ def test_a_plan_comes_back_from_its_form():
 
 def test_an_empty_plan_comes_back_too():
     """No portal at all, nothing to do."""
-    empty = join({}, {}, ())
+    empty = join({}, {}, {})
     assert parse(said(empty)) == empty
 
 

@@ -431,8 +431,8 @@ def test_conflicts_and_warnings_are_in_the_files_order():
         (Selection((), ("b*",)), ["c1"]),
         (Selection(("b*",), ("agents/north/*",)), ["b1"]),
         (Selection(("B1",)), []),
-        (Selection((), (), frozenset(["b1"])), ["b2", "c1"]),
-        (Selection(("b*",), (), frozenset(["b*"])), ["b1", "b2"]),
+        (Selection((), (), frozenset([("rentix", "b1")])), ["b2", "c1"]),
+        (Selection(("b*",), (), frozenset([("rentix", "b*")])), ["b1", "b2"]),
     ],
 )
 def test_a_selection_is_of_keys_and_files_by_globs(selection, chosen):
@@ -561,7 +561,7 @@ def test_removals_are_selected_by_their_key():
         Selection(),
         Selection((), ("agents/north/*",)),
         Selection(("gone",)),
-        Selection((), (), frozenset(["a"])),
+        Selection((), (), frozenset([("rentix", "a")])),
     ],
 )
 def test_whom_a_conflict_is_about_is_not_removed(selection):
@@ -793,7 +793,9 @@ def test_time_without_limits_is_a_fifth_of_a_second_each():
 def test_one_plan_of_several_portals_numbers_the_steps_through():
     """Names of steps and what they come after stay those of their own portal."""
     empty = plan([], [])
-    joined = join({"one": empty, "two": empty}, {"one": steps(2), "two": steps(2)}, ())
+    joined = join(
+        {"one": empty, "two": empty}, {"one": steps(2), "two": steps(2)}, {"one": (), "two": ()}
+    )
     assert [(step.id, step.after) for step in joined.steps] == [
         ("r1", ()),
         ("r2", ("r1",)),
@@ -815,7 +817,7 @@ def test_one_plan_of_several_portals_counts_every_agent_once():
     agents = [live(1, "changed"), live(2, "right"), live(5, "five"), live(9, "gone")]
     one = plan(desired, agents, ours((9, "gone")), removal="unlink", limits=Limits(0.0, 1.0, 0))
     two = plan([file("right")], [live(2, "right")], complete=False)
-    joined = join({"one": one, "two": two}, {"one": steps(1), "two": ()}, ())
+    joined = join({"one": one, "two": two}, {"one": steps(1), "two": ()}, {"one": (), "two": ()})
     assert (joined.declared, joined.unchanged) == (7, 2)
     assert joined.waiting == (("one", "waiting"),)
     assert keys(joined.conflicts) == ["five", "id:5", "pinned"]

@@ -20,7 +20,7 @@ A = "agent-001"
 
 def planned(desired, agents, memory=NOTHING, **policy):
     """The plan for these agents."""
-    return join({"rentix": plan(desired, agents, memory, **policy)}, {"rentix": ()}, ())
+    return join({"rentix": plan(desired, agents, memory, **policy)}, {"rentix": ()}, {"rentix": ()})
 
 
 def saved(desired, agents, memory=NOTHING, **policy):

@@ -103,7 +103,7 @@ TIKTOK = "`tiktok` has to be an address that begins with https://tiktok.com/, or
 URL = "`url` has to be an address that begins with https://"
 KEYS = (
     "the keys are externalId, id, name, phone, description, avatar, instagram, youtube, tiktok, "
-    "settings"
+    "settings, propertyfinder"
 )
 LEAVE = "leave the key out to leave the value alone"
 LANGUAGE = 'leave the language out, or write "" to clear it'
@@ -176,7 +176,6 @@ REFUSED = [
     ("contact_viber: true", "2:1: there is no key `contact_viber`", "it belongs under `settings`"),
     ("Phone: x", "2:1: there is no key `Phone`", "did you mean `phone`?"),
     ("descripton: x", "2:1: there is no key `descripton`", "did you mean `description`?"),
-    ("propertyfinder: {id: 1}", "2:1: there is no key `propertyfinder`", KEYS),
     ('"a\\nb": x', "2:1: there is no key `a\\nb`", KEYS),
 ]  # fmt: skip
 

@@ -26,6 +26,12 @@ def rentix(**section):
     return Rentix(SimpleNamespace(**{**given, **section}))
 
 
+def reading(portal, desired=()):
+    """A conversation whose result is the agents alone."""
+    listing, _ = yield from portal.read(desired)
+    return listing
+
+
 def user(number, **more):
     """A User as GET shows it."""
     return {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.form import request_bytes
-from reconciler.core.model import Live, Operation, Request, Response
+from reconciler.core.model import Live, Operation, Request, Response, Session
 from reconciler.errors import PortalError
 from reconciler.portals import PORTALS
 from reconciler.portals.rentix import BODY_LIMIT, live
@@ -28,6 +28,7 @@ from .talk import (
     ok,
     perform,
     play,
+    reading,
     refused,
     rentix,
     results,
@@ -67,7 +68,8 @@ def test_the_configuration_says_what_is_allowed():
 
 def test_the_key_goes_into_the_documented_header():
     """`Authorization: ApiKey KEY` and nothing beside it."""
-    assert rentix().headers({"RENTIX_API_KEY": "k"}) == {"Authorization": "ApiKey k"}
+    session, sent = play(rentix().login({"RENTIX_API_KEY": "k"}))
+    assert (session, sent) == (Session({"Authorization": "ApiKey k"}), [])
     assert rentix().secrets == ("RENTIX_API_KEY",)
 
 
@@ -92,13 +94,13 @@ def test_the_limits_are_the_documented_ones():
 
 def test_a_list_without_markers_is_whole():
     """One request, and everybody in it."""
-    listing, _ = play(rentix().read(), (LIST, listed(user(1), user(2))))
+    listing, _ = play(reading(rentix()), (LIST, listed(user(1), user(2))))
     assert (ids(listing), listing.complete) == ([1, 2], True)
 
 
 def test_an_empty_agency_is_whole():
     """Nobody there, and nobody more to come."""
-    listing, _ = play(rentix().read(), (LIST, listed(total=0, next=None)))
+    listing, _ = play(reading(rentix()), (LIST, listed(total=0, next=None)))
     assert (ids(listing), listing.complete) == ([], True)
 
 
@@ -125,7 +127,7 @@ def test_an_empty_agency_is_whole():
 def test_a_marker_leads_to_the_next_page_of_this_portal(markers, path):
     """A URL, a cursor, a number or a total: followed on our own path, whatever host it names."""
     listing, _ = play(
-        rentix().read(), (LIST, listed(user(1), **markers)), (f"GET {path}", listed(user(2)))
+        reading(rentix()), (LIST, listed(user(1), **markers)), (f"GET {path}", listed(user(2)))
     )
     assert (ids(listing), listing.complete) == ([1, 2], True)
 
@@ -146,7 +148,7 @@ def test_a_marker_leads_to_the_next_page_of_this_portal(markers, path):
 def test_no_marker_leads_anywhere_else(marker, name):
     """Whatever a marker is, what is asked is this portal's list, and only a PortalError comes."""
     asked = []
-    conversation = rentix().read()
+    conversation = reading(rentix())
     try:
         request = next(conversation)
         for answer in (listed(user(1), **{name: marker}), listed(user(2))):
@@ -171,7 +173,7 @@ def test_a_marker_that_cannot_be_followed_leaves_the_list_open(markers):
     def answer(request):
         return listed(user(1), **markers)
 
-    listing, _ = serve(rentix().read(), answer)
+    listing, _ = serve(reading(rentix()), answer)
     assert ids(listing) == [1]
     assert not listing.complete
 
@@ -180,7 +182,7 @@ def test_a_marker_that_cannot_be_followed_leaves_the_list_open(markers):
 @pytest.mark.parametrize("nothing", [None, "", False, 0])
 def test_a_marker_that_says_no_is_the_end(name, nothing):
     """Null, empty, false and 0 are how portals say that there is no next page."""
-    listing, _ = play(rentix().read(), (LIST, listed(user(1), **{name: nothing})))
+    listing, _ = play(reading(rentix()), (LIST, listed(user(1), **{name: nothing})))
     assert (ids(listing), listing.complete) == ([1], True)
 
 
@@ -191,7 +193,7 @@ def test_pages_are_followed_to_the_end():
         "/users?page=2": listed(user(2), next="?page=3"),
         "/users?page=3": listed(user(3), next=""),
     }
-    listing, asked = serve(rentix().read(), lambda request: pages[request.path])
+    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
     assert (ids(listing), listing.complete) == ([1, 2, 3], True)
     assert [request.path for request in asked] == list(pages)
 
@@ -203,7 +205,7 @@ def test_a_total_is_followed_page_by_page():
         "/users?page=2": listed(user(3), user(4), total=5),
         "/users?page=3": listed(user(5), total=5),
     }
-    listing, asked = serve(rentix().read(), lambda request: pages[request.path])
+    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
     assert (ids(listing), listing.complete) == ([1, 2, 3, 4, 5], True)
     assert len(asked) == 3
 
@@ -213,7 +215,7 @@ def test_a_total_is_followed_page_by_page():
 )
 def test_a_circle_ends_and_is_not_whole(markers):
     """A portal that shows the same page again and again has not shown everybody."""
-    listing, asked = serve(rentix().read(), lambda _: listed(user(1), user(2), **markers))
+    listing, asked = serve(reading(rentix()), lambda _: listed(user(1), user(2), **markers))
     assert (ids(listing), listing.complete) == ([1, 2], False)
     assert len(asked) == 2
 
@@ -222,7 +224,7 @@ def test_pages_without_end_are_left():
     """A portal that invents agents for ever is left after a bounded number of pages."""
     count = iter(range(10**6))
     listing, asked = serve(
-        rentix().read(), lambda _: listed(user(next(count)), next="?page=x"), most=2000
+        reading(rentix()), lambda _: listed(user(next(count)), next="?page=x"), most=2000
     )
     assert not listing.complete
     assert len(listing.agents) == len(asked)
@@ -231,14 +233,14 @@ def test_pages_without_end_are_left():
 def test_an_agent_that_two_pages_show_is_one():
     """A list that shifted while it was read shows somebody twice."""
     pages = [listed(user(1), user(2), next="?p=2"), listed(user(2), user(3))]
-    listing, _ = serve(rentix().read(), lambda _: pages.pop(0))
+    listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
     assert (ids(listing), listing.complete) == ([1, 2, 3], True)
 
 
 def test_fewer_than_the_total_are_not_whole():
     """A page more brings nobody, and the total says that there are more."""
     pages = [listed(user(1), total=2), listed(total=2)]
-    listing, _ = serve(rentix().read(), lambda _: pages.pop(0))
+    listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
     assert (ids(listing), listing.complete) == ([1], False)
 
 
@@ -265,7 +267,7 @@ def test_fewer_than_the_total_are_not_whole():
 def test_a_list_that_cannot_be_read_is_an_error_in_words(response, words):
     """The portal's own words, and what to do."""
     with pytest.raises(PortalError) as caught:
-        play(rentix().read(), (LIST, response))
+        play(reading(rentix()), (LIST, response))
     assert [word for word in words if word not in str(caught.value)] == []
 
 
@@ -273,7 +275,7 @@ def test_a_page_that_fails_later_is_an_error():
     """Half of the agents is not passed off as all of them."""
     with pytest.raises(PortalError):
         play(
-            rentix().read(),
+            reading(rentix()),
             (LIST, listed(user(1), next=2)),
             ("GET /users?page=2", refused("", 500)),
         )
@@ -324,7 +326,7 @@ MALFORMED = [
 def test_a_user_that_is_not_as_documented_is_an_error(wrong):
     """Another shape than the documented one is a PortalError, not a guess and not a crash."""
     with pytest.raises(PortalError, match="not as documented"):
-        play(rentix().read(), (LIST, listed(user(7), wrong)))
+        play(reading(rentix()), (LIST, listed(user(7), wrong)))
 
 
 def test_an_agent_is_shown_in_the_words_of_the_file():

@@ -10,23 +10,6 @@ from reconciler.sandbox import Limits, Readings
 JSON = {"Content-Type": "application/json"}
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    now = 1000.0
-
-    def __call__(self):
-        """The time it is."""
-        return self.now
-
-
-@pytest.fixture
-def clock(state):
-    """The sandbox goes by a clock of ours: 1000 seconds after the epoch."""
-    state.clock = Clock()
-    return state.clock
-
-
 @pytest.fixture(scope="module")
 def stranger(sandbox):
     """A connection without a key."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.sandbox import Agent, Limits, Readings
+from reconciler.sandbox import Agent, Limits, Readings, propertyfinder
 from reconciler.sandbox.server import running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
@@ -36,7 +36,7 @@ def process(*switches, end=signal.SIGTERM):
     command = [*COMMAND, "--port", "0", *map(str, switches)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment(), text=True, **pipes) as child:
-        told = {"first": child.stdout.readline()}
+        told = {"first": child.stdout.readline(), "lines": child.stdout}
         try:
             told["url"] = told["first"].strip().removeprefix("rentix ")
             yield told
@@ -63,7 +63,13 @@ def test_it_says_where_it_answers_and_ends_in_good_order(end):
         assert told["first"].startswith("rentix http://127.0.0.1:")
         assert told["first"].endswith("/api/v1\n")
         assert client.get("/users").json() == {"items": []}
-    assert told["rest"] == "The key is sandbox; stop with Ctrl-C.\n"
+    base = told["url"].removesuffix("/api/v1")
+    assert told["rest"].splitlines() == [
+        f"propertyfinder {base}",
+        "propertyfinder key sandbox-key-sandbox-key-sandbox-key-sand",
+        "propertyfinder secret sandbox-secret-sandbox-secret-sa",
+        "The key is sandbox; stop with Ctrl-C.",
+    ]
     assert (told["exit"], told["errors"]) == (0, "")
 
 
@@ -87,6 +93,25 @@ def test_its_file_is_the_truth_for_another_process(tmp_path):
     assert [agent["name"] for agent in shown] == ["Agent 4"]
 
 
+def test_its_printed_pair_opens_property_finder(tmp_path):
+    """The lines that are printed are all that a user needs, and the file keeps its users too."""
+    db, load = tmp_path / "agents.db", tmp_path / "load.json"
+    load.write_text(json.dumps({"propertyfinder": [{"id": 4, "email": "a@x.md"}]}))
+    query = "SELECT id, email, profile_id, status FROM propertyfinder_users"
+    with process("--db", db, "--load", load) as told:
+        base, key, secret = (told["lines"].readline().split()[-1] for _ in range(3))
+        assert (len(key), len(secret)) == (40, 32)
+        with httpx.Client(base_url=base) as client:
+            token = client.post("/v1/auth/token", json={"apiKey": key, "apiSecret": secret}).json()
+            client.headers["Authorization"] = f"Bearer {token['accessToken']}"
+            assert client.patch("/v1/users/4", json={"isActive": False}).status_code == 204
+        with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as oracle:
+            assert oracle.execute(query).fetchall() == [(4, "a@x.md", 900_001, "inactive")]
+    with closing(Store(db)) as store:
+        (user,) = store.propertyfinder.all()
+        assert (user.status, user.profile["email"]) == ("inactive", "a@x.md")
+
+
 def test_every_reading_and_limit_is_a_switch(tmp_path):
     """The switches of a set of readings, given to the command, give those readings."""
     from click.testing import CliRunner
@@ -96,10 +121,17 @@ def test_every_reading_and_limit_is_a_switch(tmp_path):
 
     readings = Readings(**{name: values[-1] for name, values in Readings.choices().items()})
     limits = Limits(1, 2, 0.5, 4, 5, 6, 7)
+    last = {name: values[-1] for name, values in propertyfinder.Readings.choices().items()}
+    pf_readings, pf_limits = (
+        propertyfinder.Readings(**last),
+        propertyfinder.Limits(1, 2, 3, 4, 5, 6),
+    )
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "serve", lambda state, port, ready: seen.append((state, port)))
         arguments = ["--key", "k", "--suspended", *readings.flags(), *limits.flags()]
+        arguments += ["--pf-without", "roles:read", "--pf-without", "users:read"]
+        arguments += [*pf_readings.flags(), *pf_limits.flags()]
         assert CliRunner().invoke(sandbox, arguments).exit_code == 0
         assert CliRunner().invoke(sandbox, []).exit_code == 0
     (state, port), (default, _) = seen
@@ -107,6 +139,17 @@ def test_every_reading_and_limit_is_a_switch(tmp_path):
     assert (state.suspended, port) == (True, 8765)
     assert (default.readings, default.limits, default.key) == (Readings(), Limits(), "sandbox")
     assert not default.suspended
+    mine, default = state.propertyfinder, default.propertyfinder
+    assert (mine.readings, mine.limits, mine.scopes) == (
+        pf_readings,
+        pf_limits,
+        {"users:full_access"},
+    )
+    assert (default.readings, default.limits) == (
+        propertyfinder.Readings(),
+        propertyfinder.Limits(),
+    )
+    assert default.scopes == set(propertyfinder.SCOPES)
 
 
 def test_the_help_explains_every_switch():
@@ -118,6 +161,8 @@ def test_the_help_explains_every_switch():
     text = CliRunner().invoke(sandbox, ["--help"]).output
     for name in (*Readings.choices(), *Limits.__slots__):
         assert f"--{name.replace('_', '-')}" in text
+    for switches in (propertyfinder.Readings, propertyfinder.Limits):
+        assert all(f"--{name} " in text for name in switches.named())
     for doubt in range(1, 9):
         assert f"Doubt {doubt}:" in text
 
@@ -131,6 +176,7 @@ def test_the_help_explains_every_switch():
         ('{"rentx": []}', 'must be an object of "rentix" and "propertyfinder"'),
         ('{"rentix": {}}', "rentix must be a list of users"),
         ('{"rentix": [{"name": 1}]}', "rentix: user 0: name must be text"),
+        ('{"propertyfinder": [{"id": 0}]}', "propertyfinder: user 0: id must be a whole number"),
     ],
 )
 def test_a_wrong_file_to_load_is_one_line(tmp_path, content, message):
@@ -148,6 +194,11 @@ def test_a_wrong_database_and_a_taken_port_are_one_line(tmp_path, sandbox):
     path = tmp_path / "agents.db"
     path.write_text("this is no database" * 100)
     assert failing("--port", 0, "--db", path) == (1, f"Error: {path}: file is not a database\n")
+    path.unlink()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE propertyfinder_users (name)")
+    code, errors = failing("--port", 0, "--db", path)
+    assert (code, errors) == (1, f"Error: {path}: no such column: id\n")
     port = httpx.URL(sandbox.url).port
     assert failing("--port", port) == (1, f"Error: port {port}: Address already in use\n")
 

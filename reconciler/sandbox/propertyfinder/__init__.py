@@ -1,0 +1,6 @@
+"""Property Finder's half of the sandbox, written from `apis/propertyfinder.md` alone."""
+
+from reconciler.sandbox.propertyfinder.readings import SCOPES, Limits, Readings
+from reconciler.sandbox.propertyfinder.user import User
+
+__all__ = ["SCOPES", "Limits", "Readings", "User"]

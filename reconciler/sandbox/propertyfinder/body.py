@@ -1,0 +1,260 @@
+"""What POST and PATCH take: checked first as a whole, then written into a user.
+
+Facts: `apis/propertyfinder.md`, "POST /v1/users takes", "Endpoints" and "Doubts".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from reconciler.sandbox.gate import RefusalError
+from reconciler.sandbox.propertyfinder.readings import Limits, Readings
+from reconciler.sandbox.propertyfinder.user import STATUSES, TEXTS, TONGUES, User
+from reconciler.sandbox.values import Json, https, is_id
+
+LANGUAGES = {
+    *range(1, 17),
+    *range(18, 28),
+    *(29, 30, *range(32, 46), 47, 49, *range(50, 58), *range(59, 63), *range(64, 71)),
+}
+"""The ids there are; the holes are the vendor's."""
+
+_CONTACTS = ("name", "email", "phone")
+_PHONES = ("mobile", "phone", "phoneSecondary", "whatsappPhone")
+_LISTS = ("spokenLanguages", "compliances")
+
+
+class Problem(NamedTuple):
+    """What is wrong, and a JSON pointer to where in the body."""
+
+    detail: str
+    pointer: str
+
+
+class ProblemsError(RefusalError):
+    """A refusal of what a body says: 400 where it breaks the schema, 422 where a business rule."""
+
+    def __init__(self, status: int, problems: list[Problem]) -> None:
+        """The status, and every problem there is."""
+        broken = "the schema" if status == 400 else "a business rule"
+        super().__init__(status, f"The request breaks {broken}")
+        self.problems = problems
+
+
+Check = Callable[[Any, str], Iterator[Problem]]
+"""Gives the problems of a value; the text is the pointer to it."""
+
+
+def _that(fits: Callable[[Any], object], detail: str) -> Check:
+    """A check that has one thing to say, where a value does not fit."""
+
+    def check(value: object, pointer: str) -> Iterator[Problem]:
+        if not fits(value):
+            yield Problem(detail, pointer)
+
+    return check
+
+
+def _text(pattern: str, detail: str) -> Check:
+    """A check that a value is a string of this form."""
+    return _that(lambda it: isinstance(it, str) and re.fullmatch(pattern, it, re.DOTALL), detail)
+
+
+def _object(checks: Mapping[str, Check], required: Collection[str] = ()) -> Check:
+    """A check that a value is an object of these keys and no others."""
+
+    def check(value: object, pointer: str) -> Iterator[Problem]:
+        if not isinstance(value, dict):
+            yield Problem("must be an object", pointer)
+            return
+        for key in required:
+            if key not in value:
+                yield Problem("is required", f"{pointer}/{key}")
+        for key, each in value.items():
+            where = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key in checks:
+                yield from checks[key](each, where)
+            else:
+                yield Problem("is not known", where)
+
+    return check
+
+
+def _or_null(check: Check) -> Check:
+    """The same check, which lets null pass."""
+    return lambda value, pointer: iter(()) if value is None else check(value, pointer)
+
+
+def _languages(value: object, pointer: str) -> Iterator[Problem]:
+    yield from _LIST(value, pointer)
+    ids = value if isinstance(value, list) else []
+    for place, each in enumerate(ids):
+        if type(each) is not int or each not in LANGUAGES:
+            yield Problem("must be the id of a language", f"{pointer}/{place}")
+        elif each in ids[:place]:
+            yield Problem("must not be there twice", f"{pointer}/{place}")
+
+
+_ANY = _that(lambda _: True, "")
+_LIST = _that(lambda it: isinstance(it, list), "must be an array")
+_STRING = _text(".*", "must be a string")
+_NAME = _text(".{2,}", "must be a string of 2 or more characters")
+_EMAIL = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")
+_PHONE = _text(r"\+?[0-9][0-9\s().-]{6,17}", "must be a phone number")
+_ACCOUNT = {"firstName": _NAME, "lastName": _NAME, "email": _EMAIL, "mobile": _PHONE}
+_SWITCHES = {
+    "isActive": _that(lambda it: type(it) is bool, "must be a boolean"),
+    "status": _that(lambda it: it in STATUSES, f"must be one of {', '.join(STATUSES)}"),
+}
+_PROFILE = {
+    "name": _STRING,
+    "email": _EMAIL,
+    "phone": _PHONE,
+    "phoneSecondary": _PHONE,
+    "whatsappPhone": _PHONE,
+    "imageUrl": _that(https, "must be an https URL"),
+    "linkedinAddress": _STRING,
+    "experienceSince": _that(
+        lambda it: type(it) is int and 1000 <= it <= 9999, "must be a year of four digits"
+    ),
+    "nationality": _text("[A-Za-z]{2}", "must be a code of two letters"),
+    "spokenLanguages": _languages,
+    "compliances": _LIST,
+}
+
+
+def _texts(readings: Readings) -> Check:
+    """The check of bio and position, which are objects, strings, or either (doubt 4)."""
+    text = _STRING if readings.nulls == "refused" else _or_null(_STRING)
+    as_object = _object(dict.fromkeys(TONGUES, text))
+    if readings.texts_taken == "object":
+        return as_object
+    if readings.texts_taken == "string":
+        return _STRING
+    return lambda value, pointer: (as_object if isinstance(value, dict) else _STRING)(
+        value, pointer
+    )
+
+
+def _profile(readings: Readings) -> dict[str, Check]:
+    """The checks of the public part."""
+    checks = _PROFILE | dict.fromkeys(TEXTS, _texts(readings))
+    if readings.nulls == "refused":
+        return checks
+    return {key: check if key in _CONTACTS else _or_null(check) for key, check in checks.items()}
+
+
+def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is to be found out
+    """What asks for a token, or a refusal."""
+    checks = {
+        "apiKey": _text(".{40}", "must be a string of 40 characters"),
+        "apiSecret": _text(".{32}", "must be a string of 32 characters"),
+    }
+    return _checked(body, _object(checks, checks))
+
+
+def new_user(body: Any, readings: Readings) -> Json:  # noqa: ANN401
+    """A user to create, or a refusal."""
+    profile = _object(_profile(readings), _CONTACTS if readings.contacts == "required" else ())
+    checks = _ACCOUNT | {"roleId": _that(is_id, "must be an integer"), "publicProfile": profile}
+    needed = [key for key in checks if readings.names == "parts" or not key.endswith("Name")]
+    return _checked(body, _object(checks, needed))
+
+
+def account(body: Any, readings: Readings) -> Json:  # noqa: ANN401
+    """Changes of a user's private part, or a refusal."""
+    checks = _ACCOUNT | {"roleId": _text("[0-9]{1,15}", "must be a string of digits")}
+    for key, check in _SWITCHES.items():  # doubt 2
+        if key == readings.deactivate_by:
+            checks[key] = check
+        elif readings.deactivate_other == "ignored":
+            checks[key] = _ANY
+    return _checked(body, _object(checks))
+
+
+def profile(body: Any, readings: Readings) -> Json:  # noqa: ANN401
+    """Changes of a public profile, or a refusal."""
+    return _checked(body, _object(_profile(readings)))
+
+
+def _checked(body: Any, check: Check) -> Json:  # noqa: ANN401
+    if problems := list(check(body, "")):
+        raise ProblemsError(400, problems)
+    checked: Json = body
+    return checked
+
+
+def write_account(user: User, body: Json, readings: Readings) -> None:
+    """Write a checked private part into a user; what it leaves out is kept."""
+    kept = {key: _kept(key, value, readings) for key, value in body.items()}
+    if readings.names == "parts":
+        user.first_name = kept.get("firstName", user.first_name)
+        user.last_name = kept.get("lastName", user.last_name)
+    user.email = kept.get("email", user.email)
+    user.mobile = kept.get("mobile", user.mobile)
+    user.role_id = int(kept.get("roleId", user.role_id))
+    status = kept.get(readings.deactivate_by, user.status)
+    user.status = {True: "active", False: "inactive"}.get(status, status)
+
+
+def write_profile(user: User, body: Json, readings: Readings, limits: Limits, now: float) -> None:
+    """Write a checked public part into a user who has one; what it leaves out is kept."""
+    user.profile = dict(user.profile or {})
+    for key, value in body.items():
+        if value is None and readings.nulls == "ignored":
+            continue
+        if key == "imageUrl":
+            _import(user, value, readings, limits, now)
+        elif key in TEXTS:
+            user.profile[key] = _both(key, value, user.profile[key], readings)
+        elif key in _LISTS:
+            user.profile[key] = value or []
+        else:
+            user.profile[key] = _kept(key, value, readings)
+
+
+def _kept(key: str, value: Any, readings: Readings) -> Any:  # noqa: ANN401
+    """A value as the portal keeps it, if it is a text."""
+    if not isinstance(value, str) or readings.strings == "kept":
+        return value
+    if readings.strings == "normalised":
+        value = unicodedata.normalize("NFC", value)
+        if key in _PHONES:
+            value = re.sub(r"[\s().-]", "", value)
+        elif key == "email":
+            value = value.lower()
+        elif key != "bio":
+            value = " ".join(value.split())
+    return value.strip()
+
+
+def _both(key: str, value: Json | str | None, former: Json, readings: Readings) -> Json:
+    """Both languages of a text after a change (doubt 4); a string is the primary one."""
+    if value is None:
+        return dict.fromkeys(TONGUES)
+    given = value if isinstance(value, dict) else {"primary": value}
+    rest = former if readings.texts_partial == "merge" else dict.fromkeys(TONGUES)
+    taken = {
+        tongue: _kept(key, text, readings)
+        for tongue, text in given.items()
+        if text is not None or readings.nulls == "clears"
+    }
+    return rest | taken
+
+
+def _import(user: User, url: str | None, readings: Readings, limits: Limits, now: float) -> None:
+    """Doubt 5: the import may finish at once, later, or never."""
+    if url is not None and readings.picture_import == "never":
+        return
+    user.picture_pending = None  # whatever was still under way is overtaken
+    if url is None:
+        user.show_picture(None)
+    elif readings.picture_import == "at-once":
+        user.show_picture(url)
+    else:
+        by_reads = readings.picture_import == "after-reads"
+        reads, at = (limits.import_reads, now) if by_reads else (0, now + limits.import_time)
+        user.picture_pending = {"url": url, "reads": reads, "at": at}

@@ -1,0 +1,242 @@
+"""Property Finder's users API: its access, limits, errors and calls (`apis/propertyfinder.md`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from starlette.responses import JSONResponse, Response
+
+from reconciler.sandbox.gate import Gate, Rate, RefusalError, Route
+from reconciler.sandbox.propertyfinder import body
+from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
+from reconciler.sandbox.propertyfinder.user import STATUSES, User, blank_profile, shown
+from reconciler.sandbox.state import Call, State
+from reconciler.sandbox.values import Json
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_TOKEN = "token"
+_CODES = {
+    400: "VALIDATION_ERROR",
+    422: "BUSINESS_RULE_VIOLATION",
+    429: "RATE_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+}
+_FILTERS = {
+    "status": "status",
+    "roleId": "role_id",
+    "email": "email",
+    "id": "id",
+    "publicProfileId": "profile_id",
+}
+_NUMBERS = ("roleId", "id", "publicProfileId")
+
+
+class PropertyFinder(Gate):
+    """The portal as an application, to be mounted at the root."""
+
+    def __init__(self, state: State) -> None:
+        """The portal on this state."""
+        super().__init__(state)
+        self._calls = calls = Calls(state)
+        self._routes = (
+            Route("GET", "/v1/users", calls.list, "users:read"),
+            Route("POST", "/v1/users", calls.create, "users:full_access"),
+            Route("PATCH", "/v1/users/:id", calls.change_account, "users:full_access"),
+            Route("PATCH", "/v1/public-profiles/:id", calls.change_profile, "users:full_access"),
+            Route("GET", "/v1/roles", calls.roles, "roles:read"),
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """The documented calls; where a token is asked for is a reading (doubt 1)."""
+        path = self.state.propertyfinder.readings.token_path
+        return (Route("POST", path, self._calls.token, _TOKEN), *self._routes)
+
+    def check_access(self, request: Request, route: Route | None) -> None:
+        """A token that is still good, of a key with the scope that the call is of."""
+        if route is None or route.kind == _TOKEN:
+            return
+        mine = self.state.propertyfinder
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise RefusalError(401, "A bearer token is required")
+        if mine.tokens.get(token.strip(), 0) <= self.state.clock():
+            raise RefusalError(401, "The token is not valid or has expired")
+        if route.kind not in mine.scopes:
+            named = mine.readings.scope_detail == "named"
+            which = f"The scope {route.kind} is required" if named else "Access is denied"
+            raise RefusalError(403, which)
+
+    def rates(self, route: Route | None) -> list[Rate]:
+        """Requests for a token count for themselves, all others together."""
+        mine = self.state.propertyfinder
+        limits = mine.limits
+        if route is not None and route.kind == _TOKEN:
+            return [Rate(mine.token_requests, limits.token_rate_limit, limits.rate_window)]
+        return [Rate(mine.requests, limits.rate_limit, limits.rate_window)]
+
+    def tells_when(self) -> bool:
+        """A reading, as `Retry-After` is not documented."""
+        return self.state.propertyfinder.readings.retry == "retry-after"
+
+    def refusal(self, request: Request, problem: RefusalError) -> Response:
+        """The problem in the form that was asked for, or in the older one ("Errors")."""
+        status = problem.status
+        title = HTTPStatus(status).phrase
+        code = _CODES.get(status) or HTTPStatus(status).name
+        problems = problem.problems if isinstance(problem, ProblemsError) else []
+        wanted = request.headers.get("x-pf-error-format") == "problem-json-v2"
+        if not wanted or self.state.propertyfinder.readings.errors == "older":
+            told = [f"{each.pointer or '/'} {each.detail}" for each in problems]
+            message = "; ".join(told) or problem.message
+            return JSONResponse({"error": title, "message": message}, status, problem.headers)
+        form = {
+            "type": f"https://errors.propertyfinder.example/{code.lower().replace('_', '-')}",
+            "code": code,
+            "title": title,
+            "detail": problem.message,
+            "status": status,
+            "attributes": {"trace_id": uuid4().hex},
+            "errors": [each._asdict() for each in problems],
+        }
+        return JSONResponse(form, status, problem.headers, "application/problem+json")
+
+
+class Calls:
+    """The six calls, on the users of a state and under its readings."""
+
+    def __init__(self, state: State) -> None:
+        """The calls on this state."""
+        self._state = state
+        self._mine = state.propertyfinder
+
+    def token(self, call: Call) -> Response:
+        """A new token for the key; the former ones stay good."""
+        mine, given = self._mine, body.credentials(call.body)
+        if (given["apiKey"], given["apiSecret"]) != (mine.key, mine.secret):
+            raise RefusalError(401, "The API key or its secret is wrong")
+        token, lifetime = f"sandbox-token-{uuid4().hex}", mine.limits.token_lifetime
+        mine.tokens[token] = self._state.clock() + lifetime
+        return JSONResponse({"accessToken": token, "tokenType": "Bearer", "expiresIn": lifetime})
+
+    def list(self, call: Call) -> Response:
+        """A page of the users that pass every filter. A late picture waits for such looks."""
+        page, size, filters = _query(call.query)
+        users, total = self._mine.users.page(filters, (page - 1) * size, size)
+        for user in users:
+            if user.look_at_picture(self._state.clock()):
+                self._mine.users.save(user)
+        pages = -(-total // size)
+        pagination = {
+            "total": total,
+            "page": page,
+            "perPage": size,
+            "totalPages": pages,
+            "nextPage": page + 1 if page < pages else None,
+            "prevPage": page - 1 if page > 1 else None,
+        }
+        data = [shown(user, self._mine.readings) for user in users]
+        return JSONResponse({"data": data, "pagination": pagination})
+
+    def create(self, call: Call) -> Response:
+        """A new user with a public profile."""
+        given = body.new_user(call.body, self._mine.readings)
+        number, profile_id = self._mine.users.next_ids()
+        user = User(
+            id=number,
+            email=given["email"],
+            mobile=given["mobile"],
+            role_id=given["roleId"],
+            profile_id=profile_id,
+            profile=blank_profile(),
+        )
+        body.write_account(user, given, self._mine.readings)
+        self._write_profile(user, given["publicProfile"])
+        self._save(user)
+        return JSONResponse(shown(user, self._mine.readings), 201)
+
+    def change_account(self, call: Call) -> Response:
+        """Change the private part of a user."""
+        given = body.account(call.body, self._mine.readings)
+        user = _found(self._mine.users.by_id(_number(call)))
+        body.write_account(user, given, self._mine.readings)
+        return self._changed(user)
+
+    def change_profile(self, call: Call) -> Response:
+        """Change a public profile, which the path names by its own id."""
+        given = body.profile(call.body, self._mine.readings)
+        user = _found(self._mine.users.by_profile_id(_number(call)))
+        self._write_profile(user, given)
+        return self._changed(user)
+
+    def roles(self, _call: Call) -> Response:
+        """The roles that a user can have."""
+        roles = self._mine.users.roles()
+        return JSONResponse({"data": [{"id": key, "name": name} for key, name in roles.items()]})
+
+    def _write_profile(self, user: User, given: Json) -> None:
+        mine = self._mine
+        body.write_profile(user, given, mine.readings, mine.limits, self._state.clock())
+
+    def _changed(self, user: User) -> Response:
+        """What a PATCH answers (doubt 6), once it is written."""
+        self._save(user)
+        if self._mine.readings.patch_answer == "204":
+            return Response(status_code=204)
+        return JSONResponse(shown(user, self._mine.readings))
+
+    def _save(self, user: User) -> None:
+        """Write a user, unless a business rule is against it."""
+        users = self._mine.users
+        problems = []
+        holder = users.by_email(user.email)
+        if holder is not None and holder.id != user.id:
+            problems.append(Problem("is the e-mail of another user", "/email"))
+        if user.role_id not in users.roles():
+            problems.append(Problem("is no role", "/roleId"))
+        if problems:
+            raise ProblemsError(422, problems)
+        users.save(user)
+
+
+def _query(query: Mapping[str, str]) -> tuple[int, int, dict[str, list[str]]]:
+    """The page, its size and the filters by column, or a refusal."""
+    problems = [
+        Problem("is not known", f"/{key}")
+        for key in query
+        if key not in ("page", "perPage", *_FILTERS)
+    ]
+    paging = {"page": query.get("page", "1"), "perPage": query.get("perPage", "50")}
+    for key, value in paging.items():
+        if not re.fullmatch("[1-9][0-9]{0,8}", value) or (key == "perPage" and int(value) > 100):
+            most = " to 100" if key == "perPage" else ""
+            problems.append(Problem(f"must be an integer from 1{most}", f"/{key}"))
+    filters = {key: query[key].split(",") for key in _FILTERS if key in query}
+    for key, values in filters.items():
+        if key in _NUMBERS and not all(re.fullmatch("[0-9]{1,15}", value) for value in values):
+            problems.append(Problem("must be integers", f"/{key}"))
+        if key == "status" and not set(values) <= set(STATUSES):
+            problems.append(Problem(f"must be of {', '.join(STATUSES)}", f"/{key}"))
+    if problems:
+        raise ProblemsError(400, problems)
+    columns = {_FILTERS[key]: values for key, values in filters.items()}
+    return int(paging["page"]), int(paging["perPage"]), columns
+
+
+def _number(call: Call) -> int:
+    """The id in the path."""
+    number = call.parameters[0]
+    if not re.fullmatch("[0-9]+", number):
+        raise RefusalError(400, "The id in the path must be an integer")
+    return int(number) if len(number) < 19 else 0  # digits without end are no id of anyone
+
+
+def _found(user: User | None) -> User:
+    if user is None:
+        raise RefusalError(404, "There is no such user")
+    return user

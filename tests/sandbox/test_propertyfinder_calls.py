@@ -1,0 +1,521 @@
+"""The documented calls of Property Finder, and their errors (`apis/propertyfinder.md`)."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.responses import HTMLResponse
+
+from reconciler.sandbox import LoadError
+
+PROFILE = {
+    "name": "Ana Rusu",
+    "email": "public@agency.example",
+    "phone": "+373 22 123 456",
+    "phoneSecondary": "022 (33) 44-55",
+    "whatsappPhone": "+37369123456",
+    "imageUrl": "https://x.md/a.jpg",
+    "bio": {"primary": "Sells", "secondary": "Vinde"},
+    "position": {"primary": "Broker", "secondary": None},
+    "linkedinAddress": "https://linkedin.com/in/ana",
+    "experienceSince": 2012,
+    "nationality": "MD",
+    "spokenLanguages": [1, 34, 6],
+    "compliances": [{"type": "brn", "value": "1"}],
+}
+NEW = {
+    "email": "ana@agency.example",
+    "firstName": "Ana",
+    "lastName": "Rusu",
+    "mobile": "+373 69 111 222",
+    "roleId": 3,
+    "publicProfile": PROFILE,
+}
+
+
+def problems(answer):
+    """The status of a refusal, and what is wrong where."""
+    status, body = answer
+    assert body["status"] == status
+    return status, [(each["pointer"], each["detail"]) for each in body["errors"]]
+
+
+def test_list_shows_every_user_with_every_field(pf):
+    """GET /v1/users shows all users; one may have no last name and no public profile."""
+    status, body = pf("GET", "/v1/users")
+    assert status == 200
+    assert body["pagination"] == {
+        "total": 2,
+        "page": 1,
+        "perPage": 50,
+        "totalPages": 1,
+        "nextPage": None,
+        "prevPage": None,
+    }
+    assert body["data"] == [
+        {
+            "id": 11,
+            "firstName": "Ivan",
+            "lastName": "Petrov",
+            "email": "ivan@agency.example",
+            "mobile": "+373 69 123 456",
+            "status": "active",
+            "roleId": 3,
+            "publicProfile": {
+                "id": 901,
+                "name": "Ivan Petrov",
+                "email": "ivan@agency.example",
+                "phone": "+373 69 123 456",
+                "phoneSecondary": None,
+                "whatsappPhone": None,
+                "bio": {"primary": "Sells flats", "secondary": None},
+                "position": None,
+                "linkedinAddress": None,
+                "imageVariants": None,
+                "experienceSince": None,
+                "nationality": None,
+                "spokenLanguages": [],
+                "verification": {"status": "pending"},
+                "compliances": [],
+                "isSuperAgent": False,
+            },
+        },
+        {
+            "id": 12,
+            "firstName": "Olga",
+            "lastName": None,
+            "email": "olga@agency.example",
+            "mobile": "+373 69 000012",
+            "status": "inactive",
+            "roleId": 17,
+            "publicProfile": None,
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "links"),
+    [
+        ("perPage=2", [1, 2], (3, 2, None)),
+        ("perPage=2&page=2", [3, 4], (3, 3, 1)),
+        ("perPage=2&page=3", [5], (3, None, 2)),
+        ("perPage=2&page=4", [], (3, None, 3)),
+        ("perPage=5", [1, 2, 3, 4, 5], (1, None, None)),
+        ("perPage=100", [1, 2, 3, 4, 5], (1, None, None)),
+    ],
+)
+def test_pages(pf, pf_state, query, found, links):
+    """A page says how many there are and which comes next."""
+    pf_state.load([{"id": number} for number in (3, 1, 5, 2, 4)])
+    body = pf("GET", f"/v1/users?{query}")[1]
+    assert [user["id"] for user in body["data"]] == found
+    pagination = body["pagination"]
+    assert (pagination["totalPages"], pagination["nextPage"], pagination["prevPage"]) == links
+    assert pagination["total"] == 5
+
+
+def test_no_users_are_no_pages(pf, pf_state):
+    """An empty list has no page that is full."""
+    pf_state.load([])
+    body = pf("GET", "/v1/users")[1]
+    assert (body["data"], body["pagination"]["totalPages"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("status=active", [11]),
+        ("status=active,inactive", [11, 12]),
+        ("status=archived", []),
+        ("roleId=17", [12]),
+        ("roleId=3,17", [11, 12]),
+        ("email=olga@agency.example", [12]),
+        ("email=IVAN%40agency.example,nobody@x.md", [11]),
+        ("email=", []),
+        ("id=12,99", [12]),
+        ("publicProfileId=901", [11]),
+        ("publicProfileId=11", []),
+        ("status=active&roleId=17", []),
+    ],
+)
+def test_filters(pf, query, found):
+    """Each filter is a list of values of which one must fit, and all filters must."""
+    body = pf("GET", f"/v1/users?{query}")[1]
+    assert [user["id"] for user in body["data"]] == found
+    assert body["pagination"]["total"] == len(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("page=0", "/page"),
+        ("page=x", "/page"),
+        ("perPage=0", "/perPage"),
+        ("perPage=101", "/perPage"),
+        ("status=gone", "/status"),
+        ("roleId=x", "/roleId"),
+        ("id=", "/id"),
+        ("publicProfileId=1,,2", "/publicProfileId"),
+        ("mail=x", "/mail"),
+    ],
+)
+def test_a_wrong_query_is_refused(pf, query, pointer):
+    """Pages, filters and names that are none are a 400."""
+    status, found = problems(pf("GET", f"/v1/users?{query}"))
+    assert (status, [where for where, _ in found]) == (400, [pointer])
+
+
+def test_a_creation_shows_the_user_with_both_ids(pf, pf_state):
+    """POST /v1/users answers 201 with the user, as GET shows it from then on."""
+    status, user = pf("POST", "/v1/users", NEW)
+    assert status == 201
+    assert (user["id"], user["publicProfile"]["id"], user["status"]) == (13, 900_001, "active")
+    for key in ("email", "firstName", "lastName", "mobile", "roleId"):
+        assert user[key] == NEW[key]
+    for key, value in PROFILE.items():
+        if key != "imageUrl":
+            assert user["publicProfile"][key] == value
+    assert "imageUrl" not in user["publicProfile"]
+    assert user["publicProfile"]["imageVariants"].keys() == {"default", "thumbnail"}
+    assert pf("GET", "/v1/users?email=ana@agency.example")[1]["data"] == [user]
+    assert pf_state.users.by_id(13).picture_source == "https://x.md/a.jpg"
+
+
+def test_a_creation_with_the_least(pf):
+    """A public profile has to be there, and may be empty."""
+    status, user = pf("POST", "/v1/users", {**NEW, "publicProfile": {}})
+    assert status == 201
+    profile = user["publicProfile"]
+    assert (profile["id"], profile["name"], profile["bio"]) == (900_001, None, None)
+    again = {**NEW, "email": "b@x.md", "publicProfile": {}}
+    assert pf("POST", "/v1/users", again)[1]["publicProfile"]["id"] == 900_002
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"email": "x"}, ("/email", "must be an e-mail address")),
+        ({"email": None}, ("/email", "must be an e-mail address")),
+        ({"firstName": "A"}, ("/firstName", "must be a string of 2 or more characters")),
+        ({"lastName": 12}, ("/lastName", "must be a string of 2 or more characters")),
+        ({"mobile": "12345"}, ("/mobile", "must be a phone number")),
+        ({"mobile": "+373 69 123 456 ext"}, ("/mobile", "must be a phone number")),
+        ({"mobile": "(022) 33-44-55"}, ("/mobile", "must be a phone number")),
+        ({"mobile": "++37369123456"}, ("/mobile", "must be a phone number")),
+        ({"roleId": "3"}, ("/roleId", "must be an integer")),
+        ({"roleId": True}, ("/roleId", "must be an integer")),
+        ({"publicProfile": None}, ("/publicProfile", "must be an object")),
+        ({"status": "active"}, ("/status", "is not known")),
+        ({"isActive": True}, ("/isActive", "is not known")),
+        ({"a/b~c": 1}, ("/a~1b~0c", "is not known")),
+    ],
+)
+def test_a_wrong_creation_is_refused(pf, change, expected):
+    """What breaks the schema is a 400 that points to it, and creates nobody."""
+    assert problems(pf("POST", "/v1/users", NEW | change)) == (400, [expected])
+    assert pf("GET", "/v1/users")[1]["pagination"]["total"] == 2
+
+
+def test_all_problems_are_listed(pf):
+    """Whatever is missing or wrong is said at once, also in the public profile."""
+    body = {"firstName": "A", "publicProfile": {"phone": "x", "bio": {"en": "x"}}}
+    status, found = problems(pf("POST", "/v1/users", body))
+    assert status == 400
+    assert found == [
+        ("/lastName", "is required"),
+        ("/email", "is required"),
+        ("/mobile", "is required"),
+        ("/roleId", "is required"),
+        ("/firstName", "must be a string of 2 or more characters"),
+        ("/publicProfile/phone", "must be a phone number"),
+        ("/publicProfile/bio/en", "is not known"),
+    ]
+
+
+@pytest.mark.parametrize("body", [[], 1, "x", None])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/users"),
+        ("PATCH", "/v1/users/11"),
+        ("PATCH", "/v1/public-profiles/901"),
+        ("POST", "/v1/auth/token"),
+    ],
+)
+def test_a_body_is_an_object(pf_client, pf_state, method, path, body):
+    """Any other JSON is a 400 that points to the whole."""
+    answer = pf_client.request(
+        method,
+        path,
+        content="null" if body is None else httpx.Request("GET", "http://x", json=body).content,
+        headers={"Content-Type": "application/json"},
+    )
+    expected = (400, [("", "must be an object")])
+    assert problems((answer.status_code, answer.json())) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"name": None}, ("/name", "must be a string")),
+        ({"email": None}, ("/email", "must be an e-mail address")),
+        ({"phone": None}, ("/phone", "must be a phone number")),
+        ({"phoneSecondary": "x"}, ("/phoneSecondary", "must be a phone number")),
+        ({"whatsappPhone": 1}, ("/whatsappPhone", "must be a phone number")),
+        ({"imageUrl": "http://x.md/a.jpg"}, ("/imageUrl", "must be an https URL")),
+        ({"bio": "x"}, ("/bio", "must be an object")),
+        ({"bio": {"primary": 1}}, ("/bio/primary", "must be a string")),
+        ({"position": {"en": "x"}}, ("/position/en", "is not known")),
+        ({"linkedinAddress": 1}, ("/linkedinAddress", "must be a string")),
+        ({"experienceSince": 99}, ("/experienceSince", "must be a year of four digits")),
+        ({"experienceSince": "2012"}, ("/experienceSince", "must be a year of four digits")),
+        ({"nationality": "MDA"}, ("/nationality", "must be a code of two letters")),
+        ({"spokenLanguages": "en"}, ("/spokenLanguages", "must be an array")),
+        ({"spokenLanguages": [1, 17]}, ("/spokenLanguages/1", "must be the id of a language")),
+        ({"spokenLanguages": ["1"]}, ("/spokenLanguages/0", "must be the id of a language")),
+        ({"spokenLanguages": [1, 2, 1]}, ("/spokenLanguages/2", "must not be there twice")),
+        ({"compliances": {}}, ("/compliances", "must be an array")),
+        ({"imageVariants": {}}, ("/imageVariants", "is not known")),
+        ({"id": 901}, ("/id", "is not known")),
+    ],
+)
+def test_a_wrong_public_profile_is_refused(pf, change, expected):
+    """The same checks in PATCH and, with the pointer of the whole body, in POST."""
+    before = pf("GET", "/v1/users")
+    assert problems(pf("PATCH", "/v1/public-profiles/901", change)) == (400, [expected])
+    pointer, detail = expected
+    found = problems(pf("POST", "/v1/users", {**NEW, "publicProfile": PROFILE | change}))
+    assert found == (400, [("/publicProfile" + pointer, detail)])
+    assert pf("GET", "/v1/users") == before
+
+
+def test_every_language_has_its_id():
+    """All ids of the vendor's table, and none of its holes."""
+    from reconciler.sandbox.propertyfinder.body import LANGUAGES
+
+    assert len(LANGUAGES) == 63
+    assert set(range(1, 71)) - LANGUAGES == {17, 28, 31, 46, 48, 58, 63}
+
+
+def test_a_patch_changes_what_it_names(pf):
+    """The private part by the user's id, the public one by the profile's; 204 with nothing."""
+    before = pf("GET", "/v1/users?id=11")[1]["data"][0]
+    account = {
+        "firstName": "Ion",
+        "lastName": "Popa",
+        "email": "ion@agency.example",
+        "mobile": "+373 69 999 999",
+        "roleId": "17",
+    }
+    assert pf("PATCH", "/v1/users/11", account) == (204, None)
+    changed = {**account, "roleId": 17}
+    assert pf("GET", "/v1/users?id=11")[1]["data"][0] == {**before, **changed}
+    profile = {key: value for key, value in PROFILE.items() if key != "imageUrl"}
+    assert pf("PATCH", "/v1/public-profiles/901", profile) == (204, None)
+    shown = {**before["publicProfile"], **profile}
+    after = {**before, **changed, "publicProfile": shown}
+    assert pf("GET", "/v1/users?id=11")[1]["data"][0] == after
+    assert pf("PATCH", "/v1/users/11", {}) == pf("PATCH", "/v1/public-profiles/901", {})
+
+
+def test_deactivation_and_back(pf):
+    """`isActive` is what GET shows as the status."""
+    assert pf("PATCH", "/v1/users/11", {"isActive": False}) == (204, None)
+    assert pf("GET", "/v1/users?status=inactive")[1]["data"][0]["id"] == 11
+    assert pf("PATCH", "/v1/users/11", {"isActive": True}) == (204, None)
+    assert pf("GET", "/v1/users?id=11")[1]["data"][0]["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"roleId": 3}, ("/roleId", "must be a string of digits")),
+        ({"roleId": "three"}, ("/roleId", "must be a string of digits")),
+        ({"lastName": None}, ("/lastName", "must be a string of 2 or more characters")),
+        ({"isActive": "false"}, ("/isActive", "must be a boolean")),
+        ({"isActive": None}, ("/isActive", "must be a boolean")),
+        ({"publicProfile": {}}, ("/publicProfile", "is not known")),
+        ({"name": "x"}, ("/name", "is not known")),
+    ],
+)
+def test_a_wrong_private_part_is_refused(pf, change, expected):
+    """PATCH takes the role as a string, and nothing that is public."""
+    assert problems(pf("PATCH", "/v1/users/11", change)) == (400, [expected])
+
+
+def test_business_rules(pf):
+    """A login is unique in whatever case, and a role has to be one: 422, and nothing is done."""
+    taken = ("/email", "is the e-mail of another user")
+    role = ("/roleId", "is no role")
+    body = {**NEW, "email": "OLGA@agency.example", "roleId": 99}
+    assert problems(pf("POST", "/v1/users", body)) == (422, [taken, role])
+    change = {"firstName": "Ion", "email": "olga@agency.example", "roleId": "99"}
+    assert problems(pf("PATCH", "/v1/users/11", change)) == (422, [taken, role])
+    assert pf("GET", "/v1/users?id=11")[1]["data"][0]["firstName"] == "Ivan"
+    assert pf("PATCH", "/v1/users/11", {"email": "Ivan@agency.example"}) == (204, None)
+
+
+def test_roles(pf):
+    """The vendor's roles, and each that a user was loaded with."""
+    assert pf("GET", "/v1/roles") == (
+        200,
+        {
+            "data": [
+                {"id": 1, "name": "Admin"},
+                {"id": 2, "name": "Decision maker"},
+                {"id": 3, "name": "Agent"},
+                {"id": 4, "name": "Limited access"},
+                {"id": 17, "name": "Role 17"},
+            ]
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PATCH", "/v1/users/901", 404),
+        ("PATCH", "/v1/public-profiles/11", 404),
+        ("PATCH", "/v1/users/" + "9" * 5000, 404),
+        ("PATCH", "/v1/users/x", 400),
+        ("PATCH", "/v1/public-profiles/-1", 400),
+        ("GET", "/v1/users/11", 405),
+        ("DELETE", "/v1/users/11", 405),
+        ("PUT", "/v1/users/11", 405),
+        ("GET", "/v1/users/", 404),
+        ("GET", "/", 404),
+        ("GET", "/api/v1", 404),
+        ("POST", "/oauth/token", 404),
+    ],
+)
+def test_what_is_not_there(pf, method, path, status):
+    """Each id is of its own kind, nobody can be deleted, and one user cannot be asked for."""
+    assert pf(method, path, {})[0] == status
+
+
+def test_a_wrong_method_names_the_right_one(pf_client, pf_state):
+    """A 405 says which method there is."""
+    assert pf_client.get("/v1/users/11").headers["allow"] == "PATCH"
+
+
+def test_the_log_and_the_faults_are_those_of_the_sandbox(pf, state):
+    """One log and one seam for both portals; a path tells which one it was."""
+    seen = []
+
+    async def before(call):
+        seen.append((call.method, call.path, call.parameters, dict(call.query), call.body))
+
+    async def after(call, response):
+        return HTMLResponse("<h1>Bad Gateway</h1>", 502) if call.method == "PATCH" else None
+
+    state.before.append(before)
+    state.after.append(after)
+    assert pf("GET", "/v1/users?page=1")[0] == 200
+    with pytest.raises(ValueError):
+        pf("PATCH", "/v1/users/11", {"firstName": "Ion"})
+    assert state.propertyfinder.users.by_id(11).first_name == "Ion"
+    body = {"firstName": "Ion"}
+    assert seen == [
+        ("GET", "/v1/users?page=1", (), {"page": "1"}, None),
+        ("PATCH", "/v1/users/11", ("11",), {}, body),
+    ]
+    logged = [(each.method, each.path, each.body, each.status) for each in state.log]
+    assert logged == [
+        ("GET", "/v1/users?page=1", None, 200),
+        ("PATCH", "/v1/users/11", body, 502),
+    ]
+
+
+def test_a_user_has_defaults(pf, pf_state):
+    """An empty user is one; ids of both kinds are given where there are none."""
+    pf_state.load([{}, {"id": 7, "publicProfile": {"id": 1_000_000, "bio": "x"}}, {}])
+    first, second, third = pf("GET", "/v1/users")[1]["data"]
+    assert [user["id"] for user in (first, second, third)] == [7, 8, 9]
+    ids = [user["publicProfile"]["id"] for user in (first, second, third)]
+    assert ids == [1_000_000, 1_000_001, 1_000_002]
+    assert first["publicProfile"]["bio"] == {"primary": "x", "secondary": None}
+    assert (second["firstName"], second["lastName"], second["status"]) == (
+        "User",
+        "Number 8",
+        "active",
+    )
+    assert second["email"] == second["publicProfile"]["email"] == "user-8@agency.example"
+
+
+def test_what_is_shown_can_be_loaded(pf, pf_state):
+    """The list of one world is the beginning of another."""
+    pf("POST", "/v1/users", NEW)
+    before = pf("GET", "/v1/users")
+    pf_state.load(before[1]["data"])
+    assert pf("GET", "/v1/users") == before
+    pf("PATCH", "/v1/public-profiles/900001", {"imageUrl": "https://x.md/a.jpg"})
+    assert pf("GET", "/v1/users") != before
+
+
+def test_the_roles_are_those_of_the_world(pf, pf_state):
+    """A role that someone was loaded with stays for as long as nothing else is loaded."""
+    assert pf("PATCH", "/v1/users/12", {"roleId": "3"})[0] == 204
+    assert pf("PATCH", "/v1/users/12", {"roleId": "17"})[0] == 204
+    pf_state.load([{"id": 12}])
+    assert pf("PATCH", "/v1/users/12", {"roleId": "17"})[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        ([1], "user 0 must be an object"),
+        ([{"mail": 1}], "user 0 has the unknown key mail"),
+        ([{"id": "1"}], "user 0: id must be a whole number from 1 on"),
+        ([{"firstName": 1}], "user 0: firstName must be text"),
+        ([{"email": None}], "user 0: email must be text"),
+        ([{"mobile": 1}], "user 0: mobile must be text"),
+        ([{"status": "gone"}], "user 0: status must be one of active, inactive, archived"),
+        ([{"roleId": "3"}], "user 0: roleId must be a whole number from 1 on"),
+        ([{"publicProfile": 1}], "user 0: publicProfile must be an object"),
+        (
+            [{"publicProfile": {"imageUrl": "x"}}],
+            "user 0: publicProfile has the unknown key imageUrl",
+        ),
+        (
+            [{"publicProfile": {"id": 0}}],
+            "user 0: publicProfile.id must be a whole number from 1 on",
+        ),
+        ([{"publicProfile": {"phone": 1}}], "user 0: publicProfile.phone must be text"),
+        ([{"publicProfile": {"bio": 1}}], "user 0: publicProfile.bio must be text"),
+        (
+            [{"publicProfile": {"bio": {"en": ""}}}],
+            "user 0: publicProfile.bio has the unknown key en",
+        ),
+        (
+            [{"publicProfile": {"spokenLanguages": None}}],
+            "user 0: publicProfile.spokenLanguages is of the wrong type",
+        ),
+        (
+            [{"publicProfile": {"experienceSince": "2012"}}],
+            "user 0: publicProfile.experienceSince is of the wrong type",
+        ),
+        ([{"id": 1}, {"id": 1}], "id 1 is there twice"),
+        ([{"email": "a@x.md"}, {"email": "A@x.md"}], "email 'a@x.md' is there twice"),
+        (
+            [{"publicProfile": {"id": 5}}, {"publicProfile": {"id": 5}}],
+            "publicProfile.id 5 is there twice",
+        ),
+    ],
+)
+def test_users_that_are_none_are_refused(pf_state, users, message):
+    """One clear line, and what there was stays."""
+    with pytest.raises(LoadError) as caught:
+        pf_state.load(users)
+    assert str(caught.value) == message
+    assert [user.id for user in pf_state.users.all()] == [11, 12]
+
+
+def test_the_portals_do_not_mix(pf, api, state):
+    """A reset of all empties both; a load of one leaves the other as it is."""
+    state.load([])
+    assert pf("GET", "/v1/users")[1]["pagination"]["total"] == 2
+    state.propertyfinder.load([{}])
+    assert api("GET", "/users") == (200, {"items": []})
+    state.reset()
+    assert state.propertyfinder.users.all() == []
+    assert pf("GET", "/v1/users")[0] == 401

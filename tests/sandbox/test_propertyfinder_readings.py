@@ -1,0 +1,290 @@
+"""Every reading of every doubt of Property Finder (`apis/propertyfinder.md`, "Doubts")."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.sandbox.propertyfinder import Limits, Readings
+
+NEW = {
+    "email": "ana@agency.example",
+    "firstName": "Ana",
+    "lastName": "Rusu",
+    "mobile": "+373 69 111 222",
+    "roleId": 3,
+    "publicProfile": {"name": "Ana Rusu", "email": "ana@x.md", "phone": "+373 22 123 456"},
+}
+
+
+@pytest.fixture
+def under(pf_state):
+    """Sets some readings on the running sandbox."""
+
+    def under(**readings):
+        pf_state.readings = Readings(**readings)
+
+    return under
+
+
+@pytest.fixture
+def user(pf):
+    """Gives Ivan as the list shows him."""
+    return lambda: pf("GET", "/v1/users?id=11")[1]["data"][0]
+
+
+@pytest.fixture
+def put(pf):
+    """Changes Ivan's public profile, which has to be taken."""
+
+    def put(**profile):
+        assert pf("PATCH", "/v1/public-profiles/901", profile) == (204, None)
+
+    return put
+
+
+def test_readings_and_limits_are_switches_too():
+    """A failing case can be repeated by hand; the prefix says which portal is meant."""
+    assert str(Readings()) == "defaults"
+    assert str(Readings(deactivate_by="status")) == "--pf-deactivate-by status"
+    assert Limits(token_lifetime=5).flags() == ["--pf-token-lifetime", "5"]
+    each = list(Readings.each())
+    assert len(each) == len(set(each)) == 1 + sum(len(v) - 1 for v in Readings.choices().values())
+
+
+@pytest.mark.parametrize("status", ["inactive", "archived"])
+def test_deactivation_by_status(pf, under, user, status):
+    """Doubt 2: a PATCH sets what GET shows."""
+    under(deactivate_by="status")
+    assert pf("PATCH", "/v1/users/11", {"status": status}) == (204, None)
+    assert user()["status"] == status
+    assert pf("GET", f"/v1/users?status={status},archived")[1]["data"][0]["id"] == 11
+    assert pf("PATCH", "/v1/users/11", {"status": "active"}) == (204, None)
+    assert user()["status"] == "active"
+    assert pf("PATCH", "/v1/users/11", {"status": "gone"})[0] == 400
+    assert pf("PATCH", "/v1/users/11", {"status": None})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("by", "other"), [("isActive", {"status": "inactive"}), ("status", {"isActive": False})]
+)
+def test_the_switch_that_is_not_meant(pf, under, user, by, other):
+    """Doubt 2: it is not known, or does nothing whatever it says."""
+    under(deactivate_by=by)
+    status, body = pf("PATCH", "/v1/users/11", {"firstName": "Ion", **other})
+    assert (status, body["errors"][0]["detail"]) == (400, "is not known")
+    under(deactivate_by=by, deactivate_other="ignored")
+    assert pf("PATCH", "/v1/users/11", {"firstName": "Ion", **other}) == (204, None)
+    assert (user()["firstName"], user()["status"]) == ("Ion", "active")
+    assert pf("PATCH", "/v1/users/11", dict.fromkeys(other, 12)) == (204, None)
+    assert pf("POST", "/v1/users", {**NEW, **other})[0] == 400
+
+
+def test_one_name(pf, pf_state, under, user):
+    """Doubt 3: first and last name are taken and kept nowhere; the public name is the one."""
+    under(names="one")
+    assert (user()["firstName"], user()["lastName"]) == (None, None)
+    assert pf("PATCH", "/v1/users/11", {"firstName": "Ion", "mobile": "1234567"}) == (204, None)
+    assert pf("PATCH", "/v1/users/11", {"firstName": "I"})[0] == 400
+    assert pf_state.users.by_id(11).first_name == "Ivan"
+    assert pf("PATCH", "/v1/public-profiles/901", {"name": "Ion P"}) == (204, None)
+    shown = user()
+    assert (shown["mobile"], shown["publicProfile"]["name"]) == ("1234567", "Ion P")
+    status, new = pf("POST", "/v1/users", NEW)
+    assert (status, new["firstName"], new["lastName"]) == (201, None, None)
+    assert new["publicProfile"]["name"] == "Ana Rusu"
+    least = {key: value for key, value in NEW.items() if not key.endswith("Name")}
+    assert pf("POST", "/v1/users", {**least, "email": "b@x.md"})[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("taken", "as_object", "as_string"),
+    [("object", 204, 400), ("string", 400, 204), ("either", 204, 204)],
+)
+def test_the_form_in_which_texts_are_taken(pf, under, taken, as_object, as_string):
+    """Doubt 4: an object, a string, or either; in a creation too."""
+    under(texts_taken=taken)
+    for text, status in (({"primary": "x"}, as_object), ("x", as_string), (1, 400)):
+        assert pf("PATCH", "/v1/public-profiles/901", {"bio": text})[0] == status
+        new = {**NEW, "email": f"{type(text).__name__}@x.md", "publicProfile": {"position": text}}
+        assert pf("POST", "/v1/users", new)[0] == {204: 201}.get(status, status)
+
+
+@pytest.mark.parametrize(
+    ("readings", "put_text", "shown"),
+    [
+        ({}, {"secondary": "s"}, {"primary": "Sells flats", "secondary": "s"}),
+        ({"texts_partial": "replace"}, {"secondary": "s"}, {"primary": None, "secondary": "s"}),
+        ({"texts": "string"}, {"secondary": "s"}, "Sells flats"),
+        ({"texts": "string", "texts_partial": "replace"}, {"secondary": "s"}, None),
+        ({"texts_taken": "string"}, "p", {"primary": "p", "secondary": None}),
+        ({"texts_taken": "string", "texts": "string"}, "p", "p"),
+        ({}, {"primary": None}, None),
+        ({"nulls": "ignored"}, {"primary": None}, {"primary": "Sells flats", "secondary": None}),
+        ({}, {}, {"primary": "Sells flats", "secondary": None}),
+        ({"texts_partial": "replace"}, {}, None),
+    ],
+)
+def test_what_a_text_reads_back_as(under, user, put, readings, put_text, shown):
+    """Doubt 4: in both languages or the primary one; merged or replaced."""
+    under(**readings)
+    put(bio=put_text)
+    assert user()["publicProfile"]["bio"] == shown
+
+
+def test_a_string_leaves_the_other_language_or_empties_it(under, pf_state, put):
+    """Doubt 4: a string is the primary text, and the truth is there for a test to see."""
+    put(bio={"secondary": "s"})
+    under(texts="string", texts_taken="string")
+    put(bio="p")
+    assert pf_state.users.by_id(11).profile["bio"] == {"primary": "p", "secondary": "s"}
+    under(texts="string", texts_taken="string", texts_partial="replace")
+    put(bio="q")
+    assert pf_state.users.by_profile_id(901).profile["bio"] == {"primary": "q", "secondary": None}
+
+
+@pytest.fixture
+def picture(user):
+    """Gives Ivan's picture as the list shows it."""
+    return lambda: user()["publicProfile"]["imageVariants"]
+
+
+def test_a_picture_imported_at_once(pf_state, put, picture):
+    """Doubt 5: each import looks like no other, also of the same URL; null takes it away."""
+    assert picture() is None
+    put(imageUrl="https://x.md/a.jpg")
+    first = picture()
+    assert first["default"] == {"url": "https://cdn.propertyfinder.example/901/1/default.webp"}
+    put(name="x")
+    assert picture() == first
+    put(imageUrl="https://x.md/a.jpg")
+    assert picture() not in (None, first)
+    assert pf_state.users.by_id(11).picture_source == "https://x.md/a.jpg"
+    put(imageUrl=None)
+    assert picture() is None
+    assert pf_state.users.by_id(11).picture_source is None
+
+
+def test_a_picture_imported_after_some_looks(pf, pf_state, under, put, picture):
+    """Doubt 5: the former one is shown for so many lists that show the user."""
+    put(imageUrl="https://x.md/a.jpg")
+    former = picture()
+    under(picture_import="after-reads")
+    pf_state.limits = Limits(import_reads=2)
+    put(imageUrl="https://x.md/b.jpg")
+    pf("GET", "/v1/users?id=12")
+    assert [picture() == former for _ in range(4)] == [True, True, False, False]
+    user = pf_state.users.by_id(11)
+    assert (user.picture_pending, user.picture_source) == (None, "https://x.md/b.jpg")
+
+
+def test_a_picture_imported_after_some_time(pf_state, clock, under, put, picture):
+    """Doubt 5: the clock of the sandbox says when, however often one looks."""
+    under(picture_import="after-time")
+    pf_state.limits = Limits(import_time=9.5)
+    put(imageUrl="https://x.md/a.jpg")
+    assert [picture() for _ in range(3)] == [None] * 3
+    clock.now += 9
+    assert picture() is None
+    clock.now += 1
+    assert picture() is not None
+
+
+def test_a_late_picture_can_be_overtaken(pf_state, under, put, picture):
+    """Doubt 5: what is put afterwards holds."""
+    under(picture_import="after-reads")
+    put(imageUrl="https://x.md/a.jpg")
+    put(imageUrl=None)
+    assert [picture() for _ in range(3)] == [None] * 3
+    put(imageUrl="https://x.md/a.jpg")
+    put(imageUrl="https://x.md/b.jpg")
+    picture()
+    assert picture() is not None
+    assert pf_state.users.by_id(11).picture_source == "https://x.md/b.jpg"
+
+
+def test_a_picture_that_is_never_imported(pf, pf_state, under, put, picture):
+    """Doubt 5: the answer says nothing of it, and the former picture stays."""
+    put(imageUrl="https://x.md/a.jpg")
+    former = picture()
+    under(picture_import="never")
+    put(imageUrl="https://x.md/b.jpg")
+    assert [picture() for _ in range(3)] == [former] * 3
+    assert pf_state.users.by_id(11).picture_source == "https://x.md/a.jpg"
+    new = {**NEW, "publicProfile": {"imageUrl": "https://x.md/c.jpg"}}
+    assert pf("POST", "/v1/users", new)[1]["publicProfile"]["imageVariants"] is None
+
+
+def test_a_patch_can_answer_with_the_user(pf, under, user):
+    """Doubt 6: 200 with what GET shows."""
+    under(patch_answer="200")
+    status, body = pf("PATCH", "/v1/users/11", {"firstName": "Ion"})
+    assert (status, body) == (200, user())
+    status, body = pf("PATCH", "/v1/public-profiles/901", {"name": "Ion"})
+    assert (status, body, body["publicProfile"]["name"]) == (200, user(), "Ion")
+
+
+OPTIONAL = {
+    "phoneSecondary": "+37322123456",
+    "whatsappPhone": "+37322123456",
+    "bio": {"primary": "p", "secondary": "s"},
+    "position": {"primary": "p", "secondary": "s"},
+    "linkedinAddress": "https://linkedin.com/in/x",
+    "experienceSince": 2012,
+    "nationality": "MD",
+    "spokenLanguages": [1],
+    "compliances": [{"type": "brn"}],
+}
+CLEARED = {key: [] if isinstance(value, list) else None for key, value in OPTIONAL.items()}
+
+
+@pytest.mark.parametrize(
+    ("reading", "status", "after"),
+    [("clears", 204, CLEARED), ("ignored", 204, OPTIONAL), ("refused", 400, OPTIONAL)],
+)
+def test_null_for_what_need_not_be_there(pf, under, user, put, picture, reading, status, after):
+    """Bodies: it clears, does nothing, or is refused, for each field alone."""
+    put(**OPTIONAL, imageUrl="https://x.md/a.jpg")
+    under(nulls=reading)
+    for key in (*OPTIONAL, "imageUrl"):
+        assert pf("PATCH", "/v1/public-profiles/901", {key: None})[0] == status
+    assert pf("PATCH", "/v1/public-profiles/901", {"bio": {"secondary": None}})[0] == status
+    shown = user()["publicProfile"]
+    assert {key: shown[key] for key in OPTIONAL} == after
+    assert (picture() is None) is (reading == "clears")
+
+
+@pytest.mark.parametrize(
+    ("reading", "first", "email", "phone", "bio"),
+    [
+        ("kept", " Io\u0301n  P ", "Ion@X.md", "+373 (22) 12-34-56", " a  e\u0301\n"),
+        ("trimmed", "Io\u0301n  P", "Ion@X.md", "+373 (22) 12-34-56", "a  e\u0301"),
+        ("normalised", "I\u00f3n P", "ion@x.md", "+37322123456", "a  \u00e9"),
+    ],
+)
+def test_strings(pf, under, user, put, reading, first, email, phone, bio):
+    """Bodies: texts are kept, trimmed or normalised, those of a creation too."""
+    under(strings=reading)
+    name = " Io\u0301n  P "
+    assert pf("PATCH", "/v1/users/11", {"firstName": name, "email": "Ion@X.md"})[0] == 204
+    put(name=name, phone="+373 (22) 12-34-56", bio={"primary": " a  e\u0301\n"})
+    shown = user()
+    profile = shown["publicProfile"]
+    assert (shown["firstName"], shown["email"]) == (first, email)
+    assert (profile["name"], profile["phone"], profile["bio"]["primary"]) == (first, phone, bio)
+    new = {**NEW, "firstName": name, "publicProfile": {"name": name}}
+    made = pf("POST", "/v1/users", new)[1]
+    assert (made["firstName"], made["publicProfile"]["name"]) == (first, first)
+
+
+def test_a_creation_may_need_the_contacts(pf, under):
+    """Bodies: the public name, e-mail and phone need not be there, or have to."""
+    assert pf("POST", "/v1/users", {**NEW, "publicProfile": {}})[0] == 201
+    under(contacts="required")
+    status, body = pf("POST", "/v1/users", {**NEW, "email": "b@x.md", "publicProfile": {}})
+    pointers = [each["pointer"] for each in body["errors"]]
+    assert (status, pointers) == (
+        400,
+        [f"/publicProfile/{key}" for key in ("name", "email", "phone")],
+    )
+    assert pf("POST", "/v1/users", {**NEW, "email": "b@x.md"})[0] == 201
+    assert pf("PATCH", "/v1/public-profiles/901", {}) == (204, None)
