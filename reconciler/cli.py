@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from reconciler import __version__
-from reconciler.errors import InputError, ReconcilerError, UsageError
+from reconciler.errors import InputError, PortalError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.app import Planned, Repository
@@ -127,7 +128,9 @@ def cli(ctx: click.Context, root: Path, config: Path | None, verbose: bool, quie
     if not root.is_dir():
         raise UsageError(f"There is no folder {root}.")
     if verbose:
-        logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+        threading.current_thread().name = "reconciler"  # each portal has a thread of its name
+        form = "%(threadName)s: %(message)s"
+        logging.basicConfig(stream=sys.stderr, format=form, level=logging.WARNING)
     logging.getLogger("reconciler").setLevel(logging.INFO if verbose else logging.WARNING)
     ctx.obj = Setting(root, config, quiet)
 
@@ -236,7 +239,7 @@ def plan(
     if out is not None:
         setting.say(f"Saved as {out}. Apply exactly this with: reconciler apply --plan {out}")
     changes = bool(planned.plan.entries or planned.plan.conflicts)
-    return 2 if detailed_exitcode and changes else 0
+    return _unread(planned.plan) or (2 if detailed_exitcode and changes else 0)
 
 
 @cli.command()
@@ -279,7 +282,8 @@ def drift(
         _write(text.drift(drifted.plan, **_page(target)), target)
     else:
         _write(_plan_text(drifted.form, drifted.plan, form, target), target)
-    return 2 if drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting else 0
+    found = drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting
+    return _unread(drifted.plan) or (2 if found else 0)
 
 
 @cli.command()
@@ -338,7 +342,7 @@ def apply(
             planned, stale = app.left_out(planned, reviewed, draw, skip=on_stale == "skip")
         if dry_run:
             _show(setting, planned, form, target, requests=True)
-            return 3 if stale else 0
+            return _unread(planned.plan) or (3 if stale else 0)
         _tell(setting, planned)
         asks = planned.plan.steps and not yes
         here = form == "text" and not (reviewed and yes)
@@ -372,6 +376,13 @@ def schema(setting: Setting) -> int:
         path.write_text(content, "utf-8")
         click.echo(f"schemas/{name}")
     return 0
+
+
+def _unread(made: Plan) -> int:
+    """1 where a portal could not be read, and the word for it; else 0."""
+    for portal, why in made.unread:
+        _complain(PortalError(f"{portal}: {why}"))
+    return 1 if made.unread else 0
 
 
 def _check_use(saved: Path | None, on_stale: str, selectors: list[str]) -> None:

@@ -216,6 +216,7 @@ class Transport:
         elif broken and not isinstance(body, dict):
             error = f"the portal answered {got.status_code}"
         whole = isinstance(body, dict) and (not broken or "results" in body)
+        whole = whole or (got.status_code == httpx.codes.NO_CONTENT and not got.content)
         uncertain = request.writes and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.conversation import drive
 from reconciler.core.model import (
     Finished,
     Operation,
@@ -15,7 +16,6 @@ from reconciler.core.model import (
     Started,
     Step,
 )
-from reconciler.core.conversation import drive
 from reconciler.execute import execute
 
 

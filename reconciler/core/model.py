@@ -297,7 +297,8 @@ class Plan:
     `declared` counts the agents that the plan looked at, `unchanged` those already right;
     `waiting` has portal and key of those the portal does not have. `excess` says in words which
     limits are passed. `seconds` is about what the portals' limits make an apply take. `unread`
-    has the portals that could not be read, and why; nothing is planned there.
+    has the portals that could not be read, and why; nothing is planned there. `portals` are those
+    that were.
     """
 
     entries: tuple[Entry, ...]
@@ -311,6 +312,12 @@ class Plan:
     excess: tuple[str, ...]
     seconds: int
     unread: tuple[tuple[str, str], ...] = ()
+    portals: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether it is about more than one portal, so that each thing is said of one."""
+        return len(self.portals) + len(self.unread) > 1
 
 
 @dataclass(frozen=True, slots=True)

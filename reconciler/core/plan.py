@@ -815,6 +815,7 @@ def join(
         excess=tuple(said for each in drafts.values() for said in each.excess),
         seconds=max((seconds(steps[name], paces[name]) for name in drafts), default=0),
         unread=tuple((unread or {}).items()),
+        portals=tuple(drafts),
     )
 
 

@@ -315,17 +315,18 @@ def desired(
     Texts given by language and switches become one path each (`description.ru`); every other
     declared field is one path, and what is not in the tables is left out.
     """
-    data, lines = document.data, document.lines
+    data, lines, source = document.data, document.lines, document.source
     if portal in INHERITED:
         if portal not in data:
             return None
+        source = Source(source.file, lines.get(portal, source.line))
         data, lines = _section(document, portal)
     values: dict[str, Value] = {}
     for field in fields:
         if field.name in data:
             values |= core.paths(field, data[field.name])
     identity = {each.name: data[each.name] for each in identifiers if each.name in data}
-    return Desired(portal, document.key, document.source, identity, values, lines)
+    return Desired(portal, document.key, source, identity, values, lines)
 
 
 def _section(document: Document, portal: str) -> tuple[dict[str, Value], dict[str, int]]:

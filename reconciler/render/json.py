@@ -59,6 +59,10 @@ def report(done: Report, digest: str) -> str:
             },
             "conflicts": [conflict(each) for each in done.plan.conflicts] if done.plan else [],
             "warnings": [warning(each) for each in done.plan.warnings] if done.plan else [],
+            "unread": [
+                {"portal": portal, "error": why}
+                for portal, why in (done.plan.unread if done.plan else ())
+            ],
             "interrupted": done.interrupted,
             "notes": list(done.notes),
         }
@@ -73,10 +77,11 @@ def _result(step: str, outcome: Outcome) -> dict[str, Any]:
         "key": operation.key,
         "verb": operation.verb,
         "id": outcome.id,
+        **({"ids": {"id": outcome.id, **outcome.aliases}} if outcome.aliases else {}),
         "status": outcome.status,
         "http_status": outcome.http_status,
         "error": outcome.error,
-        "source": source(operation.source),
+        "source": source(outcome.source),
     }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from reconciler.core.model import Outcome, Plan, Report, Source, Status
+from reconciler.core.model import Operation, Outcome, Plan, Report, Source, Status
 from reconciler.errors import Problem
-from reconciler.render.view import Line, Row, plural, price, rows, sent, totals, words
+from reconciler.render.view import Line, plural, price, rows, sent, totals, words
 from reconciler.render.visible import one_line, visible
 
 Span = tuple[str, str]
@@ -29,12 +31,11 @@ CLIP = 400
 def plan(made: Plan, *, width: int, color: bool) -> str:
     """A plan: who changes and how, who cannot, what to know, what it costs."""
     page = _Page(width, color=color)
-    for row in rows(made.entries):
-        _row(page, row)
+    _rows(page, made, _sides, why=True)
     for each in made.conflicts:
-        page.item("!", "bold red", _who(each.key, each.source), f"conflict: {each.reason}")
+        page.item("!", "bold red", _who(each, made), f"conflict: {each.reason}")
     for note in made.warnings:
-        page.item("?", "yellow", _who(note.key, note.source), note.message)
+        page.item("?", "yellow", _who(note, made), note.message)
     if made.conflicts or made.warnings:
         page.blank()
     for said in made.excess:
@@ -44,8 +45,7 @@ def plan(made: Plan, *, width: int, color: bool) -> str:
             "over the limits",
             f"{said}. An apply asks for --force, or for a plan that was saved.",
         )
-    if not made.complete:
-        page.item("!", "bold red", "incomplete", "the portal listed only a part of its agents.")
+    _unread(page, made)
     page.line(totals(made), "bold")
     if made.steps:
         page.line(price(made))
@@ -55,15 +55,12 @@ def plan(made: Plan, *, width: int, color: bool) -> str:
 def drift(made: Plan, *, width: int, color: bool) -> str:
     """What somebody changed on the portal: the files' side first, then what the portal shows."""
     page = _Page(width, color=color)
-    for row in rows(made.entries):
-        page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}")
-        page.indented(row.where, 2, "dim")
-        page.changes((line.path, _drifted(line)) for line in row.lines)
-        page.blank()
+    _rows(page, made, _drifted, why=False)
     for each in made.conflicts:
-        page.item("!", "bold red", _who(each.key, each.source), f"conflict: {each.reason}")
+        page.item("!", "bold red", _who(each, made), f"conflict: {each.reason}")
     for note in made.warnings:
-        page.item("!", "bold red", _who(note.key, note.source), note.message)
+        page.item("!", "bold red", _who(note, made), note.message)
+    _unread(page, made)
     count = len(made.entries) + len(made.conflicts) + len(made.warnings)
     if not count:
         page.line("No drift: the portal shows nothing that somebody changed there.", "bold")
@@ -100,27 +97,34 @@ def report(done: Report, *, width: int, color: bool) -> str:
     """What an apply did: failures first by name, then the counts, then the check."""
     page = _Page(width, color=color)
     outcomes = [outcome for _, outcome in done.outcomes]
-    for key, verbs in _applied(outcomes) if done.interrupted else ():
-        page.item("✓", "green", key, f"applied: {verbs}")
+    made = done.plan
+    for each, verbs in _applied(outcomes) if done.interrupted else ():
+        page.item("✓", "green", _who(each, made, place=False), f"applied: {verbs}")
     quiet = {"applied", "skipped"} if done.interrupted else {"applied"}
     for outcome in outcomes:
+        who = replace(outcome.operation, source=outcome.source)
         if outcome.status not in quiet:
-            verb, who = outcome.operation.verb, outcome.operation
             mark = "?" if outcome.status == "waiting" else "!"
-            said = f"{verb} {outcome.status}: {outcome.error}"
-            page.item(mark, "bold red", _who(who.key, who.source), said)
-    for each in done.stale:
-        said = f"left out, its plan is stale: {each.reason}"
-        page.item("!", "bold red", _who(each.key, each.source), said)
+            said = f"{who.verb} {outcome.status}: {outcome.error}"
+            page.item(mark, "bold red", _who(who, made), said)
+        elif outcome.aliases:
+            ids = {"id": outcome.id, **outcome.aliases}
+            said = ", ".join(f"{name} {value}" for name, value in ids.items())
+            page.item("+", "green", _who(who, made, place=False), f"created: {said}")
+    for stale in done.stale:
+        said = f"left out, its plan is stale: {stale.reason}"
+        page.item("!", "bold red", _who(stale, made), said)
     for value in done.unmet if done.outcomes else ():
         said = (
             f"{value.path} is not as declared: the portal shows {_clip(words(value.live))} "
             f"where the file says {_clip(words(value.declared))}"
         )
-        page.item("?", "yellow", _who(value.key, value.source), said)
+        page.item("?", "yellow", _who(value, made), said)
     counted = [f"{done.count(each)} {each}" for each in STATUSES if done.count(each)]
     if counted:
         page.line(f"Operations: {', '.join(counted)}.", "bold")
+    for portal, why in made.unread if made is not None else ():
+        page.item("!", "bold red", portal, f"could not be read, so nothing was sent there: {why}")
     page.line(*_verdict(done))
     for note in done.notes:
         page.line(note, "yellow")
@@ -140,13 +144,13 @@ def _verdict(done: Report) -> tuple[str, str]:
     return said, "green" if good else "yellow"
 
 
-def _applied(outcomes: Iterable[Outcome]) -> Iterable[tuple[str, str]]:
+def _applied(outcomes: Iterable[Outcome]) -> Iterable[tuple[Operation, str]]:
     """Each agent with what was done for it: `link, update`."""
-    verbs: dict[str, list[str]] = {}
+    verbs: dict[tuple[str, str], list[Operation]] = {}
     for each in outcomes:
         if each.status == "applied":
-            verbs.setdefault(each.operation.key, []).append(each.operation.verb)
-    return ((key, ", ".join(done)) for key, done in verbs.items())
+            verbs.setdefault((each.operation.portal, each.operation.key), []).append(each.operation)
+    return ((done[0], ", ".join(each.verb for each in done)) for done in verbs.values())
 
 
 def problems(found: Sequence[Problem], *, color: bool) -> str:
@@ -179,19 +183,54 @@ def _window(excerpt: str, column: int) -> tuple[str, int]:
     return f"{lead}{whole}", cell_len(lead + before)
 
 
-def _who(key: str, source: Source | None) -> str:
-    return f"{key} ({source})" if source else key
+class _Told(Protocol):
+    """Something that is told of an agent on a portal."""
+
+    @property
+    def portal(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def source(self) -> Source | None: ...
+
+
+def _who(each: _Told, made: Plan | None, *, place: bool = True) -> str:
+    """`agent-001 on rentix (agents/a.yaml:3)`; the portal only where there are several."""
+    who = f"{each.key} on {each.portal}" if made is not None and made.several else each.key
+    return f"{who} ({each.source})" if each.source and place else who
+
+
+def _unread(page: _Page, made: Plan) -> None:
+    """What of the portals is not known."""
+    for portal, why in made.unread:
+        page.item("!", "bold red", portal, f"could not be read, so nothing is planned there: {why}")
+    if not made.complete and not made.unread:
+        page.item("!", "bold red", "incomplete", "the portal listed only a part of its agents.")
 
 
 def _clip(said: str) -> str:
     return said if len(said) <= CLIP else f"{said[: CLIP - 1]}…"
 
 
-def _row(page: _Page, row: Row) -> None:
-    page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}  ({row.actions})")
-    page.indented(f"{row.where} · {row.reason}", 2, "dim")
-    page.changes((line.path, _sides(line)) for line in row.lines)
-    page.blank()
+def _rows(page: _Page, made: Plan, sides: Callable[[Line], list[Span]], *, why: bool) -> None:
+    """The agents of a plan, with `why` also what is done and for what reason; with several portals
+    each agent once, and the portals below."""
+    by, former = (2 if made.several else 0), None
+    for row in rows(made.entries):
+        actions = f"  ({row.actions})" if why else ""
+        if former is not None and row.key != former:
+            page.blank()
+        if not made.several:
+            page.item(row.mark, STYLES[row.mark], row.key, f" {row.name}{actions}")
+        else:
+            if row.key != former:
+                page.line(f"{row.key}  {row.name}", "bold")
+            page.item(row.mark, STYLES[row.mark], row.portal, actions[1:], by)
+        page.indented(f"{row.where} · {row.reason}" if why else row.where, by + 2, "dim")
+        page.changes(((line.path, sides(line)) for line in row.lines), by)
+        former = row.key
+    if former is not None:
+        page.blank()
 
 
 def _sides(line: Line) -> list[Span]:
@@ -252,25 +291,26 @@ class _Page:
     def indented(self, said: str, by: int, style: str = "") -> None:
         self.spans([(" " * by, ""), (one_line(said), style)], by)
 
-    def item(self, mark: str, style: str, who: str, said: str) -> None:
+    def item(self, mark: str, style: str, who: str, said: str, by: int = 0) -> None:
         self.spans(
             [
+                (" " * by, ""),
                 (mark, style),
-                (" ", ""),
+                (" " if mark else "", ""),
                 (one_line(who), "bold"),
-                (" ", ""),
+                (" " if said else "", ""),
                 (one_line(said, strip=False), ""),
             ],
-            2,
+            by + 2,
         )
 
-    def changes(self, rows: Iterable[tuple[str, list[Span]]]) -> None:
+    def changes(self, rows: Iterable[tuple[str, list[Span]]], by: int = 0) -> None:
         """The values of one agent, their paths in a column."""
         shown = [(one_line(path), spans) for path, spans in rows]
         column = max((self.cells(path) for path, _ in shown), default=0)
         for path, spans in shown:
             gap = " " * (column - self.cells(path) + 2)
-            self.spans([(f"    {path}{gap}", ""), *spans], column + 6)
+            self.spans([(f"{' ' * (by + 4)}{path}{gap}", ""), *spans], column + by + 6)
 
     def spans(self, spans: list[Span], hang: int, *, wrap: bool = True) -> None:
         """One line of text in several styles; where it has to be broken, it goes on `hang` cells

@@ -111,6 +111,8 @@ def words(value: Value) -> str:
     """A value as a person says it."""
     if value is None or isinstance(value, bool):
         return SHORT[value]
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or SHORT[None]
     if isinstance(value, Mapping):
         return _picture(value) or ", ".join(
             f"{name}: {words(each)}" for name, each in value.items() if each is not None
@@ -185,6 +187,8 @@ def totals(plan: Plan) -> str:
     if said["conflicts"]:
         rest.append(f"{said['conflicts']} in conflict")
     if not todo:
+        if said["unchanged"] == plan.declared and plan.several:
+            return f"Nothing to do: all agents are as declared on {' and '.join(plan.portals)}."
         if said["unchanged"] == plan.declared:
             return f"Nothing to do: {agents(plan.declared)} as declared."
         start = "Nothing can be applied" if said["conflicts"] else "Nothing to do"
@@ -206,9 +210,10 @@ def price(plan: Plan) -> str:
     """What an apply costs: requests by kind, and the time that the portal's limits make it take."""
     kinds = Counter(step.kind for step in plan.steps)
     said = ", ".join(plural(count, kind) for kind, count in sorted(kinds.items()))
+    whose = "portals'" if plan.several else "portal's"
     return (
         f"{plural(len(plan.steps), 'request')}: {said}; "
-        f"about {duration(plan.seconds)} under the portal's limits"
+        f"about {duration(plan.seconds)} under the {whose} limits"
     )
 
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.fields import (
-    Sort,
     Verdict,
     canonical,
     compare,

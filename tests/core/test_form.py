@@ -162,7 +162,7 @@ def test_a_plan_comes_back_from_its_form():
 def test_an_empty_plan_comes_back_too():
     """No portal at all, nothing to do."""
     empty = join({}, {}, {})
-    assert parse(said(empty)) == empty
+    assert parse(form(empty, CHOSEN, (), "1.0")) == empty
 
 
 def test_the_selection_comes_back():
