@@ -45,7 +45,8 @@ def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) 
             perform, send = portals[portal]
             done, interrupted = _perform(perform(replace(step, operations=ready)), send, ready)
             if interrupted:
-                closed |= dict.fromkeys(portals, "interrupted before it was sent")
+                closed = dict.fromkeys(portals, "interrupted before it was sent")
+                done, skipped = (), [*done, *skipped]
         if done and all(
             each.status == "failed" and each.http_status in (401, 403) for each in done
         ):

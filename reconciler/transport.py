@@ -16,7 +16,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -146,11 +146,12 @@ class Transport:
             self._session = None
             given = drive(self._login(), self._exchange)
             if isinstance(given, Response):
-                return replace(given, uncertain=False)
+                return _refused(given)
             self._session = given
             self._ends = now + given.seconds * FRESH if given.seconds else math.inf
-            if given.seconds:  # a token is as secret as the key that it was given for
-                self._secrets += [value.rpartition(" ")[2] for value in given.headers.values()]
+            token = given.headers.get("Authorization", "").rpartition(" ")[2]
+            if given.seconds and token:  # it is as secret as the key that it was given for
+                self._secrets.append(token)
         return self._exchange(request)
 
     def _exchange(self, request: Request) -> Response:
@@ -241,6 +242,13 @@ class _Answer:
     reads: bool
     unsent: bool
     pause: float
+
+
+def _refused(login: Response) -> Response:
+    """What a request gets that was not sent for want of a session: no answer, but where access is
+    refused. The login's own status may be a success that gave no token, or speak of its path."""
+    access = login.status in (401, 403)
+    return Response(login.status if access else None, None, login.error or "there is no session")
 
 
 def _asked(got: httpx.Response, now: float) -> float:

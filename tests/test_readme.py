@@ -12,7 +12,7 @@ import pytest
 from agency import Agency
 
 from reconciler.cli import LATE, cli
-from reconciler.documents.agents import read_agents
+from reconciler.documents.agents import INHERITED, read_agents
 from reconciler.documents.config import read_config
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +32,7 @@ def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
     shutil.copytree(ROOT / "agents", agency.root / "agents")
     live = json.loads((ROOT / "reconciler" / "demo" / "live.json").read_text("utf-8"))
     agency.live(*live["rentix"])
+    agency.live_pf(*live["propertyfinder"])
     shown = blocks(README, "console")
     assert shown
     for block in shown:
@@ -47,14 +48,35 @@ def test_every_sample_file_is_valid(tmp_path: Path) -> None:
     count = 0
     for page in (README, (ROOT / "docs" / "files.md").read_text("utf-8")):
         for block in blocks(page, "yaml"):
-            if block.startswith("version:"):
+            if block.startswith(("version:", "portals:")):
                 (tmp_path / "reconciler.yaml").write_text(block, "utf-8")
-                assert read_config(tmp_path, None) == read_config(tmp_path / "agents", None)
+                name = "rentix" if block.startswith("version:") else "propertyfinder"
+                (tmp_path / "default.yaml").write_text(f"portals: {{{name}: {{}}}}", "utf-8")
+                default = read_config(tmp_path, tmp_path / "default.yaml")
+                assert read_config(tmp_path, None) == default
             else:
                 (tmp_path / "agents" / "a.yaml").write_text(block, "utf-8")
                 assert read_agents(tmp_path, "agents")
             count += 1
     assert count >= 4
+
+
+def test_the_table_of_what_is_inherited_is_that_of_the_program() -> None:
+    """Row by row, from the one table that reading and schema use too."""
+    page = (ROOT / "docs" / "files.md").read_text("utf-8")
+    table = page.partition("| left out in `propertyfinder` | taken from |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", table, re.MULTILINE)
+    said = {name: ".".join(source) for name, source in INHERITED["propertyfinder"].items()}
+    assert dict(rows) == said
+
+
+def test_the_page_on_adding_a_portal_shows_a_whole_one() -> None:
+    """The module of the tests' third portal is under 150 lines, and the page quotes it."""
+    module = (ROOT / "tests" / "third" / "portal.py").read_text("utf-8")
+    assert len(module.splitlines()) < 150
+    page = (ROOT / "docs" / "adding-a-portal.md").read_text("utf-8")
+    for line in "\n".join(blocks(page, "python")).splitlines():
+        assert line.removesuffix(")").partition(" = ")[2] in module, line
 
 
 def test_the_tables_name_every_command() -> None:

@@ -192,7 +192,9 @@ def parse(said: Mapping[str, Any]) -> Plan:
         complete=said["complete"],
         excess=tuple(said["over_limits"]),
         seconds=said["seconds"],
-        unread=(unread := tuple((each["portal"], each["error"]) for each in said["unread"])),
+        unread=(
+            unread := tuple((each["portal"], each["error"]) for each in said.get("unread", ()))
+        ),
         portals=tuple(each for each in said["selection"]["portal"] if each not in dict(unread)),
     )
 

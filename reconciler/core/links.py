@@ -205,13 +205,27 @@ def give_way(
         for each in profiles
         if each.name in refused
     ]
-    served = [each for each in profiles if each.name not in refused]
-    return [
-        replace(each, waits=(*each.waits, givers[taking[each.name].id]))
+    served = {
+        each.name: replace(each, waits=(*each.waits, givers[taking[each.name].id]))
         if each.name in taking
         else each
-        for each in served
-    ], refusals
+        for each in profiles
+        if each.name not in refused
+    }
+    return _in_order(served, taking, givers), refusals
+
+
+def _in_order(
+    served: Mapping[str, Operation], taking: Mapping[str, Live], givers: Mapping[Scalar, str]
+) -> list[Operation]:
+    """As they are, but each after the one that it waits for; no circle is left among them."""
+    done: dict[str, Operation] = {}
+    for name in served:
+        path = [name]
+        while path[-1] not in done and (holder := taking.get(path[-1])) is not None:
+            path.append(givers[holder.id])
+        done |= {each: served[each] for each in reversed(path) if each not in done}
+    return list(done.values())
 
 
 def _why_kept(

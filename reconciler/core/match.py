@@ -172,7 +172,8 @@ class _Matcher:
                 former = recall.get(found.desired.key, ())
                 if former and number not in {live.id for live in former}:
                     claim.remove(found)
-                    self.conflict(found.desired, self.contradicted(found, former), former)
+                    both = (found.live, *former)
+                    self.conflict(found.desired, self.contradicted(found, former), both)
         left = []
         for desired in self.left:
             former = recall.get(desired.key, ())

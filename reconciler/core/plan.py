@@ -824,7 +824,11 @@ Placed = TypeVar("Placed", Entry, Conflict, Warning)
 
 def _by_agent(portals: Iterable[Sequence[Placed]]) -> tuple[Placed, ...]:
     """What several portals have to say, an agent's together."""
-    return tuple(sorted((each for said in portals for each in said), key=_place))
+
+    def place(each: Placed) -> tuple[bool, str, int, str]:
+        return (*_place(each), each.key if each.source is None else "")
+
+    return tuple(sorted((each for said in portals for each in said), key=place))
 
 
 def _numbered(groups: Iterable[Sequence[Step]]) -> Iterator[Step]:

@@ -19,6 +19,7 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
     now = {_place(entry): entry for entry in fresh.entries}
     refused = {(each.portal, each.key): each for each in fresh.conflicts}
     declared = {(each.portal, each.key): each for each in desired}
+    unread = dict(fresh.unread)
     stale = []
     for place in {**now, **reviewed}:
         portal, key, removal = place
@@ -26,6 +27,8 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
         file = declared.get((portal, key))
         if before is None:
             reason: str | None = "was not in the plan"
+        elif portal in unread:
+            reason = f"cannot be looked at: {portal} could not be read"
         elif removal:
             back = entry is None and file is not None and (portal, key, False) not in reviewed
             other = entry is not None and entry.id != before.id

@@ -37,14 +37,23 @@ def demo() -> int:
     """The whole story on a throw-away sandbox: plan, apply, plan again is empty."""
     from reconciler.cli import run  # noqa: PLC0415 - it is cli that calls this command
 
-    live = json.loads((Path(str(files(__name__))) / "live.json").read_text("utf-8"))
+    here = Path(str(files(__name__)))
+    live = json.loads((here / "live.json").read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(samples(), Path(folder) / "agents")
+        shutil.copy(here / "reconciler.yaml", folder)
         state = State(Store(None), KEY)
         state.load(live["rentix"])
-        with running(state) as portal, contextlib.chdir(folder):
+        state.propertyfinder.load(live["propertyfinder"])
+        with running(state) as portals, contextlib.chdir(folder):
             os.environ.pop("RECONCILER_CONFIG", None)
-            os.environ |= {"RENTIX_URL": portal.url, "RENTIX_API_KEY": KEY}
+            os.environ |= {
+                "RENTIX_URL": portals.url,
+                "RENTIX_API_KEY": KEY,
+                "PROPERTYFINDER_URL": portals.urls["propertyfinder"],
+                "PROPERTYFINDER_API_KEY": state.propertyfinder.key,
+                "PROPERTYFINDER_API_SECRET": state.propertyfinder.secret,
+            }
             for command in STORY:
                 click.secho(f"\n$ reconciler {' '.join(command)}", bold=True)
                 code = run([*command])

@@ -239,7 +239,9 @@ def _sides(line: Line) -> list[Span]:
     for kind, text in line.pieces:
         before, after, style = PIECES[kind]
         spans.append((before + _spaced(_clip(text)) + after, style))
-    if not line.pieces:
+    if not line.pieces and not line.old:
+        spans = [(one_line(_clip(line.new)), "green")]
+    elif not line.pieces:
         spans = [
             (one_line(_clip(line.old)), "red"),
             (" → ", ""),

@@ -37,7 +37,8 @@ PARTICIPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One change: both sides in words, or for a long text (`pieces`) where they differ."""
+    """One change: both sides in words, or for a long text (`pieces`) where they differ. An agent to
+    be created has no old side ("")."""
 
     path: str
     old: str
@@ -78,7 +79,7 @@ def _row(entry: Entry) -> Row:
         actions=", ".join(entry.actions),
         where=place,
         reason=entry.reason,
-        lines=tuple(_line(change) for change in entry.changes),
+        lines=tuple(_line(change, new=entry.id is None) for change in entry.changes),
     )
 
 
@@ -89,8 +90,8 @@ NOTES: Mapping[Attribution | None, str] = {
 }
 
 
-def _line(change: Change) -> Line:
-    old, new = words(change.before), words(change.after)
+def _line(change: Change, *, new: bool) -> Line:
+    old, to = "" if new else words(change.before), words(change.after)
     notes = [NOTES[change.attribution]]
     if change.kind == "unreadable":
         notes.append("cannot be read back, so it is sent")
@@ -101,7 +102,7 @@ def _line(change: Change) -> Line:
             same = sum(len(text) for kind, text in pieces if kind == "same")
             if same * 3 < min(len(before), len(after), 3 * LONG):
                 pieces = ()  # hardly a word in common: one after the other reads better
-    return Line(change.path, old, new, pieces, "; ".join(filter(None, notes)))
+    return Line(change.path, old, to, pieces, "; ".join(filter(None, notes)))
 
 
 SHORT: Mapping[Value, str] = {None: "nothing", True: "on", False: "off"}

@@ -1,7 +1,8 @@
 """The ledger in a file: what was applied from here, for each portal.
 
     {"version": 1, "portals": {"rentix": {
-        "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}}}},
+        "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}},
+                          "aliases": {"publicProfileId": 9}}},
         "refused": {"agent-009": …}}}}
 
 It is safe to lose: a file that cannot be read is put aside and counts as lost.
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.model import Memory, Remembered, Trace
+from reconciler.core.model import Memory, Remembered, Scalar, Trace
 from reconciler.errors import ConfigError
 from reconciler.store import atomic
 
@@ -95,7 +96,8 @@ def _agent(kept: Remembered) -> dict[str, Any]:
         }
         for path, trace in kept.fields.items()
     }
-    return {"key": kept.key, "fields": fields}
+    aliases = {"aliases": dict(kept.aliases)} if kept.aliases else {}
+    return {"key": kept.key, "fields": fields, **aliases}
 
 
 def _json(value: object) -> str:
@@ -113,6 +115,7 @@ def _memory(kept: Mapping[str, Any]) -> Memory:
         key: Remembered(
             _text_of(agent["key"]),
             {path: _trace(trace) for path, trace in agent["fields"].items()},
+            {name: _alias(value) for name, value in agent.get("aliases", {}).items()},
         )
         for key, agent in kept["agents"].items()
     }
@@ -125,6 +128,12 @@ def _trace(kept: Mapping[str, Any]) -> Trace:
     for part in (trace.applied, trace.shown or "", trace.before or ""):
         _text_of(part)
     return trace
+
+
+def _alias(value: object) -> Scalar:
+    if type(value) is int or isinstance(value, str):
+        return value
+    raise TypeError("a portal's further ids are numbers or text")
 
 
 def _text_of(value: object) -> str:

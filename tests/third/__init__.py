@@ -1,0 +1,1 @@
+"""A third portal, to see that it takes a file."""
