@@ -5,9 +5,11 @@ Nothing here reads options or prints; nothing below here knows which command run
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.core.conversation import drive
+from reconciler.core.conversation import Send, drive
 from reconciler.core.fields import parent
 from reconciler.core.match import handle, is_linked, match
 from reconciler.core.memory import former, remember
@@ -26,6 +28,7 @@ from reconciler.core.model import (
     Event,
     Finished,
     Listing,
+    Live,
     Memory,
     Operation,
     Outcome,
@@ -38,8 +41,17 @@ from reconciler.core.model import (
     Unmet,
     Warning,
 )
+from reconciler.core.origin import FileChange, attribute, compare
 from reconciler.core.plan import Draft, Limits, Selection, creation_form, draft, join
-from reconciler.errors import ConfigError, LimitsError, PortalError, StaleError, UsageError
+from reconciler.errors import (
+    ConfigError,
+    InputError,
+    Interrupted,
+    LimitsError,
+    PortalError,
+    StaleError,
+    UsageError,
+)
 from reconciler.execute import execute
 from reconciler.render.visible import one_line
 from reconciler.together import Halt, together
@@ -49,6 +61,7 @@ if TYPE_CHECKING:
     from reconciler.documents.agents import Document
     from reconciler.documents.config import Config
     from reconciler.portals import Portal
+    from reconciler.store.ledger import Ledger, Store
     from reconciler.transport import Transport
 
 
@@ -63,19 +76,21 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One portal's side of a run: what is wanted there, what is there, what is remembered."""
+    """One portal's side of a run: what is wanted there, what is there, what is remembered. `base`
+    is what the files want that these are to be merged into."""
 
     portal: Portal
     wire: Transport
     desired: tuple[Desired, ...]
     listing: Listing
     memory: Memory
+    base: tuple[Desired, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, its JSON form, and the sides and drafts it was made from, by portal. `notes` are for
-    the user; `halt` ends what is under way on all sides."""
+    the user; `halt` ends what is under way on all sides; `store` is where the ledger is kept."""
 
     plan: Plan
     form: Form
@@ -84,6 +99,7 @@ class Planned:
     selection: Selection
     notes: tuple[str, ...]
     halt: Halt
+    store: Store
 
 
 def open_repository(root: Path, config: Path | None) -> Repository:
@@ -95,21 +111,53 @@ def open_repository(root: Path, config: Path | None) -> Repository:
     return Repository(root, settings, read_agents(root, settings.agents))
 
 
+def open_base(repository: Repository, reference: str) -> Sequence[Document]:
+    """The agents as they are declared at a commit, to tell whose change is whose.
+
+    Raises UsageError where there is no such commit, or its files cannot be read.
+    """
+    from reconciler.documents.agents import read_agents  # noqa: PLC0415
+    from reconciler.documents.revision import checked_out  # noqa: PLC0415
+
+    folder = repository.config.agents
+    with checked_out(repository.root, reference) as root:
+        if not (root / folder).is_dir():
+            return []
+        try:
+            return read_agents(root, folder)
+        except InputError as error:
+            raise UsageError(
+                f"The files of {reference} have mistakes ({error}), so nothing can be compared "
+                f"with them. Mend them there, or plan without --base."
+            ) from None
+
+
+def compare_files(repository: Repository, base: Sequence[Document]) -> tuple[FileChange, ...]:
+    """What the files change beside those of a base, without any portal."""
+    before, after = (
+        [(each.key, each.source, each.data) for each in documents]
+        for documents in (base, repository.documents)
+    )
+    return compare(before, after)
+
+
 @contextmanager
 def planning(
     repository: Repository,
     environment: Mapping[str, str],
     selection: Selection,
     names: Sequence[str] = (),
+    base: Sequence[Document] | None = None,
 ) -> Iterator[Callable[[Selection], Planned]]:
     """Read the portals once, all at the same time, for as many plans as are asked for.
 
-    `names` are the portals to look at (all that are configured, if there are none). Raises
+    `names` are the portals to look at (all that are configured, if there are none); with the
+    agents of a `base`, each change is labelled with whose it is. Raises
     ConfigError and UsageError before anything is read, PortalError where no portal can be read;
     with some that can, the plans say which cannot.
     """
     from reconciler.portals import PORTALS  # noqa: PLC0415
-    from reconciler.store import ledger  # noqa: PLC0415
+    from reconciler.store.ledger import open_store  # noqa: PLC0415
 
     config = repository.config
     chosen = _chosen(list(config.portals), names)
@@ -117,33 +165,69 @@ def planning(
         PORTALS[name](section=config.portals[name], hold=config.unreadable == "hold")
         for name in chosen
     ]
-    kept, note = ledger.load(repository.root / config.ledger)
-    _check_targets(repository, selection, kept.values())
+    store = open_store(repository.root, config.ledger)
+    kept = store.load()
+    _check_targets(repository, selection, kept.ledger.values())
     halt = Halt()
     with ExitStack() as stack:
         wires = _wires(portals, environment, stack, halt)
+        here = {portal.name: _wanted(repository.documents, portal) for portal in portals}
         asked = {
-            portal.name: (portal, wires[portal.name], _wanted(repository, portal))
+            portal.name: (
+                portal,
+                wires[portal.name],
+                (*here[portal.name], *_wanted(base or (), portal)),
+            )
             for portal in portals
         }
+        remembered = {
+            portal.name: _of(kept.ledger, portal.name, _url(portal, environment))
+            for portal in portals
+        }
+        elsewhere = [
+            f"What the ledger knows of {name} is of another address ({memory.url}), so it does not "
+            f"count here."
+            for name, memory in kept.ledger.items()
+            if name in remembered and memory.url not in ("", remembered[name].url)
+        ]
         answers = _read(asked, halt)
         unread = {name: said for name, said in answers.items() if isinstance(said, str)}
         if len(unread) == len(answers):
             raise PortalError("\n".join(unread.values()))
         sides = {
-            name: Side(portal, wire, said[1], said[0], kept.get(name, Memory()))
+            name: Side(
+                portal,
+                wire,
+                said[1][: len(here[name])],
+                said[0],
+                remembered[name],
+                said[1][len(here[name]) :],
+            )
             for name, (portal, wire, _) in asked.items()
             if not isinstance(said := answers[name], str)
         }
 
         def plan(selection: Selection) -> Planned:
-            drafts = {name: _draft(config, side, selection) for name, side in sides.items()}
+            drafts = {name: _draft(repository, side, selection) for name, side in sides.items()}
             operations = {name: drafted.operations for name, drafted in drafts.items()}
-            notes = () if note is None else (note,)
-            blank = Planned(NOTHING, {}, sides, {}, selection, notes, halt)
-            return _planned(blank, drafts, operations, unread)
+            notes = (*(() if kept.note is None else (kept.note,)), *elsewhere)
+            blank = Planned(NOTHING, {}, sides, {}, selection, notes, halt, store)
+            return _planned(blank, drafts, operations, unread, base=plan_of_base(selection))
+
+        def plan_of_base(selection: Selection) -> Plan | None:
+            if base is None:
+                return None
+            before = {name: replace(side, desired=side.base) for name, side in sides.items()}
+            drafts = {name: _draft(repository, side, selection) for name, side in before.items()}
+            return join(drafts, dict.fromkeys(drafts, ()), dict.fromkeys(drafts, ()))
 
         yield plan
+
+
+def _of(ledger: Mapping[str, Memory], portal: str, url: str) -> Memory:
+    """What is remembered of a portal at an address: at another one the ids are other people's."""
+    memory = ledger.get(portal, Memory())
+    return replace(memory, url=url) if memory.url in ("", url) else Memory(url=url)
 
 
 NOTHING = join({}, {}, {})
@@ -175,12 +259,11 @@ def _wires(
     }
 
 
-def _wanted(repository: Repository, portal: Portal) -> tuple[Desired, ...]:
+def _wanted(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:
     from reconciler.documents.agents import desired  # noqa: PLC0415
 
     found = (
-        desired(document, portal.name, portal.fields, portal.identifiers)
-        for document in repository.documents
+        desired(document, portal.name, portal.fields, portal.identifiers) for document in documents
     )
     return tuple(each for each in found if each is not None)
 
@@ -189,22 +272,24 @@ Asked = Mapping[str, "tuple[Portal, Transport, tuple[Desired, ...]]"]
 
 
 def _read(asked: Asked, halt: Halt) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
-    """What each portal shows and what is wanted there in its words; or why it could not be read."""
+    """What each portal shows and what is wanted there in its words; or why it could not be read.
+    Who was asked when the run was to end is left out."""
 
     def reading(
         portal: Portal, wire: Transport, wanted: tuple[Desired, ...]
     ) -> Iterator[tuple[Listing, tuple[Desired, ...]] | str]:
         try:
-            yield drive(portal.read(wanted), wire.send)
+            yield drive(portal.read(wanted), _until(halt, wire))
         except PortalError as error:
             yield wire.clean(str(error))
 
     streams = {name: partial(reading, *each) for name, each in asked.items()}
     found = dict(together(streams, halt))
-    return {name: found[name] for name in asked}
+    return {name: found[name] for name in asked if name in found}
 
 
-def _draft(config: Config, side: Side, selection: Selection) -> Draft:
+def _draft(repository: Repository, side: Side, selection: Selection) -> Draft:
+    config, agents = repository.config, len(repository.documents)
     portal = side.portal
     return draft(
         portal.name,
@@ -214,7 +299,7 @@ def _draft(config: Config, side: Side, selection: Selection) -> Draft:
         identifiers=portal.identifiers,
         memory=side.memory,
         policy=portal.policy,
-        limits=Limits(config.limits.changes, config.limits.removals, config.limits.floor),
+        limits=Limits(config.limits.changes, config.limits.removals, config.limits.floor, agents),
         selection=selection,
     )
 
@@ -224,8 +309,10 @@ def _planned(
     drafts: Mapping[str, Draft],
     operations: Mapping[str, Sequence[Operation]],
     unread: Mapping[str, str],
+    base: Plan | None = None,
 ) -> Planned:
-    """`made` with these drafts, whose operations become requests."""
+    """`made` with these drafts, whose operations become requests; beside the plan of a base, each
+    change is labelled."""
     from reconciler.core.form import form  # noqa: PLC0415
 
     sides = made.sides
@@ -235,7 +322,9 @@ def _planned(
         {name: side.portal.paces for name, side in sides.items()},
         unread,
     )
-    said = form(plan, made.selection, [*sides, *unread], __version__)
+    if base is not None:
+        plan = attribute(plan, base)
+    said = form(plan, made.selection, list(sides), __version__)
     return replace(made, plan=plan, form=said, drafts=drafts)
 
 
@@ -369,22 +458,46 @@ def left_out(
     from reconciler.core.form import parse, selection  # noqa: PLC0415
     from reconciler.core.review import review  # noqa: PLC0415
 
-    reviewed = parse(saved)
     desired = [each for side in planned.sides.values() for each in side.desired]
     chosen, _ = selection(saved)
+    planned, out = without(planned, chosen, plan, partial(review, parse(saved), desired=desired))
+    if out and not skip:
+        several = planned.plan.several
+        names = [f"{each.key} on {each.portal}" if several else each.key for each in out]
+        said = "\n".join(
+            f"  {one_line(name)}: {one_line(each.reason)}"
+            for name, each in zip(names, out, strict=True)
+        )
+        raise StaleError(
+            f"The plan is stale, nothing was sent. Since it was made:\n{said}\n"
+            f"Plan again, or leave these agents out with --on-stale skip."
+        )
+    return planned, out
+
+
+def only_reviewed(
+    planned: Planned, reviewed: Sequence[Plan], plan: Callable[[Selection], Planned]
+) -> tuple[Planned, tuple[Conflict, ...]]:
+    """The fresh plan, without the agents for whom none of the reviewed ones (the newest first)
+    shows what would happen."""
+    from reconciler.core.review import review_all  # noqa: PLC0415
+
+    desired = [each for side in planned.sides.values() for each in side.desired]
+    stale = partial(review_all, reviewed, desired=desired)
+    return without(planned, planned.selection, plan, stale)
+
+
+def without(
+    planned: Planned,
+    chosen: Selection,
+    plan: Callable[[Selection], Planned],
+    stale: Callable[[Plan], tuple[Conflict, ...]],
+) -> tuple[Planned, tuple[Conflict, ...]]:
+    """The plan without who is stale in it, and those. Who is left out can change what happens to
+    others (a link waits for an unlink), so it is planned until nobody else is stale."""
     out: dict[tuple[str, str], Conflict] = {}
-    while stale := [
-        each
-        for each in review(reviewed, planned.plan, desired)
-        if (each.portal, each.key) not in out
-    ]:
-        if not skip:
-            said = "\n".join(f"  {one_line(each.key)}: {one_line(each.reason)}" for each in stale)
-            raise StaleError(
-                f"The plan is stale, nothing was sent. Since it was made:\n{said}\n"
-                f"Plan again, or leave these agents out with --on-stale skip."
-            )
-        out |= {(each.portal, each.key): each for each in stale}
+    while fresh := [each for each in stale(planned.plan) if (each.portal, each.key) not in out]:
+        out |= {(each.portal, each.key): each for each in fresh}
         planned = plan(replace(chosen, without=frozenset(out)))
     return planned, tuple(out.values())
 
@@ -408,8 +521,9 @@ def apply(
 ) -> Report:
     """Send the plan, look at the outcome, remember it. `watch` is told each event.
 
-    An interruption (KeyboardInterrupt) ends the sending after the request that is under way; a
-    second one does not wait for that. What was done is remembered and told.
+    Once `planned.halt` is set the sending ends after the request that is under way. A
+    KeyboardInterrupt does not wait for that, nor does any other exception, which is raised again.
+    Whatever happens, what was done is remembered.
     """
     report = Report((), stale=stale, plan=planned.plan)
     left = {step.id: step for step in planned.plan.steps}
@@ -423,14 +537,21 @@ def apply(
             watch(event)
             begun.add(event.step.id)
             if isinstance(event, Finished):
-                outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
+                told = [(event.step.id, each) for each in _told(event, planned, known)]
                 del left[event.step.id]
-        return _conclude(repository, planned, replace(report, outcomes=tuple(outcomes)))
-    except KeyboardInterrupt:
+                outcomes += told
+    except BaseException as error:
         planned.halt.set()
         outcomes += _undone(left.values(), begun)
         report = replace(report, outcomes=tuple(outcomes), interrupted=True)
-        return _save(repository, planned, report, {})[1]
+        _, report = _save(planned, report, {})
+        if isinstance(error, KeyboardInterrupt):
+            return report
+        raise
+    report = replace(report, outcomes=tuple(outcomes), interrupted=planned.halt.wished)
+    if report.interrupted:
+        return _save(planned, report, {})[1]
+    return _conclude(repository, planned, report)
 
 
 def _streams(planned: Planned) -> dict[str, Callable[[], Iterator[Event]]]:
@@ -438,14 +559,20 @@ def _streams(planned: Planned) -> dict[str, Callable[[], Iterator[Event]]]:
     for one another."""
 
     def events(name: str, side: Side) -> Iterator[Event]:
-        def send(request: Request) -> Response:
-            planned.halt.check()
-            return side.wire.send(request)
-
         steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
-        return execute(steps, {name: (side.portal.perform, send)})
+        return execute(steps, {name: (side.portal.perform, _until(planned.halt, side.wire))})
 
     return {name: partial(events, name, side) for name, side in planned.sides.items()}
+
+
+def _until(halt: Halt, wire: Transport) -> Send:
+    """How to send until the run is to end."""
+
+    def send(request: Request) -> Response:
+        halt.check()
+        return wire.send(request)
+
+    return send
 
 
 def _told(
@@ -501,12 +628,10 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
     ]
     listings = {name: said[0] for name, said in answers.items() if not isinstance(said, str)}
     listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
-    memories, report = _save(
-        repository, planned, replace(report, notes=(*report.notes, *notes)), listings
-    )
+    memories, report = _save(planned, replace(report, notes=(*report.notes, *notes)), listings)
     checked = {
         name: _draft(
-            repository.config,
+            repository,
             replace(planned.sides[name], listing=listing, memory=memories[name]),
             planned.selection,
         )
@@ -514,6 +639,8 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         else planned.drafts[name]
         for name, listing in listings.items()
     }
+    if planned.halt.wished:
+        return replace(report, interrupted=True)
     if not checked:
         return report
     unmet = tuple(value for each in checked.values() for value in _unmet(each))
@@ -538,40 +665,64 @@ def _settled(outcome: Outcome, right: AbstractSet[tuple[str, str]]) -> Outcome:
     return replace(outcome, status="applied", error=None)
 
 
+PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between attempts to write a ledger that others write too."""
+
+
 def _save(
-    repository: Repository, planned: Planned, report: Report, listings: Mapping[str, Listing]
+    planned: Planned, report: Report, listings: Mapping[str, Listing]
 ) -> tuple[dict[str, Memory], Report]:
     """Write down what is remembered now, by portal; the report says if that was not possible.
 
     `listings` are what the portals showed afterwards; of one that was not read, what was done is
     remembered as far as the portal could not say it anyway. The ledger is read once more, for
-    another apply may have written it meanwhile.
+    another apply may have written it meanwhile; and again, if that happens before it is written.
     """
-    from reconciler.store import ledger  # noqa: PLC0415
+    from reconciler.store.ledger import Moved  # noqa: PLC0415
 
-    path = repository.root / repository.config.ledger
-    kept, note = ledger.load(path)
-    memories = {
-        name: _remembered(
-            replace(side, memory=kept.get(name, Memory())),
-            planned.drafts[name],
-            listings.get(name),
-            _done(report, name),
-        )
-        for name, side in planned.sides.items()
-    }
-    fresh = {**kept, **memories}
-    if fresh == kept and note is None:
-        return memories, report
-    try:
-        ledger.save(path, fresh)
-    except OSError as error:
-        said = (
-            f"The ledger {path} could not be written ({error.strerror}); the next plan may send "
-            f"again what cannot be compared."
-        )
-        return memories, replace(report, notes=(*report.notes, said))
-    return memories, report
+    def put_onto(ledger: Ledger) -> dict[str, Memory]:
+        return {
+            name: _remembered(
+                replace(side, memory=_of(ledger, name, side.memory.url)),
+                planned.drafts[name],
+                listings.get(name),
+                _done(report, name),
+            )
+            for name, side in planned.sides.items()
+        }
+
+    note: str | None = (
+        "The ledger could not be written, because others wrote it all the time; the next plan may "
+        "send again what cannot be compared."
+    )
+    for pause in (0.0, *PAUSES):
+        if pause:
+            with suppress(Interrupted):  # who wants the run to end does not wait
+                planned.halt.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        try:
+            kept = planned.store.load()
+            memories = put_onto(kept.ledger)
+            fresh = {**kept.ledger, **memories}
+            unchanged = fresh == kept.ledger and kept.note is None
+            note = None if unchanged else planned.store.save(fresh, kept, _headline(report))
+            break
+        except Moved:
+            continue
+        except ConfigError as error:
+            memories = put_onto({name: side.memory for name, side in planned.sides.items()})
+            note = f"The ledger was not written. {error}"
+            break
+    return memories, report if note is None else replace(report, notes=(*report.notes, note))
+
+
+def _headline(report: Report) -> str:
+    """What was applied, in one line that names nobody."""
+    outcomes = [each for _, each in report.outcomes]
+    done = Counter(each.operation.verb for each in outcomes if each.status == "applied")
+    others = Counter(each.status for each in outcomes if each.status != "applied")
+    said = ", ".join(f"{count} {name}" for name, count in sorted(done.items()))
+    rest = ", ".join(f"{count} {name}" for name, count in sorted(others.items()))
+    return f"Applied: {said or 'nothing'}" + (f"; {rest}" if rest else "")
 
 
 def _done(report: Report, portal: str) -> list[Outcome]:
@@ -590,11 +741,11 @@ def _remembered(
     for each in applied:
         if each.operation.source is not None and each.operation.verb not in ("link", "unlink"):
             paths = wanted[each.operation.key].values
-            gone = frozenset(path for path in paths if parent(path) in each.operation.values)
-            sent[str(each.id)] = sent.get(str(each.id), frozenset()) | gone
+            went = frozenset(path for path in paths if parent(path) in each.operation.values)
+            sent[str(each.id)] = sent.get(str(each.id), frozenset()) | went
     ours = {found.desired.key for found in drafted.matches}
     ours |= {each.operation.key for each in applied}
-    shown = listing or side.listing
+    shown = listing or _with_created(side.listing, applied, wanted)
     now = match(
         side.desired,
         shown,
@@ -616,14 +767,34 @@ def _remembered(
         {field.name: field for field in portal.fields},
         before={str(live.id): live for live in side.listing.agents},
         applied=sent,
-        gone=frozenset(str(each.id) for each in applied if each.operation.source is None),
+        ended={str(each.id): each.operation for each in applied if each.operation.source is None},
         refused={
             each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
             for each in done
             if each.operation.verb == "create"
         },
-        seen=listing is not None,
+        after=None if listing is None else {str(live.id): live for live in listing.agents},
     )
+
+
+def _with_created(
+    listing: Listing, applied: Iterable[Outcome], wanted: Mapping[str, Desired]
+) -> Listing:
+    """A listing from before, with the agents who were created since: of them it is known who they
+    are, and not what the portal shows."""
+    created = [
+        Live(
+            each.operation.portal,
+            each.id,
+            "",
+            wanted[each.operation.key].identity,
+            {},
+            each.aliases,
+        )
+        for each in applied
+        if each.operation.verb == "create" and each.id is not None
+    ]
+    return replace(listing, agents=(*listing.agents, *created))
 
 
 def _unmet(fresh: Draft) -> Iterator[Unmet]:

@@ -9,7 +9,8 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,8 @@ from reconciler.errors import InputError, PortalError, ReconcilerError, UsageErr
 if TYPE_CHECKING:
     from reconciler.app import Planned, Repository
     from reconciler.core.form import Form
-    from reconciler.core.model import Event, Plan
+    from reconciler.core.model import Event, Plan, Report
+    from reconciler.together import Halt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -167,7 +169,7 @@ output = options(
     click.option(
         "--format",
         "form",
-        type=click.Choice(["text", "json"]),
+        type=click.Choice(["text", "json", "markdown", "html"]),
         default="text",
         show_default=True,
         help="What to write.",
@@ -210,6 +212,11 @@ def validate(setting: Setting) -> int:
     help="Save the plan, to be reviewed and applied as it is.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes or conflicts.")
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Tell whose each change is, beside the files at this commit: theirs, the portal's, yours.",
+)
 @selectors
 @output
 @click.pass_obj
@@ -217,6 +224,7 @@ def plan(
     setting: Setting,
     out: Path | None,
     detailed_exitcode: bool,
+    base: str | None,
     targets: tuple[str, ...],
     excludes: tuple[str, ...],
     portals: tuple[str, ...],
@@ -231,7 +239,8 @@ def plan(
     repository = app.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
-    with app.planning(repository, os.environ, chosen, portals) as draw:
+    before = None if base is None else app.open_base(repository, base)
+    with app.planning(repository, os.environ, chosen, portals, before) as draw:
         planned = draw(chosen)
     if out is not None:
         planfile.save(out, planned.form)
@@ -270,7 +279,6 @@ def drift(
     """Show what somebody changed behind the files' back; exit 2 if anything."""
     from reconciler import app  # noqa: PLC0415
     from reconciler.core.plan import Selection  # noqa: PLC0415
-    from reconciler.render import text  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
@@ -278,10 +286,7 @@ def drift(
     with app.planning(repository, os.environ, chosen, portals) as draw:
         drifted = app.drift(draw(chosen))
     _tell(setting, drifted)
-    if form == "text":
-        _write(text.drift(drifted.plan, **_page(target)), target)
-    else:
-        _write(_plan_text(drifted.form, drifted.plan, form, target), target)
+    _write(_plan_text(drifted.form, drifted.plan, form, target, "drift"), target)
     found = drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting
     return _unread(drifted.plan) or (2 if found else 0)
 
@@ -324,7 +329,6 @@ def apply(
     from reconciler import app  # noqa: PLC0415
     from reconciler.core.form import selection  # noqa: PLC0415
     from reconciler.core.plan import Selection  # noqa: PLC0415
-    from reconciler.render import json as render_json  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
@@ -346,7 +350,7 @@ def apply(
         _tell(setting, planned)
         asks = planned.plan.steps and not yes
         here = form == "text" and not (reviewed and yes)
-        beside = form == "json" or (asks and not sys.stdout.isatty())
+        beside = form != "text" or (asks and not sys.stdout.isatty())
         told = text.plan(planned.plan, **_page(None)) if here or beside else ""
         if here:
             _write(told, None)
@@ -357,10 +361,9 @@ def apply(
         if asks:
             _ask()
         _check_target(target)
-        with _progress(setting, planned.plan) as watch:
+        with _progress(setting, planned.plan) as watch, _interruptible(setting, planned.halt):
             done = app.apply(repository, planned, stale, watch)
-    said = render_json.report(done, planned.form["digest"]) if form == "json" else None
-    _write(said or text.report(done, **_page(target)), target)
+    _write(_report_text(done, planned.form["digest"], form, target), target)
     return done.exit_code
 
 
@@ -396,9 +399,34 @@ def _ask() -> None:
     """Raises UsageError where there is nobody to ask, and Abort after a no."""
     if not sys.stdin.isatty():
         raise UsageError("Nothing was sent: to apply without being asked, say --yes.")
-    if not click.confirm("Apply this?", err=True):
+    try:
+        wanted = click.confirm("Apply this?", err=True)
+    except click.Abort:
+        click.echo("\nInterrupted; nothing was sent.", err=True)
+        raise click.exceptions.Exit(130) from None
+    if not wanted:
         click.echo("Nothing was sent.", err=True)
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _interruptible(setting: Setting, halt: Halt) -> Iterator[None]:
+    """While something may be under way, the first Ctrl-C (or SIGTERM) only says that the run is to
+    end; the second one ends it."""
+
+    def wish(*_: object) -> None:
+        if halt.wished:
+            raise KeyboardInterrupt
+        halt.set()
+        setting.say("Interrupted: what is under way is finished. Once more, and it is not.")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    former = {each: signal.signal(each, wish) for each in signals}
+    try:
+        yield
+    finally:
+        for each, handler in former.items():
+            signal.signal(each, handler)
 
 
 class _progress:  # noqa: N801 - used as the function it would be, were a bar not to be closed
@@ -462,18 +490,23 @@ def _show(
 
 
 def _plan_text(
-    saved: Form, made: Plan, form: str, target: Path | None, *, requests: bool = False
+    saved: Form, made: Plan, form: str, target: Path | None, part: str = "plan", **more: bool
 ) -> str:
-    from reconciler.render import json as render_json  # noqa: PLC0415
-    from reconciler.render import text  # noqa: PLC0415
-
+    """A plan (or drift) in a format, by the module of its name."""
+    render: Any = import_module(f"reconciler.render.{form}")
     if form == "json":
-        return render_json.plan(saved)
-    shown = text.plan(made, **_page(target))
-    if requests and made.steps:
-        shown += "\nNothing is sent. An apply would send:\n\n" + text.requests(
-            made, **_page(target)
-        )
+        shown: str = render.plan(saved)
+    else:
+        page = _page(target) if form == "text" else {}
+        shown = getattr(render, part)(made, **page, **more)
+    return shown
+
+
+def _report_text(done: Report, digest: str, form: str, target: Path | None) -> str:
+    """What an apply did in a format, by the module of its name."""
+    render: Any = import_module(f"reconciler.render.{form}")
+    more = {"json": {"digest": digest}, "text": _page(target)}.get(form, {})
+    shown: str = render.report(done, **more)
     return shown
 
 
@@ -548,10 +581,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return 1
-    except click.Abort:  # at the question
-        sys.stderr.write("\nInterrupted; nothing was sent.\n")
-        return 130
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\nInterrupted.\n")
         return 130
     except BrokenPipeError:

@@ -22,9 +22,14 @@ class Halt:
         """Nothing more is to be sent."""
         self._wish.set()
 
+    @property
+    def wished(self) -> bool:
+        """Whether the run is to end."""
+        return self._wish.is_set()
+
     def check(self) -> None:
         """Raises Interrupted once the run is to end."""
-        if self._wish.is_set():
+        if self.wished:
             raise Interrupted
 
     def sleep(self, seconds: float) -> None:
@@ -38,31 +43,28 @@ def together(
 ) -> Iterator[tuple[str, Item]]:
     """What the streams give, with their names, as it comes.
 
-    An exception of a stream is raised here. A KeyboardInterrupt sets `halt`, waits for what is
-    under way, gives the rest and is raised then; a second one does not wait.
+    An exception of a stream sets `halt`, so that the others come to their end in order; it is
+    raised after them. Whoever leaves before the end sets `halt` too, and does not wait.
     """
     said: SimpleQueue[tuple[str, Item | None, BaseException | None]] = SimpleQueue()
     for name, stream in streams.items():
         Thread(target=_run, args=(name, stream, said), name=name, daemon=True).start()
-    left, interrupted = len(streams), False
-    while left:
-        try:
+    left, failure = len(streams), None
+    try:
+        while left:
             name, item, error = said.get()
-        except KeyboardInterrupt:
-            if interrupted:
-                raise
-            interrupted = True
+            if error is not None:
+                halt.set()
+                failure = failure or error
+            if item is not None:
+                yield name, item
+            else:
+                left -= 1
+    finally:
+        if left:
             halt.set()
-            continue
-        if error is not None:
-            halt.set()
-            raise error
-        if item is not None:
-            yield name, item
-        else:
-            left -= 1
-    if interrupted:
-        raise KeyboardInterrupt
+    if failure is not None:
+        raise failure
 
 
 def _run(

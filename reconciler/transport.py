@@ -150,7 +150,7 @@ class Transport:
             self._session = given
             self._ends = now + given.seconds * FRESH if given.seconds else math.inf
             token = given.headers.get("Authorization", "").rpartition(" ")[2]
-            if given.seconds and token:  # it is as secret as the key that it was given for
+            if token:  # it is as secret as the key that it was given for
                 self._secrets.append(token)
         return self._exchange(request)
 

@@ -1,11 +1,12 @@
-"""An agency for tests: a repository on the disk, the commands run in it, and the portal."""
+"""An agency for tests: a repository on the disk, the commands run in it, and the portals."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,17 @@ from typing import Any
 import pytest
 
 from reconciler.cli import run
+from reconciler.sandbox import propertyfinder
+from reconciler.sandbox.propertyfinder.user import User
 from reconciler.sandbox.readings import Limits, Readings
 from reconciler.sandbox.server import Running
+from reconciler.sandbox.state import PropertyFinderState
 
 KEY = "sandbox"
 FAST = Limits(rate_limit=10**9, bulk_rate_limit=10**9)
+PF_FAST = propertyfinder.Limits(rate_limit=10**9, token_rate_limit=10**9)
+PREFIX = "/api/v1"
+"""What the paths of Rentix begin with, and those of Property Finder do not."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,22 @@ class Said:
 
 @dataclass
 class Agency:
-    """A repository of agents and the portal it is applied to; commands run in this process and
-    talk HTTP to the sandbox."""
+    """A repository of agents and the portals it is applied to; commands run in this process and
+    talk HTTP to the sandbox. What does not say which portal is Rentix's."""
 
     root: Path
     portal: Running
     environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pf(self) -> PropertyFinderState:
+        """Property Finder's part of the sandbox."""
+        return self.portal.state.propertyfinder
+
+    @property
+    def ledger(self) -> Path:
+        """Where the ledger is."""
+        return self.root / ".reconciler" / "ledger.json"
 
     def declare(self, *agents: Mapping[str, Any], file: str = "agents.yaml") -> None:
         """Put these agents, and no others, into one file (JSON is YAML too)."""
@@ -53,7 +70,19 @@ class Agency:
     def configure(self, **portal: Any) -> None:
         """Write reconciler.yaml; `limits` and `unreadable` are the file's, the rest Rentix's."""
         top = {name: portal.pop(name) for name in ("limits", "unreadable") if name in portal}
-        config = {"version": 1, "portals": {"rentix": portal}, **top}
+        self.use(rentix=portal, **top)
+
+    def use(
+        self,
+        *,
+        rentix: Mapping[str, Any] | None = None,
+        propertyfinder: Mapping[str, Any] | None = None,
+        **top: Any,
+    ) -> None:
+        """Write reconciler.yaml with the portals that are given, and what else it has."""
+        given = {"rentix": rentix, "propertyfinder": propertyfinder}
+        portals = {name: section for name, section in given.items() if section is not None}
+        config = {"version": 1, "portals": portals, **top}
         (self.root / "reconciler.yaml").write_text(json.dumps(config), "utf-8")
 
     def live(
@@ -62,8 +91,19 @@ class Agency:
         readings: Readings | None = None,
         limits: Limits = FAST,
     ) -> None:
-        """Begin a new world on the portal."""
+        """Begin a new world on the portals, with these users on Rentix and none on the other."""
+        self.portal.state.clock = time.time
         self.portal.state.reset(users, readings or Readings(), limits)
+        self.pf.reset(limits=PF_FAST)
+
+    def live_pf(
+        self,
+        *users: Mapping[str, Any],
+        readings: propertyfinder.Readings | None = None,
+        limits: propertyfinder.Limits = PF_FAST,
+    ) -> None:
+        """Begin a new world on Property Finder alone."""
+        self.pf.reset(users, readings, limits)
 
     def run(self, *arguments: str) -> Said:
         """Run a command of the program."""
@@ -71,6 +111,9 @@ class Agency:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RENTIX_URL", self.portal.url)
             patch.setenv("RENTIX_API_KEY", KEY)
+            patch.setenv("PROPERTYFINDER_URL", self.portal.urls["propertyfinder"])
+            patch.setenv("PROPERTYFINDER_API_KEY", self.pf.key)
+            patch.setenv("PROPERTYFINDER_API_SECRET", self.pf.secret)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -89,19 +132,34 @@ class Agency:
         assert said.out, said.err
         return {**said.json, "exit": said.code}
 
-    def calls(self) -> list[tuple[str, str, Any, int]]:
-        """The requests since the last look: method, path below the base URL, body, status."""
-        prefix = "/api/v1"
-        found = [
-            (each.method, each.path.removeprefix(prefix), each.body, each.status)
-            for each in self.portal.state.log
+    def calls(self, portal: str | None = None) -> list[tuple[str, str, Any, int]]:
+        """The requests since the last look, to one portal or to all: method, path below the base
+        URL, body, status."""
+        log = self.portal.state.log
+        found = [each for each in log if portal in (None, _portal(each.path))]
+        others = [each for each in log if portal not in (None, _portal(each.path))]
+        log.clear()
+        log.extend(others)
+        return [
+            (each.method, each.path.removeprefix(PREFIX), each.body, each.status) for each in found
         ]
-        self.portal.state.log.clear()
-        return found
 
     def truth(self) -> dict[int, Any]:
         """The agents as the portal has them, by id, whatever it shows."""
         return {agent.id: agent for agent in self.portal.state.store.agents()}
+
+    def truth_pf(self) -> dict[int, User]:
+        """The users as Property Finder has them, by id, whatever it shows."""
+        return {user.id: user for user in self.pf.users.all()}
+
+
+def writes(calls: Iterable[tuple[str, str, Any, int]]) -> list[tuple[str, str, Any, int]]:
+    """Those of the calls that change an agent: no reading, and no token."""
+    return [call for call in calls if call[0] != "GET" and "token" not in call[1]]
+
+
+def _portal(path: str) -> str:
+    return "rentix" if path.startswith(PREFIX) else "propertyfinder"
 
 
 def user(number: int, **values: Any) -> dict[str, Any]:
@@ -125,3 +183,18 @@ def user(number: int, **values: Any) -> dict[str, Any]:
         },
         **values,
     }
+
+
+def person(number: int, **values: Any) -> dict[str, Any]:
+    """A User as Property Finder's `GET /v1/users` shows it; `values` may have the public ones too,
+    by their names in the public profile (those that both parts have by `publicProfile`)."""
+    private = ("email", "firstName", "lastName", "mobile", "roleId", "status")
+    own = {name: values.pop(name) for name in private if name in values}
+    if "publicProfile" in values:
+        return {"id": number, **own, "publicProfile": values["publicProfile"]}
+    return {"id": number, **own, "publicProfile": values}
+
+
+def section(number: int, **values: Any) -> dict[str, Any]:
+    """The section of a file that finds the user of this number, by the e-mail that is its own."""
+    return {"email": f"user-{number}@agency.example", **values}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import settings
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
+from reconciler.together import Halt
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,3 +51,25 @@ def agency(tmp_path: Path, portal: Running) -> Agency:
     made = Agency(tmp_path, portal)
     made.live()
     return made
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Ctrl-C, as a terminal sends it: it comes back once the program has taken note of it."""
+    noted = threading.Event()
+    whole = Halt.set
+
+    def note(halt: Halt) -> None:
+        whole(halt)
+        noted.set()
+
+    monkeypatch.setattr(Halt, "set", note)
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def press() -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        assert noted.wait(20)
+
+    yield press
+    noted.set()

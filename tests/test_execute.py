@@ -16,6 +16,7 @@ from reconciler.core.model import (
     Started,
     Step,
 )
+from reconciler.errors import Interrupted
 from reconciler.execute import execute
 
 
@@ -269,3 +270,134 @@ def test_a_portal_that_falls_silent_is_given_up():
     shaky = Portal(update_1=("failed", None), update_2=("failed", 400), update_3=("unknown", None))
     steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3, 4)]
     assert run(steps, rentix=shaky)[-1] == ("r4", {"update:4": "applied"})
+
+
+# -- an end in between ----------------------------------------------------------------------------
+
+
+class Talks(Portal):
+    """Performs each step with these requests; the wish to end comes with the one of that number."""
+
+    def __init__(self, *requests, ends):
+        super().__init__()
+        self.requests, self.ends, self.asked = requests, ends, []
+
+    def perform(self, given):
+        """A conversation of several requests."""
+        self.performed.append(given.id)
+        for each in self.requests:  # noqa: UP028 - a list takes no answers
+            yield each
+        return tuple(Outcome(each, "applied", 200, None, each.id) for each in given.operations)
+
+    def send(self, request):
+        """An answer to all but the last."""
+        self.asked.append(request.method)
+        if len(self.asked) == self.ends:
+            raise Interrupted
+        return Response(200, {})
+
+
+def ended(portal, *steps, **others):
+    """What came of each operation, in words, by its name."""
+    sides = {"rentix": portal.side, **{name: each.side for name, each in others.items()}}
+    return {
+        each.operation.name: (each.status, each.error)
+        for event in execute(steps, sides)
+        if isinstance(event, Finished)
+        for each in event.outcomes
+    }
+
+
+NOT_SENT = ("skipped", "interrupted before it was sent")
+OPEN = ("unknown", "interrupted while it was sent; run again to find out")
+READ, WRITE = Request("GET", "/users"), Request("PUT", "/users")
+ASKS = Request("POST", "/token", asks=True)
+
+
+@pytest.mark.parametrize(
+    ("requests", "ends", "outcome"),
+    [
+        ([WRITE], 1, NOT_SENT),
+        ([READ, WRITE], 1, NOT_SENT),
+        ([READ, WRITE], 2, NOT_SENT),
+        ([ASKS, WRITE], 2, NOT_SENT),
+        ([WRITE, READ], 2, OPEN),
+        ([WRITE, WRITE], 2, OPEN),
+        ([READ, WRITE, READ], 3, OPEN),
+    ],
+)
+def test_what_an_end_leaves_open_is_unknown_only_where_a_write_went_out(requests, ends, outcome):
+    """`send` raises in place of sending: what went out before that counts, and readings do not."""
+    portal = Talks(*requests, ends=ends)
+    bulk = step(1, operation("update:1"), operation("update:2"))
+    assert ended(portal, bulk) == {"update:1": outcome, "update:2": outcome}
+
+
+def test_after_an_end_nothing_more_is_sent_anywhere():
+    """The steps that are left have their outcomes all the same, on every portal, and none is
+    announced."""
+    portal, other = Talks(WRITE, READ, ends=4), Portal()
+    steps = [
+        step(1, operation("update:1")),
+        step(2, operation("update:2")),
+        step(3, operation("update:3")),
+        step(4, operation("link:4", "update:3")),
+        step(5, operation("update:5", portal="other")),
+    ]
+    assert ended(portal, *steps, other=other) == {
+        "update:1": ("applied", None),
+        "update:2": OPEN,
+        "update:3": NOT_SENT,
+        "link:4": NOT_SENT,
+        "update:5": NOT_SENT,
+    }
+    assert (portal.performed, other.performed) == (["r1", "r2"], [])
+    again = execute(steps, {"rentix": Talks(WRITE, ends=2).side, "other": other.side})
+    announced = [event.step.id for event in again if isinstance(event, Started)]
+    assert announced == ["r1", "r2"]
+
+
+def test_an_end_keeps_what_was_skipped_for_another_reason():
+    """In the very step: who waits in vain was not in it, and says so."""
+    portal = Talks(WRITE, READ, ends=4)
+    portal.perform = _failing_first(portal.perform)
+    steps = [
+        step(1, operation("unlink:1")),
+        step(2, operation("update:1", "unlink:1"), operation("update:2")),
+    ]
+    said = ended(portal, *steps)
+    assert said["update:1"] == ("skipped", "waits for the unlink of agent 1, which was not done")
+    assert said["update:2"] == OPEN
+
+
+def _failing_first(perform):
+    """The same, and the first step fails."""
+
+    def performed(given):
+        outcomes = yield from perform(given)
+        if given.id == "r1":
+            return tuple(replace(each, status="failed", http_status=400) for each in outcomes)
+        return outcomes
+
+    return performed
+
+
+def test_an_end_is_not_taken_for_a_portal_that_fell_silent():
+    """One step without an answer, then the end: those that are left were interrupted."""
+    portal = Talks(WRITE, READ, ends=4)
+    performed = portal.perform
+
+    def silent(given):
+        outcomes = yield from performed(given)
+        return tuple(replace(each, status="unknown", http_status=None) for each in outcomes)
+
+    portal.perform = silent
+    steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3)]
+    said = ended(portal, *steps)
+    assert (said["update:2"], said["update:3"]) == (OPEN, NOT_SENT)
+
+
+def test_an_agents_id_is_in_an_outcome_that_was_interrupted():
+    """The report names the agent as everywhere."""
+    *_, last = execute([step(1, operation("update:7"))], {"rentix": Talks(WRITE, ends=1).side})
+    assert [each.id for each in last.outcomes] == [7]

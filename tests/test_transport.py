@@ -19,8 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request, Session
-from reconciler.errors import ReconcilerError
+from reconciler.core.model import Pace, Request, Response, Session
+from reconciler.errors import Interrupted, ReconcilerError
+from reconciler.together import Halt
 from reconciler.transport import Clock, Transport
 
 URL = "https://crm.example/api/v1"
@@ -94,15 +95,16 @@ def wait():
 
 
 @contextmanager
-def opened(wait, url=URL, **more):
-    """A transport with the key, on the fake clock."""
+def opened(wait, url=URL, *, halt=None, **more):
+    """A transport with the key, on the fake clock; with `halt`, its pauses are real ones."""
+    clock = wait.clock if halt is None else Clock(lambda: wait.now, halt.sleep)
 
     def login():
         """A key for good; nothing has to be asked."""
         yield from ()
         return Session({"Authorization": f"ApiKey {KEY}"})
 
-    with Transport(url, login, secrets=[KEY, ""], clock=wait.clock, **more) as made:
+    with Transport(url, login, secrets=[KEY, ""], clock=clock, **more) as made:
         yield made
 
 
@@ -761,3 +763,320 @@ def test_a_key_in_an_exception_is_struck_out(portal, wire, caplog, name):
     answer = wire.send(PUT)
     assert "***" in answer.error
     assert KEY not in repr(answer) + caplog.text + repr(wire)
+
+
+# Sessions
+
+LASTS = 1800
+ASK = Request("POST", "/token", {"secret": KEY}, asks=True)
+
+
+@contextmanager
+def asking(wait, *, seconds=LASTS, headers=None, clock=None, **more):
+    """A transport that asks the portal for a token: the body's `token` gives one."""
+
+    def login():
+        response = yield ASK
+        token = (response.body or {}).get("token")
+        if response.status == 200 and token:
+            return Session({"Authorization": f"Bearer {token}", **(headers or {})}, seconds)
+        return Response(response.status, response.body, f"no token ({response.status})", True)
+
+    clock = clock or wait.clock
+    with Transport(URL, login, secrets=[KEY], clock=clock, **more) as made:
+        yield made
+
+
+class Doorman:
+    """Gives `token-1`, `token-2` …, and answers what comes with the one that is good now."""
+
+    def __init__(self):
+        self.given, self.good, self.seen = 0, None, []
+
+    def __call__(self, request):
+        """A token, or the answer to a request with one."""
+        if request.url.path.endswith("/token"):
+            assert "authorization" not in request.headers
+            assert json.loads(request.content) == {"secret": KEY}
+            self.given += 1
+            self.good = f"token-{self.given}"
+            self.seen.append("login")
+            return httpx.Response(200, json={"token": self.good})
+        _, _, token = request.headers["authorization"].partition("Bearer ")
+        self.seen.append(token)
+        if token != self.good:
+            return httpx.Response(401, json={"message": f"expired: {token}"})
+        return ok({"id": 1})
+
+
+@pytest.fixture
+def doorman(portal):
+    """The portal, with a doorman."""
+    made = Doorman()
+    portal.says(made)
+    return made
+
+
+def test_a_token_is_asked_for_once(wait, doorman):
+    """Before the first request, and then it serves for all of them."""
+    with asking(wait) as wire:
+        assert doorman.seen == []
+        for request in (GET, PUT, GET):
+            assert wire.send(request).status == 200
+    assert doorman.seen == ["login", "token-1", "token-1", "token-1"]
+
+
+@pytest.mark.parametrize(("later", "logins"), [(LASTS * 0.9 - 1, 1), (LASTS * 0.9, 2)])
+def test_a_token_is_asked_for_again_when_most_of_its_time_is_over(wait, doorman, later, logins):
+    """At nine tenths, so that none ends under way; the time counts from when it was asked for."""
+    with asking(wait) as wire:
+        wire.send(GET)
+        wait.now += later
+        wire.send(GET)
+        wire.send(GET)
+    assert doorman.given == logins
+
+
+def test_a_session_without_an_end_is_never_renewed(portal, wait):
+    """A key for good: nothing is asked, a year later neither, and a 401 is the answer."""
+    portal.says(ok(), httpx.Response(401, json={"message": "no"}))
+    with asking(wait, seconds=None) as wire:
+        portal.says(ok({"token": "t"}), ok(), httpx.Response(401, json={"message": "no"}))
+        wire.send(GET)
+        wait.now += 365 * 86400
+        assert wire.send(PUT).status == 401
+    assert [sent.url.path for sent in portal.requests].count("/api/v1/token") == 1
+    assert len(portal.requests) == 3
+
+
+@pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
+def test_a_token_that_ended_before_its_time_is_asked_for_again(wait, doorman, request_):
+    """A 401 had no effect, so also a write goes out once more, with the new token."""
+    with asking(wait) as wire:
+        wire.send(GET)
+        doorman.good = "another"
+        answer = wire.send(request_)
+    assert (answer.status, answer.uncertain) == (200, False)
+    assert doorman.seen[2:] == ["token-1", "login", "token-2"]
+
+
+def test_a_portal_that_takes_no_token_is_asked_twice_and_no_more(portal, wait):
+    """The 401 itself comes back; for the next request one more token is asked for, if it has to."""
+    login, refusal = ok({"token": "t"}), httpx.Response(401, json={"message": "no"})
+    portal.says(login, refusal, login, refusal, refusal, login, ok())
+    with asking(wait) as wire:
+        answer = wire.send(PUT)
+        assert (answer.status, answer.body, answer.uncertain) == (401, {"message": "no"}, False)
+        assert len(portal.requests) == 4
+        assert wire.send(GET).status == 200
+    paths = [sent.url.path.rpartition("/")[2] for sent in portal.requests]
+    assert paths == ["token", "users"] * 2 + ["users", "token", "users"]
+
+
+def test_a_403_is_no_end_of_a_session(portal, wait):
+    """A missing scope stays missing with a new token."""
+    portal.says(ok({"token": "t"}), httpx.Response(403, json={"message": "scope"}))
+    with asking(wait) as wire:
+        assert wire.send(PUT).status == 403
+    assert len(portal.requests) == 2
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 400, 401, 403, 404, 409, 422])
+@pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
+def test_a_refused_login_is_told_and_nothing_is_sent(portal, wait, status, request_):
+    """The request gets the login's words and no success, whatever the login's status: it never
+    went out. That access is refused (401, 403) is kept; nothing is uncertain."""
+    portal.says(httpx.Response(status, json={"results": []} if status != 204 else None))
+    with asking(wait) as wire:
+        answer = wire.send(request_)
+    assert (answer.body, answer.uncertain) == (None, False)
+    assert answer.status == (status if status in (401, 403) else None)
+    assert answer.error.startswith("no token")
+    assert {sent.url.path for sent in portal.requests} == {"/api/v1/token"}
+
+
+def test_a_login_that_is_refused_in_between_is_told_too(portal, wait):
+    """The first token is over and no other is given: what comes then is not sent."""
+    portal.says(ok({"token": "t"}), ok(), httpx.Response(200, text="<html>Log in</html>"))
+    with asking(wait) as wire:
+        wire.send(GET)
+        wait.now += LASTS
+        answer = wire.send(PUT)
+    assert (answer.status, answer.uncertain) == (None, False)
+    assert [sent.method for sent in portal.requests].count("PUT") == 0
+
+
+def test_a_login_that_is_refused_after_a_401_is_told(portal, wait):
+    """The key was taken away: the refusal comes back, and the write did nothing."""
+    portal.says(ok({"token": "t"}), httpx.Response(401, json={}), httpx.Response(403, json={}))
+    with asking(wait) as wire:
+        answer = wire.send(PUT)
+    assert (answer.status, answer.error, answer.uncertain) == (403, "no token (403)", False)
+    assert len(portal.requests) == 3
+
+
+def test_a_login_that_is_refused_once_is_tried_with_the_next_request(portal, wait):
+    """Nothing is kept of a refusal."""
+    portal.says(httpx.Response(401, json={}), ok({"token": "t"}), ok())
+    with asking(wait) as wire:
+        assert [wire.send(GET).status for _ in range(2)] == [401, 200]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        httpx.Response(429, headers={"Retry-After": "3"}, json={}),
+        httpx.Response(500, json={"message": "bad"}),
+        httpx.Response(503, text="<html>"),
+        httpx.ReadError("reset"),
+        httpx.ConnectError("refused"),
+        httpx.Response(200, content=b""),
+    ],
+    ids=["429", "500", "503", "lost", "unsent", "nothing"],
+)
+def test_a_login_is_tried_again_like_a_reading(portal, wait, broken):
+    """It changes nothing, so it may go out twice; after the portal's pause, or a growing one."""
+    portal.says(broken, broken, ok({"token": "t"}), ok({"id": 1}))
+    with asking(wait) as wire:
+        assert wire.send(PUT).status == 200
+    assert [sent.url.path.rpartition("/")[2] for sent in portal.requests] == [
+        *["token"] * 3,
+        "users",
+    ]
+    assert len(wait.slept) == 2
+    assert wait.slept[0] > 0
+
+
+def test_a_login_that_fails_for_good_is_told(portal, wait):
+    """A bounded number of tries, and not one of the write."""
+    portal.says(httpx.Response(503, text="<html>"))
+    with asking(wait) as wire:
+        answer = wire.send(PUT)
+    assert (answer.status, answer.error) == (None, "no token (503)")
+    assert {sent.url.path for sent in portal.requests} == {"/api/v1/token"}
+    assert 3 <= len(portal.requests) <= 10
+
+
+def test_logins_have_a_limit_of_their_own(portal, wait):
+    """The portal counts them apart, and all of them with everything else."""
+    portal.says(Doorman())
+    paces = (Pace("all", 100), Pace("token", 2, (("POST", "/token"),)))
+    with asking(wait, seconds=10, paces=paces) as wire:
+        for _ in range(3):
+            wire.send(GET)
+            wait.now += 9
+    assert len(wait.slept) == 1
+    assert wait.now - START > 60
+
+
+def test_no_token_is_in_any_message_or_log(portal, wait, caplog):
+    """It is as secret as the key: struck out of what the portal echoes and of what the wire says,
+    the old one as the new one; other headers of a session are no secret."""
+    caplog.set_level(logging.DEBUG)
+    tokens = ["token-one-1", "token-two-2"]
+    portal.says(
+        ok({"token": tokens[0]}),
+        httpx.Response(401, json={"message": f"expired {tokens[0]}"}),
+        ok({"token": tokens[1]}),
+        httpx.ReadError(f"bad header Bearer {tokens[1]}"),
+    )
+    with asking(wait, headers={"X-Format": "json-v2"}) as wire:
+        answer = wire.send(PUT)
+        said = wire.clean(f"{tokens[0]} {tokens[1]} {KEY} json-v2")
+    assert said == "*** *** *** json-v2"
+    assert "***" in answer.error
+    for secret in (*tokens, KEY):
+        assert secret not in answer.error + caplog.text + repr(wire)
+    for sent in portal.requests[1::2]:
+        assert sent.headers["x-format"] == "json-v2"
+
+
+def test_a_session_without_a_token_strikes_nothing_out(portal, wait):
+    """An empty secret would be found between any two letters."""
+    portal.says(ok({"token": " "}), ok())
+    with asking(wait) as wire:
+        wire.send(GET)
+        assert wire.clean("as it is") == "as it is"
+
+
+# Answers without a body
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_204_with_nothing_is_certain(portal, wire, method):
+    """It is done, and there is nothing to say of it."""
+    portal.says(httpx.Response(204))
+    answer = wire.send(Request(method, "/users/1", {"name": "Ion"}))
+    assert (answer.status, answer.body, answer.error, answer.uncertain) == (204, None, None, False)
+
+
+@pytest.mark.parametrize("content", [b" ", b"{", b"null", b"<html>"])
+def test_a_204_with_something_is_uncertain(portal, wire, content):
+    """Whoever answers so is no portal: a gateway may have made it up."""
+    portal.says(httpx.Response(204, content=content))
+    assert wire.send(PUT).uncertain
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_another_success_with_nothing_is_uncertain(portal, wire, status):
+    """Only 204 means to say nothing."""
+    portal.says(httpx.Response(status))
+    assert wire.send(PUT).uncertain
+
+
+# An end in between
+
+
+def halted_while(portal, halt, refusal):
+    """The portal wants a pause, and meanwhile somebody wants the run to end."""
+
+    def answer(_):
+        halt.set()
+        return refusal
+
+    portal.says(answer)
+
+
+@pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
+def test_the_wish_to_end_cuts_a_pause_short(portal, request_):
+    """Nobody waits for a portal's minute with Ctrl-C pressed: nothing more is sent."""
+    halt = Halt()
+    halted_while(portal, halt, httpx.Response(429, headers={"Retry-After": "100"}, json={}))
+    with (
+        opened(Wait(), halt=halt) as wire,
+        pytest.raises(Interrupted),
+    ):
+        wire.send(request_)
+    assert len(portal.requests) == 1
+
+
+def test_the_wish_to_end_cuts_a_login_short(portal, wait):
+    """No token, and what needs one is not sent."""
+    halt = Halt()
+    halted_while(portal, halt, httpx.Response(503, json={}))
+    clock = Clock(lambda: wait.now, halt.sleep)
+    with asking(wait, clock=clock) as wire, pytest.raises(Interrupted):
+        wire.send(PUT)
+    assert [sent.url.path for sent in portal.requests] == ["/api/v1/token"]
+
+
+def test_the_wish_to_end_cuts_the_pause_of_a_later_attempt_short(portal, wait):
+    """What was to go out again does not."""
+    halt = Halt()
+    halt.set()
+    with opened(wait, halt=halt) as wire, pytest.raises(Interrupted):
+        wire.send(Request("PUT", "/users", {"id": 1}, attempt=4))
+    assert portal.requests == []
+
+
+def test_the_wish_to_end_cuts_the_wait_for_a_limit_short(portal, wait):
+    """The third of two a minute does not go out."""
+    halt = Halt()
+    portal.says(ok())
+    with opened(wait, halt=halt, paces=(Pace("all", 2),)) as wire:
+        wire.send(GET)
+        wire.send(GET)
+        halt.set()
+        with pytest.raises(Interrupted):
+            wire.send(GET)
+    assert len(portal.requests) == 2

@@ -87,7 +87,7 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
         warnings.append(_warning(found, change.path, message))
     # One string that is none of three declared languages is one thing to tell, not three.
     untaken = list({each.path: each for each in untaken}.values())
-    warnings += [_warning(found, each.path, _not_taken(fields, each)) for each in untaken]
+    warnings += [_warning(found, each.path, not_taken(fields, each)) for each in untaken]
     warnings += _unseen_languages(found, fields, changes)
     return (
         Difference(tuple(changes), tuple(warnings), tuple(untaken)) if changes or warnings else SAME
@@ -108,16 +108,17 @@ def _untaken(field: Field, path: str, found: Match) -> Unmet:
     return Unmet(desired.portal, desired.key, desired.at(path), path, want, have)
 
 
-def _not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
+def not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
+    """What to tell of a value that the portal was given and does not show."""
     if fields[parent(unmet.path)].late and isinstance(unmet.declared, Mapping):
         return (
             f"{unmet.path}: the portal does not show the new picture yet. It may still be "
             f"importing it; if this stays, check that the address leads to a picture."
         )
+    advice = fields[parent(unmet.path)].advice or "declare what the portal shows, or another value."
     return (
         f"{unmet.path}: the portal was given {_quoted(unmet.declared)} and shows "
-        f"{_quoted(unmet.live)}. It is not sent again; declare what the portal shows, or another "
-        f"value."
+        f"{_quoted(unmet.live)}. It is not sent again; {advice}"
     )
 
 

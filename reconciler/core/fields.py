@@ -54,6 +54,8 @@ class Field:
 
     `parts` are the languages or switches it can have; `default` is what the portal gives each
     part of a new agent. One string for a text in parts is meant for `whole`, or for all of them.
+    `public`: visitors of the portal see it. `advice` is what to do where the portal does not take
+    the value.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Field:
     parts: tuple[str, ...] = ()
     default: Value = None
     whole: str | None = None
+    public: bool = True
+    advice: str = ""
 
     @property
     def late(self) -> bool:
@@ -68,7 +72,7 @@ class Field:
         return self.sort is Sort.PICTURE
 
 
-Rule = Literal["pin", "key", "shared"]
+Rule = Literal["pin", "key", "shared", "hint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,10 @@ class Identifier:
 
     `pin` is the portal's own id: where it is declared it decides alone. `key` belongs to one agent
     (an external id, a login). `shared` may belong to several people (an office phone) and finds an
-    agent only if it fits exactly one, and that one has no key. `moves` says how a key goes from
-    one agent to another: by link and unlink, or by an update of the value. `written` is how a file
-    spells it, where that is not its name alone.
+    agent only if it fits exactly one, and that one has no key. A `hint` finds nobody: whoever has
+    the same and is declared by no file may be the one who is to be created. `moves` says how a key
+    goes from one agent to another: by link and unlink, or by an update of the value. `written` is
+    how a file spells it, where that is not its name alone.
     """
 
     name: str

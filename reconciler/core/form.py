@@ -143,6 +143,7 @@ def _entry(entry: Entry) -> Form:
         "changes": [asdict(change) for change in entry.changes],
         "attribution": entry.attribution,
         "reason": entry.reason,
+        "live": dict(entry.live),
     }
 
 
@@ -165,6 +166,7 @@ def parse(said: Mapping[str, Any]) -> Plan:
                 changes=tuple(Change(**change) for change in each["changes"]),
                 attribution=each["attribution"],
                 reason=each["reason"],
+                live=each.get("live", {}),
             )
             for each in said["agents"]
         ),

@@ -127,7 +127,7 @@ class _Matcher:
         if not self.listing.complete:
             return f"{pin.said} {value} is not in the part of the agents that the portal listed."
         return (
-            f"{pin.said} {value} is none of the agency's agents. Check the {pin.said}; an agent "
+            f"{pin.said} {value} is not one of the agency's agents. Check the {pin.said}; an agent "
             f"who left has to be taken out of the files, a new one to be invited on the portal."
         )
 
@@ -177,11 +177,20 @@ class _Matcher:
         left = []
         for desired in self.left:
             former = recall.get(desired.key, ())
-            if len(former) == 1:
+            if len(former) == 1 and desired.values.get("name", former[0].name) != former[0].name:
+                self.conflict(desired, self.another_person(former[0]), former)
+            elif len(former) == 1:
                 self.claims[former[0].id].append(Match(desired, former[0], MEMORY))
             else:
                 left.append(desired)
         self.left = left
+
+    def another_person(self, former: Live) -> str:
+        return (
+            f"was agent {label(former)} at the last apply, and neither the name nor anything that "
+            f"finds them is theirs now. If it is the same person, declare `{self.pin}: "
+            f"{former.id}`; for somebody else, take another externalId."
+        )
 
     def contradicted(self, found: Match, former: Sequence[Live]) -> str:
         names = ", ".join(map(label, former))

@@ -17,6 +17,7 @@ from reconciler.core.model import (
     Live,
     Match,
     Memory,
+    Operation,
     Remembered,
     Trace,
     Value,
@@ -104,19 +105,30 @@ def remember(
     *,
     before: Mapping[str, Live],
     applied: Mapping[str, frozenset[str]],
-    gone: frozenset[str],
+    ended: Mapping[str, Operation],
     refused: Mapping[str, str | None],
-    seen: bool = True,
+    after: Mapping[str, Live] | None,
 ) -> Memory:
     """The memory after an apply.
 
     `matches` pairs the declared agents with what the portal shows now, `before` has what it showed
     earlier by live id, `applied` the paths that were sent with success by live id. A value is
-    remembered if it was sent, or is shown as declared. `gone` are the ids to forget, `refused` the
-    creations to remember (or, with None, to forget) by key. Without `seen` the portal was not read
-    afterwards: of what was sent, only what it could not say back anyway is remembered.
+    remembered if it was sent, or is shown as declared. `ended` has what was done to agents whom no
+    file declares: they are forgotten, unless the portal shows that it did not take it. `refused`
+    are the creations to remember (or, with None, to forget) by key. `after` is what the portal
+    shows now by live id; None if it was not read: then, of what was sent, only what it could not
+    say back anyway is remembered.
     """
-    agents = {key: kept for key, kept in memory.agents.items() if key not in gone}
+    seen = after is not None
+    known, keys = {str(found.live.id) for found in matches}, {each.desired.key for each in matches}
+    agents = {
+        key: kept for key, kept in memory.agents.items() if key in known or kept.key not in keys
+    }
+    for key, operation in ended.items():
+        ours = agents.pop(key, None)
+        if ours is not None and after is not None:
+            ours = _left(ours, operation, after.get(key), fields)
+        agents |= {key: ours} if ours is not None else {}
     for found in matches:
         key = str(found.live.id)
         old = agents.get(key)
@@ -134,7 +146,24 @@ def remember(
                 fresh = {**{name: old.fields[name] for name in family}, **fresh}
         agents[key] = Remembered(found.desired.key, fresh, found.live.aliases)
     creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
-    return Memory(agents, creations)
+    return Memory(agents, creations, memory.url)
+
+
+def _left(
+    kept: Remembered, operation: Operation, live: Live | None, fields: Mapping[str, Field]
+) -> Remembered | None:
+    """What is still to be remembered of an agent who was taken off; None if they are off."""
+    if live is None:
+        return None
+    if operation.verb == "unlink":
+        held = set(map(str, live.identity.values()))
+        return kept if operation.external_id in held else None
+    left = {}
+    for path, value in operation.values.items():
+        field, have = fields[path], shown(fields[path], path, live)
+        if digest(field, have) != digest(field, value):
+            left[path] = Trace(digest(field, value), digest(field, have))
+    return replace(kept, fields={**kept.fields, **left}) if left else None
 
 
 def _keep(
@@ -170,7 +199,7 @@ def _keep(
 
 def former(memory: Memory, listing: Listing) -> dict[str, list[Live]]:
     """The live agents that were applied from here, by the key that they had then. One is known by
-    any of its ids."""
+    any of its ids, as long as none of them says otherwise."""
     by_alias = {
         (name, alias): kept
         for kept in memory.agents.values()
@@ -181,7 +210,9 @@ def former(memory: Memory, listing: Listing) -> dict[str, list[Live]]:
         kept = memory.agents.get(str(live.id))
         others = (by_alias.get(alias) for alias in live.aliases.items())
         kept = kept or next((each for each in others if each is not None), None)
-        if kept is not None:
+        if kept is not None and all(
+            kept.aliases.get(name, alias) == alias for name, alias in live.aliases.items()
+        ):
             found.setdefault(kept.key, []).append(live)
     return found
 

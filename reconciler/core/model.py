@@ -17,7 +17,7 @@ Scalar = str | int
 
 Verb = Literal["create", "update", "link", "unlink", "deactivate"]
 Kind = Literal["different", "unreadable"]
-Attribution = Literal["pending", "drift"]
+Attribution = Literal["pending", "drift", "pull_request", "base"]
 Status = Literal["applied", "failed", "skipped", "unknown", "waiting"]
 
 
@@ -116,11 +116,12 @@ class Memory:
     """What one portal's part of the ledger remembers; empty when it was lost.
 
     `agents` is by live id (as text), `refused` has the digest of what a portal did not want to
-    create, by key.
+    create, by key. `url` is the portal's address: at another one the same ids are other people.
     """
 
     agents: Mapping[str, Remembered] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ class Change:
 
     `before` is what the portal shows (or what the ledger remembers, where the portal cannot say),
     `after` what the file declares. `attribution` says whose change it is: `pending`, the file
-    changed since the last apply; `drift`, the portal did; None, nothing is remembered.
+    changed since the last apply; `drift`, the portal did; None, nothing is remembered. Beside a
+    base, `pending` is told apart: `pull_request`, these files bring it; `base`, it waited already.
     """
 
     path: str
@@ -276,7 +278,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One agent of a plan for whom there is something to do."""
+    """One agent of a plan for whom there is something to do. `live` is what visitors can see of
+    them now, by path."""
 
     portal: str
     key: str
@@ -288,6 +291,7 @@ class Entry:
     changes: tuple[Change, ...]
     attribution: Attribution | None
     reason: str
+    live: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +328,8 @@ class Plan:
 class Outcome:
     """What became of one operation. `error` is the portal's own message and what to do about it;
     `id` the live agent's id, also after a creation, and `aliases` the further ids of one that was
-    created. `path` is the value that was refused, where the portal says which."""
+    created. `path` is the value that was refused, where the portal says which; `note` is what a
+    success did otherwise than was planned."""
 
     operation: Operation
     status: Status
@@ -333,6 +338,7 @@ class Outcome:
     id: Scalar | None = None
     aliases: Mapping[str, Scalar] = field(default_factory=dict)
     path: str | None = None
+    note: str | None = None
 
     @property
     def source(self) -> Source | None:

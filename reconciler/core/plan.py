@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from reconciler.core import links
-from reconciler.core.diff import Difference, diff
+from reconciler.core.diff import Difference, diff, not_taken
 from reconciler.core.fields import Field, Identifier, Sort, digest, digits, parent
-from reconciler.core.match import Matching, candidate, handle, label, match
-from reconciler.core.memory import former, was_refused
+from reconciler.core.match import MEMORY, Matching, candidate, handle, label, match
+from reconciler.core.memory import former, known, was_refused
 from reconciler.core.model import (
     Attribution,
     Change,
@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Operation,
     Pace,
     Plan,
+    Remembered,
     Scalar,
     Source,
     Step,
@@ -65,11 +66,13 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The largest share of the declared agents that may change or be taken off, and the number of
-    declared agents below which there is no limit."""
+    declared agents below which there is no limit. `agents` counts the declared ones, on whatever
+    portal (0: those of the portal at hand)."""
 
     changes: float
     removals: float
     floor: int
+    agents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,10 @@ def draft(
     conflicts += unsure
     conflicts += _refused((*updates, *creations), policy)
 
-    removals, ended, reports = _removals(portal, matching, listing, memory, policy, name, selection)
+    conflicts += _twins(creations, absent, listing, matching, identifiers)
+    removals, ended, reports, kept_on = _removals(
+        portal, matching, listing, memory, table, policy, name, selection
+    )
     claims = links.Claims(
         declared={
             found.live.id: _claim(found.desired, found.live, name) for found in matching.matches
@@ -176,12 +182,12 @@ def draft(
     )
     moves, refusals = links.resolve(claims, handle=name, holders=_holders(listing, name))
     profiles = [*updates, *creations]
-    known = {found.live.id: found for found in matching.matches}
+    found_as = {found.live.id: found for found in matching.matches}
     for key in identifiers:
         if key.moves == "update":
             lost = {each.key for each in conflicts} | {each.claim.key for each in refusals}
             left = [each for each in profiles if each.key not in lost]
-            profiles, kept = links.give_way(left, key, listing.agents, known)
+            profiles, kept = links.give_way(left, key, listing.agents, found_as)
             refusals += kept
     conflicts += [
         Conflict(
@@ -201,17 +207,19 @@ def draft(
     )
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
-        *_entries(matches, differences, name, memory, policy),
+        *_entries(matches, differences, table, name, memory, policy),
         *(_created(absent[each.key], each, memory) for each in creations if each.key not in lost),
     ]
     moved = {claim.live.id for claim in moves if claim.live is not None}
     removed = [
-        _removed(portal, claim.key, claim.live, "unlink", (str(name), None))
+        _removed(portal, claim.key, claim.live, "unlink", (str(name), None), table)
         for claim in removals
         if claim.live is not None and claim.live.id in moved
     ]
+    sought = {each.id for conflict in conflicts for each in conflict.candidates}
+    ended = [(each, live) for each, live in ended if live.id not in sought]
     removed += [
-        _removed(portal, each.key, live, "deactivate", policy.off)
+        _removed(portal, each.key, live, "deactivate", policy.off, table)
         for each, live in ended
         if policy.off is not None
     ]
@@ -224,7 +232,8 @@ def draft(
         *(_listings_lose(each, name) for each in linking if each.verb == "unlink"),
         *(_off_all_listings(each) for each in (*profiles, *endings) if each.verb == "deactivate"),
         *(note for found in matches for note in _activity(found, differences, policy)),
-        *(note for each in creations for note in _namesakes(each, listing, known)),
+        *(note for each in creations for note in _namesakes(each, listing, found_as)),
+        *(_by_memory(found) for found in matches if found.by == MEMORY),
     )
     return Draft(
         entries=(*sorted(entries, key=_place), *removed),
@@ -235,15 +244,16 @@ def draft(
         declared=sum(1 for each in desired if _chosen(selection, each)),
         waiting=tuple(each.key for each in waiting),
         complete=listing.complete,
-        untaken=tuple(
-            value for found in matches for value in differences[found.desired.key].untaken
+        untaken=(
+            *(value for found in matches for value in differences[found.desired.key].untaken),
+            *kept_on,
         ),
         excess=_excess(
             portal,
             len(entries) + len(removed),
             sum(_takes_off(each) for each in (*entries, *removed)),
-            len(desired),
-            len(desired) + len(removed),
+            max(len(desired), limits.agents),
+            max(len(desired), limits.agents) + len(removed),
             limits,
         ),
     )
@@ -380,7 +390,11 @@ def _is_off(change: Change, off: tuple[str, Value]) -> bool:
 def _creation(
     desired: Desired, fields: Sequence[Field], name: str | None, policy: Policy
 ) -> Operation:
-    values = body(fields, desired, None, list(desired.values))
+    off = None if policy.off is None else policy.off[0]
+    given = {
+        path: value for path, value in desired.values.items() if value is not None and path != off
+    }
+    values = body(fields, replace(desired, values=given), None, list(given))
     carried = {
         need: desired.identity[need]
         for need in policy.needs
@@ -426,7 +440,8 @@ def _why_not_created(
         name for name in policy.needs if name not in desired.identity and name not in desired.values
     ]
     if lacking:
-        return f"is not on the portal, and to be created it needs {' and '.join(lacking)}."
+        said = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
+        return f"is not on the portal, and to be created it needs {said}."
     if was_refused(memory, desired.key, creation_form(operation)):
         return (
             "is not on the portal, which refused to create the agent. Have the agent invited "
@@ -506,43 +521,108 @@ def _removals(
     matching: Matching,
     listing: Listing,
     memory: Memory,
+    table: Mapping[str, Field],
     policy: Policy,
     name: str | None,
     selection: Selection,
-) -> tuple[list[links.Claim], list[tuple[Operation, Live]], list[Warning]]:
+) -> tuple[list[links.Claim], list[tuple[Operation, Live]], list[Warning], list[Unmet]]:
     """The agents that were ours and that no file declares now: to be unlinked, to be deactivated,
-    or reported.
+    or reported; and those whom the portal was told to take off, and did not.
 
-    Whoever a conflict is about may still be declared, so such an agent is left alone.
+    Whoever a conflict is about may still be declared, so such an agent is left alone. Where the key
+    is another agent's now, only the key is taken off: the person may have been mistaken for them.
     """
+    claims: list[links.Claim] = []
+    ended: list[tuple[Operation, Live]] = []
+    reports: list[Warning] = []
+    kept_on: list[Unmet] = []
     if not listing.complete or not memory.agents:
-        return [], [], []
+        return claims, ended, reports, kept_on
     kept = {str(found.live.id) for found in matching.matches}
     kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
-    declared = {each.key for each in matching.conflicts}
-    declared |= {each.key for each in matching.absent}
-    claims, ended, reports = [], [], []
+    open_keys = {each.key for each in matching.conflicts} | {each.key for each in matching.absent}
+    others = {found.desired.key: found.live for found in matching.matches}
     for live in listing.agents:
         ours = memory.agents.get(str(live.id))
         held = live.identity.get(name) if name else None
-        if ours is None or str(live.id) in kept or ours.key in declared:
+        if ours is None or str(live.id) in kept or ours.key in open_keys:
             continue
         undone = name is not None and ours.key not in (f"id:{live.id}", held)
-        if undone or not selection.has(portal, ours.key, None):
+        off = policy.off is not None and live.values.get(policy.off[0]) == policy.off[1]
+        if undone or off or not selection.has(portal, ours.key, None):
             continue
-        if policy.off is not None and live.values.get(policy.off[0]) == policy.off[1]:
-            continue
-        if policy.removal == "unlink" and ours.key == held:
+        ignored = _ignored(portal, ours, live, table, policy)
+        if ignored is not None:
+            kept_on.append(ignored)
+            reports.append(Warning(portal, ours.key, None, not_taken(table, ignored)))
+        elif policy.removal == "unlink" and ours.key == held:
             claims.append(links.Claim(ours.key, None, live, None))
-        elif policy.removal == "deactivate" and policy.off is not None:
+        elif policy.removal == "deactivate" and policy.off is not None and ours.key not in others:
             ended.append((_ending(portal, ours.key, live, policy.off), live))
         else:
-            message = (
-                f"agent {label(live)} was applied from here and no file declares them now. "
-                f"The portal still shows them as they are."
-            )
-            reports.append(Warning(portal, ours.key, None, message))
-    return claims, ended, reports
+            reports.append(_left_there(portal, ours.key, live, others.get(ours.key)))
+    return claims, ended, reports, kept_on
+
+
+def _left_there(portal: str, key: str, live: Live, other: Live | None) -> Warning:
+    now = f", and {key} is agent {label(other)} now" if other is not None else ""
+    message = (
+        f"agent {label(live)} was applied from here and no file declares them now{now}. "
+        f"The portal still shows them as they are."
+    )
+    return Warning(portal, key, None, message)
+
+
+def _ignored(
+    portal: str, ours: Remembered, live: Live, table: Mapping[str, Field], policy: Policy
+) -> Unmet | None:
+    """What the portal was told to take an agent off by, if it showed the same afterwards."""
+    if policy.off is None or policy.removal is None:
+        return None
+    path, value = policy.off
+    kept, field = ours.fields.get(path), table[path]
+    if kept is None or kept.applied != digest(field, value) or not known(field, path, live, kept):
+        return None
+    return Unmet(portal, ours.key, None, path, value, live.values.get(path))
+
+
+def _by_memory(found: Match) -> Warning:
+    message = (
+        f"is found by the ledger alone: at the last apply this was agent {label(found.live)}. "
+        f"Check that it is the same person."
+    )
+    return Warning(found.desired.portal, found.desired.key, found.desired.source, message)
+
+
+def _twins(
+    creations: Iterable[Operation],
+    absent: Mapping[str, Desired],
+    listing: Listing,
+    matching: Matching,
+    identifiers: Sequence[Identifier],
+) -> Iterator[Conflict]:
+    """Who is to be created, and may be on the portal already as somebody whom no file declares."""
+    matched = {found.live.id for found in matching.matches}
+    strangers = [live for live in listing.agents if live.id not in matched]
+    pin = next((each.said for each in identifiers if each.rule == "pin"), "id")
+    for hint in identifiers:
+        if hint.rule != "hint":
+            continue
+        index: dict[str, list[Live]] = {}
+        for live in strangers:
+            if (value := live.identity.get(hint.name)) is not None:
+                index.setdefault(hint.canonical(value), []).append(live)
+        for each in creations:
+            value = absent[each.key].identity.get(hint.name)
+            same = index.get(hint.canonical(value), []) if value is not None else []
+            if same:
+                names = ", ".join(map(label, same))
+                reason = (
+                    f"{hint.said} {value} belongs to {names}, whom no file declares. If this is "
+                    f"the same person, declare `{pin}: {same[0].id}`; else declare that agent too."
+                )
+                found = tuple(candidate(live, None) for live in same)
+                yield Conflict(each.portal, each.key, each.source, reason, found)
 
 
 def _ending(portal: str, key: str, live: Live, off: tuple[str, Value]) -> Operation:
@@ -583,13 +663,13 @@ def _activity(
 
 
 def _namesakes(
-    operation: Operation, listing: Listing, known: Mapping[Scalar, Match]
+    operation: Operation, listing: Listing, matched: Mapping[Scalar, Match]
 ) -> Iterator[Warning]:
     """Who on the portal has the name of an agent to be created, and is none of the declared: it
     may be the same person, by another address."""
     name = operation.values.get("name")
     for live in listing.agents if name else ():
-        if live.name == name and live.id not in known:
+        if live.name == name and live.id not in matched:
             message = (
                 f"is to be created, and the portal has {label(live)}, whom no file declares. If "
                 f"that is the same person, say so with the portal's id."
@@ -608,6 +688,7 @@ def _listings_lose(operation: Operation, name: str | None) -> Warning:
 def _entries(
     matches: Iterable[Match],
     differences: Mapping[str, Difference],
+    table: Mapping[str, Field],
     name: str | None,
     memory: Memory,
     policy: Policy,
@@ -615,7 +696,12 @@ def _entries(
     for found in matches:
         entry = _entry(found, differences[found.desired.key].changes, name, memory, policy)
         if entry is not None:
-            yield entry
+            yield replace(entry, live=_visible(found.live, table))
+
+
+def _visible(live: Live, table: Mapping[str, Field]) -> dict[str, Value]:
+    """What visitors see of an agent."""
+    return {path: value for path, value in live.values.items() if table[parent(path)].public}
 
 
 def _entry(
@@ -695,7 +781,14 @@ def _created(desired: Desired, operation: Operation, memory: Memory) -> Entry:
     )
 
 
-def _removed(portal: str, key: str, live: Live, verb: Verb, to: tuple[str, Value]) -> Entry:
+def _removed(
+    portal: str,
+    key: str,
+    live: Live,
+    verb: Verb,
+    to: tuple[str, Value],
+    table: Mapping[str, Field],
+) -> Entry:
     path, value = to
     held = live.identity[path] if verb == "unlink" else live.values.get(path)
     return Entry(
@@ -709,6 +802,7 @@ def _removed(portal: str, key: str, live: Live, verb: Verb, to: tuple[str, Value
         (Change(path, held, value, "different", "pending"),),
         "pending",
         f"{participle(verb)}: it was applied from here, and no file declares it now",
+        _visible(live, table),
     )
 
 

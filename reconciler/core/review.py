@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler.core.model import Change, Conflict, Desired, Entry, Plan
 from reconciler.core.plan import participle
@@ -48,6 +48,27 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
     return tuple(stale)
 
 
+def review_all(
+    saved: Sequence[Plan], fresh: Plan, desired: Sequence[Desired]
+) -> tuple[Conflict, ...]:
+    """The agents of a fresh plan for whom none of several saved ones (the newest first) shows what
+    would happen, and why. One who is in none of them was never reviewed."""
+    stale = [
+        {(each.portal, each.key): each for each in review(plan, fresh, desired)} for plan in saved
+    ]
+    shown = [set(map(_place, plan.entries)) for plan in saved]
+    found = []
+    for entry in fresh.entries:
+        who = (entry.portal, entry.key)
+        here = [number for number, places in enumerate(shown) if _place(entry) in places]
+        if not here:
+            reason = "is in no plan that was reviewed"
+            found.append(Conflict(entry.portal, entry.key, entry.source, reason))
+        elif all(who in stale[number] for number in here):
+            found.append(stale[here[0]][who])
+    return tuple(found)
+
+
 def _place(entry: Entry) -> tuple[str, str, bool]:
     """What tells the entries of a plan apart: an agent that is removed may have the key of one
     that is declared."""
@@ -68,7 +89,8 @@ def _withdrawn(before: Entry, now: Entry | None, desired: Desired) -> str | None
 def _departs(before: Entry, now: Entry, desired: Desired) -> str | None:
     """Where the agent's fresh entry goes beyond the reviewed one; None if it is part of it."""
     if before.id != now.id:
-        return f"is agent {now.id} now, and was {before.id}"
+        was = "to be created" if before.id is None else before.id
+        return f"is agent {now.id or 'to be created'} now, and was {was}"
     added = [action for action in now.actions if action not in before.actions]
     if added:
         return f"would be {' and '.join(map(participle, added))} too"

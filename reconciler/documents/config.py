@@ -38,6 +38,12 @@ DEFAULT_FILE = "reconciler.yaml"
 
 _PERCENT = r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
+_PATH = r"^/[A-Za-z0-9/._-]+$"
+_BRANCH = (
+    r"^git:(?!-|refs/|@$|HEAD$)(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))"
+    r"[^\x00-\x20\x7f~^:?*\[\\./]([^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\./])?$"
+)
+"""What `git check-ref-format` takes as a branch; but no whole reference, and no word for HEAD."""
 _SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
 
@@ -97,9 +103,11 @@ def _share(value: object) -> float:
     raise _rule("a limit has to be a percentage from 0% to 100%, such as 30%")
 
 
-def _local(ledger: str) -> str:
+def _place(ledger: str) -> str:
     if ledger.startswith("git:"):
-        raise _rule("a ledger in git is not supported by this version")
+        if not re.search(_BRANCH, ledger) or ledger.endswith("\n"):
+            raise _rule("after git: comes the name of a branch, as git takes it")
+        return ledger
     if ledger.endswith((".yaml", ".yml")):
         raise _rule("`ledger` names a YAML file; an apply would write over it")
     if not re.search(_ONE_LINE, ledger):
@@ -202,7 +210,7 @@ class PropertyFinder(Section):
     token_path: Annotated[
         str,
         Field(
-            pattern=r"^/[A-Za-z0-9/._-]+$",
+            pattern=_PATH,
             description="Where a token is asked for; older installations have /oauth/token.",
         ),
     ] = "/v1/auth/token"  # noqa: S105 - an address
@@ -260,10 +268,16 @@ class Config(_Strict):
     ] = Field(default_factory=lambda: {"rentix": Rentix()})
     ledger: Annotated[
         str,
-        AfterValidator(_local),
+        AfterValidator(_place),
         Field(
-            description="The file that remembers what was applied; keep it out of git.",
-            json_schema_extra={"pattern": _ONE_LINE, "not": {"pattern": "^git:"}},
+            description="Where it is remembered what was applied: a file, which you keep out of "
+            "git, or git:BRANCH, a branch of this repository for the ledger alone.",
+            json_schema_extra={
+                "anyOf": [
+                    {"pattern": _ONE_LINE, "not": {"pattern": r"^git:|\.ya?ml$"}},
+                    {"pattern": _BRANCH},
+                ]
+            },
         ),
     ] = ".reconciler/ledger.json"
     limits: Annotated[Limits, Field(description="How much may change at once without --force.")] = (
@@ -333,10 +347,13 @@ def _advise(path: str, text: str) -> str | None:
         case ["limits", "changes" | "removals"]:
             return _advise_share(text)
         case ["ledger"] if text.startswith("git:"):
-            return Config().ledger
+            name = re.sub(r"[^\w./-]+", "-", text.removeprefix("git:").strip()).strip("./-")
+            return f"git:{name}" if re.search(_BRANCH, f"git:{name}") else "git:reconciler-ledger"
         case ["portals", _, "url"]:
             secure = re.sub("^http:", "https:", text)
             return secure if check_url(secure) is None else None
+        case ["portals", _, "token_path"]:
+            return f"/{text}" if re.search(_PATH, f"/{text}") else None
         case _:
             return None
 
@@ -364,6 +381,8 @@ def _words() -> Words:
                 f"portals.{name}": f"`{name}` has to be a group of keys, or {{{{}}}}"
                 for name in portals
             },
+            "portals.propertyfinder.token_path": "`token_path` has to be a path that begins with "
+            "/, such as /v1/auth/token",
         },
         nulls={
             "": "leave the key out for its default",

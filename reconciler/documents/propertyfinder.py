@@ -36,7 +36,7 @@ INHERITED: Mapping[str, tuple[str, ...]] = {
 """Where a key that the section leaves out is taken from, if it is declared there."""
 
 PHONE = r"^\+?[0-9][0-9\s().-]{6,17}$"
-_MAILBOX = r"^[^\s@]+@[^\s@]+\.[^\s@]+$"
+_MAILBOX = r"^[^\s@<>,:;]+@[^\s@<>,:;]+\.[^\s@<>,:;]+$"
 _LINKEDIN = site("linkedin.com")
 _COUNTRY = r"^[A-Z]{2}$"
 _NAME = r"^[^\s]([^\n\t]*[^\s])$"
@@ -121,10 +121,20 @@ class PropertyFinder(TypedDict, total=False):
         ),
     ]
     firstName: Annotated[
-        str, Field(pattern=_NAME, description="First name, of two characters or more.")
+        str,
+        Field(
+            pattern=_NAME,
+            description="First name, of two characters or more.",
+            json_schema_extra={"not": {"pattern": CURLY}},
+        ),
     ]
     lastName: Annotated[
-        str, Field(pattern=_NAME, description="Last name, of two characters or more.")
+        str,
+        Field(
+            pattern=_NAME,
+            description="Last name, of two characters or more.",
+            json_schema_extra={"not": {"pattern": CURLY}},
+        ),
     ]
     mobile: Annotated[str, _phone("Mobile phone, in quotes; not public.")]
     roleId: Annotated[
@@ -149,18 +159,18 @@ class PropertyFinder(TypedDict, total=False):
         ),
     ]
     publicEmail: Annotated[
-        Annotated[str, Field(pattern=_MAILBOX)] | None,
+        str,
         Field(
-            description=f"E-mail address that visitors see; null clears it. "
-            f"{_from(*INHERITED['publicEmail'])}",
+            pattern=_MAILBOX,
+            description=f"E-mail address that visitors see. {_from(*INHERITED['publicEmail'])}",
             examples=["sales@agency.example"],
         ),
     ]
     phone: Annotated[
-        Annotated[str, Field(pattern=PHONE)] | None,
+        str,
         Field(
-            description=f"Phone that visitors see, in quotes; null clears it. "
-            f"{_from(*INHERITED['phone'])}",
+            pattern=PHONE,
+            description=f"Phone that visitors see, in quotes. {_from(*INHERITED['phone'])}",
             examples=["+373 22 123 456"],
         ),
     ]
@@ -213,7 +223,7 @@ class PropertyFinder(TypedDict, total=False):
 _KEEP = 'leave the key out to keep it, or write "" to clear it'
 RULES = {
     "email": "`email` has to be an e-mail address, such as ivan@agency.example",
-    "publicEmail": "`publicEmail` has to be an e-mail address, or null",
+    "publicEmail": "`publicEmail` has to be an e-mail address",
     "firstName": "`firstName` has to be two characters or more on one line",
     "lastName": "`lastName` has to be two characters or more on one line",
     "name": "`name` has to be text on one line, and not empty",
@@ -228,7 +238,7 @@ RULES = {
     "bio": "`bio` has to be a text, or a text for each of primary and secondary",
     "linkedinAddress": "`linkedinAddress` has to be an address that begins with "
     "https://linkedin.com/, or null",
-    "experienceSince": "`experienceSince` has to be a year of four digits",
+    "experienceSince": "`experienceSince` has to be a year from 1900 to 2100, or null",
     "nationality": "`nationality` has to be a country in two capital letters, such as MD",
     "spokenLanguages": "`spokenLanguages` has to be a list of language codes, such as [en, ro, ru]",
 }
@@ -238,6 +248,10 @@ NULLS = {
     "email": "leave the key out",
     "position": _KEEP,
     "bio": _KEEP,
+    **dict.fromkeys(
+        (f"{text}.{part}" for text in ("position", "bio") for part in ("primary", "secondary")),
+        'leave the language out, or write "" to clear it',
+    ),
     "spokenLanguages": "leave the key out to keep them, or write [] to clear them",
     "avatar.url": "to remove the picture, write avatar: null",
 }
@@ -248,6 +262,19 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         "delete this line",
     ),
     "imageUrl": ("there is no key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
+    "isActive": ("there is no key `isActive` in `propertyfinder`", "write status: active"),
+    "avatar.id": (
+        "there is no key `id` in `avatar` here, since the portal takes pictures by address only",
+        "write avatar: {url: …}",
+    ),
+    **{
+        f"{text}.{code}": (
+            f"there is no key `{code}` in `{text}`, which has the portal's two languages",
+            "the keys are primary, secondary",
+        )
+        for text in ("position", "bio")
+        for code in ("ru", "en", "ro")
+    },
 }
 NAMES = ("firstName", "lastName", "name")
 """The values that are a name: curly quotes around one are a slip."""
@@ -274,7 +301,7 @@ def _advise_country(text: str) -> str | None:
 
 _ADVICE: Mapping[str, Callable[[str], str | None]] = {
     "linkedinAddress": lambda text: advise_page(text, _LINKEDIN) if text else "null",
-    "avatar": lambda text: advise_picture(text, alone=False),
+    "avatar": lambda text: None if text.isdecimal() else advise_picture(text, alone=False),
     "avatar.url": lambda text: advise_picture(text, alone=True),
     "nationality": _advise_country,
     **dict.fromkeys(("mobile", "phone", "phoneSecondary", "whatsappPhone"), _advise_phone),

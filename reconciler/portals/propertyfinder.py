@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 from reconciler.core.conversation import Conversation
-from reconciler.core.fields import Field, Identifier, Sort, Verdict, mailbox
+from reconciler.core.fields import Field, Identifier, Sort, Verdict, digits, mailbox, parent
 from reconciler.core.model import (
     Desired,
     Listing,
@@ -34,7 +34,6 @@ from reconciler.core.model import (
 from reconciler.core.plan import Policy
 from reconciler.errors import PortalError
 from reconciler.portals.doubt import (
-    NO_REASON,
     TRIES,
     Doubt,
     compared,
@@ -60,13 +59,21 @@ CODES = {number: code for code, number in LANGUAGES.items()}
 PARTS = ("primary", "secondary")
 
 PRIVATE = {
-    "email": Field("email", Sort.MAILBOX),
-    "firstName": Field("firstName", Sort.TEXT),
-    "lastName": Field("lastName", Sort.TEXT),
-    "mobile": Field("mobile", Sort.PHONE),
-    "roleId": Field("roleId", Sort.TEXT),
-    "status": Field("status", Sort.TEXT),
+    name: Field(name, sort, public=False)
+    for name, sort in (
+        ("email", Sort.MAILBOX),
+        ("firstName", Sort.TEXT),
+        ("lastName", Sort.TEXT),
+        ("mobile", Sort.PHONE),
+        ("roleId", Sort.TEXT),
+    )
 }
+PRIVATE["status"] = Field(
+    "status",
+    Sort.TEXT,
+    public=False,
+    advice="try the other value of deactivate_by in portals.propertyfinder.",
+)
 """What a user has besides the public profile, by the portal's names."""
 PUBLIC = {
     "name": Field("name", Sort.TEXT),
@@ -85,11 +92,11 @@ PUBLIC = {
 """What the public profile has, by the portal's names."""
 FIELDS = (*PRIVATE.values(), *PUBLIC.values())
 TEXTS = tuple(name for name, each in PUBLIC.items() if each.sort is Sort.TEXTS)
-WIRE = {each.name: name for part in (PRIVATE, PUBLIC) for name, each in part.items()}
 
 IDENTIFIERS = (
     Identifier("id", "pin", written="propertyfinder.id"),
     Identifier("email", "key", canonical=mailbox, moves="update", written="propertyfinder.email"),
+    Identifier("mobile", "hint", canonical=digits, written="propertyfinder.mobile"),
 )
 PROFILE = "publicProfileId"
 """The name of the portal's other id of a user: the one of the public profile."""
@@ -105,6 +112,8 @@ ROLES = "/v1/roles"
 PAGE = 100
 PAGES = 1000
 """Where the pages end, should they lead in a circle."""
+LONGEST_SESSION = 86400
+"""Seconds for which a token is used at most, whatever the portal says."""
 POINTER = re.compile(r"/[A-Za-z0-9/]+")
 FORMAT = {"X-PF-Error-Format": "problem-json-v2"}
 
@@ -143,7 +152,8 @@ class PropertyFinder:
     """The portal as one run sees it.
 
     `roles` are the portal's roles by number, once they were asked for. `plain` says whether texts
-    are strings there (None: nothing has told so far), `off` by which word a status is ended.
+    are shown as strings (None: nothing has told so far), `takes_plain` whether they are taken as
+    strings (None: as they are shown), `inactive` which word ends a status there.
     """
 
     section: Section
@@ -154,7 +164,8 @@ class PropertyFinder:
     secrets: Sequence[str] = ("PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET")
     roles: dict[int, str] = field(default_factory=dict)
     plain: bool | None = None
-    off: str = "inactive"
+    takes_plain: bool | None = None
+    inactive: str = "inactive"
 
     @property
     def url(self) -> str:
@@ -182,16 +193,27 @@ class PropertyFinder:
 
     def _refuses(self, operation: Operation) -> str | None:
         role = operation.values.get("roleId")
-        if isinstance(role, str) and role not in self.roles.values():
-            known = ", ".join(sorted(self.roles.values())) or "none"
-            return f"propertyfinder.roleId: the portal has no role {role}. Its roles: {known}."
-        public = any(WIRE[name] in PUBLIC for name in operation.values if name not in PRIVATE)
+        if isinstance(role, str):
+            return self._no_role(role)
+        public = any(name not in PRIVATE for name in operation.values)
         if operation.id is not None and public and PROFILE not in operation.aliases:
             return (
                 "has no public profile on the portal, and none can be added to a user who is "
                 "there already. Have it made in the portal's web interface."
             )
         return None
+
+    def _no_role(self, role: str) -> str:
+        """Why a role's name does not say which role is meant."""
+        numbers = [number for number, name in self.roles.items() if name == role]
+        if numbers:
+            several = ", ".join(map(str, sorted(numbers)))
+            return (
+                f"propertyfinder.roleId: the portal has {len(numbers)} roles {role}. Declare the "
+                f"number of one: {several}."
+            )
+        known = ", ".join(sorted(self.roles.values())) or "none"
+        return f"propertyfinder.roleId: the portal has no role {role}. Its roles: {known}."
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A token for the key and the secret."""
@@ -201,9 +223,13 @@ class PropertyFinder:
         answer = object_of(response)
         token, seconds = answer.get("accessToken"), answer.get("expiresIn")
         if response.status in (200, 201) and isinstance(token, str) and _is_token(token):
-            lasts = float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 60.0
+            lasts = 60.0
+            if isinstance(seconds, int | float) and seconds > 0:
+                lasts = float(min(seconds, LONGEST_SESSION))
             return Session({"Authorization": f"Bearer {token}", **FORMAT}, lasts)
-        return replace(response, error=_no_token(response, self.section.token_path))
+        # Any other status would be read as that of the request which the token was for.
+        status = response.status if response.status in (401, 403) else None
+        return Response(status, None, _no_token(response, self.section.token_path))
 
     def read(
         self, desired: tuple[Desired, ...]
@@ -216,21 +242,21 @@ class PropertyFinder:
         forms = {type(each.get(text)) for each in profiles for text in TEXTS}
         self.plain = True if str in forms else False if dict in forms else self.plain
         listing = Listing(tuple(map(self.live, users)), whole)
-        return listing, tuple(map(self._in_words, desired)) if self.roles else desired
+        return listing, tuple(map(self._with_number, desired)) if self.roles else desired
 
-    def _in_words(self, desired: Desired) -> Desired:
-        """With the role by the name that the portal has for it, if there is one."""
+    def _with_number(self, desired: Desired) -> Desired:
+        """With the number of the role that is named; as it is where the name is not one role's."""
         role = desired.values.get("roleId")
-        names = {name.casefold(): name for name in self.roles.values()}
-        named = self._role(role) if isinstance(role, int) else names.get(str(role).casefold())
-        if role is None or named in (None, role):
+        if not isinstance(role, str):
             return desired
-        return replace(desired, values={**desired.values, "roleId": named})
-
-    def _role(self, number: int | None) -> Value:
-        """A role by its name, where that is one role's alone; else by its number."""
-        name = self.roles.get(number or 0)
-        return name if name and list(self.roles.values()).count(name) == 1 else number
+        exact = [number for number, name in self.roles.items() if name == role]
+        alike = [
+            number for number, name in self.roles.items() if name.casefold() == role.casefold()
+        ]
+        found = exact or alike
+        if len(found) != 1:
+            return desired
+        return replace(desired, values={**desired.values, "roleId": found[0]})
 
     def live(self, user: object) -> Live:
         """A User as GET shows it, in the words of the YAML file.
@@ -244,7 +270,7 @@ class PropertyFinder:
         }
         if values["firstName"] is None and values["lastName"] is None:
             del values["firstName"], values["lastName"]  # the portal has one name, the public one
-        values["roleId"] = self._role(user.get("roleId"))
+        values["roleId"] = user.get("roleId")
         values["status"] = "inactive" if user.get("status") in GONE else user.get("status")
         for name, each in PUBLIC.items():
             match each.sort:
@@ -262,7 +288,7 @@ class PropertyFinder:
             "propertyfinder",
             user["id"],
             profile.get("name") or full,
-            {name: user[name] for name in ("id", "email") if user.get(name)},
+            {name: user[name] for name in ("id", "email", "mobile") if user.get(name)},
             values,
             {PROFILE: number} if number is not None else {},
         )
@@ -293,34 +319,30 @@ class PropertyFinder:
         """An operation as it goes over the wire, in the form that the portal seems to take."""
         values = operation.values
         if operation.verb == "create":
-            private = self._private(values)
-            private.pop("isActive", None)
-            private.pop("status", None)
-            role = private.get("roleId")
-            private["roleId"] = int(role) if role is not None else None
-            return Request("POST", USERS, {**private, "publicProfile": self._public(values)})
+            private = {**self._private(values), "roleId": values["roleId"]}  # a number here alone
+            return Request("POST", USERS, {**private, "publicProfile": self._public(operation)})
         if _is_public(operation):
             number = operation.aliases[PROFILE]
-            return Request("PATCH", f"{PROFILES}/{number}", self._public(values))
+            return Request("PATCH", f"{PROFILES}/{number}", self._public(operation))
         return Request("PATCH", f"{USERS}/{operation.id}", self._private(values))
 
     def _private(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        numbers = {name: number for number, name in self.roles.items()}
         body: dict[str, Value] = {}
         for name in PRIVATE:
             if name not in values:
                 continue
             if name == "roleId":
-                body[name] = str(numbers.get(values[name], values[name]))
+                body[name] = str(values[name])
             elif name == "status" and self.section.deactivate_by == "isActive":
                 body["isActive"] = values[name] == "active"
             elif name == "status":
-                body[name] = "active" if values[name] == "active" else self.off
+                body[name] = "active" if values[name] == "active" else self.inactive
             else:
                 body[name] = values[name]
         return body
 
-    def _public(self, values: Mapping[str, Value]) -> dict[str, Value]:
+    def _public(self, operation: Operation) -> dict[str, Value]:
+        values, plain = operation.values, self._sends_plain(operation)
         body: dict[str, Value] = {}
         for name, each in PUBLIC.items():
             if each.name not in values:
@@ -331,33 +353,51 @@ class PropertyFinder:
                     body[name] = value["url"] if value else None
                 case Sort.CODES:
                     body[name] = [LANGUAGES.get(code, code) for code in value]
-                case Sort.TEXTS if self.plain:
+                case Sort.TEXTS if plain:
                     body[name] = value.get(PARTS[0]) or ""
                 case _:
                     body[name] = value
         return body
 
+    def _sends_plain(self, operation: Operation) -> bool:
+        """Whether texts go out as strings: as they are taken, as far as that is known; else as
+        they are shown, unless there is something to say in the other language. Never where a
+        string would put an end to a text that no file declares."""
+        if _would_lose(operation):
+            return False
+        if self.takes_plain is not None:
+            return self.takes_plain
+        return bool(self.plain) and not any(second for _, second in _seconds(operation))
+
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send the step; what is uncertain is settled by reading before anything is sent again."""
-        operation = step.operations[0]
-        outcome = yield from self._send(operation, step.request)
+        outcome = yield from self._send(step.operations[0])
         return (outcome,)
 
-    def _send(self, operation: Operation, request: Request) -> Conversation[Outcome]:
+    def _send(self, operation: Operation) -> Conversation[Outcome]:
         doubt = Doubt(operation, Response(None))
         for attempt in range(TRIES):
-            last = yield from self._in_any_form(operation, replace(request, attempt=attempt))
+            forms = self.takes_plain, self.inactive
+            last = yield from self._in_any_form(operation, attempt)
             done = _done(operation, last)
             if done is not None:
-                return done
-            refused = not last.uncertain
+                return replace(done, note=self._otherwise(operation))
+            refused = not (last.uncertain or _is_success(last))
             if refused and (attempt == 0 or last.status in (None, 401, 403)):
                 return _failed(operation, last)
             verdict, found = yield from self._look(operation)
             if verdict is Verdict.SAME and found is not None:
                 return Outcome(
-                    operation, "applied", last.status, None, found.id, _new(operation, found)
+                    operation,
+                    "applied",
+                    last.status,
+                    None,
+                    found.id,
+                    _new(operation, found),
+                    note=self._otherwise(operation),
                 )
+            if last.uncertain:  # nothing says that the form was taken
+                self.takes_plain, self.inactive = forms
             if refused:
                 return _failed(operation, last)
             doubt = Doubt(operation, last, verdict)
@@ -365,32 +405,48 @@ class PropertyFinder:
                 break
         return given_up(doubt, _message(doubt.response))
 
-    def _in_any_form(self, operation: Operation, request: Request) -> Conversation[Response]:
-        """The answer to a request; if the portal does not take a form that the documents leave
-        open, to the same in the other form, which is then kept to."""
+    def _in_any_form(self, operation: Operation, attempt: int) -> Conversation[Response]:
+        """The answer to an operation's request: as it was planned, or in the form that the portal
+        has taken since. If it does not take a form that the documents leave open, the answer to
+        the same in the other form, which is then kept to (if it is lost: until reading tells)."""
+        request = replace(self._request(operation), attempt=attempt)
         first = yield request
-        if first.status not in (400, 422):
+        if first.status != 400:
             return first
         for name, other in self._other_forms(operation, first):
             before = getattr(self, name)
             setattr(self, name, other)
-            again = replace(self._request(operation), attempt=request.attempt)
-            if again.body != request.body:
-                response = yield again
-                if response.status not in (400, 422):
-                    return response
+            again = replace(self._request(operation), attempt=attempt)
+            response = first if again.body == request.body else (yield again)
+            if _is_success(response) or response.uncertain:
+                return response
             setattr(self, name, before)
+            if response.status != 400:
+                return response
+            # The refusal that has less to say is the one that is not about the form.
+            first = min(first, response, key=lambda each: len(list(_errors(each, operation))))
         return first
+
+    def _otherwise(self, operation: Operation) -> str | None:
+        """What of an operation was said otherwise than it is declared, in the form that is taken;
+        None for nothing."""
+        if operation.values.get("status") == "inactive" and self.inactive != "inactive":
+            return f"the portal takes the status {self.inactive} in place of inactive"
+        left = [f"{name}.{PARTS[1]}" for name, second in _seconds(operation) if second]
+        if left and self._sends_plain(operation):
+            return f"the portal takes one text and no second, so it has no {' and no '.join(left)}"
+        return None
 
     def _other_forms(self, operation: Operation, refusal: Response) -> Iterator[tuple[str, Value]]:
         """What may be said otherwise of what was refused, as far as the refusal says what."""
-        named = {path.partition(".")[0] for path, _ in _errors(refusal, operation)}
+        paths = [path for path, _ in _errors(refusal, operation) if path is not None]
+        named = set(map(parent, paths))
         texts = {name for name in TEXTS if name in operation.values}
-        if texts and (not named or named & texts):
-            yield "plain", not self.plain
+        if texts and (not named or named & texts) and not _would_lose(operation):
+            yield "takes_plain", not self._sends_plain(operation)
         ends = "status" in operation.values and self.section.deactivate_by == "status"
         if ends and (not named or "status" in named):
-            yield "off", "archived" if self.off == "inactive" else "inactive"
+            yield "inactive", "archived" if self.inactive == "inactive" else "inactive"
 
     def _look(self, operation: Operation) -> Conversation[tuple[Verdict | None, Live | None]]:
         """Read one user: is it as the operation wants it? None where that cannot be read."""
@@ -411,6 +467,21 @@ class PropertyFinder:
             return (Verdict.SAME, ours[0]) if ours else (Verdict.DIFFERENT, None)
         ours = [each for each in found if each.id == operation.id]
         return (compared(operation, ours[0], FIELDS), ours[0]) if ours else (None, None)
+
+
+def _seconds(operation: Operation) -> Iterator[tuple[str, str]]:
+    """The texts of an operation, each with what it says in the second language."""
+    for name in TEXTS:
+        if name in operation.values:
+            yield name, operation.values[name].get(PARTS[1]) or ""
+
+
+def _would_lose(operation: Operation) -> bool:
+    """Whether a text in the second language goes along that no file declares."""
+    return any(
+        second and f"{name}.{PARTS[1]}" not in operation.lines
+        for name, second in _seconds(operation)
+    )
 
 
 def _has(agent: Live, name: str, value: Scalar | None) -> bool:
@@ -442,6 +513,11 @@ def _no_token(response: Response, path: str) -> str:
             return f"Property Finder gave no token: {said}."
 
 
+def _is_login(response: Response) -> bool:
+    """Whether this is `login`'s refusal, which stands for every request's."""
+    return response.error is not None and response.error.startswith("Property Finder ")
+
+
 def _pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
     """All users, and whether they are known to be all."""
     users: dict[Any, Mapping[str, Any]] = {}
@@ -461,11 +537,10 @@ def _pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
             checked = _checked(user)
             users[checked["id"]] = checked
         total, last = marks.get("total"), marks.get("totalPages")
-        if not marks.get("nextPage") and (type(last) is not int or page >= last):
-            whole = type(total) is int and len(users) >= total
+        whole = type(total) is int and len(users) >= total
+        ended = not marks.get("nextPage") and (type(last) is not int or page >= last)
+        if ended or len(users) == before:
             return list(users.values()), whole
-        if len(users) == before:
-            break
     return list(users.values()), False
 
 
@@ -487,9 +562,11 @@ def _roles() -> Conversation[dict[int, str]]:
 def _unreadable(response: Response, scope: str) -> str:
     """Why the users or roles could not be read, and what to do."""
     said = response.error or _message(response)
+    if _is_login(response):
+        return said
     match response.status:
         case 401:
-            return f"Property Finder does not take the token ({short(said)})."
+            return f"Property Finder does not take the token ({said})."
         case 403:
             return (
                 f"Property Finder refuses access ({said}). The key needs the scope {scope}; add it "
@@ -501,11 +578,7 @@ def _unreadable(response: Response, scope: str) -> str:
                 f"portals.propertyfinder.url."
             )
         case _:
-            return (
-                said
-                if said.startswith("Property Finder")
-                else (f"Property Finder could not be read: {said}.")
-            )
+            return f"Property Finder could not be read: {said}."
 
 
 def _checked(user: object) -> Mapping[str, Any]:
@@ -513,13 +586,16 @@ def _checked(user: object) -> Mapping[str, Any]:
     if not isinstance(user, Mapping) or type(user.get("id")) is not int:
         raise PortalError("Property Finder listed a user without an id; that is not as documented.")
     profile = user.get("publicProfile")
-    wrong = [name for name, kinds in SHOWN.items() if not isinstance(user.get(name), kinds)]
+    wrong = [name for name, kinds in SHOWN.items() if type(user.get(name)) not in kinds]
     if isinstance(profile, Mapping):
         wrong += [
             f"publicProfile.{name}"
             for name, kinds in SHOWN_PUBLIC.items()
-            if not isinstance(profile.get(name), kinds)
+            if type(profile.get(name)) not in kinds
         ]
+        languages = profile.get("spokenLanguages")
+        if isinstance(languages, list) and not all(map(is_name, languages)):
+            wrong.append("publicProfile.spokenLanguages")
         wrong += [] if is_name(profile.get("id")) else ["publicProfile.id"]
         wrong += [
             f"publicProfile.{name}"
@@ -536,8 +612,9 @@ def _checked(user: object) -> Mapping[str, Any]:
 
 
 def _picture(variants: Value) -> Value:
-    """A picture as the portal shows it: a fingerprint of its variants, since no source is shown.
-    What follows a `?` in their addresses may be signed anew at each reading."""
+    """A picture as the portal shows it: a fingerprint of its variants, since no source is shown,
+    and their addresses, for people to look at.
+    What follows a `?` in these may be signed anew at each reading."""
     if not variants:
         return None
 
@@ -553,8 +630,9 @@ def _picture(variants: Value) -> Value:
                 return value
         return value
 
-    said = json.dumps(bare(variants), sort_keys=True).encode()
-    return {"id": blake2b(said, digest_size=4).hexdigest()}
+    shown = bare(variants)
+    said = json.dumps(shown, sort_keys=True).encode()
+    return {"id": blake2b(said, digest_size=4).hexdigest(), "variants": shown}
 
 
 def _parts(operation: Operation) -> Iterator[Operation]:
@@ -577,12 +655,21 @@ def _new(operation: Operation, agent: Live) -> Mapping[str, Scalar]:
     return agent.aliases if operation.verb == "create" else {}
 
 
+def _is_success(response: Response) -> bool:
+    return response.status is not None and 200 <= response.status < 300
+
+
 def _done(operation: Operation, response: Response) -> Outcome | None:
     """The outcome that a success tells; None where the answer is none."""
     status, answer = response.status, object_of(response)
-    if response.uncertain or status is None or not 200 <= status < 300:
+    if response.uncertain or not _is_success(response):
         return None
     if operation.verb != "create":
+        who = answer.get("id")
+        ours = {str(each) for each in (operation.id, *operation.aliases.values())}
+        if is_name(who) and str(who) not in ours:
+            message = f"the portal answered for user {who} instead of {operation.id}; look at both"
+            return Outcome(operation, "failed", status, message, operation.id)
         return Outcome(operation, "applied", status, None, operation.id)
     profile = answer.get("publicProfile")
     number = profile.get("id") if isinstance(profile, Mapping) else None
@@ -596,44 +683,43 @@ def _failed(operation: Operation, response: Response) -> Outcome:
     """A refusal, in the portal's words, at the value that it is about, with what to do."""
     said = response.error or _message(response)
     errors = list(_errors(response, operation))
-    if errors:
-        said = "; ".join(f"{path}: {detail}" for path, detail in errors)
-    path = errors[0][0] if errors else None
+    path = next((path for path, _ in errors if path is not None), None)
+    if path is not None:
+        said = "; ".join(f"{path}: {said}" if path else said for path, said in errors)
     advice = None
     match response.status:
+        case _ if _is_login(response):
+            pass
         case 403:
             advice = "the key needs the scope users:full_access; add it in the portal's settings"
+        case 409 | 422 if operation.verb == "create":
+            advice = "plan again; if the portal shows nobody with that e-mail, ask its support"
+        case _ if operation.verb == "create":
+            pass
         case 404:
             advice = "the user is not on the portal any more; plan again"
         case 400 | 422 if path in ("status", None) and "status" in operation.values:
             advice = "see deactivate_by in portals.propertyfinder"
-        case 409 | 422 if operation.verb == "create":
-            advice = "plan again; if the portal shows nobody with that e-mail, ask its support"
     message = f"{said}: {advice}" if advice else said
     return Outcome(operation, "failed", response.status, message, operation.id, path=path)
 
 
-def _errors(response: Response, operation: Operation) -> Iterator[tuple[str, str]]:
-    """What a refusal says of single values, by the path that a file has for each."""
+def _errors(response: Response, operation: Operation) -> Iterator[tuple[str | None, str]]:
+    """What a refusal says of single values, each with the path that a file has for it, or None."""
     listed = object_of(response).get("errors")
-    if not isinstance(listed, list):  # the older form has one text, with what it is about in it
-        said = _message(response)
-        paths = (_path(pointer, operation) for pointer in POINTER.findall(said))
-        yield from ((path, said) for path in paths if path is not None)
-        return
-    for each in listed:
-        if not isinstance(each, Mapping):
-            continue
-        pointer = each.get("pointer") or each.get("field") or each.get("path")
-        detail = each.get("detail") or each.get("message")
-        path = _path(str(pointer or ""), operation)
-        if path is not None:
-            yield path, short(str(detail or NO_REASON))
+    for each in listed if isinstance(listed, list) else _message(response).split("; "):
+        if isinstance(each, Mapping):
+            pointer = each.get("pointer") or each.get("field") or each.get("path")
+            yield _path(str(pointer or ""), operation), short(_words(each))
+        else:  # the older form has one text, with what each part is about in it
+            said = short(_words(each))
+            paths = (_path(pointer, operation) for pointer in POINTER.findall(said))
+            yield next((path for path in paths if path is not None), None), said
 
 
 def _path(pointer: str, operation: Operation) -> str | None:
     """`/publicProfile/bio/primary` as the file has it: `bio.primary`."""
-    steps = [step for step in pointer.lstrip("#").replace(".", "/").split("/") if step]
+    steps = [step for step in pointer.lstrip("#$").replace(".", "/").split("/") if step]
     table: Mapping[str, Field] = PUBLIC if _is_public(operation) else PRIVATE
     if steps[:1] == ["publicProfile"]:
         table, steps = PUBLIC, steps[1:]

@@ -81,6 +81,7 @@ def _result(step: str, outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "http_status": outcome.http_status,
         "error": outcome.error,
+        **({"note": outcome.note} if outcome.note is not None else {}),
         "source": source(outcome.source),
     }
 

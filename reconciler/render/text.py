@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from reconciler.core.model import Operation, Outcome, Plan, Report, Source, Status
+from reconciler.core.model import Operation, Outcome, Plan, Report, Source
 from reconciler.errors import Problem
-from reconciler.render.view import Line, plural, price, rows, sent, totals, words
+from reconciler.render.view import (
+    Line,
+    bodies,
+    drifted,
+    ended,
+    plural,
+    price,
+    rows,
+    sent,
+    tally,
+    totals,
+    words,
+)
 from reconciler.render.visible import one_line, visible
 
 Span = tuple[str, str]
@@ -23,13 +34,13 @@ PIECES = {
     "old": ("[-", "-]", "red"),
     "new": ("{+", "+}", "green"),
 }
-STATUSES: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiting")
 CLIP = 400
 """Characters of one value that the text output shows; the JSON has all."""
 
 
-def plan(made: Plan, *, width: int, color: bool) -> str:
-    """A plan: who changes and how, who cannot, what to know, what it costs."""
+def plan(made: Plan, *, width: int, color: bool, requests: bool = False) -> str:
+    """A plan: who changes and how, who cannot, what to know, what it costs; with `requests` also
+    what would be sent."""
     page = _Page(width, color=color)
     _rows(page, made, _sides, why=True)
     for each in made.conflicts:
@@ -49,7 +60,10 @@ def plan(made: Plan, *, width: int, color: bool) -> str:
     page.line(totals(made), "bold")
     if made.steps:
         page.line(price(made))
-    return page.text()
+    if not (requests and made.steps):
+        return page.text()
+    would = calls(made, width=width, color=color)
+    return f"{page.text()}\nNothing is sent. An apply would send:\n\n{would}"
 
 
 def drift(made: Plan, *, width: int, color: bool) -> str:
@@ -61,11 +75,7 @@ def drift(made: Plan, *, width: int, color: bool) -> str:
     for note in made.warnings:
         page.item("!", "bold red", _who(note, made), note.message)
     _unread(page, made)
-    count = len(made.entries) + len(made.conflicts) + len(made.warnings)
-    if not count:
-        page.line("No drift: the portal shows nothing that somebody changed there.", "bold")
-        return page.text()
-    page.line(f"Drift: {plural(count, 'agent')} changed on the portal.", "bold")
+    page.line(drifted(made), "bold")
     if made.entries:
         page.line("`reconciler apply` puts it back. To keep it, write it into the file.")
     return page.text()
@@ -80,16 +90,13 @@ def _drifted(line: Line) -> list[Span]:
     ]
 
 
-def requests(made: Plan, *, width: int, color: bool) -> str:
+def calls(made: Plan, *, width: int, color: bool) -> str:
     """Every request of a plan as it would be sent."""
     page = _Page(width, color=color)
     for step in made.steps:
         page.line(f"{step.id}  {sent(step)}", "bold")
-        body = step.request.body
-        listed = body.get("operations") if isinstance(body, dict) else None
-        for each in listed if isinstance(listed, list) else [body] if body is not None else []:
-            said = json.dumps(each, ensure_ascii=False)
-            page.indented(one_line(said), 4)
+        for each in bodies(step):
+            page.indented(one_line(each), 4)
     return page.text()
 
 
@@ -102,15 +109,7 @@ def report(done: Report, *, width: int, color: bool) -> str:
         page.item("✓", "green", _who(each, made, place=False), f"applied: {verbs}")
     quiet = {"applied", "skipped"} if done.interrupted else {"applied"}
     for outcome in outcomes:
-        who = replace(outcome.operation, source=outcome.source)
-        if outcome.status not in quiet:
-            mark = "?" if outcome.status == "waiting" else "!"
-            said = f"{who.verb} {outcome.status}: {outcome.error}"
-            page.item(mark, "bold red", _who(who, made), said)
-        elif outcome.aliases:
-            ids = {"id": outcome.id, **outcome.aliases}
-            said = ", ".join(f"{name} {value}" for name, value in ids.items())
-            page.item("+", "green", _who(who, made, place=False), f"created: {said}")
+        _outcome(page, outcome, made, quiet)
     for stale in done.stale:
         said = f"left out, its plan is stale: {stale.reason}"
         page.item("!", "bold red", _who(stale, made), said)
@@ -120,28 +119,36 @@ def report(done: Report, *, width: int, color: bool) -> str:
             f"where the file says {_clip(words(value.declared))}"
         )
         page.item("?", "yellow", _who(value, made), said)
-    counted = [f"{done.count(each)} {each}" for each in STATUSES if done.count(each)]
-    if counted:
-        page.line(f"Operations: {', '.join(counted)}.", "bold")
+    if done.outcomes:
+        page.line(tally(done), "bold")
     for portal, why in made.unread if made is not None else ():
         page.item("!", "bold red", portal, f"could not be read, so nothing was sent there: {why}")
-    page.line(*_verdict(done))
+    page.line(ended(done), _style(done))
     for note in done.notes:
         page.line(note, "yellow")
     return page.text()
 
 
-def _verdict(done: Report) -> tuple[str, str]:
-    """How it ended, in one line, and its style."""
-    if done.interrupted:
-        return "Interrupted. Run again for what was not applied.", "bold"
-    if not done.outcomes:
-        return "Nothing was sent.", "bold"
-    if done.checked is None:
-        return "The outcome was not checked.", "yellow"
-    good = done.as_declared == done.checked
-    said = f"verified: {done.as_declared} of {done.checked} as declared"
-    return said, "green" if good else "yellow"
+def _outcome(page: _Page, outcome: Outcome, made: Plan | None, quiet: Container[str]) -> None:
+    """What of an outcome is worth a line: that it is none, the ids of who is new, a note."""
+    who = replace(outcome.operation, source=outcome.source)
+    if outcome.status not in quiet:
+        mark = "?" if outcome.status == "waiting" else "!"
+        said = f"{who.verb} {outcome.status}: {outcome.error}"
+        page.item(mark, "bold red", _who(who, made), said)
+    elif outcome.aliases:
+        ids = {"id": outcome.id, **outcome.aliases}
+        said = ", ".join(f"{name} {value}" for name, value in ids.items())
+        page.item("+", "green", _who(who, made, place=False), f"created: {said}")
+    if outcome.note is not None:
+        page.item("?", "yellow", _who(who, made), outcome.note)
+
+
+def _style(done: Report) -> str:
+    """The style of how it ended."""
+    if done.interrupted or not done.outcomes:
+        return "bold"
+    return "green" if done.as_declared == done.checked else "yellow"
 
 
 def _applied(outcomes: Iterable[Outcome]) -> Iterable[tuple[Operation, str]]:

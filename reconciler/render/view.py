@@ -5,6 +5,7 @@ Agents' text comes out as it is; each renderer makes it safe for its own medium.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,17 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from reconciler.core.form import counts
-from reconciler.core.model import Attribution, Change, Entry, Plan, Step, Value
+from reconciler.core.model import (
+    Attribution,
+    Change,
+    Entry,
+    Plan,
+    Report,
+    Status,
+    Step,
+    Value,
+    Verb,
+)
 
 Mark = Literal["+", "~", "-"]
 Piece = tuple[Literal["same", "old", "new", "gap"], str]
@@ -49,7 +60,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One agent for whom there is something to do."""
+    """One agent for whom there is something to do. `loud` is what nobody may miss: that it takes
+    the agent off the portal, or breaks a link; else ""."""
 
     mark: Mark
     portal: str
@@ -59,6 +71,8 @@ class Row:
     where: str
     reason: str
     lines: tuple[Line, ...]
+    loud: str = ""
+    whose: str = ""
 
 
 def rows(entries: Iterable[Entry]) -> list[Row]:
@@ -80,14 +94,31 @@ def _row(entry: Entry) -> Row:
         where=place,
         reason=entry.reason,
         lines=tuple(_line(change, new=entry.id is None) for change in entry.changes),
+        loud=loud(entry),
+        whose=NOTES[entry.attribution],
     )
 
 
+def loud(entry: Entry) -> str:
+    """What nobody may miss of an agent, without the cost of its row; else ""."""
+    return next((said for verb, said in LOUD.items() if verb in entry.actions), "")
+
+
+LOUD: Mapping[Verb, str] = {
+    "deactivate": "taken off all listings",
+    "unlink": "loses an external id, and its listings their agent",
+}
+"""The verbs that nobody may miss, and why."""
 NOTES: Mapping[Attribution | None, str] = {
-    "drift": "changed on the portal since the last apply",
+    "drift": "drift: changed on the portal since the last apply",
+    "pull_request": "this pull request",
+    "base": "already waiting on the base",
     "pending": "",
     None: "",
 }
+"""Whose change it is, in words."""
+STATUSES: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiting")
+"""What may become of an operation, in the order in which it is counted."""
 
 
 def _line(change: Change, *, new: bool) -> Line:
@@ -95,14 +126,20 @@ def _line(change: Change, *, new: bool) -> Line:
     notes = [NOTES[change.attribution]]
     if change.kind == "unreadable":
         notes.append("cannot be read back, so it is sent")
-    pieces: tuple[Piece, ...] = ()
-    match change.before, change.after:
-        case str(before), str(after) if before and after and max(len(before), len(after)) > LONG:
-            pieces = difference(before.rstrip("\n"), after.rstrip("\n"))
-            same = sum(len(text) for kind, text in pieces if kind == "same")
-            if same * 3 < min(len(before), len(after), 3 * LONG):
-                pieces = ()  # hardly a word in common: one after the other reads better
+    pieces = compared(change.before, change.after)
     return Line(change.path, old, to, pieces, "; ".join(filter(None, notes)))
+
+
+def compared(before: Value, after: Value, *, whole: bool = False) -> tuple[Piece, ...]:
+    """Two values that are long texts, word by word (`whole`: none of them left out); nothing where
+    one after the other reads better."""
+    match before, after:
+        case str(), str() if before and after and max(len(before), len(after)) > LONG:
+            pieces = difference(before.rstrip("\n"), after.rstrip("\n"), whole=whole)
+            same = sum(len(text) for kind, text in pieces if kind == "same")
+            if same * 3 >= min(len(before), len(after), 3 * LONG):
+                return pieces
+    return ()
 
 
 SHORT: Mapping[Value, str] = {None: "nothing", True: "on", False: "off"}
@@ -134,8 +171,9 @@ def _picture(value: Mapping[str, Value]) -> str:
             return ""
 
 
-def difference(old: str, new: str) -> tuple[Piece, ...]:
-    """Two texts, word by word; long runs that are equal are cut to what stands beside a change."""
+def difference(old: str, new: str, *, whole: bool = False) -> tuple[Piece, ...]:
+    """Two texts, word by word; long runs that are equal are cut to what stands beside a change,
+    unless they are wanted `whole`."""
     left, right = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
     start = _alike(left, right)
     end = _alike(left[start:][::-1], right[start:][::-1])
@@ -152,6 +190,8 @@ def difference(old: str, new: str) -> tuple[Piece, ...]:
             runs += [("old", "".join(before[a:b])), ("new", "".join(after[c:d]))]
     runs.append(("same", "".join(left[len(left) - end :])))
     runs = [run for run in runs if run[1]]
+    if whole:
+        return tuple(runs)
     return tuple(
         piece
         for place, run in enumerate(runs)
@@ -229,3 +269,37 @@ def sent(step: Step) -> str:
     if len(step.operations) > 1:
         head += f", {len(step.operations)} operations"
     return head + (f", after {', '.join(step.after)}" if step.after else "")
+
+
+def bodies(step: Step) -> list[str]:
+    """What a request carries, as JSON: a bulk by its operations; nothing where it has no body."""
+    body = step.request.body
+    listed = body.get("operations") if isinstance(body, Mapping) else None
+    each = listed if isinstance(listed, list) else [body] if body is not None else []
+    return [json.dumps(one, ensure_ascii=False) for one in each]
+
+
+def drifted(made: Plan) -> str:
+    """How much somebody changed on the portal, in one sentence."""
+    count = len(made.entries) + len(made.conflicts) + len(made.warnings)
+    if not count:
+        return "No drift: the portal shows nothing that somebody changed there."
+    return f"Drift: {plural(count, 'agent')} changed on the portal."
+
+
+def tally(done: Report) -> str:
+    """What became of the operations of an apply: `Operations: 3 applied, 1 failed.`; "" if there
+    were none."""
+    counted = [f"{done.count(each)} {each}" for each in STATUSES if done.count(each)]
+    return f"Operations: {', '.join(counted)}." if counted else ""
+
+
+def ended(done: Report) -> str:
+    """How an apply ended, in one line."""
+    if done.interrupted:
+        return "Interrupted. Run again for what was not applied."
+    if not done.outcomes:
+        return "Nothing was sent."
+    if done.checked is None:
+        return "The outcome was not checked."
+    return f"verified: {done.as_declared} of {done.checked} as declared"

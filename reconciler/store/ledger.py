@@ -1,85 +1,111 @@
-"""The ledger in a file: what was applied from here, for each portal.
+"""The ledger: what was applied from here, for each portal; its text, and where it is kept.
 
-    {"version": 1, "portals": {"rentix": {
+    {"version": 1, "portals": {"rentix": {"url": "https://…",
         "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}},
                           "aliases": {"publicProfileId": 9}}},
         "refused": {"agent-009": …}}}}
 
-It is safe to lose: a file that cannot be read is put aside and counts as lost.
+It is safe to lose: a text that cannot be read counts as lost. It is kept in a file (`store.file`)
+or on a branch (`store.branch`), in the same words.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.core.model import Memory, Remembered, Scalar, Trace
 from reconciler.errors import ConfigError
-from reconciler.store import atomic
 
 VERSION = 1
+BRANCH = "git:"
+"""What `ledger` in the configuration begins with where it names a branch."""
 
 Ledger = Mapping[str, Memory]
 """What is remembered, by portal."""
 
 
-def load(path: Path) -> tuple[Ledger, str | None]:
-    """The ledger, empty if there is none; and a word for the user if the file cannot be read.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A ledger as it was read: empty if there is none. `note` is a word for the user, where it is
+    not what it should be; then an apply is to write it, even if it has nothing to add. `version`
+    tells this text from any other, and is None where there was none."""
 
-    Raises ConfigError for a ledger of a later version: to go on would lose what it knows.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return {}, None
-    except OSError as error:
-        raise ConfigError(f"The ledger {path} cannot be read: {error.strerror}.") from None
+    ledger: Ledger
+    note: str | None = None
+    version: str | None = None
+
+
+class Moved(Exception):  # noqa: N818 - no error
+    """Somebody else has written the ledger since it was read: read it again."""
+
+
+class Store(Protocol):
+    """A place where the ledger is kept."""
+
+    def load(self) -> Kept:
+        """Read it. Raises ConfigError where that is not possible, and for a ledger of a later
+        version: to go on would lose what it knows."""
+
+    def save(self, ledger: Ledger, kept: Kept, message: str) -> str | None:
+        """Write it in place of what was read as `kept`, if it says something else; `message` says
+        what was applied. Returns a word for the user where it is not, or not everywhere, written.
+        Raises Moved."""
+
+
+def open_store(root: Path, place: str) -> Store:
+    """The store that `ledger` names in the configuration of the repository at `root`. Raises
+    ConfigError where a branch is named, and there is no repository for it."""
+    if place.startswith(BRANCH):
+        from reconciler.store.branch import open_branch  # noqa: PLC0415 - they know this module
+
+        return open_branch(root, place.removeprefix(BRANCH))
+    from reconciler.store.file import File  # noqa: PLC0415
+
+    return File(root / place)
+
+
+def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:
+    """The ledger that a text is; if it is none, an empty one and a word for the user. `name` is
+    what to call it. Raises ConfigError for a ledger of a later version."""
     try:
         kept = json.loads(content)
         if _version(kept) > VERSION:
             raise ConfigError(
-                f"The ledger {path} was written by a later version of this program. Upgrade it."
+                f"The ledger {name} was written by a later version of this program. Upgrade it."
             )
         return {name: _memory(portal) for name, portal in kept["portals"].items()}, None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, (
-            f"The ledger {path} cannot be read and counts as lost: values that the portal does "
+            f"The ledger {name} cannot be read and counts as lost: values that the portal does "
             f"not say back may be sent once more. An apply writes a new one."
         )
 
 
-def save(path: Path, ledger: Ledger) -> bool:
-    """Write the ledger if it says something else than the file does; whether it did. The old
-    file is put aside if it could not be read. Raises OSError."""
-    content = _text(ledger)
-    try:
-        old = path.read_bytes()
-    except FileNotFoundError:
-        old = None
-    if old == content:
-        return False
-    if old is not None and load(path)[1] is not None:
-        path.replace(path.with_name(path.name + ".unreadable"))
-    atomic.write(path, content)
-    if path.parent.name == ".reconciler":  # ours alone: keep it out of the user's git
-        (path.parent / ".gitignore").write_text("*\n", "utf-8")
-    return True
+def unwritten(name: str, reason: str) -> str:
+    """The word for the user where a ledger could not be written at all."""
+    return (
+        f"The ledger {name} could not be written ({reason}); the next plan may send again what "
+        f"cannot be compared."
+    )
 
 
-def _text(ledger: Ledger) -> bytes:
-    """An agent a line: quick to write, and to compare in git."""
+def text(ledger: Ledger) -> bytes:
+    """The text of a ledger, an agent a line: quick to write, and to compare in git."""
     parts = []
     for name, memory in sorted(ledger.items()):
         agents = ",\n".join(
             f"  {_json(key)}: {_json(_agent(kept))}" for key, kept in sorted(memory.agents.items())
         )
         refused = _json(dict(sorted(memory.refused.items())))
-        parts.append(f' {_json(name)}: {{"agents": {{\n{agents}\n }}, "refused": {refused}}}')
+        url = f'"url": {_json(memory.url)}, ' if memory.url else ""
+        parts.append(f' {_json(name)}: {{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}')
     listed = ",\n".join(parts)
-    text = f'{{"version": {VERSION}, "portals": {{\n{listed}\n}}}}\n'
-    return text.encode(errors="surrogatepass")
+    whole = f'{{"version": {VERSION}, "portals": {{\n{listed}\n}}}}\n'
+    return whole.encode(errors="surrogatepass")
 
 
 def _agent(kept: Remembered) -> dict[str, Any]:
@@ -120,7 +146,7 @@ def _memory(kept: Mapping[str, Any]) -> Memory:
         for key, agent in kept["agents"].items()
     }
     refused = {key: _text_of(form) for key, form in kept.get("refused", {}).items()}
-    return Memory(agents, refused)
+    return Memory(agents, refused, _text_of(kept.get("url", "")))
 
 
 def _trace(kept: Mapping[str, Any]) -> Trace:

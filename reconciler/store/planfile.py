@@ -22,9 +22,16 @@ def save(path: Path, form: Form) -> None:
 def load(path: Path) -> Form:
     """Read a plan's form back, as it was saved. Raises PlanFileError where it is not."""
     try:
-        form: Form = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise PlanFileError(f"The plan {path} cannot be read: {error.strerror}.") from None
+    return read(content, str(path))
+
+
+def read(content: bytes, path: str) -> Form:
+    """The form that a saved plan's content is; `path` is what to call it. Raises PlanFileError."""
+    try:
+        form: Form = json.loads(content)
     except (ValueError, RecursionError):
         raise PlanFileError(f"{path} is not a saved plan: it is no JSON.") from None
     version = form.get("format_version") if isinstance(form, dict) else None

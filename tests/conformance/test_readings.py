@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from agency import FAST, Agency, user
+from convergence import converges
 
 from reconciler.sandbox.readings import Readings
 
@@ -128,8 +129,7 @@ def test_all_combinations_converge(agency: Agency, part: int) -> None:
 
 def check(agency: Agency, reading: Readings, limit: int) -> None:
     """Apply, look at the truth, plan again."""
-    ledger = agency.root / ".reconciler" / "ledger.json"
-    ledger.unlink(missing_ok=True)
+    agency.ledger.unlink(missing_ok=True)
     limits = type(FAST)(
         rate_limit=10**9, bulk_rate_limit=10**9, bulk_limit=limit, page_size=4, import_reads=2
     )
@@ -137,32 +137,25 @@ def check(agency: Agency, reading: Readings, limit: int) -> None:
     agency.configure(create="upsert", limits={"floor": 1000})
     agency.declare(*FILES)
     before = agency.truth()
-    done = agency.apply()
     where = f"{reading} --bulk-limit {limit}"
-    assert done["exit"] == 0, (where, done)
-    # A late picture comes in between.
-    for _ in range(3 if reading.avatar_import == "late" else 1):
-        plan = agency.plan()
-        assert plan["requests"] == [], (where, plan["agents"])
-        assert plan["agents"] == [], where
-    after = agency.truth()
-    by_external = {agent.external_id: agent for agent in after.values()}
-    for declared in FILES:
-        agent = after.get(declared.get("id")) or by_external.get(declared.get("externalId"))
-        if agent is None:
-            assert declared["externalId"] == "a-8", where
-            assert reading.creation == "invite", where
-            continue
-        assert agent.external_id == declared.get("externalId"), where
-        declared_is_true(declared, agent, reading, where)
-        if agent.id in before:
-            undeclared_is_untouched(declared, before[agent.id], agent, reading, where)
-    assert after[11] == before[11], where
-    again = agency.apply()
-    assert again["exit"] == 0, where
-    assert again["results"] == [], where
-    plan = agency.plan()
-    assert plan["requests"] == [], where
+
+    def look() -> None:
+        after = agency.truth()
+        by_external = {agent.external_id: agent for agent in after.values()}
+        for declared in FILES:
+            agent = after.get(declared.get("id")) or by_external.get(declared.get("externalId"))
+            if agent is None:
+                assert declared["externalId"] == "a-8", where
+                assert reading.creation == "invite", where
+                continue
+            assert agent.external_id == declared.get("externalId"), where
+            declared_is_true(declared, agent, reading, where)
+            if agent.id in before:
+                undeclared_is_untouched(declared, before[agent.id], agent, reading, where)
+        assert after[11] == before[11], where
+
+    late = reading.avatar_import == "late"
+    converges(agency, where, look, (lambda: None) if late else None)
 
 
 def stored(reading: Readings, text: str | None, *, line: bool) -> str | None:

@@ -9,6 +9,7 @@ from reconciler.core.match import match
 from reconciler.core.memory import remember
 from reconciler.core.model import Desired, Listing, Live, Match, Memory, Source
 from reconciler.core.plan import Limits, Policy, Selection, draft
+from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 
 BY_NAME = {field.name: field for field in FIELDS}
@@ -52,10 +53,19 @@ def found(values, shown, *, key="agent-001", number=15, lines=None):
     return Match(file(key, values, lines=lines), live(number, key, shown), "externalId")
 
 
-def who(desired, agents, *, order=ORDER, creating=False, complete=True, identifiers=IDENTIFIERS):
+def who(
+    desired,
+    agents,
+    *,
+    order=ORDER,
+    creating=False,
+    complete=True,
+    identifiers=IDENTIFIERS,
+    recall=None,
+):
     """The matching of these agents."""
     listing = Listing(tuple(agents), complete)
-    return match(desired, listing, identifiers, order=order, creating=creating)
+    return match(desired, listing, identifiers, order=order, creating=creating, recall=recall)
 
 
 def plan(
@@ -84,21 +94,35 @@ def plan(
     )
 
 
-def recall(match, memory=NOTHING, *, before=None, sent=(), gone=(), refused=None):
-    """The memory after an apply that sent these paths, `match` being what is shown afterwards.
+def recall(
+    match,
+    memory=NOTHING,
+    *,
+    before=None,
+    sent=(),
+    ended=None,
+    refused=None,
+    fields=FIELDS,
+    seen=True,
+    others=(),
+):
+    """The memory after an apply that sent these paths, `match` being what is shown afterwards,
+    beside these `others`.
 
-    `before` are the values that were shown earlier.
+    `before` are the values that were shown earlier, `ended` is what was done to whom nobody
+    declares, by live id.
     """
     key = str(match.live.id)
     earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
     return remember(
         memory,
         [match],
-        BY_NAME,
+        {field.name: field for field in fields},
         before=earlier,
         applied={key: frozenset(sent)},
-        gone=frozenset(gone),
+        ended=ended or {},
         refused=refused or {},
+        after={str(each.id): each for each in (match.live, *others)} if seen else None,
     )
 
 
@@ -115,3 +139,49 @@ def brief(changes):
 def keys(each):
     """The keys of matches, conflicts, warnings and so on, sorted."""
     return sorted(one.desired.key if isinstance(one, Match) else one.key for one in each)
+
+
+# A portal whose keys (logins) move by update, and whose agents are never removed, only switched off.
+
+OFF = ("status", "inactive")
+
+
+def member(key, email=None, values=None, *, at=None, line=1, lines=None, **identity):
+    """A declared agent of that portal: found by its login, which is a value too."""
+    login = {} if email is None else {"email": email}
+    source = Source(at or f"agents/{key}.yaml", line)
+    identity, values = {**login, **identity}, {**login, **(values or {})}
+    return Desired("propertyfinder", key, source, identity, values, lines or {})
+
+
+def user(number, email=None, values=None, *, name=None, profile=None):
+    """A live agent of that portal, active unless said otherwise."""
+    identity = {"id": number} if email is None else {"id": number, "email": email}
+    said = name or f"User {number}"
+    shown = {"email": email, "name": said, "status": "active", **(values or {})}
+    aliases = {} if profile is None else {"publicProfileId": profile}
+    return Live("propertyfinder", number, said, identity, shown, aliases)
+
+
+def staff(
+    desired, users, memory=NOTHING, *, complete=True, limits=UNLIMITED, selection=None, **policy
+):
+    """The draft for that portal; further arguments are the policy's."""
+    standard = {
+        "order": ("id", "email"),
+        "create": True,
+        "recall": True,
+        "needs": ("email", "name"),
+        "off": OFF,
+    }
+    return draft(
+        "propertyfinder",
+        desired,
+        Listing(tuple(users), complete),
+        fields=propertyfinder.FIELDS,
+        identifiers=propertyfinder.IDENTIFIERS,
+        memory=memory,
+        policy=Policy(**{**standard, **policy}),
+        limits=limits,
+        selection=selection or Selection(),
+    )

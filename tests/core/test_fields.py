@@ -7,19 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.fields import (
+    Field,
+    Identifier,
+    Sort,
     Verdict,
     canonical,
     compare,
     digest,
     link,
     parent,
+    paths,
     phone,
     shown,
     text,
 )
 from reconciler.portals.rentix import FIELDS, IDENTIFIERS, LANGUAGES
 
-from .build import BY_NAME, file, live
+from .build import BY_NAME, file, live, member, user
 
 SAME, DIFFERENT, UNREADABLE = Verdict.SAME, Verdict.DIFFERENT, Verdict.UNREADABLE
 WORDS = st.text("ab \n", max_size=3)
@@ -150,6 +154,109 @@ def test_what_the_portal_does_not_show_at_all_cannot_be_compared():
     agent = type(agent)("rentix", 1, "", agent.identity, {})
     field = BY_NAME["settings"]
     assert compare(field, "settings.contact_viber", desired, agent) is UNREADABLE
+
+
+EMAIL, MOBILE = Field("email", Sort.MAILBOX), Field("mobile", Sort.PHONE)
+CODES = Field("spokenLanguages", Sort.CODES)
+BIO = Field("bio", Sort.TEXTS, ("primary", "secondary"), whole="primary")
+
+
+def judged(field, path, want, shown):
+    """The verdict on a value of a field, given the values that the portal shows."""
+    return compare(field, path, member("a", values={path: want}), user(1, values=shown))
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "said"),
+    [
+        ("Ivan@Agency.Example", " ivan@agency.example ", SAME),
+        ("ivan@agency.example", "oleg@agency.example", DIFFERENT),
+        ("ivan@agency.example", None, DIFFERENT),
+        (None, "", SAME),
+        (None, "ivan@agency.example", DIFFERENT),
+    ],
+)
+def test_mailboxes_are_one_whatever_their_letter_case(want, have, said):
+    """Case and blanks around say nothing of who gets the mail; no address is an empty one."""
+    assert judged(EMAIL, "email", want, {"email": have}) is said
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "said"),
+    [
+        ("+373 (69) 123-456", "+37369123456", SAME),
+        ("+373.69.123.456", "+373 69 123456", SAME),
+        ("+37369123456", "+37369123457", DIFFERENT),
+        ("+37369123456", "069123456", DIFFERENT),
+        ("+37369123456", None, DIFFERENT),
+        (None, "", SAME),
+        (None, "+37369123456", DIFFERENT),
+    ],
+)
+def test_a_phone_that_is_a_value_counts_by_its_digits(want, have, said):
+    """What stands between them says nothing; a country left out does: it is another number."""
+    assert judged(MOBILE, "mobile", want, {"mobile": have}) is said
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "said"),
+    [
+        (["ru", "en"], ["en", "ru"], SAME),
+        (["en", 99], [99, "en"], SAME),
+        (["en"], ["en", "ru"], DIFFERENT),
+        ([], None, SAME),
+        ([], ["en"], DIFFERENT),
+        (["en"], None, DIFFERENT),
+    ],
+)
+def test_the_order_of_codes_says_nothing(want, have, said):
+    """Also where the portal has one that we do not know; no list is an empty one."""
+    assert judged(CODES, "spokenLanguages", want, {"spokenLanguages": have}) is said
+
+
+def test_one_string_is_the_whole_text_or_its_first_language():
+    """A portal says which: all languages at once, or the one that `whole` names."""
+    assert paths(BIO, "B") == {"bio.primary": "B"}
+    assert paths(BIO, {"secondary": "S"}) == {"bio.secondary": "S"}
+    assert paths(BY_NAME["description"], "D") == {"description": "D"}
+    assert paths(BY_NAME["settings"], {"contact_viber": True}) == {"settings.contact_viber": True}
+    assert paths(BY_NAME["avatar"], {"id": 5}) == {"avatar": {"id": 5}}
+    assert paths(CODES, ["en"]) == {"spokenLanguages": ["en"]}
+
+
+@pytest.mark.parametrize("field", [EMAIL, MOBILE, Field("firstName", Sort.TEXT)], ids=str)
+def test_a_value_that_a_portal_does_not_show_cannot_be_compared(field):
+    """It may have it. Shown as nothing is another thing, and no value equals one not shown."""
+    assert judged(field, field.name, "+373", {field.name: None}) is DIFFERENT
+    hidden = user(1)
+    hidden = type(hidden)("propertyfinder", 1, "", {}, {})
+    for want, said in (("+373", UNREADABLE), (None, SAME)):
+        desired = member("a", values={field.name: want})
+        assert compare(field, field.name, desired, hidden) is said
+
+
+@pytest.mark.parametrize(
+    ("shows", "first", "second"),
+    [
+        ({"bio.primary": "P", "bio.secondary": "S"}, SAME, SAME),
+        ({"bio.primary": "P", "bio.secondary": ""}, SAME, DIFFERENT),
+        ({"bio.primary": "P"}, SAME, UNREADABLE),
+        ({"bio.primary": ""}, DIFFERENT, UNREADABLE),
+        ({}, UNREADABLE, UNREADABLE),
+    ],
+)
+def test_a_language_that_the_portal_hides_cannot_be_compared(shows, first, second):
+    """A portal with plain strings shows the first language and says nothing of the other."""
+    desired = member("a", values={"bio.primary": "P", "bio.secondary": "S"})
+    agent = user(1, values=shows)
+    assert compare(BIO, "bio.primary", desired, agent) is first
+    assert compare(BIO, "bio.secondary", desired, agent) is second
+
+
+def test_an_identifier_is_called_as_a_file_spells_it():
+    """`propertyfinder.id` is in a section; `externalId` is itself."""
+    assert Identifier("id", "pin", written="propertyfinder.id").said == "propertyfinder.id"
+    assert [each.said for each in IDENTIFIERS] == [each.name for each in IDENTIFIERS]
 
 
 PICTURE = {"id": 5, "contentType": "image/jpeg", "variants": [{"url": "https://x/128.webp"}]}

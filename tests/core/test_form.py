@@ -13,7 +13,7 @@ from reconciler.core.form import counts, digest, form, parse, request_bytes, sel
 from reconciler.core.model import Candidate, Memory, Operation, Pace, Remembered, Request, Step
 from reconciler.core.plan import Limits, Selection, join
 
-from .build import file, keys, live, plan
+from .build import file, keys, live, member, plan, staff, user
 
 P, Q = "+373 22 123 456", "+373 22 999 999"
 
@@ -263,3 +263,61 @@ def test_operations_that_come_back_carry_what_showing_needs():
     back = parse(said())
     assert back.steps[0].operations == (Operation("unlink:a", "unlink", "rentix", "a", None, None),)
     assert {each.verb for each in back.steps[-1].operations} == {"update"}
+
+
+def test_portals_come_back_and_one_that_could_not_be_read_is_not_one_of_them():
+    """Both stand in the selection; what could not be read has its reason, in JSON and back."""
+    draft = plan([file("a", {"name": "Ivan"})], [live(1, "a")])
+    made = join({"rentix": draft}, {"rentix": ()}, {"rentix": ()}, {"other": "no answer"})
+    shown = json.loads(json.dumps(form(made, CHOSEN, ("rentix", "other"), "0.1.0")))
+    assert shown["unread"] == [{"portal": "other", "error": "no answer"}]
+    assert shown["complete"] is False
+    assert selection(shown)[1] == ("rentix", "other")
+    back = parse(shown)
+    assert back.unread == (("other", "no answer"),)
+    assert back.portals == ("rentix",)
+    assert back.several
+    assert form(back, CHOSEN, ("rentix", "other"), "0.1.0") == shown
+    both = parse(
+        form(
+            join(
+                {"rentix": draft, "other": draft},
+                {"rentix": (), "other": ()},
+                {"rentix": (), "other": ()},
+            ),
+            CHOSEN,
+            ("rentix", "other"),
+            "0.1.0",
+        )
+    )
+    assert (both.portals, both.unread) == (("rentix", "other"), ())
+
+
+def test_a_plan_that_was_saved_before_something_was_added_comes_back():
+    """A minor version of the format only adds: what is left out is nothing."""
+    made = said()
+    del made["unread"]
+    for agent in made["agents"]:
+        agent.pop("live", None)
+    assert parse(made).unread == ()
+    assert parse(made).portals == PORTALS
+
+
+def test_lists_come_back_as_they_are():
+    """Codes of languages, on both sides of a change."""
+    desired = member("a", "x@a", {"spokenLanguages": ["ru", "en"]})
+    draft = staff([desired], [user(1, "x@a", {"spokenLanguages": ["en"]})])
+    made = join({"pf": draft}, {"pf": ()}, {"pf": ()})
+    back = parse(json.loads(json.dumps(form(made, CHOSEN, ("pf",), "0.1.0"))))
+    assert back == made
+    assert back.entries[0].changes[0].after == ["ru", "en"]
+
+
+def test_a_deactivation_is_counted_as_one():
+    """In the summary, and in a saved plan's requests by its own word."""
+    draft = staff([member("a", "x@a", {"status": "inactive", "name": "N"})], [user(1, "x@a")])
+    request = Request("PATCH", "/v1/users/1", {"isActive": False})
+    made = join({"pf": draft}, {"pf": [step("s", request, *draft.operations)]}, {"pf": ()})
+    shown = form(made, CHOSEN, ("pf",), "0.1.0")
+    assert (shown["summary"]["deactivate"], shown["summary"]["update"]) == (1, 1)
+    assert parse(shown).steps[0].kind == shown["requests"][0]["kind"] == "deactivate"

@@ -7,17 +7,19 @@ refuses a link if the agent has another id, or if another agent has that id; it 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from functools import cache
 from itertools import permutations, product
 from random import Random
 
 import pytest
 
-from reconciler.core.links import Claim, Claims, operations, resolve
-from reconciler.core.model import Source
+from reconciler.core.fields import Identifier, mailbox
+from reconciler.core.links import Claim, Claims, give_way, operations, resolve
+from reconciler.core.model import Match, Operation, Source
 from reconciler.core.plan import Selection
 
-from .build import file, live, plan
+from .build import file, live, member, plan, staff, user
 
 
 def worlds(size, ids):
@@ -345,3 +347,270 @@ def test_all_orders_of_declaring_a_rotation_are_served():
         made = plan(order, agents)
         assert executed(("a", "b", "c", None), linking(made)) == ("b", "c", "d", "a")
         assert len(linking(made)) == 7
+
+
+# -- keys that move by updates -------------------------------------------------------------------
+#
+# A *world* is who has which login: one for each user, and two never have the same (letter case
+# aside). The portal refuses an update or a creation that gives a login which is another's, and
+# nothing else; nobody can be without one.
+
+LOGIN = Identifier("email", "key", canonical=mailbox, moves="update")
+
+
+def update(number, login=None, **values):
+    """An update of a user; of the login too, if one is given."""
+    values = values if login is None else {**values, "email": login}
+    source = Source(f"{number}.yaml", 1)
+    return Operation(f"update:{number}", "update", "pf", f"k{number}", source, number, None, values)
+
+
+def creation(key, login):
+    """The creation of a user with this login."""
+    return Operation(
+        f"create:{key}", "create", "pf", key, Source(f"{key}.yaml", 1), None, None, {"email": login}
+    )
+
+
+def given_way(profiles, users, undeclared=()):
+    """What `give_way` makes of these; all users are declared but for those named."""
+    declared = {
+        each.id: Match(member(f"k{each.id}", at=f"{each.id}.yaml"), each, "id")
+        for each in users
+        if each.id not in undeclared
+    }
+    return give_way(profiles, LOGIN, users, declared)
+
+
+def who_has_what(users):
+    """The world of these users: their logins in one letter case."""
+    return {each.id: mailbox(each.identity["email"]) for each in users}
+
+
+def sent(world, each):
+    """The world after one request, or None where the portal refuses it."""
+    who = each.id if each.id is not None else each.name
+    login = mailbox(each.values.get("email", world.get(who, "")))
+    if any(login == has and other != who for other, has in world.items()):
+        return None
+    return {**world, who: login}
+
+
+def taken(world, steps):
+    """The world after all steps in their order, none of which the portal may refuse, and none of
+    which comes before what it waits for."""
+    names = set()
+    for step in steps:
+        assert names.issuperset(step.waits), "in an order in which it cannot be sent"
+        assert step.name not in names
+        names.add(step.name)
+        world = sent(world, step)
+        assert world is not None, "the login is taken"
+    return world
+
+
+def possible(world, steps):
+    """Those that go out in any order at all: every order is tried, and what the portal refuses
+    when its turn comes is left out."""
+    gone = set()
+    for order in permutations(steps):
+        now = world
+        for each in order:
+            after = sent(now, each)
+            if after is not None:
+                now = after
+                gone.add(each.name)
+        if len(gone) == len(steps):
+            break
+    return gone
+
+
+def wishes(count, logins):
+    """Every way in which so many can want a login, or none, no two the same."""
+    return [
+        each
+        for each in product([None, *logins], repeat=count)
+        if len({login for login in each if login}) == sum(login is not None for login in each)
+    ]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["what differs", "whole bodies"])
+def test_every_small_world_of_logins_is_served_as_far_as_an_order_exists(whole):
+    """Three users and a creation, every wish: whoever is served has the login in the end and the
+    portal refuses nothing on the way; whoever is refused can be served in no order. Where bodies
+    are whole, they carry a login that stays as it is."""
+    users = [user(at + 1, login) for at, login in enumerate(("a", "B", "c"))]
+    world = who_has_what(users)
+    for *wanted, new in wishes(4, ("A", "b", "c", "d")):
+        profiles = [
+            update(each.id, login or (each.identity["email"] if whole else None), name="N")
+            for each, login in zip(users, wanted, strict=True)
+        ]
+        profiles += [creation("new", new)] if new else []
+        for order in (profiles, profiles[::-1]):
+            served, refusals = given_way(order, users)
+            assert {each.name for each in served} == possible(world, profiles)
+            assert len(served) + len(refusals) == len(profiles)
+            end = taken(world, served)
+            for each in served:
+                who = each.id or each.name
+                assert end[who] == mailbox(each.values.get("email", world.get(who, "")))
+
+
+def test_every_order_of_five_is_served_as_far_as_an_order_exists():
+    """Four users and a creation in any order of the files, some outside them: drawn by chance."""
+    random, logins = Random(5), "abcdef"
+    every = wishes(5, logins)
+    for _ in range(1500):
+        *wanted, new = random.choice(every)
+        users = [user(at + 1, login) for at, login in enumerate("abcd")]
+        outside = random.sample([1, 2, 3, 4], random.choice((0, 0, 1)))
+        profiles = [
+            update(each.id, login)
+            for each, login in zip(users, wanted, strict=True)
+            if login is not None and each.id not in outside
+        ]
+        profiles += [creation("new", new)] if new else []
+        random.shuffle(profiles)
+        served, refusals = given_way(profiles, users, outside)
+        assert {each.name for each in served} == possible(who_has_what(users), profiles)
+        assert len(served) + len(refusals) == len(profiles)
+        taken(who_has_what(users), served)
+
+
+def test_a_failed_update_stops_only_what_waits_for_the_login():
+    """Whichever step fails, what waits for it is left out, and the portal refuses nothing else."""
+    users = [user(at + 1, login) for at, login in enumerate("abc")]
+    for *wanted, new in wishes(4, "abcd"):
+        profiles = [update(at + 1, login) for at, login in enumerate(wanted) if login]
+        profiles += [creation("new", new)] if new else []
+        served, _ = given_way(profiles, users)
+        for failing in served:
+            world, failed = who_has_what(users), {failing.name}
+            for step in served:
+                if step.name in failed or failed.intersection(step.waits):
+                    failed.add(step.name)
+                else:
+                    world = sent(world, step)
+                    assert world is not None
+
+
+def test_a_chain_is_served_from_its_free_end():
+    """1 takes 2's login, 2 takes 3's, 3 a new one: each waits for the next, in the files' order of
+    what does not wait."""
+    users = [user(1, "a"), user(2, "b"), user(3, "c"), user(4, "d")]
+    profiles = [update(4, name="N"), update(1, "b"), update(2, "c"), update(3, "e")]
+    served, refusals = given_way(profiles, users)
+    assert [(each.name, each.waits) for each in served] == [
+        ("update:4", ()),
+        ("update:3", ()),
+        ("update:2", ("update:3",)),
+        ("update:1", ("update:2",)),
+    ]
+    assert refusals == []
+
+
+def test_what_it_waited_for_already_is_kept():
+    """A wait that an operation had stays with it."""
+    profiles = [replace(update(1, "b"), waits=("link:1",)), update(2, "c")]
+    served, _ = given_way(profiles, [user(1, "a"), user(2, "b")])
+    assert [each.waits for each in served] == [(), ("link:1", "update:2")]
+
+
+def test_without_logins_in_them_operations_stay_as_they_are():
+    """Nothing is looked up, nothing waits."""
+    profiles = [update(2, name="N"), update(1, name="N")]
+    assert given_way(profiles, [user(1, "a"), user(2, "b")]) == (profiles, [])
+
+
+def test_a_creation_takes_a_login_that_is_given_up():
+    """It waits for the update; where nobody gives it up, it is refused and names the holder."""
+    served, _ = given_way([creation("new", "A"), update(1, "b")], [user(1, "a")])
+    assert [(each.name, each.waits) for each in served] == [
+        ("update:1", ()),
+        ("create:new", ("update:1",)),
+    ]
+    served, (refusal,) = given_way([creation("new", "A")], [user(1, "a", name="Ivan")])
+    assert served == []
+    assert (refusal.claim.key, str(refusal.claim.source), refusal.holder.id) == (
+        "new",
+        "new.yaml:1",
+        1,
+    )
+    assert refusal.reason == (
+        "email A is held by agent 1 Ivan, who is k1 (1.yaml:1) and keeps it in this plan."
+    )
+
+
+def test_a_circle_of_logins_has_no_beginning():
+    """Each of a swap wants what the other has, and whoever wants in from outside too."""
+    users = [user(1, "a"), user(2, "b"), user(3, "c")]
+    served, refusals = given_way([update(1, "b"), update(2, "a"), update(3, "d")], users)
+    assert [each.name for each in served] == ["update:3"]
+    assert [each.claim.key for each in refusals] == ["k1", "k2"]
+    for each in refusals:
+        assert "in a circle" in each.reason
+        assert "an address that nobody has" in each.reason
+    rotation = [update(1, "b"), update(2, "c"), update(3, "a")]
+    assert given_way(rotation, users)[0] == []
+    served, refusals = given_way([update(3, "A"), update(1, "b"), update(2, "a")], users)
+    assert (served, [each.claim.key for each in refusals]) == ([], ["k3", "k1", "k2"])
+
+
+def test_a_login_of_somebody_outside_the_files_is_refused():
+    """The reason says what can be done, and who waits for that one is refused too."""
+    users = [user(1, "a"), user(2, "b"), user(3, "c")]
+    profiles = [update(1, "b"), update(2, "c")]
+    served, refusals = given_way(profiles, users, undeclared=[3])
+    assert served == []
+    reasons = {each.claim.key: each.reason for each in refusals}
+    assert "3 User 3, whom no file declares" in reasons["k2"]
+    assert "2 User 2, who cannot have the one that is declared for them" in reasons["k1"]
+
+
+def test_another_letter_case_is_no_other_login():
+    """It takes nothing from the agent itself, and gives nothing up for another."""
+    users = [user(1, "Ivan@a"), user(2, "b")]
+    alone = [update(1, "ivan@A")]
+    assert given_way(alone, users) == (alone, [])
+    served, (refusal,) = given_way([update(1, "ivan@A"), update(2, "IVAN@a")], users)
+    assert [each.name for each in served] == ["update:1"]
+    assert "k1 (1.yaml:1) and keeps it" in refusal.reason
+
+
+def test_a_body_that_carries_an_unchanged_login_gives_nothing_up():
+    """Where an update is the whole agent, the own login in it is neither taken nor given."""
+    users = [user(1, "a"), user(2, "b")]
+    whole = [update(1, "a", name="N"), update(2, "b")]
+    assert given_way(whole, users) == (whole, [])
+    served, (refusal,) = given_way([update(1, "a"), update(2, "a")], users)
+    assert (served, refusal.claim.key) == ([update(1, "a")], "k2")
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_plan_of_pinned_users_ends_every_small_world_as_far_as_an_order_exists(replaces):
+    """Through matching and comparing: three pinned users and one who is new, every wish; the plan
+    after that has the same conflicts and nothing else to do."""
+    users = [user(at + 1, login) for at, login in enumerate(("a@x", "B@x", "c@x"))]
+    world, done = who_has_what(users), set()
+    for *wanted, new in wishes(4, ("a@x", "b@x", "c@x", "d@x")):
+        desired = [
+            member(f"k{at + 1}", login, {"name": f"User {at + 1}"}, id=at + 1)
+            for at, login in enumerate(wanted)
+        ]
+        desired += [member("new", new, {"name": "Olga"})] if new else []
+        made = staff(desired, users, replaces=replaces)
+        end = taken(world, made.operations)
+        conflicts = {each.key for each in made.conflicts}
+        for each in desired:
+            login = each.identity.get("email")
+            name = each.identity.get("id", "create:new")
+            if login is not None and each.key not in conflicts:
+                assert end[name] == login
+        live_ = [user(at + 1, end[at + 1]) for at in range(3)]
+        live_ += [user(9, end["create:new"], name="Olga")] if "create:new" in end else []
+        again = staff(desired, live_, replaces=replaces)
+        assert again.operations == ()
+        assert {each.key for each in again.conflicts} == conflicts
+        done |= {len(conflicts)}
+    assert done >= {0, 2, 3}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 
 from reconciler.core.fields import Identifier
-from reconciler.core.match import candidate, handle, label
-from reconciler.core.model import Candidate
+from reconciler.core.match import candidate, handle, is_linked, label
+from reconciler.core.model import Candidate, Match
+from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import IDENTIFIERS
 
-from .build import file, keys, live, who
+from .build import file, keys, live, member, user, who
 
 P, SAME_P, Q = "+373 22 123 456", "022123456", "+373 22 999 999"
 LOGIN = (Identifier("id", "pin"), Identifier("email", "key", str.lower))
@@ -43,7 +44,7 @@ def test_a_pin_that_fits_nobody_is_never_fallen_through(creating):
     matching = who([file("a", id=9, phone=P)], [live(1, "a"), live(2, phone=P)], creating=creating)
     assert (matching.matches, matching.absent) == ((), ())
     assert keys(matching.conflicts) == ["a"]
-    assert "id 9 is none of the agency's agents" in matching.conflicts[0].reason
+    assert "id 9 is not one of the agency's agents" in matching.conflicts[0].reason
 
 
 def test_a_pin_outside_an_incomplete_list_is_not_called_wrong():
@@ -210,6 +211,209 @@ def test_a_key_that_cannot_be_reassigned_is_never_given_up():
     assert pairs(alone) == [("b", 1, "email")]
 
 
+# -- keys that move by an update, and what the memory knows ---------------------------------------
+
+
+def logins(desired, users, **options):
+    """The matching by logins, which move by updates."""
+    return who(
+        desired,
+        users,
+        order=("id", "email"),
+        identifiers=propertyfinder.IDENTIFIERS,
+        creating=True,
+        **options,
+    )
+
+
+X, Y, Z = "x@a.example", "y@a.example", "z@a.example"
+
+
+def test_a_login_finds_in_any_letter_case():
+    """It is one mailbox."""
+    assert pairs(logins([member("a", "X@A.Example")], [user(1, X)])) == [("a", 1, "email")]
+
+
+def test_a_pinned_holder_gives_up_the_login_that_another_declares():
+    """Whom the files pin and give another login is not the agent of the old one: that one is
+    absent, to be created. Written in another case it is no other login, so both mean this one."""
+    made = logins([member("a", Y, id=1), member("b", X)], [user(1, X)])
+    assert (pairs(made), keys(made.absent), made.conflicts) == ([("a", 1, "id")], ["b"], ())
+    same = logins([member("a", "X@A.EXAMPLE", id=1), member("b", X)], [user(1, X)])
+    assert (keys(same.conflicts), same.matches, same.absent) == (["a", "b"], (), ())
+    silent = logins([member("a", id=1), member("b", X)], [user(1, X)])
+    assert keys(silent.conflicts) == ["a", "b"]
+
+
+def test_pins_swap_logins():
+    """Who is who is said by the pins; that no order serves a swap is not the matching's business."""
+    made = logins([member("a", Y, id=1), member("b", X, id=2)], [user(1, X), user(2, Y)])
+    assert pairs(made) == [("a", 1, "id"), ("b", 2, "id")]
+
+
+def test_the_memory_finds_who_is_left():
+    """A login that nobody has, or none: the agent that was applied under that key."""
+    one, two, three = user(1, X), user(2, Y), user(3, Z)
+    recall = {"a": [one], "b": [two], "z": [three]}
+    made = logins([member("a", "new@a.example"), member("b"), member("c", Z)], [one, two, three])
+    assert keys(made.absent) == ["a", "b"]
+    made = logins(
+        [member("a", "new@a.example"), member("b"), member("c", Z)],
+        [one, two, three],
+        recall=recall,
+    )
+    assert pairs(made) == [("a", 1, "ledger"), ("b", 2, "ledger"), ("c", 3, "email")]
+    assert (made.absent, made.conflicts) == ((), ())
+
+
+def test_the_memory_takes_nobody_for_a_person_of_another_name():
+    """Neither the login nor the name is that agent's now: the key may have gone to somebody else,
+    so it is neither a match nor a creation. The same name, or none, is no other person."""
+    one = user(1, X, name="Ivan")
+    made = logins([member("a", Y, {"name": "Olga"})], [one], recall={"a": [one]})
+    (conflict,) = made.conflicts
+    assert (made.matches, made.absent) == ((), ())
+    assert conflict.reason == (
+        "was agent 1 Ivan at the last apply, and neither the name nor anything that finds them is "
+        "theirs now. If it is the same person, declare `propertyfinder.id: 1`; for somebody else, "
+        "take another externalId."
+    )
+    assert (conflict.key, conflict.source.file) == ("a", "agents/a.yaml")
+    assert conflict.candidates == (Candidate(1, "Ivan", None),)
+    for values in ({"name": "Ivan"}, {}):
+        made = logins([member("a", Y, values)], [one], recall={"a": [one]})
+        assert (pairs(made), made.conflicts) == ([("a", 1, "ledger")], ())
+
+
+def test_another_name_is_no_other_person_where_something_else_says_who_it_is():
+    """A pin or the login: then the name is one more value to change."""
+    one, named = user(1, X, name="Ivan"), {"name": "Olga"}
+    for desired, by in (
+        (member("a", X, named), "email"),
+        (member("a", Y, named, id=1), "id"),
+    ):
+        made = logins([desired], [one], recall={"a": [one]})
+        assert (pairs(made), made.conflicts) == ([("a", 1, by)], ())
+
+
+def test_another_person_under_a_key_does_not_keep_the_former_one_from_another_file():
+    """The file of another key has the login of the former agent: that one is found, and the key's
+    new holder stays in conflict until somebody says who it is."""
+    one = user(1, X, name="Ivan")
+    desired = [member("a", Y, {"name": "Olga"}), member("b", X, {"name": "Ivan"})]
+    made = logins(desired, [one], recall={"a": [one]})
+    assert (pairs(made), keys(made.conflicts)) == ([("b", 1, "email")], ["a"])
+
+
+def test_several_former_agents_are_nobody_whatever_they_are_called():
+    """No one of them is contradicted by the name, since none would be taken."""
+    former = [user(1, X, name="Ivan"), user(2, Y, name="Oleg")]
+    made = logins([member("a", Z, {"name": "Olga"})], former, recall={"a": former})
+    assert (keys(made.absent), made.conflicts) == (["a"], ())
+
+
+@pytest.mark.parametrize("order", [("id", "email"), ("id", "mobile", "email"), ("mobile",)])
+def test_a_hint_finds_nobody(order):
+    """Two people may share a mobile, and one may have two: under no order is anybody matched by
+    it, and nobody is in the way of anybody."""
+    one = user(1, X)
+    one = type(one)(one.portal, 1, one.name, {**one.identity, "mobile": P}, one.values)
+    desired = [member("a", Z, mobile=P), member("b", mobile=P)]
+    made = who(desired, [one], order=order, identifiers=propertyfinder.IDENTIFIERS, creating=True)
+    assert (made.matches, keys(made.absent), made.conflicts) == ((), ["a", "b"], ())
+
+
+def test_a_login_that_contradicts_the_memory_is_a_conflict():
+    """It is another's, and the agent of the last apply is still there: somebody has to say who it
+    is. Both are candidates; without that agent, or for that very one, the login decides."""
+    one, two = user(1, X, name="Ivan"), user(2, Y, name="Oleg")
+    made = logins([member("a", Y)], [one, two], recall={"a": [one]})
+    (conflict,) = made.conflicts
+    assert (made.matches, made.absent) == ((), ())
+    assert conflict.reason == (
+        f"email {Y} is agent 2 Oleg, and at the last apply this was 1 Ivan, who is still there. "
+        f"Declare `propertyfinder.id` to say who it is."
+    )
+    assert sorted(each.id for each in conflict.candidates) == [1, 2]
+    assert pairs(logins([member("a", Y)], [two], recall={})) == [("a", 2, "email")]
+    again = logins([member("a", Y)], [one, two], recall={"a": [one, two]})
+    assert pairs(again) == [("a", 2, "email")]
+
+
+def test_an_exchange_of_logins_without_pins_is_a_conflict_of_both():
+    """The files have the logins the other way round: nobody is changed by that alone."""
+    one, two = user(1, X), user(2, Y)
+    recall = {"a": [one], "b": [two]}
+    made = logins([member("a", Y), member("b", X)], [one, two], recall=recall)
+    assert (keys(made.conflicts), made.matches, made.absent) == (["a", "b"], (), ())
+
+
+def test_several_former_agents_of_a_key_find_nobody():
+    """Two live agents were applied under it: neither is taken, and neither login is in doubt."""
+    one, two = user(1, X), user(2, Y)
+    recall = {"a": [one, two]}
+    assert keys(logins([member("a", Z)], [one, two], recall=recall).absent) == ["a"]
+    assert pairs(logins([member("a", X)], [one, two], recall=recall)) == [("a", 1, "email")]
+
+
+@pytest.mark.parametrize("login", [None, X, Y, Z])
+def test_a_pin_wins_over_the_memory(login):
+    """Whoever was applied under that key before, and whoever has the login: the pin says who."""
+    one, two = user(1, X), user(2, Y)
+    made = logins([member("a", login, id=2)], [one, two], recall={"a": [one]})
+    assert (pairs(made), made.conflicts) == ([("a", 2, "id")], ())
+
+
+def test_one_live_agent_by_login_and_by_memory_is_a_conflict_of_both():
+    """One file has the login, another has the key of the last apply: each names the other."""
+    one = user(1, X)
+    made = logins([member("a", Y), member("b", X)], [one], recall={"a": [one]})
+    reasons = {each.key: each.reason for each in made.conflicts}
+    assert made.matches == ()
+    assert "by the last apply, and so is b (agents/b.yaml:1)" in reasons["a"]
+    assert "by email, and so is a (agents/a.yaml:1)" in reasons["b"]
+
+
+def test_the_memory_is_asked_before_a_shared_value_stops_a_creation():
+    """Whom it finds is not to be created, so nobody's phone is in the way."""
+    one = live(1, phone=P)
+    desired = [file("a", phone=P)]
+    stopped = who(desired, [one], order=("id", "externalId"), creating=True)
+    assert keys(stopped.conflicts) == ["a"]
+    found = who(
+        desired, [one], order=("id", "externalId"), creating=True, recall={"a": [one], "b": []}
+    )
+    assert pairs(found) == [("a", 1, "ledger")]
+
+
+def test_every_agent_with_a_memory_comes_out_exactly_once():
+    """Over all small worlds of logins, pins and memories: found, absent or in conflict; nobody
+    found twice, no pin overruled, and the memory finds only where no login does."""
+    users = [user(1, X), user(2, Y)]
+    choices = [(None, None), (X, None), (Y, None), (Z, None), (Z, 1), (X, 2), (None, 1)]
+    memories = [(), (0,), (1,), (0, 1)]
+    for first, second in product(choices, repeat=2):
+        desired = [
+            member(key, login, **({} if pin is None else {"id": pin}))
+            for key, (login, pin) in zip("ab", (first, second), strict=True)
+        ]
+        for one, two in product(memories, repeat=2):
+            if set(one) & set(two):
+                continue  # an agent was applied under one key
+            recall = {"a": [users[at] for at in one], "b": [users[at] for at in two]}
+            made = logins(desired, users, recall=recall)
+            out = (*made.matches, *made.absent, *made.conflicts)
+            assert keys(out) == ["a", "b"]
+            assert len({each.live.id for each in made.matches}) == len(made.matches)
+            for each in made.matches:
+                assert each.desired.identity.get("id") in (None, each.live.id)
+                former = recall[each.desired.key]
+                if each.by == "ledger":
+                    assert former == [each.live]
+                elif each.by == "email" and former:
+                    assert each.live in former
+
+
 def test_a_shared_phone_finds_on_a_portal_without_external_ids():
     """Where nothing can be linked, no external id can be in the way."""
     phones = (Identifier("id", "pin"), Identifier("phone", "shared"))
@@ -240,6 +444,19 @@ def test_the_handle_is_the_identifier_that_can_be_linked():
     assert candidate(live(1, "a", name="Ivan"), "externalId") == Candidate(1, "Ivan", "a")
     assert candidate(live(1, "a", name="Ivan"), None) == Candidate(1, "Ivan", None)
     assert label(live(1, name=" ")) == "1"
+
+
+def test_an_agent_is_linked_with_the_external_id_that_is_declared():
+    """Or with any, where none is declared or the portal has none to link."""
+
+    def linked(desired, agent, name="externalId"):
+        return is_linked(Match(desired, agent, "id"), name)
+
+    assert linked(file("a", id=1), live(1, "a"))
+    assert not linked(file("a", id=1), live(1, "b"))
+    assert not linked(file("a", id=1), live(1))
+    assert linked(file("id:1"), live(1, "b"))
+    assert linked(file("a", id=1), live(1), None)
 
 
 def test_every_declared_agent_comes_out_exactly_once():

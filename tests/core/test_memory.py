@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.diff import diff
 from reconciler.core.fields import Verdict, digest, parent
 from reconciler.core.memory import (
     attribution,
     covers,
+    former,
     judge,
     known,
     remember,
     trace,
     was_refused,
 )
-from reconciler.core.model import Match, Memory, Remembered, Trace
+from reconciler.core.model import Listing, Match, Memory, Operation, Remembered, Trace
+from reconciler.portals import propertyfinder
 
-from .build import BY_NAME, NOTHING, brief, difference, file, found, live, recall
+from .build import (
+    BY_NAME,
+    NOTHING,
+    brief,
+    difference,
+    file,
+    found,
+    live,
+    member,
+    recall,
+    user,
+)
 
 URL = {"url": "https://agency.example/ivan.jpg"}
 OTHER = {"url": "https://agency.example/new.jpg"}
@@ -203,8 +219,9 @@ def test_a_picture_of_a_new_agent_may_be_late_too():
         BY_NAME,
         before={},
         applied={"15": frozenset(["avatar"])},
-        gone=frozenset(),
+        ended={},
         refused={},
+        after={},
     )
     assert memory.agents["15"].fields["avatar"].shown is None
     assert paths(match, memory) == []
@@ -370,16 +387,63 @@ def test_what_the_file_no_longer_declares_is_forgotten():
     assert list(recall(found({"name": "Ivan"}, {}), memory).agents["15"].fields) == ["name"]
 
 
-def test_others_stay_remembered_and_the_gone_are_forgotten():
+def unlinked(number, external):
+    """What takes an agent's external id off, whom no file declares."""
+    return Operation(f"unlink:{number}", "unlink", "rentix", external, None, number, external)
+
+
+def deactivated(number):
+    """What takes an agent off by a value."""
+    verb = "deactivate"
+    return Operation(f"{verb}:{number}", verb, "x", "b", None, number, values={"name": "off"})
+
+
+def keys_of(memory):
+    """Who is remembered as whom."""
+    return {number: each.key for number, each in memory.agents.items()}
+
+
+OLD = Memory({"1": Remembered("a", {}), "2": Remembered("b", {})})
+
+
+@pytest.mark.parametrize("others", [[], [live(2)], [live(2, "c")]], ids=["gone", "none", "another"])
+def test_others_stay_remembered_and_who_was_unlinked_is_forgotten(others):
     """An apply of some agents leaves the memory of the others; who was unlinked is not ours."""
-    old = Memory({"1": Remembered("a", {}), "2": Remembered("b", {})})
-    memory = recall(found({}, {}), old, gone=["2"])
-    assert {key: each.key for key, each in memory.agents.items()} == {"1": "a", "15": "agent-001"}
+    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=others)
+    assert keys_of(memory) == {"1": "a", "15": "agent-001"}
+
+
+def test_who_still_has_the_external_id_is_remembered():
+    """The portal said that it took it off, and shows it all the same."""
+    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=[live(2, "b")])
+    assert keys_of(memory)["2"] == "b"
+
+
+def test_whom_the_portal_did_not_take_off_is_remembered_with_what_it_was_told():
+    """So that the next plan says so, and does not say it again and again to the portal."""
+    on, off = (live(2, None, {"name": name}) for name in ("on", "off"))
+    memory = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[on])
+    field = BY_NAME["name"]
+    assert memory.agents["2"].fields == {"name": Trace(digest(field, "off"), digest(field, "on"))}
+    assert "2" not in recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[off]).agents
+
+
+def test_who_was_taken_off_is_remembered_while_nobody_has_looked():
+    """The portal was not read afterwards."""
+    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, seen=False)
+    assert "2" in memory.agents
+
+
+def test_a_key_is_remembered_of_one_agent_alone():
+    """Found to be somebody else now: the former one is not ours any more."""
+    memory = recall(found({}, {}, key="b", number=3), OLD)
+    assert keys_of(memory) == {"1": "a", "3": "b"}
 
 
 def test_an_agent_who_is_declared_again_is_remembered_though_gone():
     """To be forgotten and to be matched now: the match is the newer word."""
-    assert "15" in recall(found({}, {}), gone=["15"]).agents
+    ended = {"15": unlinked(15, "agent-001")}
+    assert "15" in recall(found({}, {}), ended=ended).agents
 
 
 def test_refused_creations_are_remembered_until_they_are_not_refused():
@@ -418,6 +482,88 @@ def test_evidence_holds_only_while_the_portal_shows_the_same():
     assert covers(field, "name", "Ivan ", agent, seen, Verdict.DIFFERENT)
     assert not covers(field, "name", "Oleg", agent, seen, Verdict.DIFFERENT)
     assert not covers(field, "name", "Ivan ", agent, None, Verdict.DIFFERENT)
+
+
+@pytest.mark.parametrize("path", ["avatar", "description.ru"])
+def test_what_could_not_be_said_back_is_remembered_though_the_portal_was_not_read(path):
+    """The apply ended before the check: what was sent and cannot be seen is not sent again, and
+    what can be seen is looked at by the next plan."""
+    values = {path: URL if path == "avatar" else "Р", "name": "Ivan"}
+    shown = {"avatar": {"id": 5}, "description": "E", "name": "Petr"}
+    match = found(values, shown)
+    memory = recall(match, sent=values, seen=False)
+    assert list(memory.agents["15"].fields) == [path]
+    assert memory.agents["15"].fields[path].shown is None
+    assert paths(match, memory) == ["name"]
+    assert recall(match, sent=[], seen=False).agents["15"].fields == {}
+
+
+def test_what_was_known_stays_known_though_the_portal_was_not_read():
+    """Of what was not sent now the older evidence is kept."""
+    match, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
+    assert recall(match, memory, sent=[], seen=False) == memory
+
+
+def formers(memory, *users):
+    """Live ids by the key that the memory knows them under."""
+    found = former(memory, Listing(users))
+    return {key: [each.id for each in agents] for key, agents in found.items()}
+
+
+def test_a_former_agent_is_known_by_its_id():
+    """By its key of then; who was never applied from here, or is not there any more, is nobody's."""
+    memory = Memory({"1": Remembered("a", {}), "3": Remembered("c", {})})
+    assert formers(memory, user(1), user(2)) == {"a": [1]}
+    assert formers(NOTHING, user(1)) == {}
+
+
+def test_a_former_agent_is_known_by_any_of_its_further_ids():
+    """The portal may show it under another id; the name of the further id counts too."""
+    kept = Remembered("a", {}, {"publicProfileId": 9})
+    memory = Memory({"1": kept})
+    assert formers(memory, user(7, profile=9)) == {"a": [7]}
+    assert formers(memory, user(7, profile=8), user(8)) == {}
+    other = replace(user(7), aliases={"otherId": 9})
+    assert formers(memory, other) == {}
+
+
+def test_an_id_says_more_than_a_further_id():
+    """Where both are remembered, of two keys, the agent's own id decides."""
+    memory = Memory(
+        {"1": Remembered("a", {}, {"publicProfileId": 9}), "2": Remembered("b", {}, {})}
+    )
+    assert formers(memory, user(2, profile=9)) == {"b": [2]}
+
+
+def test_several_live_agents_can_be_one_key_s_former_ones():
+    """The file pinned one and then another: both were applied under it."""
+    memory = Memory({"1": Remembered("a", {}), "2": Remembered("a", {}, {"publicProfileId": 9})})
+    assert formers(memory, user(1), user(2), user(3, profile=9)) == {"a": [1, 2, 3]}
+
+
+def test_further_ids_are_remembered():
+    """As the portal shows them at the last apply; an agent without any has none."""
+    match = Match(member("a", "x@a.example"), user(1, "x@a.example", profile=9), "email")
+    memory = recall(match, fields=propertyfinder.FIELDS)
+    assert memory.agents["1"].aliases == {"publicProfileId": 9}
+    moved = replace(match, live=replace(match.live, aliases={"publicProfileId": 10}))
+    again = recall(moved, memory, fields=propertyfinder.FIELDS)
+    assert again.agents["1"].aliases == {"publicProfileId": 10}
+    assert recall(found({}, {})).agents["15"].aliases == {}
+
+
+def test_a_value_that_a_portal_does_not_show_is_sent_once_and_not_again():
+    """A first name that is never shown: what was sent is known while nothing is shown of it."""
+    fields = {each.name: each for each in propertyfinder.FIELDS}
+    match = Match(member("a", values={"firstName": "Ivan"}), user(1), "id")
+    before = diff(match, fields, NOTHING, hold=False)
+    assert brief(before.changes) == [("firstName", "unreadable", None)]
+    memory = recall(match, sent=["firstName"], fields=propertyfinder.FIELDS)
+    again = diff(match, fields, memory, hold=False)
+    assert (again.changes, again.warnings) == ((), ())
+    other = replace(match, desired=member("a", values={"firstName": "Oleg"}))
+    changes = diff(other, fields, memory, hold=False).changes
+    assert brief(changes) == [("firstName", "unreadable", "pending")]
 
 
 # -- convergence --------------------------------------------------------------------------------
@@ -471,8 +617,9 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
         BY_NAME,
         before={"15": earlier.live},
         applied={"15": frozenset(sent)},
-        gone=frozenset(),
+        ended={},
         refused={},
+        after={"15": now.live},
     )
     again = difference(now, memory)
     assert {change.path for change in again.changes} <= set(declared) - set(sent)

@@ -33,6 +33,9 @@ CONFLICT = Plan(
 )
 
 
+UNREAD = Plan((), (), (), (), 1, 0, (), complete=False, excess=(), seconds=0, unread=(("pf", "x"),))
+
+
 @pytest.mark.parametrize(
     ("made", "code"),
     [
@@ -42,6 +45,8 @@ CONFLICT = Plan(
         (report("skipped"), 3),
         (report("applied", stale=(Conflict("rentix", "a", None, "x"),)), 3),
         (report("applied", plan=CONFLICT), 3),
+        (report("applied", plan=UNREAD), 3),
+        (report(plan=UNREAD), 3),
         (report("applied", remaining=1), 3),
         (report("failed", "unknown"), 4),
         (report("unknown", plan=CONFLICT, interrupted=True), 130),

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconciler.core.fields import Field, Identifier, Sort
-from reconciler.core.model import Memory, Operation, Pace, Remembered, Request, Step
+from reconciler.core.fields import Field, Identifier, Sort, digest
+from reconciler.core.model import (
+    Candidate,
+    Match,
+    Memory,
+    Operation,
+    Pace,
+    Remembered,
+    Request,
+    Step,
+    Trace,
+    Unmet,
+)
 from reconciler.core.plan import Limits, Selection, creation_form, join, pack, seconds
+from reconciler.portals.propertyfinder import FIELDS as STAFF
 from reconciler.portals.rentix import CHANNELS, FIELDS
 
-from .build import NOTHING, file, found, keys, live, plan, recall
+from .build import NOTHING, file, found, keys, live, member, plan, recall, staff, user
 
 P, Q = "+373 22 123 456", "+373 22 999 999"
 NEW = {"name": "Olga"}
@@ -315,6 +328,36 @@ def test_a_creation_on_a_portal_without_external_ids_goes_on():
         **CREATING,
     )
     assert made.operations[0].values == {"name": "Olga", "email": "o@a.example"}
+
+
+def test_a_creation_clears_nothing():
+    """A new agent has nothing yet, so null has nothing to say; an empty text and an empty list
+    are values."""
+    declared = {**NEW, "avatar": None, "youtube": None, "description.ru": ""}
+    (create,) = plan([file("a", declared, phone=P)], [], **CREATING).operations
+    assert create.values == {**NEW, "phone": P, "description": {"ru": ""}}
+    declared = {**NEW, "phoneSecondary": None, "avatar": None, "spokenLanguages": []}
+    (create,) = staff([member("a", "x@a.example", declared)], []).operations
+    assert create.values == {"email": "x@a.example", **NEW, "spokenLanguages": []}
+
+
+def test_a_creation_says_nothing_of_what_ends_an_agent():
+    """Whoever is new is on the listings, and a creation takes no such value; where nothing ends
+    an agent, the same value is one as any other."""
+    desired = member("a", "x@a.example", {**NEW, "status": "active"})
+    (create,) = staff([desired], []).operations
+    assert create.values == {"email": "x@a.example", **NEW}
+    (create,) = staff([desired], [], off=None).operations
+    assert create.values == {"email": "x@a.example", **NEW, "status": "active"}
+
+
+def test_what_a_creation_does_not_send_makes_it_no_other_one():
+    """A refused creation is not tried again because of a null or the status."""
+    plain, more = (
+        staff([member("a", "x@a.example", {**NEW, **values})], []).operations[0]
+        for values in ({}, {"status": "active", "avatar": None})
+    )
+    assert creation_form(plain) == creation_form(more)
 
 
 def test_a_creation_that_was_refused_waits_until_the_file_changes():
@@ -625,6 +668,461 @@ def test_an_update_names_the_external_id_that_the_agent_has_by_then():
         assert operation(made, "update:1").external_id == external
 
 
+# -- off all listings -----------------------------------------------------------------------------
+
+ACTIVE, INACTIVE = {"status": "active"}, {"status": "inactive"}
+X, Y = "x@a.example", "y@a.example"
+
+
+def messages(draft):
+    """Key and message of each warning."""
+    return [(each.key, each.message) for each in draft.warnings]
+
+
+def test_an_agent_who_is_declared_inactive_is_deactivated_and_it_is_told():
+    """A verb of its own, so that nobody takes it for one more change."""
+    made = staff([member("a", X, INACTIVE)], [user(1, X, profile=9)])
+    (only,) = made.operations
+    assert (only.name, only.verb, only.id, only.values) == ("update:1", "deactivate", 1, INACTIVE)
+    assert only.aliases == {"publicProfileId": 9}
+    assert made.entries[0].actions == ("deactivate",)
+    assert messages(made) == [
+        ("a", "agent 1 is deactivated: that takes them off all listings."),
+    ]
+
+
+def test_an_agent_who_is_deactivated_can_be_updated_too():
+    """One operation with both, and both are said."""
+    made = staff([member("a", X, {**INACTIVE, "name": "New"})], [user(1, X)])
+    assert [(each.verb, each.values) for each in made.operations] == [
+        ("deactivate", {**INACTIVE, "name": "New"})
+    ]
+    assert made.entries[0].actions == ("deactivate", "update")
+
+
+def test_an_agent_who_is_inactive_already_is_not_deactivated_again():
+    """Declared so and shown so: nothing to do, nothing to tell; another change is an update."""
+    agent = user(1, X, INACTIVE)
+    made = staff([member("a", X, INACTIVE)], [agent])
+    assert (made.operations, made.entries, made.warnings) == ((), (), ())
+    made = staff([member("a", X, {**INACTIVE, "name": "New"})], [agent])
+    assert [each.verb for each in made.operations] == ["update"]
+    assert made.warnings == ()
+
+
+def test_an_agent_who_is_declared_active_is_activated_and_it_is_told():
+    """An update, and a word at the line that says so: the portal publishes them again."""
+    made = staff([member("a", X, ACTIVE, lines={"status": 7})], [user(1, X, INACTIVE, name="Ivan")])
+    assert [(each.verb, each.values) for each in made.operations] == [("update", ACTIVE)]
+    assert made.entries[0].actions == ("update",)
+    assert messages(made) == [
+        ("a", "agent 1 Ivan is activated: the portal publishes them again."),
+    ]
+    assert made.warnings[0].source.line == 7
+
+
+def test_an_inactive_agent_whose_file_says_nothing_of_it_is_told():
+    """Somebody switched them off: it is left so, and not left unsaid."""
+    made = staff([member("a", X)], [user(1, X, INACTIVE, name="Ivan")])
+    assert (made.operations, made.entries) == ((), ())
+    message = (
+        "agent 1 Ivan is inactive on the portal, which shows them on no listing, and the file "
+        "does not declare status."
+    )
+    assert messages(made) == [("a", message)]
+    assert staff([member("a", X)], [user(1, X)]).warnings == ()
+
+
+def test_an_agent_in_conflict_is_neither_activated_nor_deactivated():
+    """Nothing is done, and nothing else is told."""
+    for values, shown in ((INACTIVE, ACTIVE), (ACTIVE, INACTIVE), ({}, INACTIVE)):
+        made = staff(
+            [member("a", X, {**values, "name": "N"})], [user(1, X, shown)], refuses=refuses("a")
+        )
+        assert (keys(made.conflicts), made.operations, made.warnings) == (["a"], (), ())
+
+
+def test_an_absent_agent_who_is_declared_inactive_is_not_created():
+    """There is nobody to take off the listings."""
+    made = staff([member("a", X, {**INACTIVE, "name": "Olga"})], [])
+    assert (made.operations, made.entries, made.waiting) == ((), (), ("a",))
+    assert made.warnings[0].message == (
+        "is not on the portal, and is declared inactive: nothing is to be done."
+    )
+    assert names(staff([member("a", X, {**ACTIVE, "name": "Olga"})], [])) == ["create:a"]
+
+
+def test_a_removed_agent_is_deactivated_where_that_is_asked_for():
+    """It was ours and no file declares it: one operation, with the portal's ids, and it is told."""
+    agents = [user(1, X, name="Ivan", profile=9), user(2, Y)]
+    made = staff([], agents, ours((1, "gone")), removal="deactivate")
+    (only,) = made.operations
+    assert (only.name, only.verb, only.key, only.id, only.source) == (
+        "deactivate:1",
+        "deactivate",
+        "gone",
+        1,
+        None,
+    )
+    assert (only.values, only.aliases) == (INACTIVE, {"publicProfileId": 9})
+    (entry,) = made.entries
+    assert (entry.key, entry.name, entry.actions) == ("gone", "Ivan", ("deactivate",))
+    assert [(each.path, each.before, each.after) for each in entry.changes] == [
+        ("status", "active", "inactive")
+    ]
+    assert entry.reason == "deactivated: it was applied from here, and no file declares it now"
+    assert messages(made) == [
+        ("gone", "agent 1 is deactivated: that takes them off all listings."),
+    ]
+
+
+@pytest.mark.parametrize("removal", [None, "deactivate"])
+def test_a_removed_agent_who_is_inactive_is_done_with(removal):
+    """Neither deactivated a second time nor reported for ever."""
+    made = staff([], [user(1, X, INACTIVE)], ours((1, "gone")), removal=removal)
+    assert (made.operations, made.entries, made.warnings) == ((), (), ())
+
+
+def test_a_removed_agent_is_reported_where_nothing_else_is_asked_for():
+    """As on any portal."""
+    made = staff([], [user(1, X)], ours((1, "gone")))
+    assert (made.operations, keys(made.warnings)) == ((), ["gone"])
+
+
+def test_whom_a_login_finds_against_the_memory_is_not_deactivated():
+    """The file declares the login of an agent whose own file is gone: who it is has to be said,
+    and until then neither of the two is taken off."""
+    users, memory = [user(1, X), user(2, Y)], ours((1, "a"), (2, "gone"))
+    made = staff([member("a", Y)], users, memory, removal="deactivate")
+    assert (keys(made.conflicts), made.operations, made.warnings) == (["a"], (), ())
+    alone = staff([member("a", X)], users, memory, removal="deactivate")
+    assert names(alone) == ["deactivate:2"]
+
+
+def test_an_agent_whose_key_is_anothers_now_is_reported_and_not_deactivated():
+    """Somebody was mistaken for them, or took over: who is still on the portal is told by name,
+    and nothing is done; whoever has the key now is as any other."""
+    users = [user(1, X, name="Ivan"), user(2, Y, name="Olga")]
+    made = staff([member("a", Y, id=2)], users, ours((1, "a")), removal="deactivate")
+    assert (made.operations, made.entries, made.conflicts) == ((), (), ())
+    assert messages(made) == [
+        (
+            "a",
+            (
+                "agent 1 Ivan was applied from here and no file declares them now, and a is agent 2 "
+                "Olga now. The portal still shows them as they are."
+            ),
+        ),
+    ]
+    assert made.warnings[0].source is None
+    alone = staff([], users, ours((1, "a")), removal="deactivate")
+    assert names(alone) == ["deactivate:1"]
+    other = staff([], users[:1], ours((1, "a")))
+    assert messages(other) == [
+        (
+            "a",
+            (
+                "agent 1 Ivan was applied from here and no file declares them now. The portal still "
+                "shows them as they are."
+            ),
+        ),
+    ]
+
+
+STATUS = next(field for field in STAFF if field.name == "status")
+
+
+def told_off(value="inactive", shown="active", key="gone"):
+    """A memory in which agent 1 was given this status, and the portal showed that one after."""
+    kept = Trace(digest(STATUS, value), digest(STATUS, shown))
+    return Memory({"1": Remembered(key, {"status": kept})})
+
+
+def test_a_deactivation_that_the_portal_ignored_is_told_and_not_repeated():
+    """It was told to take the agent off and shows them as before: it is an unmet value, at no
+    file, with what to do."""
+    made = staff([], [user(1, X)], told_off(), removal="deactivate")
+    assert (made.operations, made.entries) == ((), ())
+    unmet = Unmet("propertyfinder", "gone", None, "status", "inactive", "active")
+    assert made.untaken == (unmet,)
+    assert messages(made) == [
+        (
+            "gone",
+            (
+                "status: the portal was given “inactive” and shows “active”. It is not sent again; "
+                "try the other value of deactivate_by in portals.propertyfinder."
+            ),
+        ),
+    ]
+
+
+def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
+    """The former agent is still on the listings, whoever has the key."""
+    made = staff(
+        [member("a", Y, id=2)], [user(1, X), user(2, Y)], told_off(key="a"), removal="deactivate"
+    )
+    assert [(each.key, each.path) for each in made.untaken] == [("a", "status")]
+    assert (made.operations, len(made.warnings)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("memory", "agent"),
+    [
+        (told_off(), user(1, X, {"status": "invited"})),
+        (told_off(shown="inactive"), user(1, X)),
+        (told_off(value="active"), user(1, X)),
+        (ours((1, "gone")), user(1, X)),
+    ],
+    ids=["another-since", "switched-on-since", "told-otherwise", "never-told"],
+)
+def test_a_deactivation_that_was_not_ignored_is_sent(memory, agent):
+    """The portal shows something else than after it was told, or never was told: it is now."""
+    made = staff([], [agent], memory, removal="deactivate")
+    assert (names(made), made.untaken) == (["deactivate:1"], ())
+
+
+def test_an_ignored_deactivation_is_history_where_none_is_asked_for():
+    """The configuration only reports now: nothing was meant to be done."""
+    made = staff([], [user(1, X)], told_off())
+    assert (made.untaken, made.operations, len(made.warnings)) == ((), (), 1)
+    assert "no file declares them now" in made.warnings[0].message
+
+
+def mobile(number, said, email=X, name="Ivan"):
+    """A live agent with this mobile."""
+    agent = user(number, email, name=name)
+    return replace(agent, identity={**agent.identity, "mobile": said})
+
+
+@pytest.mark.parametrize("recall", [True, False])
+def test_nobody_who_is_a_candidate_of_a_conflict_is_deactivated(recall):
+    """The file got a new key and a new login, and the mobile says that it may be the same person:
+    neither a second one nor one the less."""
+    desired = [member("new", Y, {"name": "Ivan"}, mobile=P)]
+    agents, memory = [mobile(1, P), user(2, "z@a.example")], ours((1, "old"), (2, "gone"))
+    made = staff(desired, agents, memory, removal="deactivate", recall=recall)
+    assert keys(made.conflicts) == ["new"]
+    assert (names(made), keys(made.entries)) == (["deactivate:2"], ["gone"])
+    assert keys(made.warnings) == ["gone"]
+    alone = staff([], agents, memory, removal="deactivate")
+    assert names(alone) == ["deactivate:1", "deactivate:2"]
+
+
+def test_a_person_who_may_be_another_is_not_deactivated():
+    """The key has another name and another login now: the former agent is the conflict's
+    candidate, and stays."""
+    desired = [member("a", Y, {"name": "Olga"})]
+    made = staff(desired, [user(1, X, name="Ivan")], ours((1, "a")), removal="deactivate")
+    assert keys(made.conflicts) == ["a"]
+    assert (made.operations, made.entries, made.warnings) == ((), (), ())
+
+
+def test_deactivations_are_limited_like_removals():
+    """Those that a file declares and those of agents whose file is gone, together."""
+    desired = [member(f"a{at}", f"{at}@x", INACTIVE if at < 2 else ACTIVE) for at in range(10)]
+    users = [user(at, f"{at}@x") for at in range(11)]
+    limits, memory = Limits(1.0, 0.2, 10), ours((10, "gone"))
+    assert staff(desired, users, memory, limits=limits).excess == ()
+    (said,) = staff(desired, users, memory, limits=limits, removal="deactivate").excess
+    assert said.startswith("3 of 10 agents on propertyfinder would be taken off (30%)")
+    off = [user(at, f"{at}@x", INACTIVE) for at in range(11)]
+    activated = staff(desired, off, memory, limits=Limits(1.0, 0.0, 10), removal="deactivate")
+    assert (len(activated.operations), activated.excess) == (8, ())
+
+
+# -- logins, and whom the memory knows ------------------------------------------------------------
+
+
+def test_a_login_that_moves_is_an_update_in_an_order_that_the_portal_takes():
+    """The one who gives it up goes first, whatever the files' order, and the other waits."""
+    desired = [member("a", Y, id=1), member("b", "z@a.example", id=2)]
+    made = staff(desired, [user(1, X), user(2, Y)])
+    assert [(each.name, each.waits) for each in made.operations] == [
+        ("update:2", ()),
+        ("update:1", ("update:2",)),
+    ]
+    assert [each.key for each in made.entries] == ["a", "b"]
+
+
+def test_a_login_that_its_holder_keeps_is_a_conflict_with_the_holder():
+    """Left out of the plan, in conflict, or declared with that login: it keeps it."""
+    desired = [member("a", Y, id=1), member("b", "z@a.example", id=2)]
+    users = [user(1, X), user(2, Y)]
+    for options in ({"selection": Selection(("a",))}, {"refuses": refuses("b")}):
+        made = staff(desired, users, **options)
+        said = {each.key: each for each in made.conflicts}
+        assert "b (agents/b.yaml:1) and keeps it in this plan" in said["a"].reason
+        assert [each.id for each in said["a"].candidates] == [2]
+        assert (made.operations, made.entries) == ((), ())
+
+
+def test_an_agent_in_conflict_over_a_login_is_left_alone_whole():
+    """A name that differs is not sent either, and nothing is compared afterwards."""
+    made = staff([member("a", Y, {"name": "N"}, id=1)], [user(1, X), user(2, Y)])
+    assert (keys(made.conflicts), made.operations, made.matches) == (["a"], (), ())
+
+
+def test_whom_only_the_memory_knows_is_updated_and_not_created():
+    """The login is changed in the file: the agent of the last apply gets the new one."""
+    made = staff([member("a", Y)], [user(1, X)], ours((1, "a")))
+    assert [(each.name, each.values) for each in made.operations] == [("update:1", {"email": Y})]
+    (entry,) = made.entries
+    assert (entry.matched_by, entry.reason) == ("ledger", "matched: ledger")
+
+
+def test_whom_only_the_memory_knows_is_to_be_looked_at():
+    """A warning at the file names the person; where something else finds them, and in a conflict,
+    there is none."""
+    desired, agent, memory = member("a", Y), user(1, X, name="Ivan"), ours((1, "a"))
+    made = staff([desired], [agent], memory)
+    assert messages(made) == [
+        (
+            "a",
+            (
+                "is found by the ledger alone: at the last apply this was agent 1 Ivan. Check that it "
+                "is the same person."
+            ),
+        ),
+    ]
+    assert made.warnings[0].source == desired.source
+    assert staff([desired], [agent], memory, refuses=refuses("a")).warnings == ()
+    assert staff([desired], [agent], memory, selection=Selection(("b",))).warnings == ()
+    for found_otherwise in (member("a", X), member("a", Y, id=1)):
+        assert staff([found_otherwise], [agent], memory).warnings == ()
+
+
+def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
+    """`match` without ids: the agent waits, and is told what to declare; without a memory, or with
+    that agent gone, it is created."""
+    desired = [member("a", Y, {"name": "Ivan"})]
+    made = staff(desired, [user(1, X, name="Ivan")], ours((1, "a")), recall=False)
+    assert (made.operations, made.waiting) == ((), ("a",))
+    assert made.warnings[0].message == (
+        "was agent 1 Ivan at the last apply, and the file does not find them now. If that is still "
+        "this agent, declare `propertyfinder.id: 1`."
+    )
+    assert names(staff(desired, [user(1, X)], recall=False)) == ["create:a"]
+    assert names(staff(desired, [user(2, X)], ours((1, "a")))) == ["create:a"]
+
+
+def test_a_creation_with_the_name_of_somebody_undeclared_is_told():
+    """It may be the same person by another address; whom the files declare is somebody else."""
+    desired = [member("a", X, {"name": "Olga"}), member("b", Y, {"name": "Olga"}, id=2)]
+    users = [user(1, "o@old.example", name="Olga"), user(2, Y, name="Olga"), user(3, "p@x")]
+    made = staff(desired, users)
+    assert names(made) == ["create:a"]
+    message = (
+        "is to be created, and the portal has 1 Olga, whom no file declares. If that is the "
+        "same person, say so with the portal's id."
+    )
+    assert messages(made) == [("a", message)]
+    assert staff(desired, users[1:]).warnings == ()
+    assert staff(desired, users, refuses=refuses("a")).warnings == ()
+
+
+def test_a_creation_with_the_mobile_of_somebody_undeclared_is_a_conflict():
+    """However it is spaced: it is told who has it and both ways out, and nobody is created."""
+    desired = [member("a", Y, {"name": "Olga"}, mobile="+37322123456"), member("b", id=3)]
+    made = staff(desired, [mobile(1, P), mobile(2, Q, "z@a.example"), user(3)])
+    (conflict,) = made.conflicts
+    assert (conflict.key, conflict.source) == ("a", desired[0].source)
+    assert conflict.reason == (
+        "propertyfinder.mobile +37322123456 belongs to 1 Ivan, whom no file declares. If this is "
+        "the same person, declare `propertyfinder.id: 1`; else declare that agent too."
+    )
+    assert conflict.candidates == (Candidate(1, "Ivan", None),)
+    assert (made.operations, made.entries, made.warnings) == ((), (), ())
+    assert keys(made.matches) == ["b"]
+
+
+def test_all_who_have_the_mobile_are_told():
+    """Several undeclared agents share it: each may be the one."""
+    agents = [mobile(1, P), mobile(2, P, "z@a.example", name="Oleg")]
+    (conflict,) = staff([member("a", Y, {"name": "Olga"}, mobile=P)], agents).conflicts
+    assert "belongs to 1 Ivan, 2 Oleg, whom no file declares" in conflict.reason
+    assert [each.id for each in conflict.candidates] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "desired",
+    [
+        [member("a", Y, {"name": "Olga"}, mobile=P), member("b", X)],
+        [member("a", Y, {"name": "Olga"}, mobile=P), member("b", id=1)],
+        [member("a", Y, {"name": "Olga"}, mobile=Q)],
+        [member("a", Y, {"name": "Olga"})],
+    ],
+    ids=["declared", "pinned", "another", "none"],
+)
+def test_a_mobile_of_nobody_undeclared_stops_no_creation(desired):
+    """Whom a file declares is somebody else, who may share a phone."""
+    made = staff(desired, [mobile(1, P), user(2)])
+    assert (names(made), made.conflicts) == (["create:a"], ())
+
+
+def test_the_mobile_of_who_is_there_already_is_no_hint():
+    """Nobody is created, so nobody is created twice: found with a stranger's mobile, or waiting."""
+    agents = [mobile(1, P), user(2, Y)]
+    found_ = staff([member("a", Y, {"name": "Olga"}, mobile=P)], agents)
+    assert (names(found_), found_.conflicts) == (["update:2"], ())
+    waiting = staff([member("a", "n@a.example", mobile=P)], agents, create=False)
+    assert (waiting.waiting, waiting.conflicts) == (("a",), ())
+
+
+def test_a_creation_without_a_name_has_no_namesakes():
+    """Where a portal asks for none, agents without one are not taken for the same person."""
+    nameless = user(1, "o@old.example", name=" ")
+    made = staff([member("a", X)], [replace(nameless, name="")], needs=("email",))
+    assert (names(made), made.warnings) == (["create:a"], ())
+
+
+def test_where_an_update_is_the_whole_agent_everything_goes_out():
+    """The declared values, and of what no file declares what is shown; nothing without a change."""
+    shown = {
+        "bio.primary": "P",
+        "bio.secondary": "S",
+        "position.primary": "Agent",
+        "position.secondary": "",
+        "spokenLanguages": ["en"],
+    }
+    agent = user(1, X, shown, name="Ivan")
+    desired = member("a", X, {"bio.primary": "New"})
+    made = staff([desired], [agent], replaces=True)
+    assert made.operations[0].values == {
+        "email": X,
+        "status": "active",
+        "name": "Ivan",
+        "bio": {"primary": "New", "secondary": "S"},
+        "position": {"primary": "Agent"},
+        "spokenLanguages": ["en"],
+    }
+    assert [each.path for each in made.entries[0].changes] == ["bio.primary"]
+    assert staff([desired], [agent]).operations[0].values == {
+        "bio": {"primary": "New", "secondary": "S"}
+    }
+    same = staff([member("a", X, {"bio.primary": "P"})], [agent], replaces=True)
+    assert same.operations == ()
+
+
+def test_a_whole_agent_has_what_the_portal_does_not_show_too():
+    """A first name that was applied and is never shown: left out of a whole body, it would go."""
+    declared, agent = member("a", X, {"firstName": "Ivan"}), user(1, X)
+    memory = recall(Match(declared, agent, "email"), sent=["firstName"], fields=STAFF)
+    assert staff([declared], [agent], memory, replaces=True).operations == ()
+    renamed = member("a", X, {"firstName": "Ivan", "name": "New"})
+    made = staff([renamed], [agent], memory, replaces=True)
+    assert [each.path for each in made.entries[0].changes] == ["name"]
+    assert made.operations[0].values["firstName"] == "Ivan"
+
+
+def test_without_a_portal_agents_are_left_out_on_that_portal_alone():
+    """One agent is on two portals, and is stale on one."""
+    selection = Selection(without=frozenset([("propertyfinder", "a")]))
+    made = staff([member("a", X, {"name": "N"})], [user(1, X)], selection=selection)
+    assert (made.operations, made.declared) == ((), 0)
+    other = plan([file("a", NEW)], [live(1, "a")], selection=selection)
+    assert names(other) == ["update:1"]
+
+
 # -- limits -------------------------------------------------------------------------------------
 
 
@@ -652,6 +1150,42 @@ def test_below_the_floor_there_is_no_limit():
 def test_a_share_is_of_all_declared_agents():
     """Not only of those that the plan looks at."""
     assert changed(10, 10, Limits(0.3, 0.1, 1), selection=Selection(("a0", "a1", "a2"))) == ()
+
+
+def test_a_share_is_of_the_agents_of_all_portals_where_that_is_known():
+    """Few of many are on this portal: 4 of its 10 are 4 of 20 agents; the count never falls below
+    those of the portal itself."""
+    assert len(changed(4, 10, Limits(0.3, 0.1, 1))) == 1
+    assert changed(4, 10, Limits(0.3, 0.1, 1, agents=20)) == ()
+    (said,) = changed(7, 10, Limits(0.3, 0.1, 1, agents=20))
+    assert said == "7 of 20 agents on rentix would change (35%); limits.changes allows 30%"
+    (said,) = changed(4, 10, Limits(0.3, 0.1, 1, agents=2))
+    assert said.startswith("4 of 10 agents on rentix would change (40%)")
+
+
+def test_the_floor_is_of_the_agents_of_all_portals_too():
+    """Nine agents here and one elsewhere are ten."""
+    assert changed(9, 9, Limits(0.3, 0.1, 10, agents=9)) == ()
+    assert len(changed(9, 9, Limits(0.3, 0.1, 10, agents=10))) == 1
+
+
+def test_removals_are_a_share_of_the_agents_of_all_portals():
+    """Two of five are taken off here; of twenty they are a tenth. Who is taken off was declared
+    until now, so they count for the floor."""
+    desired = [file(f"a{at}") for at in range(3)]
+    agents = [live(at, f"a{at}" if at < 3 else f"gone{at}") for at in range(5)]
+    memory = ours((3, "gone3"), (4, "gone4"))
+
+    def excess(**limits):
+        return plan(
+            desired, agents, memory, removal="unlink", limits=Limits(1.0, 0.1, **limits)
+        ).excess
+
+    assert len(excess(floor=5)) == 1
+    assert excess(floor=6) == ()
+    assert excess(floor=5, agents=20) == ()
+    assert len(excess(floor=20, agents=18)) == 1
+    assert excess(floor=21, agents=18) == ()
 
 
 def test_removals_have_a_limit_of_their_own():
@@ -825,3 +1359,54 @@ def test_one_plan_of_several_portals_counts_every_agent_once():
     assert joined.complete is False
     assert len(joined.excess) == 1
     assert [each.key for each in joined.warnings] == ["waiting", "gone"]
+
+
+def test_portals_are_served_at_the_same_time():
+    """So a plan takes as long as the slowest of them, and not as long as all."""
+    empty = plan([], [])
+    paces = {"one": (Pace("all", 10),), "two": (), "idle": (Pace("all", 1),)}
+    groups = {"one": steps(31), "two": steps(50), "idle": ()}
+    joined = join(dict.fromkeys(groups, empty), groups, paces)
+    assert joined.seconds == seconds(groups["one"], paces["one"]) == 180
+    assert seconds(groups["two"], ()) == 10
+
+
+def test_a_plan_of_several_portals_is_in_the_order_of_agents_and_then_of_portals():
+    """As a reader goes through the files; agents of no file last, each of them together."""
+    desired = [file("b", NEW, at="b.yaml"), file("a", NEW, at="a.yaml", line=2), file("w")]
+    agents = [live(1, "a"), live(2, "b"), live(8, "y"), live(9, "z")]
+    one = plan(desired, agents, ours((9, "z"), (8, "y")), removal="unlink")
+    members = [
+        member("b", X, {"name": "N"}, at="b.yaml", line=9),
+        member("a", Y, {"name": "N"}, at="a.yaml", line=7),
+        member("c", "c@x", {"name": "N"}, at="a.yaml", line=1),
+        member("v", id=99),
+    ]
+    users = [user(2, X), user(1, Y), user(3, "c@x"), user(9, "z@x"), user(8, "y@x")]
+    two = staff(members, users, ours((9, "z"), (8, "y")), removal="deactivate")
+    joined = join({"one": one, "two": two}, {"one": (), "two": ()}, {"one": (), "two": ()})
+    assert [(each.key, each.portal) for each in joined.entries] == [
+        ("c", "propertyfinder"),
+        ("a", "rentix"),
+        ("a", "propertyfinder"),
+        ("b", "rentix"),
+        ("b", "propertyfinder"),
+        ("y", "rentix"),
+        ("y", "propertyfinder"),
+        ("z", "rentix"),
+        ("z", "propertyfinder"),
+    ]
+    assert keys(joined.conflicts) == ["v"]
+    assert [each.key for each in joined.warnings] == ["w", "y", "y", "z", "z"]
+    assert joined.portals == ("one", "two")
+    assert joined.several
+
+
+def test_a_portal_that_could_not_be_read_is_in_the_plan_with_the_reason():
+    """Nothing is planned there, and the plan is not complete; with another one it is of several."""
+    one = plan([file("a", NEW)], [live(1, "a")])
+    joined = join({"one": one}, {"one": ()}, {"one": ()}, {"two": "no answer"})
+    assert (joined.unread, joined.portals) == ((("two", "no answer"),), ("one",))
+    assert (joined.complete, joined.several, joined.declared) == (False, True, 1)
+    alone = join({"one": one}, {"one": ()}, {"one": ()}, {})
+    assert (alone.unread, alone.complete, alone.several) == ((), True, False)

@@ -10,9 +10,9 @@ import pytest
 from reconciler.core.form import form, parse
 from reconciler.core.model import Memory, Remembered
 from reconciler.core.plan import Selection, join
-from reconciler.core.review import review
+from reconciler.core.review import review, review_all
 
-from .build import NOTHING, file, live, plan
+from .build import NOTHING, file, live, member, plan, staff, user
 
 P = "+373 22 123 456"
 A = "agent-001"
@@ -155,7 +155,7 @@ def test_an_agent_that_came_into_conflict_is_stale():
     """With the conflict's own reason."""
     pinned = file(A, IVAN.values, id=1)
     said = stale(saved([pinned], [PETR]), [pinned], [live(2)])
-    assert said[A].startswith("is in conflict now: id 1 is none of the agency's agents")
+    assert said[A].startswith("is in conflict now: id 1 is not one of the agency's agents")
 
 
 def test_a_conflict_that_was_there_before_is_not_stale():
@@ -226,7 +226,7 @@ def test_a_creation_that_would_be_an_update_now_is_stale():
     new = file("new", {"name": "Olga"}, phone=P)
     before = saved([new], [], create=True)
     assert stale(before, [new], [live(5, "new", name="X")], create=True) == {
-        "new": "is agent 5 now, and was None"
+        "new": "is agent 5 now, and was to be created"
     }
 
 
@@ -275,3 +275,152 @@ def test_a_stale_agent_is_told_where_it_is_declared():
     assert (conflict.portal, str(conflict.source)) == ("rentix", f"agents/{A}.yaml:9")
     (conflict,) = review(BEFORE, planned([], [PETR]), [])
     assert str(conflict.source) == f"agents/{A}.yaml:1"
+
+
+# -- two portals --------------------------------------------------------------------------------
+
+X = "x@a.example"
+BOTH = (file(A, {"name": "Ivan"}), member(A, X, {"name": "Ivan"}))
+
+
+def on_both(rentix, users, desired=BOTH, *, unread=None):
+    """The plan for one agent on two portals; a portal whose agents are None could not be read."""
+    drafts = {}
+    if rentix is not None:
+        drafts["rentix"] = plan([each for each in desired if each.portal == "rentix"], rentix)
+    if users is not None:
+        mine = [each for each in desired if each.portal == "propertyfinder"]
+        drafts["propertyfinder"] = staff(mine, users, removal="deactivate", memory=GONE)
+    none = dict.fromkeys(drafts, ())
+    return join(drafts, none, none, unread)
+
+
+GONE = Memory({"9": Remembered("gone", {})})
+PETR_THERE = user(1, X, name="Petr")
+REVIEWED = on_both([PETR], [PETR_THERE])
+
+
+def departs(rentix, users, desired=BOTH, *, before=REVIEWED, **options):
+    """Reasons by portal and key."""
+    fresh = on_both(rentix, users, desired, **options)
+    left = [each for each in desired if each.portal in fresh.portals]
+    return {(each.portal, each.key): each.reason for each in review(before, fresh, left)}
+
+
+def test_one_agent_on_two_portals_is_reviewed_on_each():
+    """The same key: as reviewed on both, or stale on the one where something changed."""
+    assert departs([PETR], [PETR_THERE]) == {}
+    said = departs([PETR], [user(1, X, name="Oleg")])
+    assert said.keys() == {("propertyfinder", A)}
+    said = departs([live(1, A, {"name": "Oleg"})], [PETR_THERE])
+    assert said.keys() == {("rentix", A)}
+
+
+def test_what_is_done_on_one_portal_is_not_done_on_the_other():
+    """Live already as reviewed here, another user there."""
+    done = live(1, A, {"name": "Ivan"})
+    assert departs([done], [PETR_THERE]) == {}
+    assert departs([done], [user(2, X, name="Petr")]) == {
+        ("propertyfinder", A): "is agent 2 now, and was 1"
+    }
+
+
+def test_a_section_that_was_taken_out_of_the_file_is_stale_on_its_portal():
+    """The agent is still declared on the other."""
+    assert departs([PETR], [PETR_THERE], BOTH[:1]) == {
+        ("propertyfinder", A): "is declared by no file any more"
+    }
+
+
+def test_a_deactivation_that_was_not_shown_is_stale():
+    """The file says inactive since, which is more than another change."""
+    off = (BOTH[0], member(A, X, {"name": "Ivan", "status": "inactive"}))
+    assert departs([PETR], [PETR_THERE], off) == {("propertyfinder", A): "would be deactivated too"}
+
+
+def test_a_portal_that_cannot_be_read_now_leaves_its_agents_unreviewed():
+    """Neither done nor undeclared: nothing is known of them, of one that is removed neither."""
+    before = on_both([PETR], [PETR_THERE, user(9, "gone@x")])
+    said = departs([PETR], None, before=before, unread={"propertyfinder": "no answer"})
+    reason = "cannot be looked at: propertyfinder could not be read"
+    assert said == {("propertyfinder", A): reason, ("propertyfinder", "gone"): reason}
+    assert departs([PETR], [PETR_THERE], before=on_both([PETR], None)) == {
+        ("propertyfinder", A): "was not in the plan"
+    }
+
+
+def test_a_list_that_changed_is_told_by_what_differs():
+    """Another order is no other list."""
+    english = member(A, X, {"spokenLanguages": ["en", "ru"]})
+    before = join(
+        {"pf": staff([english], [user(1, X, {"spokenLanguages": ["en"]})])}, {"pf": ()}, {"pf": ()}
+    )
+    now = join(
+        {"pf": staff([english], [user(1, X, {"spokenLanguages": ["ro"]})])}, {"pf": ()}, {"pf": ()}
+    )
+    (conflict,) = review(before, now, [english])
+    assert conflict.reason.startswith("spokenLanguages is not what it was")
+    assert "'ro' and not 'en'" in conflict.reason
+
+
+# -- several saved plans --------------------------------------------------------------------------
+
+
+def stale_in_all(plans, desired, agents, **policy):
+    """Reasons by key: what none of these plans shows as it would happen."""
+    conflicts = review_all(plans, planned(desired, agents, **policy), desired)
+    assert all(each.source.file == f"agents/{each.key}.yaml" for each in conflicts)
+    return {each.key: each.reason for each in conflicts}
+
+
+def renamed(key, number, name):
+    """An agent whose file has another name than the portal, and the live one."""
+    return file(key, {"name": name}, id=number), live(number, key, {"name": "Old"})
+
+
+def test_of_several_plans_one_that_shows_it_is_enough():
+    """A branch was planned, changed, and changed back: what happens was seen by somebody."""
+    one, agent = renamed("a", 1, "One")
+    two, _ = renamed("a", 1, "Two")
+    plans = [saved([two], [agent]), saved([one], [agent])]
+    for desired in (one, two):
+        assert stale_in_all(plans, [desired], [agent]) == {}
+        assert stale_in_all(plans[::-1], [desired], [agent]) == {}
+
+
+def test_what_no_plan_shows_is_told_as_the_newest_one_has_it():
+    """The reason is the difference to the plan that was looked at last."""
+    (one, agent), (two, _), (three, _) = (renamed("a", 1, each) for each in ("1", "2", "3"))
+    plans = [saved([one], [agent]), saved([two], [agent])]
+    newest = stale(plans[0], [three], [agent])
+    assert newest != stale(plans[1], [three], [agent])
+    assert stale_in_all(plans, [three], [agent]) == newest
+
+
+def test_who_is_in_no_plan_was_never_reviewed():
+    """Without any plan nobody was; and a plan of others says nothing of an agent."""
+    (one, first), (two, second) = renamed("a", 1, "A"), renamed("b", 2, "B")
+    plans, agents = [saved([one], [first])], [first, second]
+    unseen = {"b": "is in no plan that was reviewed"}
+    assert stale_in_all(plans, [one, two], agents) == unseen
+    assert stale_in_all([], [two], agents) == unseen
+    assert stale_in_all([], [], agents) == {}
+
+
+def test_a_plan_that_does_not_show_an_agent_does_not_vouch_for_them():
+    """The older plan has the agent, and otherwise: the newer one without them changes nothing."""
+    (one, first), (two, second), (other, _) = (
+        renamed("a", 1, "A"), renamed("b", 2, "B"), renamed("b", 2, "C"),
+    )  # fmt: skip
+    agents = [first, second]
+    older, newer = saved([other], agents), saved([one], agents)
+    assert stale_in_all([newer, older], [one, two], agents) == stale(older, [two], agents)
+    assert stale_in_all([newer, saved([two], agents)], [one, two], agents) == {}
+
+
+def test_agents_of_several_plans_are_reviewed_each_in_theirs():
+    """Two branches, each with its plan: what both bring was reviewed."""
+    (one, first), (two, second) = renamed("a", 1, "A"), renamed("b", 2, "B")
+    agents = [first, second]
+    plans = [saved([one], agents), saved([two], agents)]
+    assert stale_in_all(plans, [one, two], agents) == {}

@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.documents.config import Config, Limits, Rentix, check_url, read_config
+from reconciler.documents.config import (
+    Config,
+    Limits,
+    PropertyFinder,
+    Rentix,
+    check_url,
+    read_config,
+)
 from reconciler.errors import ConfigError, InputError
+from reconciler.git import GitError, git
 
 from .conftest import line
 
@@ -60,6 +70,50 @@ def test_the_defaults() -> None:
     }
 
 
+PROPERTYFINDER = """\
+portals:
+  propertyfinder:
+    url: https://atlas.propertyfinder.com
+    create: always
+    match: [id, email]
+    on_removed: report
+    token_path: /v1/auth/token
+    deactivate_by: isActive
+"""
+
+
+@pytest.mark.parametrize("text", ["portals: {propertyfinder: {}}\n", PROPERTYFINDER])
+def test_the_defaults_of_property_finder(tmp_path: Path, text: str) -> None:
+    """Every key may be left out; and only the portals that are named are used."""
+    assert parsed(tmp_path, text).portals == {
+        "propertyfinder": PropertyFinder(
+            url="https://atlas.propertyfinder.com",
+            create="always",
+            match=["id", "email"],
+            on_removed="report",
+            token_path="/v1/auth/token",
+            deactivate_by="isActive",
+        )
+    }
+
+
+@pytest.mark.usefixtures("parser")
+def test_all_keys_of_property_finder(tmp_path: Path) -> None:
+    """Every key is read, beside another portal's."""
+    section = {
+        "url": "http://localhost:8000",
+        "create": "never",
+        "match": ["email"],
+        "on_removed": "deactivate",
+        "token_path": "/oauth/token",
+        "deactivate_by": "status",
+    }
+    lines = "".join(f"    {key}: {value}\n" for key, value in section.items())
+    config = parsed(tmp_path, f"portals:\n  rentix: {{}}\n  propertyfinder:\n{lines}")
+    assert list(config.portals) == ["rentix", "propertyfinder"]
+    assert config.portals["propertyfinder"].model_dump() == section
+
+
 @pytest.mark.usefixtures("parser")
 def test_all_keys(tmp_path: Path) -> None:
     """Every key is read, shares as numbers."""
@@ -96,6 +150,8 @@ def test_nothing_changes_after_reading() -> None:
 
 
 SHARE = "a limit has to be a percentage from 0% to 100%, such as 30%"
+TOKEN_PATH = "`token_path` has to be a path that begins with /, such as /v1/auth/token"
+BRANCH = "after git: comes the name of a branch, as git takes it"
 SECURE = "the address has to begin with https:// (http:// is for this computer only)"
 
 REFUSED = [
@@ -111,6 +167,21 @@ REFUSED = [
     ("portals:\n  rentix:", "2:3: `rentix` has no value", "write rentix: {} for its defaults"),
     ("portals: {rentix: x}", "1:19: `rentix` has to be a group of keys, or {}", ""),
     ("portals: {rentiks: {}}", "1:11: there is no key `rentiks` in `portals`", "did you mean `rentix`?"),
+    ("portals: {propertyFinder: {}}", "1:11: there is no key `propertyFinder` in `portals`", "did you mean `propertyfinder`?"),
+    ("portals:\n  propertyfinder:", "2:3: `propertyfinder` has no value", "write propertyfinder: {} for its defaults"),
+    ("portals: {propertyfinder: x}", "1:27: `propertyfinder` has to be a group of keys, or {}", ""),
+    ("portals: {propertyfinder: {create: upsert}}", "1:36: `create` has to be always or never", ""),
+    ("portals: {propertyfinder: {match: [externalId]}}", "1:36: `match` has to be id or email", ""),
+    ("portals: {propertyfinder: {match: [email, email]}}", "1:35: `match` names something twice", ""),
+    ("portals: {propertyfinder: {match: []}}", "1:35: `match` has to have an entry", ""),
+    ("portals: {propertyfinder: {on_removed: unlink}}", "1:40: `on_removed` has to be report or deactivate", ""),
+    ("portals: {propertyfinder: {deactivate_by: isactive}}", "1:43: `deactivate_by` has to be isActive or status", ""),
+    ("portals: {propertyfinder: {token_path: oauth/token}}", f"1:40: {TOKEN_PATH}", "write token_path: /oauth/token"),
+    ("portals: {propertyfinder: {token_path: ''}}", f"1:40: {TOKEN_PATH}", ""),
+    ("portals: {propertyfinder: {token_path: 'https://a.example/token'}}", f"1:40: {TOKEN_PATH}", ""),
+    ("portals: {propertyfinder: {token_path: '/oauth/token?x=y'}}", f"1:40: {TOKEN_PATH}", ""),
+    ('portals: {propertyfinder: {url: "http://a.example"}}', f"1:33: {SECURE}", "write url: https://a.example"),
+    ("portals: {propertyfinder: {bulk: 5}}", "1:28: there is no key `bulk` in `propertyfinder`", "it belongs under `portals.rentix`"),
     ("portals: {rentix: {create: always}}", "1:28: `create` has to be never or upsert", ""),
     ("portals: {rentix: {match: [id, email]}}", "1:32: `match` has to be id, externalId or phone", ""),
     ("portals: {rentix: {match: [id, id]}}", "1:27: `match` names something twice", ""),
@@ -127,12 +198,45 @@ REFUSED = [
     ("limits: {changes: many}", f"1:19: {SHARE}", ""),
     ("limits: {changes: -1%}", f"1:19: {SHARE}", ""),
     ("limits: {floor: -1}", "1:17: `floor` has to be 0 or more", ""),
-    ("ledger: git:reconciler-ledger", "1:9: a ledger in git is not supported by this version", "write ledger: .reconciler/ledger.json"),
+    ("ledger: git:my ledger", f"1:9: {BRANCH}", "write ledger: git:my-ledger"),
+    ("ledger: git:.hidden", f"1:9: {BRANCH}", "write ledger: git:hidden"),
+    ("ledger: 'git:'", f"1:9: {BRANCH}", "write ledger: git:reconciler-ledger"),
+    ("ledger: git:refs/heads/ledger", f"1:9: {BRANCH}", "write ledger: git:reconciler-ledger"),
+    ("ledger: state.yaml", "1:9: `ledger` names a YAML file; an apply would write over it", ""),
     ("ledger: ' '", "1:9: `ledger` has to be a file's name", ""),
     ("unreadable: skip", "1:13: `unreadable` has to be send or hold", ""),
     ("version: 1\n---\nversion: 1", "3:1: the configuration is one document; this is a second one", "delete the line of ---"),
     ("version: *x", "1:10: aliases (*) are not supported", "write the value out"),
 ]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.text("aZ09-_/.@{}~^:?*[\\ \t\x7fжк", min_size=2, max_size=8),
+        st.sampled_from(["a.lock", "a.lock/b", "-a", "a/-b", "@a", "a@", "HEAD/a", "a.LOCK"]),
+    )
+)
+def test_a_ledgers_branch_is_one_that_git_takes(name: str) -> None:
+    """The program and git are of one mind about what a branch may be called."""
+    try:
+        git(Path(), "check-ref-format", f"refs/heads/{name}")
+        taken = not name.startswith("-")
+    except GitError:
+        taken = False
+    try:
+        assert Config(ledger=f"git:{name}").ledger == f"git:{name}"
+        accepted = True
+    except ValidationError:
+        accepted = False
+    assert accepted == taken
+
+
+@pytest.mark.parametrize("name", ["HEAD", "@", "refs/heads/ledger", "ledger\n", ""])
+def test_a_ledgers_branch_hides_nothing_else(name: str) -> None:
+    """What git would take, and nobody means."""
+    with pytest.raises(ValidationError):
+        Config(ledger=f"git:{name}")
 
 
 @pytest.mark.usefixtures("parser")
@@ -163,6 +267,10 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         "password: @geheim\n",
         "agents: x\nsecret:geheim\n",
         "RENTIX_API_KEY: geheim\n",
+        "portals: {propertyfinder: {apiSecret: geheim}}",
+        "portals:\n  propertyfinder:\n    api_key: geheim\n",
+        "portals: {propertyfinder: {token: geheim}}",
+        "portals: {propertyfinder: {token_path: geheim.de, token: geheim}}",
     ],
 )
 def test_a_secret_is_not_repeated(tmp_path: Path, text: str) -> None:

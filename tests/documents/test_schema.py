@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from reconciler.documents import agents
+from reconciler.documents import agents, propertyfinder
 from reconciler.documents.schema import schemas
 from reconciler.documents.yaml import load
 
-from . import test_agents, test_config
+from . import test_agents, test_config, test_propertyfinder
 from .test_yaml import TEXT
 
 ROOT = Path(__file__).parents[2]
@@ -93,9 +94,16 @@ def test_the_samples_are_valid(path: Path) -> None:
     assert list(AGENT.iter_errors(value(path.read_text("utf-8")))) == []
 
 
-def test_the_full_agent_is_valid() -> None:
+@pytest.mark.parametrize("text", [test_agents.FULL, test_propertyfinder.FULL])
+def test_the_full_agent_is_valid(text: str) -> None:
     """What the program takes, the editor takes."""
-    assert list(AGENT.iter_errors(value(test_agents.FULL))) == []
+    assert list(AGENT.iter_errors(value(text))) == []
+
+
+@pytest.mark.parametrize("text", test_propertyfinder.TAKEN)
+def test_an_editor_takes_it_too(text: str) -> None:
+    """What the program takes in a section, the editor takes."""
+    assert list(AGENT.iter_errors(value(test_propertyfinder.within(text)))) == []
 
 
 # To a schema 15.0 is an integer; and Python's `$` fits before a last line end, the editor's does not.
@@ -110,14 +118,29 @@ def test_an_editor_refuses_it_too(text: str) -> None:
     assert not AGENT.is_valid(value(f"externalId: a\n{text}\n"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        test_propertyfinder.within(text)
+        for text, _, _ in test_propertyfinder.REFUSED
+        if not text.endswith(".0")
+    ]
+    + [f"externalId: a\n{text}\n" for text, _, _ in test_propertyfinder.AROUND],
+)
+def test_an_editor_refuses_it_in_a_section_too(text: str) -> None:
+    """What the program refuses in a section, the editor marks."""
+    assert not AGENT.is_valid(value(text))
+
+
 def test_an_editor_asks_for_an_identity() -> None:
     """An agent without externalId and id is marked in the editor."""
     assert not AGENT.is_valid({"name": "x"})
 
 
-def test_the_configuration_with_all_keys_is_valid() -> None:
+@pytest.mark.parametrize("text", [test_config.ALL_DEFAULTS, test_config.PROPERTYFINDER])
+def test_the_configuration_with_all_keys_is_valid(text: str) -> None:
     """The defaults written down are valid for the editor too."""
-    assert list(CONFIG.iter_errors(value(test_config.ALL_DEFAULTS))) == []
+    assert list(CONFIG.iter_errors(value(text))) == []
 
 
 BEYOND_A_SCHEMA = ("http://", "---", "*x")
@@ -160,6 +183,42 @@ LINKS = st.builds(
         ),
     ),
 )
+MAILBOXES = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "a", "A.b+c", "<a", "mailto:a", "a@b", "я", " a"]),
+        st.sampled_from(["@", ""]),
+        st.sampled_from(["b.example", "b", "b.", ".b", "b.example>", "b.example ", "b..c"]),
+    ),
+)
+PAIRS = st.dictionaries(st.sampled_from(["primary", "secondary", "ru"]), TEXT | st.none())
+VALUES = {
+    "id": st.integers(0, 3) | ANY,
+    "email": MAILBOXES | ANY,
+    "firstName": TEXT | ANY,
+    "lastName": TEXT | ANY,
+    "mobile": DIGITS | ANY,
+    "roleId": st.integers() | TEXT | ANY,
+    "status": st.sampled_from(["active", "inactive", "archived"]) | ANY,
+    "name": TEXT | ANY,
+    "publicEmail": MAILBOXES | ANY,
+    "phone": DIGITS | ANY,
+    "phoneSecondary": DIGITS | ANY,
+    "whatsappPhone": DIGITS | ANY,
+    "avatar": st.fixed_dictionaries({}, optional={"url": LINKS, "id": st.just(1)}) | ANY,
+    "position": PAIRS | ANY,
+    "bio": PAIRS | ANY,
+    "linkedinAddress": LINKS.map(lambda link: link.replace("tiktok", "linkedin")) | ANY,
+    "experienceSince": st.integers(1890, 2110) | ANY,
+    "nationality": st.text("MDmdЖ1", max_size=3) | ANY,
+    "spokenLanguages": st.lists(st.sampled_from(["en", "no", "EN", "english", 1])) | ANY,
+    "compliances": ANY,
+}
+GOOD = {key: st.just(value(test_propertyfinder.FULL)["propertyfinder"].get(key)) for key in VALUES}
+"""Of each key what is right, so that not all sections are wrong."""
+SECTIONS = st.sets(st.sampled_from(sorted(VALUES)), max_size=2).flatmap(
+    lambda keys: st.fixed_dictionaries({key: GOOD[key] | VALUES[key] for key in sorted(keys)})
+)
 AGENTS = st.fixed_dictionaries(
     {},
     optional={
@@ -177,6 +236,7 @@ AGENTS = st.fixed_dictionaries(
             st.sampled_from(["contact_phone", "contact_viber", "posting_type"]), st.booleans()
         )
         | ANY,
+        "propertyfinder": SECTIONS | ANY,
         "other": ANY,
     },
 )
@@ -191,9 +251,32 @@ def trailing_line_end(node: Any) -> bool:
     return isinstance(node, str) and node.endswith("\n")
 
 
-@given(AGENTS.filter(lambda data: not trailing_line_end(data)))
+def inherits_a_misfit(data: Any) -> bool:
+    """Whether the section takes over a phone that does not fit there: no schema can say that."""
+    section, phone = data.get("propertyfinder"), data.get("phone")
+    inherits = isinstance(section, dict) and "phone" not in section and isinstance(phone, str)
+    return inherits and not re.search(propertyfinder.PHONE, phone)
+
+
+@settings(max_examples=150)
+@given(
+    st.builds(lambda section: {"id": 1, "propertyfinder": {"id": 5, **section}}, SECTIONS).filter(
+        lambda data: not trailing_line_end(data)
+    )
+)
+def test_the_editor_and_the_program_agree_on_a_section(data: dict[str, Any]) -> None:
+    """Whatever a section holds, in an agent that is right but for it."""
+    agreed(data)
+
+
+@given(AGENTS.filter(lambda data: not (trailing_line_end(data) or inherits_a_misfit(data))))
 def test_the_editor_and_the_program_agree(data: dict[str, Any]) -> None:
     """Whatever an agent holds, the program takes it exactly if the editor does, and never fails."""
+    agreed(data)
+
+
+def agreed(data: dict[str, Any]) -> None:
+    """That both take these data, or neither does."""
     [tree], problems = load("a.yaml", json.dumps(data, ensure_ascii=False).encode())
     document, wrong = agents._check("a.yaml", tree)
     assert not problems

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -488,7 +490,7 @@ def test_one_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
     assert [each.external_id for each in agency.truth().values()] == ["a", "b", "c"]
 
 
-def test_an_interruption_tells_what_is_done(agency: Agency) -> None:
+def test_an_interruption_tells_what_is_done(agency: Agency, ctrl_c: Callable[[], None]) -> None:
     """Ctrl-C in the middle: exit 130, applied and skipped named, and the next run ends the job."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"))
     agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
@@ -498,7 +500,7 @@ def test_an_interruption_tells_what_is_done(agency: Agency) -> None:
         if call.method == "DELETE":
             seen.append(call)
             if len(seen) == 2:
-                signal.raise_signal(signal.SIGINT)
+                await asyncio.to_thread(ctrl_c)
 
     agency.portal.state.after.append(interrupt)
     said = agency.run("apply", "--yes", "--format", "json")

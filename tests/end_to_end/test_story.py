@@ -183,8 +183,10 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
         "avatar",
         "agent-005",
         "agent-006",
-        "verified: 6 of 6 as declared",
-        "Nothing to do: 6 agents are as declared.",
+        "publicProfileId",
+        "deactivate",
+        "verified: 9 of 9 as declared",
+        "Nothing to do: all agents are as declared on rentix and propertyfinder.",
     ):
         assert what in said.stdout, what
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.form import parse
-from reconciler.core.model import Operation, Outcome, Report, Source
+from reconciler.core.model import Operation, Outcome, Plan, Report, Source
 from reconciler.render import json as render
 
 from .samples import plan, report, whole
@@ -93,3 +93,41 @@ def test_a_new_agents_id_is_in_the_report():
     made = Operation("create:a", "create", "rentix", "a", Source("a.yaml", 1), None)
     done = Report((("r1", Outcome(made, "applied", 201, None, 77)),))
     assert strict(render.report(done, ""))["results"][0]["id"] == 77
+
+
+def test_all_ids_of_a_new_agent_are_in_the_report():
+    """Where a portal gives several; an agent who has one has no list of them."""
+    made = Operation("create:a", "create", "pf", "a", Source("a.yaml", 1), None)
+    outcomes = (
+        ("r1", Outcome(made, "applied", 201, None, 77, {"publicProfileId": 9})),
+        ("r2", Outcome(made, "applied", 201, None, 78)),
+    )
+    first, second = strict(render.report(Report(outcomes), ""))["results"]
+    assert first["ids"] == {"id": 77, "publicProfileId": 9}
+    assert (first["id"], first["portal"]) == (77, "pf")
+    assert "ids" not in second
+
+
+def test_a_report_has_the_portals_that_could_not_be_read():
+    """With the reason; none where all were, or where there was no plan."""
+    made = Plan((), (), (), (), 0, 0, (), complete=False, excess=(), seconds=0)
+    assert strict(render.report(Report((), plan=made), ""))["unread"] == []
+    assert strict(render.report(Report(()), ""))["unread"] == []
+    unread = Plan(
+        (), (), (), (), 0, 0, (), complete=False, excess=(), seconds=0, unread=(("pf", "no token"),)
+    )
+    assert strict(render.report(Report((), plan=unread), ""))["unread"] == [
+        {"portal": "pf", "error": "no token"}
+    ]
+
+
+def test_a_result_has_the_line_of_the_value_that_was_refused():
+    """Where the portal says which value it was; else the agent's."""
+    made = Operation(
+        "update:1", "update", "pf", "a", Source("a.yaml", 1), 1, lines={"bio": 8, "name": 3}
+    )
+    places = {"bio.primary": 8, "name": 3, "phone": 1, None: 1}
+    for path, line in places.items():
+        done = Report((("r1", Outcome(made, "failed", 422, "no", 1, path=path)),))
+        (result,) = strict(render.report(done, ""))["results"]
+        assert result["source"] == {"file": "a.yaml", "line": line}

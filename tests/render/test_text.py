@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.model import Change, Entry, Plan, Report, Source
+from reconciler.core.model import (
+    Change,
+    Conflict,
+    Entry,
+    Operation,
+    Outcome,
+    Plan,
+    Report,
+    Source,
+    Unmet,
+    Warning,
+)
 from reconciler.errors import Problem
 from reconciler.render import text
 from reconciler.render.visible import one_line, visible
@@ -30,7 +41,7 @@ def rendered(said, *, color):
     made = plan(said)
     return [
         text.plan(made, width=80, color=color),
-        text.requests(made, width=80, color=color),
+        text.calls(made, width=80, color=color),
         text.report(report(said), width=80, color=color),
         text.problems(problems(said), color=color),
     ]
@@ -114,7 +125,7 @@ def test_every_line_is_within_the_width(said):
     made = plan(said)
     for shown in (
         text.plan(made, width=80, color=False),
-        text.requests(made, width=80, color=False),
+        text.calls(made, width=80, color=False),
         text.report(report(said), width=80, color=False),
     ):
         assert [line for line in shown.split("\n") if cells(line) > 80] == []
@@ -248,3 +259,224 @@ def test_a_wholly_new_long_text_is_clipped():
     with within(2):
         shown = text.plan(Plan((entry,), (), (), (), 1, 0, (), True, (), 0), width=80, color=False)
     assert shown.count("\n") < 60
+
+
+# Several portals
+
+
+def entry(portal, key, *changes, actions=("update",), line=1, number=1, source=True):
+    """An agent of a plan."""
+    place = Source(f"agents/{key}.yaml", line) if source else None
+    return Entry(portal, key, number, key.title(), place, "id", actions, changes, None, "because")
+
+
+def several(*entries, **more):
+    """A plan of two portals."""
+    given = {
+        "steps": (),
+        "conflicts": (),
+        "warnings": (),
+        "declared": 9,
+        "unchanged": 4,
+        "waiting": (),
+        "complete": True,
+        "excess": (),
+        "seconds": 1,
+        "portals": ("rentix", "propertyfinder"),
+    }
+    return Plan(entries=entries, **{**given, **more})
+
+
+NAME = Change("name", "Ion", "Ivan")
+CODES = Change("spokenLanguages", ["en"], ["en", "ro", "ru"])
+
+
+def test_a_plan_of_several_portals_says_each_agent_once_and_the_portals_below():
+    """Key and name, then what is done where; an empty line before the next agent."""
+    made = several(
+        entry("rentix", "ana", NAME, number=15),
+        entry("propertyfinder", "ana", CODES, NAME, line=9, number=4711),
+        entry("propertyfinder", "ion", actions=("deactivate",), number=7),
+    )
+    assert text.plan(made, width=80, color=False) == (
+        "ana  Ana\n"
+        "  ~ rentix  (update)\n"
+        "    agents/ana.yaml:1 · agent 15 · because\n"
+        "      name  “Ion” → “Ivan”\n"
+        "  ~ propertyfinder  (update)\n"
+        "    agents/ana.yaml:9 · agent 4711 · because\n"
+        "      spokenLanguages  en → en, ro, ru\n"
+        "      name             “Ion” → “Ivan”\n"
+        "\n"
+        "ion  Ion\n"
+        "  - propertyfinder  (deactivate)\n"
+        "    agents/ion.yaml:1 · agent 7 · because\n"
+        "\n"
+        "Plan: 2 to update, 1 to deactivate; 4 unchanged.\n"
+    )
+
+
+def test_a_plan_of_one_portal_does_not_name_it():
+    """There is no other it could be."""
+    made = several(
+        entry("rentix", "ana", NAME),
+        conflicts=(Conflict("rentix", "b", None, "who"),),
+        portals=("rentix",),
+    )
+    shown = text.plan(made, width=80, color=False)
+    assert "rentix" not in shown
+    assert shown.startswith("~ ana  Ana  (update)\n")
+    assert "! b conflict: who" in shown
+
+
+def test_conflicts_and_warnings_of_several_portals_name_theirs():
+    """The agent may be well on the other one."""
+    place = Source("agents/a.yaml", 3)
+    made = several(
+        conflicts=(
+            Conflict("propertyfinder", "a", place, "who"),
+            Conflict("rentix", "a", None, "x"),
+        ),
+        warnings=(Warning("propertyfinder", "b", place, "look"),),
+    )
+    for shown in (
+        text.plan(made, width=80, color=False),
+        text.drift(made, width=80, color=False),
+    ):
+        assert "! a on propertyfinder (agents/a.yaml:3) conflict: who" in shown
+        assert "! a on rentix conflict: x" in shown
+        assert "b on propertyfinder (agents/a.yaml:3) look" in shown
+
+
+def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
+    """Beside the plan of the others, of which there is nothing incomplete to say."""
+    made = several(
+        entry("rentix", "ana", NAME),
+        unread=(("propertyfinder", "it gave no token."),),
+        portals=("rentix",),
+        complete=False,
+    )
+    shown = text.plan(made, width=100, color=False)
+    said = "! propertyfinder could not be read, so nothing is planned there: it gave no token."
+    assert said in shown
+    assert "incomplete" not in shown
+    assert "  ~ rentix  (update)" in shown
+    assert said in text.drift(made, width=100, color=False)
+    whole = several(complete=False)
+    assert "incomplete" in text.plan(whole, width=100, color=False)
+    assert "could not be read" not in text.plan(several(), width=100, color=False)
+
+
+def test_drift_of_several_portals_is_told_agent_by_agent():
+    """The files' side first, then what the portal shows; no actions and no reason."""
+    made = several(
+        entry("rentix", "ana", NAME), entry("propertyfinder", "ana", CODES, line=9, number=2)
+    )
+    shown = text.drift(made, width=80, color=False)
+    assert shown.startswith(
+        "ana  Ana\n"
+        "  ~ rentix\n"
+        "    agents/ana.yaml:1 · agent 1\n"
+        "      name  file “Ivan”, portal now “Ion”\n"
+        "  ~ propertyfinder\n"
+        "    agents/ana.yaml:9 · agent 2\n"
+        "      spokenLanguages  file en, ro, ru, portal now en\n"
+    )
+    assert "because" not in shown
+
+
+def outcome(portal, key, status="applied", **more):
+    """What became of an agent's operation."""
+    verb = more.pop("verb", "create")
+    source = Source(f"agents/{key}.yaml", 2)
+    return Outcome(Operation(f"{verb}:{key}", verb, portal, key, source, None), status, **more)
+
+
+def reported(*outcomes, made=None, **more):
+    """The text of a report."""
+    done = Report(tuple(("r1", each) for each in outcomes), plan=made or several(), **more)
+    return text.report(done, width=100, color=False)
+
+
+def test_the_ids_of_an_agent_who_was_created_are_told():
+    """Where the portal has several: they are what its own tools ask for."""
+    created = outcome("propertyfinder", "a", id=4711, aliases={"publicProfileId": 9})
+    shown = reported(created, outcome("rentix", "b", id=15))
+    assert "+ a on propertyfinder created: id 4711, publicProfileId 9\n" in shown
+    assert "b on rentix" not in shown
+    alone = reported(created, made=several(portals=("propertyfinder",)))
+    assert "+ a created: id 4711, publicProfileId 9\n" in alone
+    assert "created" not in text.report(
+        Report((("r1", outcome("rentix", "b", id=15)),)), width=100, color=False
+    )
+
+
+def test_a_report_of_several_portals_names_the_portal_of_each_agent():
+    """Of failures, values that are not as declared, agents left out and those that are done."""
+    place = Source("agents/c.yaml", 5)
+    shown = reported(
+        outcome("propertyfinder", "a", "failed", error="no role", verb="update"),
+        unmet=(Unmet("rentix", "c", place, "spokenLanguages", ["en"], []),),
+        stale=(Conflict("propertyfinder", "d", None, "is another now"),),
+    )
+    assert "! a on propertyfinder (agents/a.yaml:2) update failed: no role\n" in shown
+    assert "? c on rentix (agents/c.yaml:5) spokenLanguages is not as declared" in shown
+    assert "! d on propertyfinder left out, its plan is stale: is another now\n" in shown
+    cut = reported(
+        outcome("rentix", "a", verb="link"), outcome("rentix", "a", verb="update"), interrupted=True
+    )
+    assert "✓ a on rentix applied: link, update\n" in cut
+
+
+def test_what_is_done_on_two_portals_is_told_for_each():
+    """Interrupted: one agent is done here and not there."""
+    shown = reported(
+        outcome("rentix", "a", verb="update"),
+        outcome("propertyfinder", "a", "unknown", error="run again", verb="deactivate"),
+        interrupted=True,
+    )
+    assert "✓ a on rentix applied: update\n" in shown
+    assert "! a on propertyfinder (agents/a.yaml:2) deactivate unknown: run again\n" in shown
+
+
+def test_a_failure_is_told_at_the_line_of_the_value_that_was_refused():
+    """The portal says which value it was, and the file where it stands."""
+    operation = Operation(
+        "update:1", "update", "rentix", "a", Source("a.yaml", 1), 1, lines={"bio": 8}
+    )
+    failed = Outcome(operation, "failed", 422, "too long", 1, path="bio.primary")
+    assert "! a on rentix (a.yaml:8) update failed: too long\n" in reported(failed)
+
+
+def test_a_report_says_which_portal_could_not_be_read():
+    """Nothing was sent there, and why."""
+    made = several(unread=(("propertyfinder", "no answer."),), portals=("rentix",))
+    shown = reported(outcome("rentix", "a"), made=made, checked=1, as_declared=1)
+    assert "! propertyfinder could not be read, so nothing was sent there: no answer.\n" in shown
+    assert "verified: 1 of 1 as declared" in shown
+
+
+@settings(deadline=None, max_examples=15, database=None)
+@given(UGLY)
+def test_every_line_of_a_plan_of_several_portals_is_within_the_width(said):
+    """Whatever the texts, and nothing of them is lost."""
+    made = replace(plan(said), portals=("rentix", "other"), unread=((said, said),))
+    shown = text.plan(made, width=80, color=False)
+    assert [line for line in shown.split("\n") if cells(line) > 80] == []
+    assert [line for line in shown.split("\n") if line.endswith(" ")] == []
+    assert squeezed(one_line(said)) in squeezed(shown)
+
+
+@settings(deadline=None, max_examples=15, database=None)
+@given(NASTY)
+def test_no_portals_words_steer_the_terminal(said):
+    """Its reasons, its ids, its messages."""
+    made = replace(plan(said), portals=("rentix", "other"), unread=((said, said),))
+    created = outcome("rentix", said, aliases={said: said}, id=said)
+    failed = outcome("rentix", said, "failed", error=said)
+    for shown in (
+        text.plan(made, width=80, color=False),
+        text.drift(made, width=80, color=False),
+        text.report(Report((("r", created), ("r", failed)), plan=made), width=80, color=False),
+    ):
+        assert steering(shown) == []

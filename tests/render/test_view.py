@@ -114,6 +114,9 @@ def test_a_long_description_is_compared_at_once(old, new):
         ({"id": 3, "url": "https://e.com"}, "picture 3 from https://e.com"),
         ({"ru": "Р", "en": None}, "ru: “Р”"),
         ({"contact_phone": True, "contact_viber": False}, "contact_phone: on, contact_viber: off"),
+        (["en", "ro"], "en, ro"),
+        (["en", 99], "en, 99"),
+        ([], "nothing"),
     ],
     ids=str,
 )
@@ -169,10 +172,10 @@ def test_a_line_says_whose_change_it_is():
         ).lines
     ]
     assert notes == [
-        "changed on the portal since the last apply",
+        "drift: changed on the portal since the last apply",
         "",
         "cannot be read back, so it is sent",
-        "changed on the portal since the last apply; cannot be read back, so it is sent",
+        "drift: changed on the portal since the last apply; cannot be read back, so it is sent",
     ]
 
 
@@ -220,6 +223,31 @@ def test_the_totals_count_agents_by_what_happens_to_them():
     ]
     said = view.totals(plan(*entries, unchanged=4))
     assert said == "Plan: 1 to create, 2 to update, 1 to link; 4 unchanged."
+
+
+def test_the_totals_of_several_portals_say_which_are_as_declared():
+    """An agent counts on each, so their number would say little."""
+    both = ("rentix", "propertyfinder")
+    said = view.totals(plan(portals=both))
+    assert said == "Nothing to do: all agents are as declared on rentix and propertyfinder."
+    unread = plan(portals=("rentix",), unread=(("propertyfinder", "no answer"),))
+    assert view.totals(unread) == "Nothing to do: all agents are as declared on rentix."
+    waiting = plan(portals=both, unchanged=8, waiting=(("propertyfinder", "a"),))
+    assert view.totals(waiting) == "Nothing to do: 8 unchanged, 1 waiting."
+    off = Entry("propertyfinder", "a", 1, "", None, None, ("deactivate",), (), None, "")
+    assert view.totals(plan(off, portals=both)) == "Plan: 1 to deactivate; 9 unchanged."
+
+
+def test_the_price_of_several_portals_is_under_the_limits_of_all():
+    """Each has its own."""
+    step = Step(
+        "r1",
+        Request("PATCH", "/v1/users/1"),
+        (Operation("update:1", "deactivate", "propertyfinder", "a", None, 1),),
+    )
+    both = plan(steps=(step,), portals=("rentix", "propertyfinder"))
+    assert view.price(both) == "1 request: 1 deactivate; about 3 s under the portals' limits"
+    assert "the portal's limits" in view.price(plan(steps=(step,), portals=("rentix",)))
 
 
 def test_the_price_is_requests_by_kind_and_time():

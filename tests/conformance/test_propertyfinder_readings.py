@@ -1,0 +1,246 @@
+"""Under every reading of every doubt of Property Finder: apply, and the next plan is empty;
+declared is true, undeclared is as it was; and a lost ledger does no harm."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+from agency import PF_FAST, Agency, person
+from convergence import converges, forgetting_is_safe
+from propertyfinder_truth import (
+    by_email,
+    declared_is_true,
+    undeclared_is_untouched,
+    wishes,
+)
+
+from reconciler.sandbox.propertyfinder import Limits, Readings
+
+PICTURE = {"default": {"url": "https://cdn.example/old.webp"}}
+BOTH = {"primary": "one", "secondary": "two"}
+LIVE = [
+    person(1, bio=BOTH, position={"primary": "Agent"}),
+    person(2, bio={"primary": "former"}, position=BOTH),
+    person(3, status="inactive"),
+    person(4, linkedinAddress="https://linkedin.com/in/four"),
+    person(5, email="old@agency.example"),
+    person(6, email="hers@agency.example"),
+    person(7, email="his@agency.example"),
+    person(8, imageVariants=PICTURE, phoneSecondary="+373 22 888 888"),
+    person(9, imageVariants=PICTURE, bio="nine"),
+    person(10, publicProfile=None),
+    person(11, bio=BOTH, imageVariants=PICTURE, spokenLanguages=[1, 34], status="inactive"),
+    person(
+        12,
+        publicProfile={
+            "phoneSecondary": "+373 22 121 212",
+            "linkedinAddress": "https://linkedin.com/in/twelve",
+            "experienceSince": 2001,
+            "nationality": "RO",
+            "imageVariants": PICTURE,
+            "spokenLanguages": [1],
+        },
+    ),
+]
+STRANGER = 11
+FILES: list[dict[str, Any]] = [
+    {
+        "externalId": "p-1",
+        "name": " Ana  Rusu ",
+        "phone": "+373 (22) 111-111",
+        "propertyfinder": {
+            "email": "User-1@Agency.example",
+            "bio": {"primary": " новый\nдва "},
+            "whatsappPhone": "+37369000001",
+        },
+    },
+    {
+        "externalId": "p-2",
+        "propertyfinder": {
+            "email": "user-2@agency.example",
+            "firstName": "Ana  Maria",
+            "bio": {"primary": "первый", "secondary": "șapte"},
+            "position": "Senior",
+        },
+    },
+    {"externalId": "p-3", "propertyfinder": {"id": 3, "status": "active", "lastName": "Trei"}},
+    {
+        "externalId": "p-4",
+        "avatar": {"url": "https://agency.example/4.jpg"},
+        "propertyfinder": {"email": "user-4@agency.example", "status": "inactive"},
+    },
+    {"externalId": "p-5", "propertyfinder": {"id": 5, "email": "New@agency.example"}},
+    {"externalId": "p-6", "propertyfinder": {"id": 6, "email": "next@agency.example"}},
+    {"externalId": "p-7", "propertyfinder": {"id": 7, "email": "hers@agency.example"}},
+    {
+        "externalId": "p-8",
+        "avatar": {"url": "https://agency.example/8.jpg"},
+        "propertyfinder": {
+            "email": "user-8@agency.example",
+            "roleId": "agent",
+            "mobile": "+373 69 888 888",
+            "spokenLanguages": ["ro", "en"],
+            "nationality": "MD",
+            "experienceSince": 2012,
+            "linkedinAddress": "https://www.linkedin.com/in/eight/",
+        },
+    },
+    {"externalId": "p-9", "propertyfinder": {"email": "user-9@agency.example", "bio": ""}},
+    {
+        "externalId": "p-10",
+        "propertyfinder": {"id": 10, "mobile": "+373 69 101 010", "roleId": 2},
+    },
+    {
+        "externalId": "p-13",
+        "name": "Nou Agent",
+        "phone": "+373 22 131 313",
+        "avatar": {"url": "https://agency.example/13.jpg"},
+        "propertyfinder": {
+            "email": "nou@agency.example",
+            "firstName": "Nou",
+            "lastName": "Agent",
+            "mobile": "+373 69 131 313",
+            "roleId": 3,
+            "status": "active",
+            "position": {"primary": "Agent", "secondary": "Агент"},
+            "bio": "Sells.",
+            "spokenLanguages": ["en", "ru"],
+            "linkedinAddress": None,
+            "avatar": {"url": "https://agency.example/13-pf.jpg"},
+        },
+    },
+]
+CLEARED: dict[str, Any] = {
+    "externalId": "p-12",
+    "propertyfinder": {
+        "id": 12,
+        "phoneSecondary": None,
+        "linkedinAddress": None,
+        "experienceSince": None,
+        "nationality": None,
+        "avatar": None,
+        "spokenLanguages": [],
+    },
+}
+"""Whom only a portal takes that takes null."""
+
+FACTS = (
+    "token_path",
+    "deactivate_by",
+    "deactivate_other",
+    "names",
+    "texts",
+    "texts_taken",
+    "texts_partial",
+    "picture_import",
+    "patch_answer",
+)
+"""The doubts of the facts page: every combination of these."""
+CROSSING = ("deactivate_by", "names", "texts", "texts_taken", "texts_partial", "picture_import")
+"""Those that change what one request has to be, or what is shown of it: all on each run."""
+
+
+def combinations(*names: str) -> list[Readings]:
+    """Every combination of these doubts; the other switches take their turn in a fixed shuffle."""
+    others = {name: values for name, values in Readings.choices().items() if name not in names}
+    turn = random.Random(7)
+    cases = []
+    for base in Readings.every(*names):
+        rest: dict[str, Any] = {name: turn.choice(values) for name, values in others.items()}
+        cases.append(Readings(**{name: getattr(base, name) for name in names}, **rest))
+    return cases
+
+
+@pytest.mark.parametrize("reading", list(Readings.each()), ids=str)
+def test_every_single_reading_converges(agency: Agency, reading: Readings) -> None:
+    """The defaults, and each other reading of each doubt by itself."""
+    check(agency, reading)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_crossing_readings_converge(agency: Agency, part: int) -> None:
+    """Every combination of the doubts that can meet in one request; the others take turns."""
+    for reading in combinations(*CROSSING)[part::8]:
+        check(agency, reading)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(32))
+def test_all_combinations_converge(agency: Agency, part: int) -> None:
+    """Every combination of the doubts of the facts page."""
+    for reading in combinations(*FACTS)[part::32]:
+        check(agency, reading)
+
+
+def with_both_texts(declared: dict[str, Any], users: Any) -> dict[str, Any]:
+    """With the second text that the user has declared too: a portal that shows two texts and takes
+    one is asked to end the second one only where a file has a say in it."""
+    wanted = wishes(declared)
+    there = next(
+        (
+            user
+            for user in users.values()
+            if user.id == wanted.get("id") or user.email.lower() == wanted.get("email", "").lower()
+        ),
+        None,
+    )
+    section = dict(declared["propertyfinder"])
+    for name in {"bio", "position"} & set(section):
+        said = section[name] if isinstance(section[name], dict) else {"primary": section[name]}
+        other = ((there.profile if there else None) or {}).get(name, {}).get("secondary")
+        section[name] = {**({"secondary": other} if other else {}), **said}
+    return {**declared, "propertyfinder": section}
+
+
+def check(agency: Agency, reading: Readings) -> None:
+    """One world under one reading: it converges, and is found again without the ledger."""
+    agency.ledger.unlink(missing_ok=True)
+    limits = Limits(rate_limit=10**9, token_rate_limit=10**9, import_reads=2, import_time=5.0)
+    agency.live_pf(*LIVE, readings=reading, limits=limits)
+    section = {"token_path": reading.token_path, "deactivate_by": reading.deactivate_by}
+    agency.use(propertyfinder=section, limits={"floor": 1000})
+    files = [*FILES, CLEARED] if reading.nulls != "refused" else FILES
+    before = agency.truth_pf()
+    if (reading.texts, reading.texts_taken) == ("object", "string"):
+        files = [with_both_texts(each, before) for each in files]
+    agency.declare(*files)
+
+    def look() -> None:
+        after = agency.truth_pf()
+        for declared in files:
+            wanted = wishes(declared)
+            user = after[wanted.get("id") or by_email(after, wanted["email"])]
+            declared_is_true(wanted, user, reading, f"{reading} {declared['externalId']}")
+            if user.id in before:
+                where = f"{reading} {declared['externalId']}"
+                undeclared_is_untouched(wanted, before[user.id], user, reading, where)
+        assert after[STRANGER] == before[STRANGER], reading
+        assert len(after) == len(before) + 1, reading
+
+    now = [time.time()]
+    agency.portal.state.clock = lambda: now[0]
+
+    def later() -> None:
+        now[0] += 3
+
+    late = reading.picture_import.startswith("after")
+    done = converges(agency, str(reading), look, later if late else None)
+    forgetting_is_safe(agency, str(reading), done)
+
+
+@pytest.mark.parametrize("errors", ["by-header", "older"])
+def test_a_null_that_is_refused_is_a_failure_at_its_line(agency: Agency, errors: Any) -> None:
+    """Such a portal has no way to clear a value: it is told with the value's name, the rest of
+    that profile is not done, and nobody else suffers."""
+    readings = Readings(nulls="refused", errors=errors)
+    agency.live_pf(*LIVE, readings=readings, limits=PF_FAST)
+    agency.use(propertyfinder={}, limits={"floor": 1000})
+    agency.declare(*FILES, CLEARED)
+    done = agency.apply()
+    assert done["exit"] == 3
+    (failed,) = [each for each in done["results"] if each["status"] != "applied"]
+    assert (failed["key"], failed["http_status"]) == ("p-12", 400)
+    assert "phoneSecondary" in failed["error"]

@@ -1,0 +1,546 @@
+"""The section `propertyfinder:`: what is taken, what is refused and in which words, and what an
+agent there inherits from the rest of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.core.model import Desired, Source
+from reconciler.documents import propertyfinder as section
+from reconciler.documents.agents import INHERITED, Document, desired
+from reconciler.errors import InputError
+from reconciler.portals import PORTALS, propertyfinder, rentix
+
+from .conftest import Read, line
+
+Said = Callable[[str | bytes], list[tuple[str, str]]]
+
+FULL = """\
+externalId: agent-001
+id: 15
+name: Ștefan Țurcanu
+phone: "+373 22 123 456"
+description: Sells flats
+avatar: {url: "https://agency.example/a.jpg"}
+propertyfinder:
+  id: 4711
+  email: Stefan@agency.example
+  firstName: Ștefan
+  lastName: Țurcanu
+  mobile: "+373 69 123 456"
+  roleId: 3
+  status: active
+  name: Ștefan Țurcanu, broker
+  publicEmail: sales@agency.example
+  phone: "+373 22 999 999"
+  phoneSecondary: null
+  whatsappPhone: "37369123456"
+  avatar: {url: "https://agency.example/b.jpg"}
+  position: Senior Sales Consultant
+  bio: {primary: Продаю, secondary: ""}
+  linkedinAddress: https://www.linkedin.com/in/stefan
+  experienceSince: 2012
+  nationality: MD
+  spokenLanguages: [en, ro, ru]
+"""
+
+
+def there(document: Document) -> Desired | None:
+    """What a file wants on Property Finder."""
+    return desired(document, "propertyfinder", propertyfinder.FIELDS, propertyfinder.IDENTIFIERS)
+
+
+def only(read: Read, text: str) -> Desired:
+    """What the only agent of a file wants on Property Finder."""
+    [document] = read({"a.yaml": text})
+    wanted = there(document)
+    assert wanted is not None
+    return wanted
+
+
+def test_a_section(read: Read) -> None:
+    """Each key has its value there, at its own line; texts are by language."""
+    wanted = only(read, FULL)
+    assert (wanted.portal, wanted.key) == ("propertyfinder", "agent-001")
+    assert wanted.source == Source("agents/a.yaml", 7)
+    assert wanted.identity == {
+        "id": 4711,
+        "email": "Stefan@agency.example",
+        "mobile": "+373 69 123 456",
+    }
+    assert wanted.values == {
+        "email": "Stefan@agency.example",
+        "firstName": "Ștefan",
+        "lastName": "Țurcanu",
+        "mobile": "+373 69 123 456",
+        "roleId": 3,
+        "status": "active",
+        "name": "Ștefan Țurcanu, broker",
+        "publicEmail": "sales@agency.example",
+        "phone": "+373 22 999 999",
+        "phoneSecondary": None,
+        "whatsappPhone": "37369123456",
+        "avatar": {"url": "https://agency.example/b.jpg"},
+        "position.primary": "Senior Sales Consultant",
+        "bio.primary": "Продаю",
+        "bio.secondary": "",
+        "linkedinAddress": "https://www.linkedin.com/in/stefan",
+        "experienceSince": 2012,
+        "nationality": "MD",
+        "spokenLanguages": ["en", "ro", "ru"],
+    }
+    places = {path: wanted.at(path).line for path in ("id", "email", "name", "bio.secondary")}
+    assert places == {"id": 8, "email": 9, "name": 15, "bio.secondary": 22}
+    assert {wanted.at("position.primary").line, wanted.at("spokenLanguages").line} == {21, 26}
+
+
+def test_the_section_changes_nothing_on_another_portal(read: Read) -> None:
+    """Rentix has the top level alone, at its own lines."""
+    [document] = read({"a.yaml": FULL})
+    wanted = desired(document, "rentix", rentix.FIELDS, rentix.IDENTIFIERS)
+    assert wanted is not None
+    assert wanted.identity == {"id": 15, "externalId": "agent-001", "phone": "+373 22 123 456"}
+    assert wanted.values == {
+        "name": "Ștefan Țurcanu",
+        "description": "Sells flats",
+        "avatar": {"url": "https://agency.example/a.jpg"},
+    }
+    assert (wanted.source.line, wanted.at("name").line) == (1, 3)
+
+
+@pytest.mark.parametrize("text", ["", "name: x\nphone: '+373 22 123 456'\n"])
+def test_without_a_section_nothing_is_wanted_there(read: Read, text: str) -> None:
+    """What could be inherited publishes nobody."""
+    [document] = read({"a.yaml": f"externalId: a\n{text}"})
+    assert there(document) is None
+    assert desired(document, "rentix", rentix.FIELDS, rentix.IDENTIFIERS) is not None
+
+
+def test_an_id_or_an_email_is_enough(read: Read) -> None:
+    """What is not declared is not wanted; an e-mail is the public one too."""
+    assert only(read, "id: 1\npropertyfinder: {id: 5}\n").values == {}
+    wanted = only(read, "id: 1\npropertyfinder: {email: a@b.example}\n")
+    assert wanted.identity == {"email": "a@b.example"}
+    assert wanted.values == {"email": "a@b.example", "publicEmail": "a@b.example"}
+
+
+# What is inherited
+
+TOP = """\
+externalId: a
+name: Ana
+phone: "+373 22 123 456"
+avatar:
+  url: https://agency.example/a.jpg
+description: {en: Sells flats}
+id: 15
+propertyfinder:
+  email: ana@agency.example
+"""
+
+
+def test_what_is_left_out_is_taken_from_the_file(read: Read) -> None:
+    """Name, phone, the picture's address and the e-mail: each with the line where it stands."""
+    wanted = only(read, TOP)
+    assert wanted.values == {
+        "email": "ana@agency.example",
+        "name": "Ana",
+        "phone": "+373 22 123 456",
+        "avatar": {"url": "https://agency.example/a.jpg"},
+        "publicEmail": "ana@agency.example",
+    }
+    lines = {path: wanted.at(path).line for path in wanted.values}
+    assert lines == {"email": 9, "name": 2, "phone": 3, "avatar": 5, "publicEmail": 9}
+
+
+def test_the_table_is_what_is_inherited(read: Read) -> None:
+    """The portals with a section are in one table, and the section's own is in it."""
+    assert dict(INHERITED) == {"propertyfinder": section.INHERITED}
+    assert set(section.INHERITED) == {"name", "phone", "avatar", "publicEmail"}
+    assert set(INHERITED) <= set(PORTALS)
+
+
+def test_neither_texts_nor_ids_are_inherited(read: Read) -> None:
+    """A description is no bio, and the other portal's numbers are nobody's here."""
+    wanted = only(read, TOP)
+    assert wanted.identity == {"email": "ana@agency.example"}
+    assert not [path for path in wanted.values if path.startswith(("bio", "position", "desc"))]
+
+
+@pytest.mark.parametrize("avatar", ["{id: 123}", "null"])
+def test_a_picture_without_an_address_is_not_inherited(read: Read, avatar: str) -> None:
+    """Neither the other portal's number of a picture nor that it has none."""
+    wanted = only(read, f"id: 1\navatar: {avatar}\npropertyfinder: {{id: 5}}\n")
+    assert wanted.values == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "path", "value"),
+    [
+        ("name: Ana R.", "name", "Ana R."),
+        ('phone: "+373 1 234 567"', "phone", "+373 1 234 567"),
+        ("avatar: null", "avatar", None),
+        ("avatar: {url: 'https://b.example/b'}", "avatar", {"url": "https://b.example/b"}),
+        ("publicEmail: p@b.example", "publicEmail", "p@b.example"),
+    ],
+)
+def test_what_the_section_says_itself_is_not_inherited(
+    read: Read, own: str, path: str, value: Any
+) -> None:
+    """Null is said too; the line is the section's own."""
+    wanted = only(read, f"{TOP}  {own}\n")
+    assert (wanted.values[path], wanted.at(path).line) == (value, 10)
+
+
+def test_of_several_agents_in_a_file_each_inherits_its_own(read: Read) -> None:
+    """Documents share nothing, lines included."""
+    first, second = read({"a.yaml": f"{TOP}---\nid: 2\nname: B\npropertyfinder: {{id: 2}}\n"})
+    wanted = there(second)
+    assert wanted is not None
+    assert (wanted.values, wanted.at("name").line) == ({"name": "B"}, 12)
+    assert there(first) == only(read, TOP)
+
+
+MISFIT = "`phone` is inherited by `propertyfinder`, which does not take it in this form"
+
+
+@pytest.mark.parametrize(
+    ("phone", "digits"),
+    [
+        ("(022) 12 34 56", "022123456"),
+        ("+373 (22) 12 - 34 - 56", "+37322123456"),
+        ("022/123/456", "022123456"),
+        ("+(373)22123456", "+37322123456"),
+    ],
+)
+def test_an_inherited_phone_has_to_fit_there_too(
+    read: Read, said: Said, phone: str, digits: str
+) -> None:
+    """It is said at the phone, once, with a form that both portals take."""
+    text = f'externalId: a\nphone: "{phone}"\npropertyfinder: {{id: 5}}\n'
+    assert said(text) == [(f"agents/a.yaml:2:8: {MISFIT}", f'write phone: "{digits}"')]
+    assert only(read, text.replace(phone, digits)).values == {"phone": digits}
+
+
+@pytest.mark.parametrize(
+    "there",
+    ["", 'propertyfinder: {id: 5, phone: "1234567"}'],
+)
+def test_a_phone_that_is_not_inherited_need_not_fit_there(read: Read, there: str) -> None:
+    """Without the section, or where it has its own."""
+    assert len(read({"a.yaml": f'externalId: a\nphone: "(022) 12 34 56"\n{there}\n'})) == 1
+
+
+def test_a_phone_that_is_none_is_one_problem(said: Said) -> None:
+    """It is not refused for the section's sake as well."""
+    [(problem, _)] = said('externalId: a\nphone: "1"\npropertyfinder: {id: 5}\n')
+    assert problem.startswith("agents/a.yaml:2:8: `phone` has to be one number of 7 to 15 digits")
+
+
+# What is taken
+
+TAKEN = [
+    "id: 1",
+    "id: 9007199254740991",
+    "email: IVAN+x@agency.example",
+    "firstName: Li",
+    "firstName: Жанна д'Арк",
+    "lastName: no",
+    "lastName: O'Neill",
+    "mobile: +373 69 123 456",
+    'mobile: "0691234"',
+    'mobile: "069 123.456-(78)"',
+    "roleId: 3",
+    "roleId: agent",
+    "roleId: Decision maker",
+    'roleId: "3"',
+    "status: inactive",
+    "publicEmail: IVAN+x@agency.example",
+    'phone: "069 123.456-(78)"',
+    "phoneSecondary: null",
+    "phoneSecondary: ~",
+    "whatsappPhone: null",
+    "avatar: null",
+    'avatar: {url: "https://a.example:8443/b?c=d"}',
+    'position: ""',
+    "position: {secondary: x}",
+    'bio: {primary: "", secondary: x}',
+    "bio: |\n    two\n\n    lines",
+    "bio: no",
+    "linkedinAddress: null",
+    "linkedinAddress: https://md.linkedin.com/in/ivan?x=y",
+    "experienceSince: null",
+    "experienceSince: 1900",
+    "experienceSince: 2100",
+    "nationality: null",
+    "nationality: NO",
+    "spokenLanguages: []",
+    "spokenLanguages: [en, no]",
+    "spokenLanguages:\n    - yue\n    - 'no'",
+]
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize("text", TAKEN)
+def test_what_is_taken(read: Read, text: str) -> None:
+    """What people may write is valid, with what it needs besides."""
+    other = "id: 5" if text.startswith("email") else "email: a@b.example"
+    assert only(read, f"externalId: a\npropertyfinder:\n  {other}\n  {text}\n").key == "a"
+
+
+def test_norwegian_is_a_language(read: Read) -> None:
+    """`no` is a word in YAML 1.2, in a list of languages as everywhere."""
+    wanted = only(read, "id: 1\npropertyfinder: {id: 5, spokenLanguages: [en, no]}\n")
+    assert wanted.values["spokenLanguages"] == ["en", "no"]
+
+
+def test_every_language_of_the_portal_is_taken(read: Read) -> None:
+    """The files know the codes that the portal's module knows, in its order."""
+    assert tuple(propertyfinder.LANGUAGES) == section.LANGUAGES
+    every = ", ".join(section.LANGUAGES)
+    wanted = only(read, f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n")
+    assert tuple(wanted.values["spokenLanguages"]) == section.LANGUAGES
+
+
+def test_every_key_is_an_attribute_or_finds_the_user(read: Read) -> None:
+    """What the section can say is what the portal's module compares, and the id."""
+    keys = set(section.PropertyFinder.__annotations__)
+    assert keys == {each.name for each in propertyfinder.FIELDS} | {"id"}
+    assert set(only(read, FULL).identity) == {each.name for each in propertyfinder.IDENTIFIERS}
+
+
+# What is refused
+
+EMAIL = "`email` has to be an e-mail address, such as ivan@agency.example"
+PUBLIC_EMAIL = "`publicEmail` has to be an e-mail address"
+FIRST = "`firstName` has to be two characters or more on one line"
+LAST = "`lastName` has to be two characters or more on one line"
+NAME = "`name` has to be text on one line, and not empty"
+PHONE = "has to be one number of 7 to 18 signs, such as +373 69 123 456"
+ROLE = "`roleId` has to be the number or the name of a role"
+STATUS = "`status` has to be active or inactive"
+AVATAR = "`avatar` has to be {url: …} or null"
+URL = "`url` has to be an address that begins with https://"
+TEXT = "has to be a text, or a text for each of primary and secondary"
+LINKEDIN = "`linkedinAddress` has to be an address that begins with https://linkedin.com/, or null"
+YEAR = "`experienceSince` has to be a year from 1900 to 2100, or null"
+COUNTRY = "`nationality` has to be a country in two capital letters, such as MD"
+LANGUAGES = "`spokenLanguages` has to be a list of language codes, such as [en, ro, ru]"
+LEAVE = "leave the key out to leave the value alone"
+KEEP = 'leave the key out to keep it, or write "" to clear it'
+LANGUAGE = 'leave the language out, or write "" to clear it'
+TWO = ", which has the portal's two languages"
+KEYS = (
+    "the keys are id, email, firstName, lastName, mobile, roleId, status, name, publicEmail, "
+    "phone, phoneSecondary, whatsappPhone, avatar, position, bio, linkedinAddress, "
+    "experienceSince, nationality, spokenLanguages"
+)
+
+
+def number(key: str, written: str) -> str:
+    """What is said of a number in place of a text."""
+    return f"`{key}` has to be text, and without quotes {written} is a number"
+
+
+REFUSED = [
+    ("id: 0", "7: `id` has to be 1 or more", ""),
+    ("id: 99999999999999999", "7: `id` has to be 9007199254740991 or less", ""),
+    ('id: "15"', "7: `id` has to be a whole number", "write id: 15"),
+    ("id: 15.0", "7: `id` has to be a whole number", ""),
+    ("id: true", "7: `id` has to be a whole number", ""),
+    ("id: null", "7: `id` cannot be null", "leave the key out"),
+    ("email: null", "10: `email` cannot be null", "leave the key out"),
+    ("email:", "3: `email` has no value", "leave the key out"),
+    ("email: ivan", f"10: {EMAIL}", ""),
+    ("email: ivan@agency", f"10: {EMAIL}", ""),
+    ('email: "a b@c.example"', f"10: {EMAIL}", ""),
+    ('email: "a@b.example, c@d.example"', f"10: {EMAIL}", ""),
+    ("email: a@b@c.example", f"10: {EMAIL}", ""),
+    ("email: mailto:ivan@agency.example", f"10: {EMAIL}", "write email: ivan@agency.example"),
+    ("email: <ivan@agency.example>", f"10: {EMAIL}", "write email: ivan@agency.example"),
+    ('email: ""', f"10: {EMAIL}", ""),
+    ("email: 12", f"10: {number('email', '12')}", ""),
+    ("email: [a@b.example]", f"10: {EMAIL}", ""),
+    ("firstName: I", f"14: {FIRST}", ""),
+    ("firstName: 12", f"14: {number('firstName', '12')}", 'write firstName: "12"'),
+    ("firstName: null", "14: `firstName` cannot be null", LEAVE),
+    ('firstName: " Ivan"', f"14: {FIRST}", 'write firstName: "Ivan"'),
+    ('firstName: ""', f"14: {FIRST}", ""),
+    ("firstName: “Ivan”", "14: `firstName` has curly quotes around it, which would be published with it", 'write firstName: "Ivan"'),
+    ("lastName: P", f"13: {LAST}", ""),
+    ('lastName: "Petrov\\tX"', f"13: {LAST}", 'write lastName: "Petrov X"'),
+    ("lastName: “Petrov”", "13: `lastName` has curly quotes around it, which would be published with it", 'write lastName: "Petrov"'),
+    ("mobile: 069123456", f"11: {number('mobile', '069123456')}", 'write mobile: "069123456"'),
+    ("mobile: +37369123456", f"11: {number('mobile', '+37369123456')}", 'write mobile: "+37369123456"'),
+    ('mobile: "123456"', f"11: `mobile` {PHONE}", ""),
+    ('mobile: "(069) 123 456"', f"11: `mobile` {PHONE}", ""),
+    ('mobile: "+373 69 123 456 789 01"', f"11: `mobile` {PHONE}", ""),
+    ("mobile: “+373 69 123 456”", f"11: `mobile` {PHONE}", 'write mobile: "+373 69 123 456"'),
+    ("mobile: null", "11: `mobile` cannot be null", LEAVE),
+    ("roleId: null", "11: `roleId` cannot be null", LEAVE),
+    ('roleId: ""', f"11: {ROLE}", ""),
+    ("roleId: true", f"11: {ROLE}", ""),
+    ("roleId: 1.5", f"11: {ROLE}", ""),
+    ("roleId: [3]", f"11: {ROLE}", ""),
+    ("status: Active", f"11: {STATUS}", ""),
+    ("status: archived", f"11: {STATUS}", ""),
+    ("status: true", f"11: {STATUS}", ""),
+    ("status: null", "11: `status` cannot be null", LEAVE),
+    ("name: 12", f"9: {number('name', '12')}", 'write name: "12"'),
+    ('name: ""', f"9: {NAME}", ""),
+    ('name: "a\\tb"', f"9: {NAME}", 'write name: "a b"'),
+    ("name: null", "9: `name` cannot be null", LEAVE),
+    ("name: “Ivan”", "9: `name` has curly quotes around it, which would be published with it", 'write name: "Ivan"'),
+    ("publicEmail: ivan", f"16: {PUBLIC_EMAIL}", ""),
+    ('publicEmail: ""', f"16: {PUBLIC_EMAIL}", ""),
+    ("publicEmail: <a@b.example>", f"16: {PUBLIC_EMAIL}", "write publicEmail: a@b.example"),
+    ("publicEmail: null", "16: `publicEmail` cannot be null", LEAVE),
+    ("publicEmail: ~", "16: `publicEmail` cannot be null", LEAVE),
+    ("publicEmail:", "3: `publicEmail` has no value", LEAVE),
+    ("publicEmail: 12", f"16: {number('publicEmail', '12')}", ""),
+    ("phone: null", "10: `phone` cannot be null", LEAVE),
+    ("phone: ~", "10: `phone` cannot be null", LEAVE),
+    ("phone:", "3: `phone` has no value", LEAVE),
+    ("phone: 022123456", f"10: {number('phone', '022123456')}", 'write phone: "022123456"'),
+    ('phone: "1"', f"10: `phone` {PHONE}", ""),
+    ('phoneSecondary: "1"', f"19: `phoneSecondary` {PHONE}", ""),
+    ("whatsappPhone: tel:+37369123456", f"18: `whatsappPhone` {PHONE}", ""),
+    ("avatar: https://a.example/b.jpg", f"11: {AVATAR}", 'write avatar: {url: "https://a.example/b.jpg"}'),
+    ("avatar: 12", f"11: {AVATAR}", ""),
+    ("avatar: {}", "11: `avatar` has no `url`", "write avatar: null to remove it"),
+    ('avatar: {url: "http://a.example/b"}', f"17: {URL}", 'write url: "https://a.example/b"'),
+    ("avatar: {url: null}", "17: `url` cannot be null", "to remove the picture, write avatar: null"),
+    ("avatar: {id: 12}", "12: there is no key `id` in `avatar` here, since the portal takes pictures by address only", "write avatar: {url: …}"),
+    ("imageUrl: https://a.example/b.jpg", "3: there is no key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
+    ("compliances: []", "3: `compliances` is not managed: the portal's reference does not say its form", "delete this line"),
+    ("isActive: true", "3: there is no key `isActive` in `propertyfinder`", "write status: active"),
+    ("position: null", "13: `position` cannot be null", KEEP),
+    ("position: 12", f"13: {number('position', '12')}", 'write position: "12"'),
+    ("position: {}", "13: `position` has no text", "add primary, or leave it out"),
+    ("position: [a]", f"13: `position` {TEXT}", ""),
+    ("position: {ru: x}", f"14: there is no key `ru` in `position`{TWO}", "the keys are primary, secondary"),
+    ("position: {third: x}", "14: there is no key `third` in `position`", "the keys are primary, secondary"),
+    ("position: {primary: null}", "23: `primary` cannot be null", LANGUAGE),
+    ("position: {secondary: 12}", f"25: {number('secondary', '12')}", 'write secondary: "12"'),
+    ("bio:", "3: `bio` has no value", KEEP),
+    ("bio: true", "8: `bio` has to be text, and without quotes true is true/false", 'write bio: "true"'),
+    ("bio: {}", "8: `bio` has no text", "add primary, or leave it out"),
+    ("bio: {en: x}", f"9: there is no key `en` in `bio`{TWO}", "the keys are primary, secondary"),
+    ("bio: {secondary: null}", "20: `secondary` cannot be null", LANGUAGE),
+    ("linkedinAddress: linkedin.com/in/ivan", f"20: {LINKEDIN}", "write linkedinAddress: https://linkedin.com/in/ivan"),
+    ("linkedinAddress: http://www.LinkedIn.com/in/Ivan", f"20: {LINKEDIN}", "write linkedinAddress: https://www.linkedin.com/in/Ivan"),
+    ("linkedinAddress: https://evillinkedin.com/x", f"20: {LINKEDIN}", ""),
+    ('linkedinAddress: "@ivan"', f"20: {LINKEDIN}", ""),
+    ('linkedinAddress: ""', f"20: {LINKEDIN}", "write linkedinAddress: null"),
+    ('experienceSince: "2012"', f"20: {YEAR}", "write experienceSince: 2012"),
+    ("experienceSince: 1899", f"20: {YEAR}", ""),
+    ("experienceSince: 2101", f"20: {YEAR}", ""),
+    ("experienceSince: 2012.0", f"20: {YEAR}", ""),
+    ("experienceSince: 2012-05-01", f"20: {YEAR}", ""),
+    ("nationality: md", f"16: {COUNTRY}", "write nationality: MD"),
+    ("nationality: no", f"16: {COUNTRY}", "write nationality: NO"),
+    ("nationality: Moldova", f"16: {COUNTRY}", ""),
+    ("nationality: 373", f"16: {number('nationality', '373')}", ""),
+    ("spokenLanguages: null", "20: `spokenLanguages` cannot be null", "leave the key out to keep them, or write [] to clear them"),
+    ("spokenLanguages: en", f"20: {LANGUAGES}", ""),
+    ("spokenLanguages: [en, english]", f"25: {LANGUAGES}", ""),
+    ("spokenLanguages: [en, 34]", f"25: {LANGUAGES}", ""),
+    ("spokenLanguages: [EN]", f"21: {LANGUAGES}", ""),
+    ("spokenLanguages: [en, ro, en]", "20: `spokenLanguages` names a language twice", ""),
+    ("fistName: Ivan", "3: there is no key `fistName` in `propertyfinder`", "did you mean `firstName`?"),
+    ("role: agent", "3: there is no key `role` in `propertyfinder`", "did you mean `roleId`?"),
+    ("externalId: x", "3: there is no key `externalId` in `propertyfinder`", "it belongs to the top level"),
+    ("description: x", "3: there is no key `description` in `propertyfinder`", "it belongs to the top level"),
+    ("primary: x", "3: there is no key `primary` in `propertyfinder`", "it belongs under `propertyfinder.position`"),
+    ("facebook: x", "3: there is no key `facebook` in `propertyfinder`", KEYS),
+]  # fmt: skip
+
+
+def within(text: str) -> str:
+    """An agent with this line in its section, which has what it needs besides."""
+    other = "id: 5" if text.startswith("email") else "email: a@b.example"
+    return f"externalId: a\npropertyfinder:\n  {other}\n  {text}\n"
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
+def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> None:
+    """Each mistake in a value or a key is one problem in its place, with the fix where there is
+    one."""
+    assert said(within(text)) == [(f"agents/a.yaml:4:{expected}", hint)]
+
+
+NOBODY = "`propertyfinder` has neither `email` nor `id`, so it finds nobody"
+ADD = "add email: ivan@agency.example"
+UNPUBLISH = "delete the key if the agent is not to be published there"
+AROUND = [
+    ("propertyfinder: null", "2:17: `propertyfinder` cannot be null", UNPUBLISH),
+    ("propertyfinder:", "2:1: `propertyfinder` has no value", UNPUBLISH),
+    ("propertyfinder: {}", f"2:17: {NOBODY}", ADD),
+    ("propertyfinder: {name: Ana}", f"2:17: {NOBODY}", ADD),
+    ("propertyfinder: {e-mail: x}", "2:18: there is no key `e-mail` in `propertyfinder`", "did you mean `email`?"),
+    ("propertyfinder: {ID: 5}", "2:18: there is no key `ID` in `propertyfinder`", "did you mean `id`?"),
+    ("propertyfinder: yes", "2:17: `propertyfinder` has to be a group of keys", ""),
+    ("propertyfinder: [email]", "2:17: `propertyfinder` has to be a group of keys", ""),
+    ("propertyFinder: {id: 5}", "2:1: there is no key `propertyFinder`", "did you mean `propertyfinder`?"),
+    ("email: a@b.example", "2:1: there is no key `email`", "it belongs under `propertyfinder`"),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(("text", "expected", "hint"), AROUND)
+def test_the_section_has_to_find_somebody(said: Said, text: str, expected: str, hint: str) -> None:
+    """Nothing, an odd form, or neither e-mail nor id: one problem, and what to do."""
+    assert said(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
+
+
+def test_all_that_is_wrong_is_told_at_once(said: Said) -> None:
+    """At the top and in the section, in the file's order."""
+    text = "externalId: a\nname: 1\npropertyfinder: {email: x, name: 2, bio: {}, roleId: []}\n"
+    places = [problem.split(" ")[0] for problem, _ in said(text)]
+    assert places == [
+        f"agents/a.yaml:{place}:" for place in ("2:7", "3:25", "3:34", "3:42", "3:54")
+    ]
+
+
+def test_identities_there_are_unique(read: Read) -> None:
+    """The same e-mail, in whatever letter case, or the same id in two places is a problem at the
+    second that names the first; the other portal's id is another matter."""
+    with pytest.raises(InputError) as caught:
+        read(
+            {
+                "a.yaml": "id: 5\npropertyfinder:\n  email: Ana@agency.example\n  id: 7\n",
+                "b/a.yaml": "id: 7\npropertyfinder: {email: ana@AGENCY.example}\n---\n"
+                "id: 8\npropertyfinder:\n  id: 7\n  email: b@agency.example\n",
+                "c.yaml": "id: 9\npropertyfinder: {id: 5, email: c@agency.example}\n",
+            }
+        )
+    assert [(line(each), each.hint) for each in caught.value.problems] == [
+        (
+            "agents/b/a.yaml:2:25: `email` ana@AGENCY.example is taken: agents/a.yaml:3 has it",
+            "give each agent its own, or delete one of the two",
+        ),
+        (
+            "agents/b/a.yaml:6:7: `id` 7 is taken: agents/a.yaml:4 has it",
+            "give each agent its own, or delete one of the two",
+        ),
+    ]
+
+
+def test_a_public_address_may_be_shared(read: Read) -> None:
+    """An office has one, and one mobile; what finds a user is the login."""
+    text = (
+        "propertyfinder: {id: %d, publicEmail: office@agency.example, mobile: '+373 69 123 456'}\n"
+    )
+    documents = read({f"{each}.yaml": f"id: {each}\n{text % each}" for each in (1, 2)})
+    assert len(documents) == 2
+
+
+def test_an_identity_that_is_none_is_not_taken(read: Read) -> None:
+    """Two mistakes of one kind are two mistakes, and no repetition."""
+    with pytest.raises(InputError) as caught:
+        read({f"{each}.yaml": f"id: {each}\npropertyfinder: {{email: 5}}\n" for each in (1, 2)})
+    assert ["taken" in each.message for each in caught.value.problems] == [False, False]

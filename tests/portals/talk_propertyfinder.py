@@ -1,0 +1,167 @@
+"""What conversations with Property Finder are made of; how they are carried out is in `talk`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from reconciler.core.model import Desired, Operation, Response, Source
+from reconciler.portals.propertyfinder import PropertyFinder
+
+from .talk import ok
+
+SECRETS = {
+    "PROPERTYFINDER_API_KEY": "key-that-nobody-may-read",
+    "PROPERTYFINDER_API_SECRET": "secret-that-nobody-may-read",
+}
+LIST = "GET /v1/users?page=1&perPage=100"
+ROLES = "GET /v1/roles"
+POST = "POST /v1/users"
+PRIVATE = "PATCH /v1/users/5"
+PUBLIC = "PATCH /v1/public-profiles/905"
+LOOK = f"{LIST}&id=5"
+LOOK_NEW = f"{LIST}&email=ana%40agency.example"
+NOTHING = Response(204)
+"""What a PATCH answers."""
+
+
+def finder(**section):
+    """The portal, configured by default but for these."""
+    given = {
+        "url": "https://atlas.propertyfinder.com",
+        "create": "always",
+        "match": ["id", "email"],
+        "on_removed": "report",
+        "token_path": "/v1/auth/token",
+        "deactivate_by": "isActive",
+    }
+    return PropertyFinder(SimpleNamespace(**{**given, **section}))
+
+
+def profile(number, **more):
+    """A public profile as GET shows it."""
+    return {
+        "id": 900 + number,
+        "name": f"Name {number}",
+        "email": f"public-{number}@agency.example",
+        "phone": "+373 22 123 456",
+        "phoneSecondary": None,
+        "whatsappPhone": None,
+        "bio": {"primary": "Sells flats", "secondary": "Vinde case"},
+        "position": {"primary": "Agent", "secondary": None},
+        "linkedinAddress": None,
+        "imageVariants": None,
+        "experienceSince": 2012,
+        "nationality": "MD",
+        "spokenLanguages": [1, 34],
+        "verification": {"status": "pending"},
+        "compliances": [],
+        "isSuperAgent": False,
+        **more,
+    }
+
+
+def person(number, *, public=(), **more):
+    """A User as GET shows it; `public` is what is otherwise in the public profile."""
+    return {
+        "id": number,
+        "firstName": "First",
+        "lastName": f"Last {number}",
+        "email": f"user-{number}@agency.example",
+        "mobile": "+373 69 000 005",
+        "status": "active",
+        "roleId": 3,
+        "publicProfile": profile(number, **dict(public)),
+        **more,
+    }
+
+
+def page(*users, total=None, **marks):
+    """An answer to GET /v1/users: the only page, unless the marks say otherwise."""
+    count = len(users) if total is None else total
+    usual = {"total": count, "page": 1, "perPage": 100, "totalPages": 1, "nextPage": None}
+    return ok({"data": list(users), "pagination": {**usual, "prevPage": None, **marks}})
+
+
+def roles(*names):
+    """An answer to GET /v1/roles: these names, numbered from 1."""
+    return ok({"data": [{"id": number, "name": name} for number, name in enumerate(names, 1)]})
+
+
+def wanted(**values):
+    """An agent whose file declares these values."""
+    return Desired("propertyfinder", "agent-5", Source("agents/a.yaml", 5), {"id": 5}, values)
+
+
+def declared(values, line, lines, kept):
+    """The lines of an operation: the texts' languages are all declared, but for those `kept`,
+    which only go along; `lines` says where."""
+    lines = lines or {}
+    texts = (name for name in ("bio", "position") if name in values)
+    places = {f"{name}.{part}": lines.get(name, line) for name in texts for part in values[name]}
+    return {**{path: at for path, at in places.items() if path not in kept}, **lines}
+
+
+def change(number=5, *, verb="update", profile=True, lines=None, kept=(), waits=(), **values):
+    """An update of these values, of a user with a public profile or without."""
+    return Operation(
+        f"update:{number}",
+        verb,
+        "propertyfinder",
+        f"agent-{number}",
+        Source("agents/a.yaml", number),
+        number,
+        None,
+        values,
+        waits,
+        {"publicProfileId": 900 + number} if profile else {},
+        declared(values, number, lines, kept),
+    )
+
+
+NEW = {
+    "email": "ana@agency.example",
+    "firstName": "Ana",
+    "lastName": "Rusu",
+    "mobile": "+373 69 000 001",
+    "roleId": 3,
+    "name": "Ana Rusu",
+}
+"""The least that a creation takes."""
+
+
+def newcomer(*, lines=None, waits=(), **values):
+    """A creation with these values besides the necessary ones."""
+    source = Source("agents/new.yaml", 1)
+    return Operation(
+        "create:new",
+        "create",
+        "propertyfinder",
+        "new",
+        source,
+        None,
+        None,
+        {**NEW, **values},
+        waits,
+        {},
+        declared(values, 1, lines, ()),
+    )
+
+
+def problem(status, *errors, detail="The request breaks the schema", **more):
+    """A refusal in the form that is asked for; `errors` are pairs of pointer and detail."""
+    body = {
+        "type": "https://errors.example/x",
+        "code": "X",
+        "title": "Bad Request",
+        "detail": detail,
+        "status": status,
+        "attributes": {"trace_id": "0"},
+        "errors": [{"detail": said, "pointer": pointer} for pointer, said in errors],
+        **more,
+    }
+    return Response(status, body)
+
+
+def older(status, message):
+    """A refusal in the older form."""
+    return Response(status, {"error": "Bad Request", "message": message})

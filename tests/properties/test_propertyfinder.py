@@ -1,0 +1,321 @@
+"""For any users on Property Finder and any files, under any reading, in two rounds: declared becomes
+true, undeclared stays as it was, nothing is refused, and the next plan has nothing to do."""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from agency import Agency, writes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from propertyfinder_truth import declared_is_true, undeclared_is_untouched, wishes
+
+from reconciler.sandbox.propertyfinder import Limits, Readings
+
+LOGINS = st.sampled_from([f"{name}@agency.example" for name in ("a", "b", "c", "d+x", "E.e")])
+TEXTS = st.sampled_from(["", "a", "два слова", "a\nb", "x" * 50, "“”<&>|`@me", " a  b "])
+LINES = st.sampled_from(["Ana", "Ana Rusu", "Иван", "Անի", "n" * 60, "An  Rusu"])
+PHONES = st.sampled_from(["+373 22 111 111", "+37322222222", "022 333 333", "+373 (22) 111-111"])
+PAIRS = st.one_of(
+    TEXTS, st.dictionaries(st.sampled_from(["primary", "secondary"]), TEXTS, min_size=1)
+)
+PICTURES = st.sampled_from(["a", "b"]).map(lambda name: f"https://agency.example/{name}.jpg")
+YEARS = st.one_of(st.none(), st.sampled_from([1999, 2012]))
+COUNTRIES = st.sampled_from([None, "MD", "RO"])
+LINKEDIN = st.sampled_from(
+    [None, "https://linkedin.com/in/a", "https://www.linkedin.com/in/a/", "https://linkedin.com/x"]
+)
+SHOWN_PICTURES = st.one_of(
+    st.none(),
+    st.integers(1, 2).map(lambda each: {"default": {"url": f"https://cdn.example/{each}.webp"}}),
+)
+PUBLIC = {
+    "name": LINES,
+    "phoneSecondary": st.one_of(st.none(), PHONES),
+    "whatsappPhone": st.one_of(st.none(), PHONES),
+    "bio": PAIRS,
+    "position": PAIRS,
+    "linkedinAddress": LINKEDIN,
+    "experienceSince": YEARS,
+    "nationality": COUNTRIES,
+}
+
+
+@st.composite
+def users(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Up to five live users; each login at most once, some without a public profile."""
+    logins = draw(st.lists(LOGINS, max_size=5, unique_by=str.lower))
+    profile = st.fixed_dictionaries(
+        {},
+        optional={
+            **PUBLIC,
+            "email": st.one_of(st.none(), LOGINS),
+            "phone": PHONES,
+            "imageVariants": SHOWN_PICTURES,
+            "spokenLanguages": st.lists(st.sampled_from([1, 6, 34]), unique=True),
+        },
+    )
+    return [
+        {
+            "id": number,
+            "email": login,
+            "firstName": draw(LINES),
+            "lastName": draw(LINES),
+            "mobile": draw(PHONES),
+            "roleId": draw(st.integers(1, 4)),
+            "status": draw(st.sampled_from(["active", "inactive", "archived"])),
+            "publicProfile": draw(st.one_of(profile, profile, profile, st.none())),
+        }
+        for number, login in enumerate(logins, 1)
+    ]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Up to five declared agents, pinned or by login; each id and login at most once."""
+    logins = draw(st.lists(st.one_of(st.none(), LOGINS), max_size=5))
+    declared: list[dict[str, Any]] = []
+    taken: set[Any] = set()
+    names = draw(st.permutations("abcde"))
+    for name, login in zip(names, logins, strict=False):
+        number = draw(
+            st.integers(1, 5) if login is None else st.sampled_from([None, None, 1, 2, 5])
+        )
+        keys = {number, login and login.lower()} - {None}
+        if keys & taken:
+            continue
+        taken |= keys
+        inner = draw(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    **PUBLIC,
+                    "firstName": LINES,
+                    "lastName": LINES,
+                    "mobile": PHONES,
+                    "roleId": st.one_of(st.integers(1, 4), st.sampled_from(["Agent", "admin"])),
+                    "status": st.sampled_from(["active", "inactive"]),
+                    "publicEmail": LOGINS,
+                    "phone": PHONES,
+                    "avatar": st.one_of(st.none(), PICTURES.map(lambda url: {"url": url})),
+                    "spokenLanguages": st.lists(st.sampled_from(["en", "ru", "ro"]), unique=True),
+                },
+            )
+        )
+        inner |= {"id": number} if number is not None else {}
+        inner |= {"email": login} if login is not None else {}
+        if login is not None and draw(st.booleans()):  # enough to be created
+            needs = {"firstName": "Nou", "lastName": "Agent", "mobile": "+373 60 111 111"}
+            inner = {**needs, "roleId": 3, "name": "Nou Agent", **inner}
+        agent = draw(st.fixed_dictionaries({}, optional={"name": LINES, "phone": PHONES}))
+        declared.append({"externalId": name, **agent, "propertyfinder": inner})
+    return declared
+
+
+READINGS = st.builds(
+    Readings,
+    **{
+        name: st.sampled_from([each for each in values if (name, each) != ("nulls", "refused")])
+        for name, values in Readings.choices().items()
+    },
+)
+"""A portal that refuses null takes no value back; that is a failure and has a test of its own."""
+
+
+WAITS = re.compile("is not on the portal|was agent .* at the last apply")
+"""How a warning begins that says of an agent that nothing is done."""
+
+
+class World:
+    """A portal under a reading, a repository, and the two rounds."""
+
+    def __init__(
+        self, agency: Agency, live: list[dict[str, Any]], reading: Readings, on_removed: str
+    ) -> None:
+        self.agency, self.reading, self.on_removed = agency, reading, on_removed
+        self.now = time.time()
+        agency.ledger.unlink(missing_ok=True)
+        limits = Limits(rate_limit=10**9, token_rate_limit=10**9, import_reads=3, import_time=5.0)
+        # A stranger, after whom new ids come that no file pins.
+        agency.live_pf(*copy.deepcopy(live), {"id": 50}, readings=reading, limits=limits)
+        agency.portal.state.clock = lambda: self.now
+        agency.use(
+            propertyfinder={
+                "on_removed": on_removed,
+                "token_path": reading.token_path,
+                "deactivate_by": reading.deactivate_by,
+            },
+        )
+
+    def round(self, declared: list[dict[str, Any]], ours: set[int]) -> set[int]:
+        """Plan, apply, look, plan again. `ours` are the ids that were applied before, and so are
+        what this gives back."""
+        agency, reading = self.agency, self.reading
+        if reading.contacts == "required":  # a portal that needs more is told more
+            declared = [{"phone": "+373 22 999 999", **each} for each in declared]
+        agency.declare(*declared)
+        before = copy.deepcopy(agency.truth_pf())
+        plan = agency.plan()
+        self.nothing_happened(before)
+        agency.calls()
+        done = agency.apply()
+        self.now += 3
+        calls = agency.calls()
+        alone = {each["key"] for each in plan["conflicts"]}
+        assert done["exit"] == (3 if alone else 0), done
+        alone |= {each["key"] for each in plan["warnings"] if WAITS.match(each["message"])}
+        self.nothing_refused(calls)
+        after = agency.truth_pf()
+        touched = self.look(declared, alone, before, done)
+        ended = {
+            entry["id"]
+            for entry in plan["agents"]
+            if entry["source"] is None and entry["id"] in ours
+        }
+        assert not ended or self.on_removed == "deactivate"
+        for number, user in before.items():
+            if number in ended:
+                off = after[number].status
+                assert off == "inactive"
+                assert after[number] == replace(user, status=off, **self.pictures(after[number]))
+            elif number not in touched:
+                assert after[number] == replace(user, **self.pictures(after[number]))
+        assert set(after) - set(before) <= touched
+        for _ in range(2):
+            again = agency.plan()
+            assert (again["requests"], again["agents"]) == ([], [])
+            self.now += 3
+        return ours | touched
+
+    def pictures(self, user: Any) -> dict[str, Any]:
+        """A picture of the round before may come meanwhile."""
+        names = ("profile", "picture_source", "picture_pending", "pictures")
+        return (
+            {name: getattr(user, name) for name in names}
+            if user.pictures
+            else {"picture_pending": user.picture_pending}
+        )
+
+    def nothing_happened(self, before: dict[int, Any]) -> None:
+        """A plan writes nothing, though pictures may come while it looks."""
+        for number, user in self.agency.truth_pf().items():
+            assert user == replace(before[number], **self.pictures(user))
+
+    def nothing_refused(self, calls: list[tuple[str, str, Any, int]]) -> None:
+        """But a text in the form that the reading does not take, at most once for each form."""
+        refused = [call for call in calls if call[3] >= 400]
+        assert len(refused) <= 2, refused
+        for _, _, body, status in refused:
+            assert status == 400
+            assert self.reading.texts_taken != "either", refused
+            profile = body.get("publicProfile", body)
+            assert {"bio", "position"} & set(profile), refused
+
+    def look(
+        self,
+        declared: list[dict[str, Any]],
+        alone: set[str],
+        before: dict[int, Any],
+        done: dict[str, Any],
+    ) -> set[int]:
+        """Declared is true and the rest is kept; the ids of the agents who are declared."""
+        after = self.agency.truth_pf()
+        by_login = {user.email.lower(): number for number, user in after.items()}
+        ids = {each["key"]: each["id"] for each in done["results"] if each["id"] is not None}
+        touched: set[int] = set()
+        for each in declared:
+            key, wanted = each["externalId"], wishes(each)
+            if key in alone:
+                continue
+            number = wanted.get("id") or ids.get(key)
+            number = number or by_login[wanted["email"].lower()]
+            touched.add(number)
+            where = f"{self.reading} {key}"
+            if self.reading.strings == "kept":
+                declared_is_true(self.taken(wanted), after[number], self.reading, where)
+            if number in before:
+                undeclared_is_untouched(
+                    wanted | ({} if "avatar" in wanted else self.late(before[number])),
+                    before[number],
+                    after[number],
+                    self.reading,
+                    where,
+                )
+        return touched
+
+    def taken(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """What is to be true at once: a picture may come later."""
+        wanted = {
+            **wanted,
+            "roleId": {"Agent": "agent", "admin": 1}.get(
+                wanted.get("roleId"), wanted.get("roleId")
+            ),
+        }  # type: ignore[call-overload]
+        if wanted["roleId"] is None:
+            del wanted["roleId"]
+        if self.reading.picture_import != "at-once":
+            wanted.pop("avatar", None)
+        return wanted
+
+    def late(self, user: Any) -> dict[str, Any]:
+        """A picture that was under way when the round began is not this round's."""
+        return {"avatar": ...} if user.picture_pending else {}
+
+
+def rounds(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+    on_removed: str,
+) -> None:
+    """Apply the first files and then the second; in between nobody touched the portal, so nothing
+    is drift."""
+    world = World(agency, live, reading, on_removed)
+    ours = world.round(first, set())
+    if ours:
+        said = agency.run("drift")
+        assert said.code == 0, said.out
+    world.round(second, ours)
+    agency.calls()
+    assert agency.apply()["results"] == []
+    assert writes(agency.calls()) == []
+
+
+SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+REMOVED = st.sampled_from(["report", "deactivate"])
+
+
+@settings(max_examples=60, **SETTINGS)
+@given(live=users(), first=files(), second=files(), reading=READINGS, on_removed=REMOVED)
+def test_any_world_is_reconciled_twice(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+    on_removed: str,
+) -> None:
+    """Any users, any files and then any others, any reading."""
+    rounds(agency, live, first, second, reading, on_removed)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, **SETTINGS)
+@given(live=users(), first=files(), second=files(), reading=READINGS, on_removed=REMOVED)
+def test_any_world_is_reconciled_twice_at_length(
+    agency: Agency,
+    live: list[dict[str, Any]],
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    reading: Readings,
+    on_removed: str,
+) -> None:
+    """The same for many more worlds."""
+    rounds(agency, live, first, second, reading, on_removed)

@@ -1,0 +1,79 @@
+"""git as a tool: it tells its reason, and nothing that a password or a terminal could be in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from repositories import plain_git, repository
+
+from reconciler.git import GitError, git
+
+
+def says(folder: Path, text: str) -> str:
+    """The message where git ends with this on standard error."""
+    (folder / "said").write_text(text, "utf-8")
+    with pytest.raises(GitError) as caught:
+        git(folder, "-c", "alias.fail=!cat said >&2; exit 3", "fail")
+    return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of anybody's count."""
+    plain_git(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "git ended with 3"),
+        ("one\ntwo\n", "two"),
+        ("fatal: not a repository\n", "not a repository"),
+        (
+            "fatal: Could not read from remote repository.\n\nPlease make sure you have the rights\n",
+            "Could not read from remote repository.",
+        ),
+        (
+            "remote: no\nTo /a.git\n ! [remote rejected] x -> y (hook declined)\n"  # noqa: ISC004
+            "error: failed to push some refs to '/a.git'\nhint: see the help\n",
+            "! [remote rejected] x -> y (hook declined)",
+        ),
+        ("\x1b[31mred\x9b and \u202eback", "?[31mred? and ?back"),
+    ],
+)
+def test_the_reason_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    """The one that tells why it failed, and nothing that steers a terminal."""
+    assert says(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://ana:geheim@git.example/a.git", "https://git.example/a.git"),
+        ("https://geheim@git.example/a.git", "https://git.example/a.git"),
+        ("https://ana:ge@heim@git.example/a.git", "https://git.example/a.git"),
+        ("ssh://git:geheim@git.example:22/a.git", "ssh://git.example:22/a.git"),
+        ("https://git.example/@a/b.git", "https://git.example/@a/b.git"),
+    ],
+)
+def test_a_password_in_an_address_is_struck_out(
+    tmp_path: Path, address: str, expected: str
+) -> None:
+    """Wherever it stands in the message."""
+    said = says(tmp_path, f"fatal: unable to access '{address}/': and '{address}' too")
+    assert said == f"unable to access '{expected}/': and '{expected}' too"
+
+
+def test_the_repository_is_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a hook, of which we may be a part, says of another one."""
+    here, other = repository(tmp_path / "here"), repository(tmp_path / "other")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert git(here, "rev-parse", "--show-toplevel").decode().strip() == str(here.resolve())
+
+
+def test_git_is_not_waited_for_longer_than_said(tmp_path: Path) -> None:
+    """A remote may hang."""
+    with pytest.raises(GitError, match=r"no answer in 0\.2 seconds"):
+        git(tmp_path, "-c", "alias.hang=!exec sleep 20", "hang", patience=0.2)
