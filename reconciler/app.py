@@ -644,14 +644,13 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
     if not checked:
         return report
     unmet = tuple(value for each in checked.values() for value in _unmet(each))
-    count = sum(len(each.matches) for each in checked.values())
     off = {(value.portal, value.key) for value in unmet}
     right = {(name, found.desired.key) for name, each in checked.items() for found in each.matches}
     return replace(
         report,
         outcomes=tuple((step, _settled(each, right - off)) for step, each in report.outcomes),
-        checked=count,
-        as_declared=count - len(off),
+        checked=len(right | off),
+        as_declared=len(right - off),
         unmet=unmet,
         remaining=sum(len(each.entries) for name, each in checked.items() if name in busy),
     )

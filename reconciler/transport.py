@@ -44,6 +44,8 @@ WINDOW = 60.0
 """Seconds over which a portal counts requests."""
 DIGITS = 12
 """Digits of a number that a header can have; seconds since the epoch have ten."""
+LONG = 12
+"""Characters from which a secret is no word."""
 FRESH = 0.9
 """The share of a session's time for which it is used; then the portal is asked for a new one."""
 MARGIN = 0.25
@@ -206,6 +208,8 @@ class Transport:
 
     def _read(self, request: Request, got: httpx.Response) -> Response:
         text = got.content.decode("utf-8", "replace")
+        if request.writes or not got.is_success:  # words, that may be cut short later
+            text = self.clean(text, LONG)
         error, body = None, None
         try:
             body = json.loads(text) if text.strip() else None
@@ -221,11 +225,12 @@ class Transport:
         uncertain = request.writes and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 
-    def clean(self, message: str) -> str:
-        """A message, of the portal or the wire, with the secrets struck out. For what is told
-        and not for what is compared: a key may be a common word."""
+    def clean(self, message: str, least: int = 0) -> str:
+        """A message, of the portal or the wire, with the secrets struck out that have so many
+        characters. For what is told and not for what is compared: a key may be a common word."""
         for secret in self._secrets:
-            message = message.replace(secret, "***")
+            if len(secret) >= least:
+                message = message.replace(secret, "***")
         return message
 
     def _pause(self, state: RetryCallState) -> float:

@@ -745,14 +745,21 @@ def test_a_redirect_is_reported_and_never_followed(portal, wire, status, request
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 def test_a_key_that_the_portal_echoes_is_struck_out_of_messages(portal, wire, caplog, status):
-    """What is told goes through `clean`; what is compared stays as it is, for a key may be a
-    word; the log has neither."""
+    """Before any of it is cut short; and the log has none of it."""
     caplog.set_level(logging.DEBUG)
     portal.says(httpx.Response(status, json={"message": f"Invalid key {KEY}!", "results": []}))
     answer = wire.send(PUT)
-    assert wire.clean(answer.body["message"]) == "Invalid key ***!"
-    assert answer.body["message"] == f"Invalid key {KEY}!"
+    assert answer.body["message"] == "Invalid key ***!"
     assert KEY not in caplog.text
+
+
+def test_what_is_read_is_not_touched_for_a_key_may_be_a_word(portal, wait):
+    """A name that has the key in it is that name; in what is told it is struck out."""
+    portal.says(ok({"items": [{"name": f"sandbox {KEY}"}]}))
+    with opened(wait) as wire:
+        answer = wire.send(GET)
+    assert answer.body["items"][0]["name"] == f"sandbox {KEY}"
+    assert wire.clean(f"no {KEY}") == "no ***"
 
 
 @pytest.mark.parametrize("name", ["ConnectError", "ReadError", "RemoteProtocolError"])

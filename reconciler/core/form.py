@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from reconciler.core.plan import Selection
 FORMAT_VERSION = "1.0"
 
 Form = dict[str, Any]
+UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -56,6 +58,13 @@ def request_bytes(request: Request) -> bytes | None:
         return json.dumps(request.body, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # half a character, from a portal's own text: only JSON can say it
         return json.dumps(request.body, separators=(",", ":")).encode()
+
+
+def text(said: Form) -> str:
+    """A form as text: indented, in its own script, but for what a terminal could take for a
+    command or a reader could not see, which is written as JSON's escapes."""
+    plain = json.dumps(said, ensure_ascii=False, indent=2)
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain) + "\n"
 
 
 def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str) -> Form:

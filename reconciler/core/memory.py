@@ -186,8 +186,9 @@ def _keep(
         return replace(fresh, shown=None, before=now) if sent and unreadable else kept
     if sent:
         was = digest(field, shown(field, path, before)) if before else digest(field, None)
-        unseen = field.late and was == now != fresh.applied
-        return replace(fresh, shown=None, before=was) if unseen else fresh
+        # While a picture is imported the portal shows the one before, or none at all.
+        unseen = field.late and now != fresh.applied and (was == now or have is None)
+        return replace(fresh, shown=None, before=now) if unseen else fresh
     verdict = judge(field, path, found.desired, found.live, old)
     if kept is not None and kept.applied == fresh.applied:
         if kept.shown is None:

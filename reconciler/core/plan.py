@@ -208,7 +208,11 @@ def draft(
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
         *_entries(matches, differences, table, name, memory, policy),
-        *(_created(absent[each.key], each, memory) for each in creations if each.key not in lost),
+        *(
+            _created(absent[each.key], each, memory, identifiers)
+            for each in creations
+            if each.key not in lost
+        ),
     ]
     moved = {claim.live.id for claim in moves if claim.live is not None}
     removed = [
@@ -299,9 +303,13 @@ def _absences(
     creations: list[Operation] = []
     waiting: list[Warning] = []
     unsure: list[Conflict] = []
+    remembered = {ours.key: number for number, ours in memory.agents.items()}
     for each in absent:
         operation = _creation(each, fields, handle(identifiers), policy)
         was = formers.get(each.key, ())
+        if policy.recall and each.key in remembered and not was:
+            unsure.append(Conflict(each.portal, each.key, each.source, _vanished(each, remembered)))
+            continue
         why = _why_not_created(each, operation, listing, identifiers, policy, memory, was)
         if why is None:
             creations.append(operation)
@@ -448,6 +456,14 @@ def _why_not_created(
             "there; it is not tried again until the file changes."
         )
     return None
+
+
+def _vanished(desired: Desired, remembered: Mapping[str, str]) -> str:
+    return (
+        f"was agent {remembered[desired.key]} at the last apply, and the portal does not list them "
+        f"now. Nobody is created in their place: look for them there. If they are gone for good, "
+        f"declare the agent under another externalId."
+    )
 
 
 def _where_they_are(
@@ -760,13 +776,19 @@ def _whose(changes: Sequence[Change]) -> Attribution | None:
     return "drift" if "drift" in said else "pending" if "pending" in said else None
 
 
-def _created(desired: Desired, operation: Operation, memory: Memory) -> Entry:
+def _created(
+    desired: Desired, operation: Operation, memory: Memory, identifiers: Sequence[Identifier]
+) -> Entry:
     whose: Attribution | None = "pending" if memory.agents else None
     changes = [
         Change(name, None, value, "different", whose)
         for name, value in {**desired.identity, **desired.values}.items()
+        if name in desired.identity or parent(name) in operation.values
     ]
-    looked = " or ".join(f"{name} {value}" for name, value in desired.identity.items())
+    finding = [each.name for each in identifiers if each.rule != "hint"]
+    looked = " or ".join(
+        f"{name} {value}" for name, value in desired.identity.items() if name in finding
+    )
     return Entry(
         desired.portal,
         desired.key,

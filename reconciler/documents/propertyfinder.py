@@ -138,7 +138,7 @@ class PropertyFinder(TypedDict, total=False):
     ]
     mobile: Annotated[str, _phone("Mobile phone, in quotes; not public.")]
     roleId: Annotated[
-        int | Annotated[str, Field(pattern=ONE_LINE)],
+        Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=ONE_LINE)],
         Field(
             union_mode="left_to_right",
             description="The user's role on the portal, by its number or its name.",

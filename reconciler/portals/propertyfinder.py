@@ -212,6 +212,8 @@ class PropertyFinder:
                 f"propertyfinder.roleId: the portal has {len(numbers)} roles {role}. Declare the "
                 f"number of one: {several}."
             )
+        if role.isdecimal():
+            return f"propertyfinder.roleId: for the role's number, write {role} without quotes."
         known = ", ".join(sorted(self.roles.values())) or "none"
         return f"propertyfinder.roleId: the portal has no role {role}. Its roles: {known}."
 
@@ -424,7 +426,7 @@ class PropertyFinder:
             if response.status != 400:
                 return response
             # The refusal that has less to say is the one that is not about the form.
-            first = min(first, response, key=lambda each: len(list(_errors(each, operation))))
+            first = min(first, response, key=lambda each: _said(each, operation))
         return first
 
     def _otherwise(self, operation: Operation) -> str | None:
@@ -464,7 +466,9 @@ class PropertyFinder:
             return None, None
         if operation.id is None:
             ours = [each for each in found if _has(each, "email", email)]
-            return (Verdict.SAME, ours[0]) if ours else (Verdict.DIFFERENT, None)
+            if ours:
+                return Verdict.SAME, ours[0]
+            return (None if found else Verdict.DIFFERENT), None  # others: it was not looked for
         ours = [each for each in found if each.id == operation.id]
         return (compared(operation, ours[0], FIELDS), ours[0]) if ours else (None, None)
 
@@ -587,6 +591,8 @@ def _checked(user: object) -> Mapping[str, Any]:
         raise PortalError("Property Finder listed a user without an id; that is not as documented.")
     profile = user.get("publicProfile")
     wrong = [name for name, kinds in SHOWN.items() if type(user.get(name)) not in kinds]
+    if user.get("email") in (None, ""):  # without it everybody would seem to be new
+        wrong.append("email")
     if isinstance(profile, Mapping):
         wrong += [
             f"publicProfile.{name}"
@@ -715,6 +721,12 @@ def _errors(response: Response, operation: Operation) -> Iterator[tuple[str | No
             said = short(_words(each))
             paths = (_path(pointer, operation) for pointer in POINTER.findall(said))
             yield next((path for path in paths if path is not None), None), said
+
+
+def _said(refusal: Response, operation: Operation) -> tuple[bool, int]:
+    """How much a refusal says of single values: least first, and one that names none last."""
+    named = [path for path, _ in _errors(refusal, operation) if path is not None]
+    return (not named, len(named))
 
 
 def _path(pointer: str, operation: Operation) -> str | None:

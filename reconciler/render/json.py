@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from reconciler.core.form import Form, conflict, source, warning
+from reconciler.core.form import Form, conflict, source, text, warning
 from reconciler.core.model import Outcome, Report
 
 
 def plan(form: Form) -> str:
     """A plan's form, indented; a saved plan is the same."""
-    return _text(form)
+    return text(form)
 
 
 def report(done: Report, digest: str) -> str:
     """What an apply did and what the portal showed afterwards; `digest` is the plan's."""
-    return _text(
+    return text(
         {
             "digest": digest,
             "summary": {
@@ -84,7 +83,3 @@ def _result(step: str, outcome: Outcome) -> dict[str, Any]:
         **({"note": outcome.note} if outcome.note is not None else {}),
         "source": source(outcome.source),
     }
-
-
-def _text(said: Form) -> str:
-    return json.dumps(said, ensure_ascii=False, indent=2) + "\n"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reconciler.core.form import FORMAT_VERSION, Form, digest
+from reconciler.core.form import FORMAT_VERSION, Form, digest, text
 from reconciler.errors import PlanFileError
 from reconciler.store import atomic
 
 
 def save(path: Path, form: Form) -> None:
     """Write a plan's form. Raises PlanFileError where the file cannot be written."""
-    text = json.dumps(form, ensure_ascii=False, indent=2) + "\n"
     try:
-        atomic.write(path, text.encode(errors="surrogatepass"))
+        atomic.write(path, text(form).encode(errors="surrogatepass"))
     except OSError as error:
         raise PlanFileError(f"The plan cannot be saved as {path}: {error.strerror}.") from None
 

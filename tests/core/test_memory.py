@@ -210,6 +210,19 @@ def test_a_third_picture_is_not_a_late_one(want, now):
     assert paths(third, recall(third, memory)) == ["avatar"]
 
 
+def test_a_picture_that_replaces_another_may_leave_none_for_a_while():
+    """While it is imported the portal shows no picture; when it has come, it is neither a change
+    nor drift, and another one after that is."""
+    match = found({"avatar": URL}, {"avatar": None})
+    memory = recall(match, before={"avatar": {"id": 5}}, sent=["avatar"])
+    assert paths(match, memory) == []
+    come = found({"avatar": URL}, {"avatar": {"id": 6}})
+    assert paths(come, memory) == []
+    known_now = recall(come, memory)
+    other = found({"avatar": URL}, {"avatar": {"id": 7}})
+    assert brief(difference(other, known_now).changes) == [("avatar", "unreadable", "drift")]
+
+
 def test_a_picture_of_a_new_agent_may_be_late_too():
     """Nothing was shown before of an agent who was created."""
     match = found({"avatar": URL}, {"avatar": None})

@@ -992,8 +992,8 @@ def test_whom_only_the_memory_knows_is_to_be_looked_at():
 
 
 def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
-    """`match` without ids: the agent waits, and is told what to declare; without a memory, or with
-    that agent gone, it is created."""
+    """`match` without ids: the agent waits, and is told what to declare; without a memory it is
+    created; and one whom the memory finds, and who is not listed any more, is a conflict."""
     desired = [member("a", Y, {"name": "Ivan"})]
     made = staff(desired, [user(1, X, name="Ivan")], ours((1, "a")), recall=False)
     assert (made.operations, made.waiting) == ((), ("a",))
@@ -1002,7 +1002,9 @@ def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
         "this agent, declare `propertyfinder.id: 1`."
     )
     assert names(staff(desired, [user(1, X)], recall=False)) == ["create:a"]
-    assert names(staff(desired, [user(2, X)], ours((1, "a")))) == ["create:a"]
+    made = staff(desired, [user(2, X)], ours((1, "a")))
+    assert (made.operations, made.waiting) == ((), ())
+    assert made.conflicts[0].reason.startswith("was agent 1 at the last apply, and the portal does")
 
 
 def test_a_creation_with_the_name_of_somebody_undeclared_is_told():

@@ -1146,3 +1146,13 @@ def test_a_ledger_of_another_address_takes_nobody_for_another(pf: Agency) -> Non
     assert said.json["requests"] == []
     assert [each["key"] for each in said.json["waiting"]] == ["a-1"]
     assert "another address" in said.err
+
+
+def test_who_could_not_be_created_is_not_as_declared(pf: Agency) -> None:
+    """A key that may only read: of one new agent none is as declared, and none less than none."""
+    pf.live_pf()
+    pf.declare(NEW)
+    pf.pf.scopes = frozenset({"users:read"})
+    done = pf.apply()
+    assert done["exit"] == 3
+    assert (done["verified"]["agents"], done["verified"]["as_declared"]) == (1, 0)

@@ -131,3 +131,12 @@ def test_a_result_has_the_line_of_the_value_that_was_refused():
         done = Report((("r1", Outcome(made, "failed", 422, "no", 1, path=path)),))
         (result,) = strict(render.report(done, ""))["results"]
         assert result["source"] == {"file": "a.yaml", "line": line}
+
+
+def test_what_cannot_be_seen_is_written_as_an_escape():
+    """No control of a terminal, no turn of the direction of text; and a reader gets it all back."""
+    name = "a\x9b2Jb\u202e\x7f\u2028 Ștefan 商業\u200f"
+    said = render.plan({"name": name})
+    assert not set(said) & set("\x9b\u202e\x7f\u2028\u200f")
+    assert "Ștefan 商業" in said
+    assert json.loads(said) == {"name": name}
