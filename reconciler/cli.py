@@ -367,6 +367,62 @@ def apply(
     return done.exit_code
 
 
+@cli.group("ci")
+def continuous() -> None:
+    """Plan, apply and tell drift as a workflow on GitHub runs them."""
+
+
+@continuous.command("plan")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("reconciler-plan"),
+    show_default=True,
+    help="Where to keep the plan and the report, for the run's artifact.",
+)
+@click.pass_obj
+def ci_plan(setting: Setting, out: Path) -> int:
+    """Plan a pull request, and tell it there."""
+    from reconciler import ci  # noqa: PLC0415
+
+    return ci.plan(_workflow(setting), out)
+
+
+@continuous.command("apply")
+@click.option(
+    "--workflow",
+    metavar="FILE",
+    default=".github/workflows/reconciler-plan.yml",
+    show_default=True,
+    help="The workflow whose plans count as reviewed.",
+)
+@click.pass_obj
+def ci_apply(setting: Setting, workflow: str) -> int:
+    """Apply what was reviewed in the pull requests that led to a branch's head."""
+    from reconciler import ci  # noqa: PLC0415
+
+    return ci.apply(_workflow(setting), workflow)
+
+
+@continuous.command("drift")
+@click.pass_obj
+def ci_drift(setting: Setting) -> int:
+    """Keep an issue for each portal on which somebody changed something."""
+    from reconciler import ci  # noqa: PLC0415
+
+    return ci.drift(_workflow(setting))
+
+
+def _workflow(setting: Setting) -> Any:  # noqa: ANN401 - what only a workflow imports
+    """Where a step of a workflow runs."""
+    from reconciler import ci  # noqa: PLC0415
+    from reconciler.github import run  # noqa: PLC0415
+
+    here = run.read(os.environ)
+    return ci.Setting(setting.root, setting.config, here, os.environ, click.echo)
+
+
 @cli.command()
 @click.pass_obj
 def schema(setting: Setting) -> int:
