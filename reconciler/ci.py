@@ -22,6 +22,7 @@ from reconciler.github.notices import RUN, comment, issue, marker
 from reconciler.github.reviewed import reviewed
 from reconciler.github.run import Pull, Run
 from reconciler.render import html, markdown, text
+from reconciler.render.view import plural
 from reconciler.store import planfile
 
 COMMENT = 60_000
@@ -124,8 +125,13 @@ def _about(run: Run, pull: Pull, base: str) -> str:
     """Which commits a comment speaks of, and where the run is."""
     return (
         f"<sub>Plan for {pull.head[:12]} on {base[:12]}</sub>\n"
-        f'{RUN}<a href="{run.page}">the whole plan and the report</a></sub>\n'
+        f"{_link(run, 'the whole plan and the report')}"
     )
+
+
+def _link(run: Run, said: str) -> str:
+    """The line that leads to the run."""
+    return f'{RUN}<a href="{run.page}">{said}</a></sub>\n\n'
 
 
 def _commented(setting: Setting, pull: Pull, made: Plan, head: str) -> Iterator[Note]:
@@ -173,12 +179,7 @@ def _files_alone(setting: Setting, repository: app.Repository, base: str) -> int
     """A pull request that is given no secrets: what its files change, without any portal."""
     changed = app.compare_files(repository, app.open_base(repository, base))
     setting.tell([Note("notice", NO_KEYS)])
-    lines = [
-        f"### {len(changed)} {'file' if len(changed) == 1 else 'files'} of agents",
-        "",
-        NO_KEYS,
-        "",
-    ]
+    lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
     for each in changed[:LISTED]:
         paths = ", ".join(map(markdown.code, each.paths[:LISTED]))
         lines.append(f"- {markdown.code(each.key)} ({each.what}): {paths}")
@@ -231,7 +232,7 @@ def _superseded(setting: Setting, github: GitHub, branch: str) -> bool:
 def _reviewed(
     setting: Setting, github: GitHub, branch: str, workflow: str
 ) -> tuple[list[Plan], list[str]]:
-    """The plans of the pull requests that led to the head, the newest first; and what is missing."""
+    """The plans of the pull requests that led to the head, the newest first; and which lack."""
     try:
         said = git(setting.root, "rev-list", "--first-parent", "-n", str(HISTORY), "HEAD")
     except GitError as error:
@@ -279,7 +280,7 @@ def drift(setting: Setting) -> int:
         mine = _of(found, portal)
         clean = not (mine.entries or mine.conflicts or mine.waiting)
         drifted += [] if clean else [portal]
-        head = f'{marker(f"drift {portal}")}\n{RUN}<a href="{setting.run.page}">the run</a></sub>\n'
+        head = f"{marker(f'drift {portal}')}\n{_link(setting.run, 'the run')}"
         body = None if clean else markdown.drift(mine, budget=COMMENT, head=head)
         try:
             with setting.github() as github:

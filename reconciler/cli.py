@@ -420,6 +420,7 @@ def _workflow(setting: Setting) -> Any:  # noqa: ANN401 - what only a workflow i
     from reconciler.github import run  # noqa: PLC0415
 
     here = run.read(os.environ)
+    os.environ |= run.credentials(here)
     return ci.Setting(setting.root, setting.config, here, os.environ, click.echo)
 
 

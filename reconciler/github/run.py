@@ -6,6 +6,7 @@ Facts: GitHub's pages on default environment variables and on webhook events.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,3 +95,17 @@ def _pull(payload: Any, repository: str) -> Pull | None:  # noqa: ANN401 - JSON
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError("The event that started this run is no pull request's.") from None
+
+
+def credentials(run: Run) -> dict[str, str]:
+    """What git needs to push to this run's repository with the run's own token, as environment:
+    the checkout keeps none, and a process's arguments can be read by others."""
+    if not run.token:
+        return {}
+    said = b64encode(f"x-access-token:{run.token}".encode()).decode()
+    server = run.page.partition(f"/{run.repository}/")[0]
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
+        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {said}",
+    }
