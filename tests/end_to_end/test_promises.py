@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import click
 import pytest
 from agency import FAST, Agency, user
 from starlette.responses import JSONResponse, Response
 
 from reconciler import app
+from reconciler.portals.rentix import Rentix
 from reconciler.sandbox.readings import Readings
 
 NO_LIMIT = {"floor": 100_000}
@@ -848,3 +851,74 @@ def test_two_applies_keep_each_others_memory(
     codes.append(agency.run("apply", "--yes", "--target", "a").code)
     assert codes == [0, 0]
     assert agency.plan()["agents"] == []
+
+
+def test_a_second_interruption_does_not_wait(agency: Agency, ctrl_c: Callable[[], None]) -> None:
+    """The portal takes its time over a write: the first Ctrl-C waits for it, the second one does
+    not; what is under way is unknown, and the ledger keeps what was done before."""
+    agency.live(user(1, externalId="b"), user(2, externalId="a"))
+    agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
+    over = threading.Event()
+
+    async def hang(call: Any) -> None:
+        if call.method == "POST":
+            await asyncio.to_thread(ctrl_c)
+            await asyncio.to_thread(ctrl_c)
+            await asyncio.to_thread(over.wait, 20)
+
+    agency.portal.state.before.append(hang)
+    said = agency.run("apply", "--yes", "--format", "json")
+    over.set()
+    agency.portal.state.before.clear()
+    assert said.code == 130
+    states = [each["status"] for each in said.json["results"]]
+    assert states == ["applied", "applied", "unknown", "skipped"]
+    assert "Once more, and it is not" in said.err
+    assert agency.apply()["exit"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "word"), [(False, 1, "Nothing was"), (None, 130, "Int")]
+)
+def test_a_no_and_a_ctrl_c_at_the_question_send_nothing(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch, answer: bool | None, code: int, word: str
+) -> None:
+    """Asked on a terminal: no is 1, an interruption 130, and both say that nothing was sent."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+
+    def asked(*_: object, **__: object) -> bool:
+        if answer is None:
+            raise click.Abort
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", asked)
+    said = agency.run("apply")
+    assert said.code == code
+    assert word in said.err
+    assert [call[0] for call in agency.calls()] == ["GET"]
+
+
+def test_a_defect_in_the_middle_still_remembers_what_was_done(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something breaks that nobody foresaw: it is raised, and the ledger has what was applied."""
+    agency.live(user(1, externalId="a"), user(2, externalId="b"))
+    agency.configure(bulk=1)
+    agency.declare(
+        *({"externalId": key, "avatar": {"url": f"https://a.example/{key}.jpg"}} for key in "ab")
+    )
+    whole, done = Rentix.perform, []
+
+    def breaks(portal: Rentix, step: Any) -> Any:
+        if done:
+            raise LookupError("a defect")
+        done.append(step)
+        return whole(portal, step)
+
+    monkeypatch.setattr(Rentix, "perform", breaks)
+    with pytest.raises(LookupError, match="a defect"):
+        agency.run("apply", "--yes", "--force")
+    monkeypatch.undo()
+    assert [entry["key"] for entry in agency.plan()["agents"]] == ["b"]
