@@ -41,8 +41,10 @@ from reconciler.core.model import (
     Unmet,
     Warning,
 )
+from reconciler.core.operations import creation_form
 from reconciler.core.origin import FileChange, attribute, compare
-from reconciler.core.plan import Draft, Limits, Selection, creation_form, draft, join
+from reconciler.core.plan import Draft, draft, join
+from reconciler.core.policy import Limits, Selection
 from reconciler.errors import (
     ConfigError,
     InputError,

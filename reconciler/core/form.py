@@ -26,7 +26,7 @@ from reconciler.core.model import (
     Verb,
     Warning,
 )
-from reconciler.core.plan import Selection
+from reconciler.core.policy import Selection
 
 FORMAT_VERSION = "1.0"
 

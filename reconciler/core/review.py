@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.core.entries import participle
 from reconciler.core.model import Change, Conflict, Desired, Entry, Plan
-from reconciler.core.plan import participle
 
 
 def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Conflict, ...]:

@@ -21,7 +21,7 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.plan import Policy
+from reconciler.core.policy import Policy
 from reconciler.portals.propertyfinder import PropertyFinder
 from reconciler.portals.rentix import Rentix
 

@@ -31,7 +31,7 @@ from reconciler.core.model import (
     Step,
     Value,
 )
-from reconciler.core.plan import Policy
+from reconciler.core.policy import Policy
 from reconciler.errors import PortalError
 from reconciler.portals.doubt import (
     TRIES,

@@ -29,7 +29,8 @@ from reconciler.core.model import (
     Step,
     Value,
 )
-from reconciler.core.plan import Policy, pack
+from reconciler.core.packing import pack
+from reconciler.core.policy import Policy
 from reconciler.errors import PortalError
 from reconciler.portals.doubt import (
     NO_REASON,

@@ -8,7 +8,8 @@ from reconciler.core.diff import diff
 from reconciler.core.match import match
 from reconciler.core.memory import remember
 from reconciler.core.model import Desired, Listing, Live, Match, Memory, Source
-from reconciler.core.plan import Limits, Policy, Selection, draft
+from reconciler.core.plan import draft
+from reconciler.core.policy import Limits, Policy, Selection
 from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.form import counts, digest, form, parse, request_bytes, selection
 from reconciler.core.model import Candidate, Memory, Operation, Pace, Remembered, Request, Step
-from reconciler.core.plan import Limits, Selection, join
+from reconciler.core.plan import join
+from reconciler.core.policy import Limits, Selection
 
 from .build import file, keys, live, member, plan, staff, user
 

@@ -17,7 +17,7 @@ import pytest
 from reconciler.core.fields import Identifier, mailbox
 from reconciler.core.links import Claim, Claims, give_way, operations, resolve
 from reconciler.core.model import Match, Operation, Source
-from reconciler.core.plan import Selection
+from reconciler.core.policy import Selection
 
 from .build import file, live, member, plan, staff, user
 

@@ -22,7 +22,10 @@ from reconciler.core.model import (
     Trace,
     Unmet,
 )
-from reconciler.core.plan import Limits, Selection, creation_form, join, pack, seconds
+from reconciler.core.operations import creation_form
+from reconciler.core.packing import pack, seconds
+from reconciler.core.plan import join
+from reconciler.core.policy import Limits, Selection
 from reconciler.portals.propertyfinder import FIELDS as STAFF
 from reconciler.portals.rentix import CHANNELS, FIELDS
 

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.core.form import form, parse
 from reconciler.core.model import Memory, Remembered
-from reconciler.core.plan import Selection, join
+from reconciler.core.plan import join
+from reconciler.core.policy import Selection
 from reconciler.core.review import review, review_all
 
 from .build import NOTHING, file, live, member, plan, staff, user

@@ -21,7 +21,8 @@ from reconciler.core.model import (
     Session,
     Source,
 )
-from reconciler.core.plan import Limits, Selection, draft
+from reconciler.core.plan import draft
+from reconciler.core.policy import Limits, Selection
 from reconciler.errors import PortalError
 from reconciler.portals import PORTALS
 from reconciler.portals import propertyfinder as module

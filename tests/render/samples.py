@@ -25,7 +25,7 @@ from reconciler.core.model import (
     Unmet,
     Warning,
 )
-from reconciler.core.plan import Selection
+from reconciler.core.policy import Selection
 from reconciler.errors import Problem
 
 STYLE = re.compile("\x1b\\[[0-9;]*m")

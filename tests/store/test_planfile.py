@@ -22,7 +22,7 @@ from reconciler.core.model import (
     Step,
     Warning,
 )
-from reconciler.core.plan import Selection
+from reconciler.core.policy import Selection
 from reconciler.errors import PlanFileError
 from reconciler.store import planfile
 

@@ -23,7 +23,7 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.plan import Policy
+from reconciler.core.policy import Policy
 from reconciler.errors import PortalError
 from reconciler.portals.doubt import TRIES, Doubt, compared, given_up
 
