@@ -159,7 +159,7 @@ def planning(
     with some that can, the plans say which cannot.
     """
     from reconciler.portals import PORTALS  # noqa: PLC0415
-    from reconciler.store.ledger import open_store  # noqa: PLC0415
+    from reconciler.store import open_store  # noqa: PLC0415
 
     config = repository.config
     chosen = _chosen(list(config.portals), names)

@@ -14,16 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from reconciler.core.model import Memory, Remembered, Scalar, Trace
 from reconciler.errors import ConfigError
 
 VERSION = 1
-BRANCH = "git:"
-"""What `ledger` in the configuration begins with where it names a branch."""
-
 Ledger = Mapping[str, Memory]
 """What is remembered, by portal."""
 
@@ -54,18 +50,6 @@ class Store(Protocol):
         """Write it in place of what was read as `kept`, if it says something else; `message` says
         what was applied. Returns a word for the user where it is not, or not everywhere, written.
         Raises Moved."""
-
-
-def open_store(root: Path, place: str) -> Store:
-    """The store that `ledger` names in the configuration of the repository at `root`. Raises
-    ConfigError where a branch is named, and there is no repository for it."""
-    if place.startswith(BRANCH):
-        from reconciler.store.branch import open_branch  # noqa: PLC0415 - they know this module
-
-        return open_branch(root, place.removeprefix(BRANCH))
-    from reconciler.store.file import File  # noqa: PLC0415
-
-    return File(root / place)
 
 
 def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:

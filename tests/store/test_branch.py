@@ -24,9 +24,9 @@ from repositories import (
 from reconciler.core.model import Memory, Remembered, Trace
 from reconciler.errors import ConfigError
 from reconciler.git import GitError, git
-from reconciler.store import branch
+from reconciler.store import branch, open_store
 from reconciler.store.branch import Local, Shared, merged
-from reconciler.store.ledger import Kept, Moved, open_store, text
+from reconciler.store.ledger import Kept, Moved, text
 
 from .test_ledger import KEPT, MEMORY
 

@@ -11,9 +11,10 @@ from repositories import repository
 
 from reconciler.core.model import Memory, Remembered, Trace
 from reconciler.errors import ConfigError
+from reconciler.store import open_store
 from reconciler.store.branch import Local
 from reconciler.store.file import File
-from reconciler.store.ledger import open_store, parse, text
+from reconciler.store.ledger import parse, text
 
 ONE = b'{"version": 1, "portals": {"rentix": {"agents": {"1": %b}}}}'
 """A ledger of one agent."""
