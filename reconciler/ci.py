@@ -6,24 +6,31 @@ Each is a flat list of stages, as in `app`; what GitHub is told stands here, wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from reconciler import app
 from reconciler.core.form import counts
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
-from reconciler.core.plan import Selection
+from reconciler.core.policy import Selection
 from reconciler.errors import InputError, UsageError
 from reconciler.git import GitError, git
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Level, Note, annotate, outputs, quietly, summarise
 from reconciler.github.notices import RUN, comment, issue, marker
-from reconciler.github.reviewed import reviewed
+from reconciler.github.reviewed import artifact, reviewed
 from reconciler.github.run import Pull, Run
 from reconciler.render import html, markdown, text
 from reconciler.render.view import plural
 from reconciler.store import planfile
+from reconciler.together import Halt
+
+if TYPE_CHECKING:
+    from reconciler.documents.agents import Document
 
 COMMENT = 60_000
 """Bytes of a comment or an issue's text; GitHub refuses 65,536 characters, in whichever unit."""
@@ -31,6 +38,8 @@ SUMMARY = 900_000
 """Bytes of a step's summary; past 1 MiB it is lost."""
 HISTORY = 30
 """Commits of a branch, from its head, whose pull requests' plans are looked at."""
+MISTAKES = 50
+"""Mistakes in the files that a summary names."""
 LISTED = 50
 """Agents, and values of one, that a list of files names."""
 DEPENDABOT = "dependabot[bot]"
@@ -39,23 +48,33 @@ ALL = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a step runs: the repository's folder, its configuration, the run, the environment, and
-    how to say a line in the log."""
+    """Where a step runs: the repository's folder, its configuration, the run, the environment, how
+    to say a line in the log, how to strike out keys that somebody wrote into a file, and what makes
+    an end that somebody wishes a gentle one."""
 
     root: Path
     config: Path | None
     run: Run
     environment: Mapping[str, str]
     say: Callable[[str], None]
+    clean: Callable[[str], str]
+    guard: Callable[[Halt], AbstractContextManager[None]]
     sleep: Callable[[float], None] = time.sleep
 
     def github(self) -> GitHub:
         """A client for this run's repository."""
         return GitHub(self.run.api, self.run.repository, self.run.token, self.sleep)
 
-    def tell(self, notes: Sequence[Note]) -> None:
-        """Annotate the run."""
-        for line in annotate(notes):
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Annotate the run; GitHub wants the files' places from the top of the checkout."""
+        notes = list(notes)
+        above = ""
+        if any(note.file for note in notes):
+            with suppress(GitError):
+                above = git(self.root, "rev-parse", "--show-prefix").decode().rstrip("\n")
+        for line in annotate(
+            replace(note, file=f"{above}{note.file}") if note.file else note for note in notes
+        ):
             self.say(line)
 
 
@@ -63,23 +82,25 @@ def plan(setting: Setting, folder: Path) -> int:
     """Plan a pull request: told in a comment, in the summary, at the lines of the files; kept in
     `folder` as plan.json and report.html. The exit code of the step."""
     pull = setting.run.pull
-    if pull is None:
+    if pull is None or setting.run.event != "pull_request":
         raise UsageError("`ci plan` is for the event pull_request.")
-    repository = _open(setting)
     base = _base(setting.root, pull)
+    repository = _open(setting)
+    before = _before(setting, repository, base)
     if not pull.ours or setting.run.actor == DEPENDABOT:
-        return _files_alone(setting, repository, base)
-    with app.planning(
-        repository, setting.environment, ALL, (), app.open_base(repository, base)
-    ) as draw:
+        return _files_alone(setting, repository, before)
+    with app.planning(repository, setting.environment, ALL, (), before) as draw:
         planned = draw(ALL)
     made = planned.plan
-    folder.mkdir(parents=True, exist_ok=True)
-    planfile.save(folder / "plan.json", planned.form)
-    (folder / "report.html").write_text(html.plan(made), "utf-8", errors="replace")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        planfile.save(folder / "plan.json", planned.form)
+        (folder / "report.html").write_text(html.plan(made), "utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
     head = f"{marker('plan')}\n{_about(setting.run, pull, base)}"
     quietly(text.plan(made, width=100, color=False), setting.say)
-    setting.tell([*_notes(made), *_commented(setting, pull, made, head)])
+    setting.tell([*_notes(planned), *_commented(setting, pull, made, head)])
     summarise(setting.run.summary, markdown.plan(made, budget=SUMMARY))
     outputs(
         setting.run.output,
@@ -88,6 +109,7 @@ def plan(setting: Setting, folder: Path) -> int:
             "changes": bool(made.entries),
             "digest": planned.form["digest"],
             "folder": folder.as_posix(),
+            "artifact": artifact(pull.head),
         },
     )
     return 1 if made.unread else 0
@@ -98,27 +120,47 @@ def _open(setting: Setting) -> app.Repository:
     try:
         return app.open_repository(setting.root, setting.config)
     except InputError as error:
-        setting.tell(
-            [
-                Note("error", f"{each.message}. {each.hint}", each.file, each.line, each.column)
-                for each in error.problems
-            ]
-        )
+        lines = [f"### {plural(len(error.problems), 'mistake')} in the files", ""]
+        notes = []
+        for each in error.problems:
+            said = setting.clean(". ".join(filter(None, (each.message, each.hint))))
+            notes.append(Note("error", said, each.file, each.line, each.column))
+            lines.append(f"- {markdown.code(f'{each.file}:{each.line}')}: {markdown.prose(said)}")
+        if len(notes) > MISTAKES:
+            lines[MISTAKES + 2 :] = [f"- and {len(notes) - MISTAKES} more"]
+        setting.tell(notes)
+        summarise(setting.run.summary, "\n".join(lines) + "\n")
         raise
+
+
+def _before(setting: Setting, repository: app.Repository, base: str) -> Sequence[Document] | None:
+    """The agents as the base declares them; None, and a warning, where it has mistakes itself (the
+    pull request may be the one that mends them)."""
+    try:
+        return app.open_base(repository, base)
+    except UsageError:
+        said = f"The files of the base ({base[:12]}) have mistakes, so nothing is compared with it."
+        setting.tell([Note("warning", said)])
+        return None
 
 
 def _base(root: Path, pull: Pull) -> str:
     """The commit whose files the pull request is to be merged into: for a merge that the platform
-    made to try it, its first parent; else where the two branches part."""
+    made to try it, its first parent; else where the two branches part. What is shown for a head
+    has to be made of it."""
     try:
         said = git(root, "rev-list", "--parents", "-n", "1", "HEAD").decode().split()
         if len(said) == 3 and said[2] == pull.head:
             return said[1]
-        return git(root, "merge-base", pull.base, "HEAD").decode().strip()
+        if said[0] == pull.head:
+            return git(root, "merge-base", pull.base, "HEAD").decode().strip()
     except GitError:
-        raise UsageError(
-            "The base of the pull request is not here. Check out with fetch-depth: 0."
-        ) from None
+        pass
+    raise UsageError(
+        f"The head of the pull request ({pull.head[:12]}), or the merge of it, is not what is "
+        f"checked out here, or its base is missing. Check out with fetch-depth: 0; if the branch "
+        f"has moved meanwhile, the run of its new head plans it."
+    )
 
 
 def _about(run: Run, pull: Pull, base: str) -> str:
@@ -150,16 +192,29 @@ def _commented(setting: Setting, pull: Pull, made: Plan, head: str) -> Iterator[
         yield Note("warning", f"The comment could not be written: {error}")
 
 
-def _notes(made: Plan) -> Iterator[Note]:
+def _notes(planned: app.Planned) -> Iterator[Note]:
     """A plan's annotations: what is in the way at the line that it is about."""
-    for portal, why in made.unread:
-        yield Note("error", f"{portal} could not be read: {why}")
-    for each in made.conflicts:
-        yield _note("error", each, f"conflict: {each.reason}")
+    made = planned.plan
+    yield from _hindrances(made)
     for said in made.excess:
         yield Note("warning", f"over the limits: {said}")
+    for said in planned.notes:
+        yield Note("warning", said)
     for note in made.warnings:
         yield _note("warning", note, note.message)
+
+
+def _hindrances(made: Plan) -> Iterator[Note]:
+    """What a plan could not take in."""
+    yield from _unread(made)
+    for each in made.conflicts:
+        yield _note("error", each, f"conflict: {each.reason}")
+
+
+def _unread(made: Plan) -> Iterator[Note]:
+    """The portals that a plan knows nothing of."""
+    for portal, why in made.unread:
+        yield Note("error", f"{portal} could not be read: {why}")
 
 
 def _note(level: Level, each: Conflict | Warning | Operation, message: str) -> Note:
@@ -175,10 +230,15 @@ NO_KEYS = (
 )
 
 
-def _files_alone(setting: Setting, repository: app.Repository, base: str) -> int:
+def _files_alone(
+    setting: Setting, repository: app.Repository, before: Sequence[Document] | None
+) -> int:
     """A pull request that is given no secrets: what its files change, without any portal."""
-    changed = app.compare_files(repository, app.open_base(repository, base))
     setting.tell([Note("notice", NO_KEYS)])
+    if before is None:
+        summarise(setting.run.summary, f"### The files are valid\n\n{NO_KEYS}\n")
+        return 0
+    changed = app.compare_files(repository, before)
     lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
     for each in changed[:LISTED]:
         paths = ", ".join(map(markdown.code, each.paths[:LISTED]))
@@ -197,49 +257,99 @@ def apply(setting: Setting, workflow: str) -> int:
         raise UsageError(
             "`ci apply` is for pushes to a branch, and for a run that a person starts."
         )
-    repository = _open(setting)
-    with setting.github() as github, app.planning(repository, setting.environment, ALL) as draw:
-        planned = draw(ALL)
-        stale: tuple[Conflict, ...] = ()
-        if run.event != "workflow_dispatch" and planned.plan.entries:
-            plans, whys = _reviewed(setting, github, run.branch, workflow)
-            if not plans:
-                return _closed(setting, whys)
-            planned, stale = app.only_reviewed(planned, plans, draw)
-        if _superseded(setting, github, run.branch):
+    commits = _history(setting)
+    with setting.github() as github:
+        if _superseded(setting, github, run.branch, commits):
             return 0
-        if run.event == "workflow_dispatch":
-            app.check_limits(planned)
-        report = app.apply(repository, planned, stale, lambda _: None)
+        repository = _open(setting)
+        with app.planning(repository, setting.environment, ALL) as draw:
+            planned = draw(ALL)
+            stale: tuple[Conflict, ...] = ()
+            whys: list[str] = []
+            if run.event == "workflow_dispatch":
+                app.check_limits(planned)
+            elif planned.plan.entries:
+                found = reviewed(github, commits, run.branch, workflow)
+                chosen, whys = _reviewed(planned, found, draw)
+                whys += _shallow(setting)
+                if chosen is None:
+                    return _closed(setting, whys)
+                planned, stale = chosen
+            if _superseded(setting, github, run.branch, commits):
+                return 0
+            with setting.guard(planned.halt):
+                report = app.apply(repository, planned, stale, lambda _: None)
     quietly(text.report(report, width=100, color=False), setting.say)
-    setting.tell(list(_outcomes(report)))
+    told = [*planned.notes, *(whys if stale else ())]
+    setting.tell(
+        [*_hindrances(planned.plan), *_outcomes(report), *(Note("warning", said) for said in told)]
+    )
     summarise(run.summary, markdown.report(report, budget=SUMMARY))
     outputs(run.output, {"applied": report.count("applied"), "failed": report.count("failed")})
     return report.exit_code
 
 
-def _superseded(setting: Setting, github: GitHub, branch: str) -> bool:
-    """Whether the branch has gone on; then the run of its head applies all of it."""
-    head = (github.get(f"git/ref/heads/{branch}").get("object") or {}).get("sha")
+def _superseded(setting: Setting, github: GitHub, branch: str, commits: Sequence[str]) -> bool:
+    """Whether the branch has gone on; then the run of its head applies all of it. Raises
+    GitHubError where it has gone back, or GitHub does not know yet: nothing would apply it."""
+    head = (github.get(f"git/ref/heads/{quote(branch)}").get("object") or {}).get("sha")
     if head == setting.run.commit:
         return False
+    if head in commits:
+        raise GitHubError(
+            f"Nothing was sent: {branch} is at {head}, which is before the commit of this run. "
+            f"Unless it was set back, run this once more."
+        )
     said = f"Superseded: {branch} is at {head} now, and the run of that commit applies it."
     setting.tell([Note("notice", said)])
-    summarise(setting.run.summary, said)
+    summarise(setting.run.summary, markdown.prose(said))
     return True
 
 
-def _reviewed(
-    setting: Setting, github: GitHub, branch: str, workflow: str
-) -> tuple[list[Plan], list[str]]:
-    """The plans of the pull requests that led to the head, the newest first; and which lack."""
+def _history(setting: Setting) -> list[str]:
+    """The commits that led to the head, the newest first. Raises UsageError if that is not the
+    commit of this run."""
     try:
         said = git(setting.root, "rev-list", "--first-parent", "-n", str(HISTORY), "HEAD")
     except GitError as error:
         raise UsageError(f"The history cannot be read: {error}.") from None
-    found = list(reviewed(github, said.decode().split(), branch, workflow))
-    plans = [made for made, _ in found if made is not None]
-    return plans, [why for made, why in found if made is None]
+    commits = said.decode().split()
+    if commits[0] != setting.run.commit:
+        raise UsageError(
+            f"What is checked out is {commits[0][:12]}, and this run is of "
+            f"{setting.run.commit[:12]}: nothing was sent."
+        )
+    return commits
+
+
+def _shallow(setting: Setting) -> list[str]:
+    """A word for a history that is cut short, where merges cannot be found."""
+    cut = git(setting.root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    return ["the history is cut short here: check out with fetch-depth: 0"] if cut else []
+
+
+Chosen = tuple[app.Planned, tuple[Conflict, ...]]
+
+
+def _reviewed(
+    planned: app.Planned,
+    found: Iterator[tuple[Plan | None, str]],
+    draw: Callable[[Selection], app.Planned],
+) -> tuple[Chosen | None, list[str]]:
+    """The part of a plan that was reviewed, and who is left out (None if nothing was reviewed at
+    all); and which plans lack. Nobody looks further back than needed."""
+    plans: list[Plan] = []
+    whys: list[str] = []
+    chosen: Chosen | None = None
+    for made, why in found:
+        if made is None:
+            whys.append(why)
+            continue
+        plans.append(made)
+        chosen = app.only_reviewed(planned, plans, draw)
+        if not chosen[1]:
+            break
+    return chosen, whys
 
 
 def _closed(setting: Setting, whys: Sequence[str]) -> int:
@@ -250,7 +360,7 @@ def _closed(setting: Setting, whys: Sequence[str]) -> int:
         f"all the same, start this workflow by hand (Run workflow)."
     )
     setting.tell([Note("error", said)])
-    summarise(setting.run.summary, said)
+    summarise(setting.run.summary, markdown.prose(said, len(said)))
     return 1
 
 
@@ -271,8 +381,9 @@ def drift(setting: Setting) -> int:
     """Tell what somebody changed on each portal: one issue for each, closed when it is clean."""
     repository = _open(setting)
     with app.planning(repository, setting.environment, ALL) as draw:
-        found = app.drift(draw(ALL)).plan
-    notes = [Note("error", f"{portal} could not be read: {why}") for portal, why in found.unread]
+        planned = app.drift(draw(ALL))
+    found = planned.plan
+    notes = [*_unread(found), *(Note("warning", said) for said in planned.notes)]
     quietly(text.drift(found, width=100, color=False), setting.say)
     summarise(setting.run.summary, markdown.drift(found, budget=SUMMARY))
     drifted = []

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -185,6 +185,43 @@ output = options(
 
 
 @cli.command()
+@click.option(
+    "--portal",
+    "portals",
+    metavar="NAME",
+    multiple=True,
+    default=("rentix",),
+    show_default=True,
+    help="A portal to use; may be repeated.",
+)
+@click.option(
+    "--branch",
+    metavar="NAME",
+    default="main",
+    show_default=True,
+    help="The branch whose pushes are applied: the default branch on GitHub.",
+)
+@click.option(
+    "--action",
+    metavar="OWNER/REPO@SHA",
+    help="Let the workflows use this action; default: they install this version of the program.",
+)
+@click.pass_obj
+def init(setting: Setting, portals: tuple[str, ...], branch: str, action: str | None) -> int:
+    """Lay out a repository: configuration, a sample agent, schemas, workflows."""
+    from reconciler import init as layout  # noqa: PLC0415
+
+    done = layout.init(setting.root, portals, branch, action)
+    for path in done.written:
+        click.echo(f"wrote  {path}")
+    for path in done.kept:
+        click.echo(f"kept   {path}  (was there already)")
+    for note in done.notes:
+        setting.say(f"note: {note}")
+    return 0
+
+
+@cli.command()
 @click.pass_obj
 def validate(setting: Setting) -> int:
     """Check the files; no network, nothing is written."""
@@ -233,7 +270,7 @@ def plan(
 ) -> int:
     """Show what an apply would change; nothing is changed."""
     from reconciler import app  # noqa: PLC0415
-    from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.core.policy import Selection  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
@@ -278,7 +315,7 @@ def drift(
 ) -> int:
     """Show what somebody changed behind the files' back; exit 2 if anything."""
     from reconciler import app  # noqa: PLC0415
-    from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.core.policy import Selection  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
@@ -328,7 +365,7 @@ def apply(
     """Make the portals as the files say, and check the outcome."""
     from reconciler import app  # noqa: PLC0415
     from reconciler.core.form import selection  # noqa: PLC0415
-    from reconciler.core.plan import Selection  # noqa: PLC0415
+    from reconciler.core.policy import Selection  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
@@ -420,8 +457,15 @@ def _workflow(setting: Setting) -> Any:  # noqa: ANN401 - what only a workflow i
     from reconciler.github import run  # noqa: PLC0415
 
     here = run.read(os.environ)
-    os.environ |= run.credentials(here)
-    return ci.Setting(setting.root, setting.config, here, os.environ, click.echo)
+    os.environ |= run.credentials(here, os.environ)
+
+    def say(line: str) -> None:
+        click.echo(_without_keys(line))
+
+    def guard(halt: Halt) -> AbstractContextManager[None]:
+        return _interruptible(setting, halt)
+
+    return ci.Setting(setting.root, setting.config, here, os.environ, say, _without_keys, guard)
 
 
 @cli.command()
@@ -602,10 +646,15 @@ def _complain(error: ReconcilerError) -> int:
     if isinstance(error, InputError):
         from reconciler.render import text  # noqa: PLC0415
 
-        sys.stderr.write(_without_keys(text.problems(error.problems, color=color)))
+        said = text.problems(error.problems, color=color)
     else:
         label = click.style("error:", fg="red", bold=True) if color else "error:"
-        sys.stderr.write(_without_keys(f"{label} {visible(str(error))}\n"))
+        said = f"{label} {visible(str(error))}\n"
+    if os.environ.get("GITHUB_ACTIONS"):
+        from reconciler.github.commands import inert  # noqa: PLC0415
+
+        said = inert(said)  # the line that is shown is somebody's
+    sys.stderr.write(_without_keys(said))
     return error.exit_code
 
 

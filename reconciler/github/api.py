@@ -44,7 +44,7 @@ class GitHub:
     ) -> None:
         """`url` is the API's base, `repository` is `owner/name`; `sleep` waits for seconds."""
         self.repository = repository
-        self._token = token
+        self._token = token.strip()
         headers = {
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
@@ -73,42 +73,53 @@ class GitHub:
     ) -> None:
         self._client.close()
 
-    def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON
-        """What is at a path below the repository (or, with a slash at its start, of the API)."""
-        return self._json(self._send("GET", path, query=query))
+    def get(self, path: str) -> Mapping[str, Any]:
+        """The object at a path below the repository (or, with a slash at its start, of the API)."""
+        answer = self._json(self._send("GET", path))
+        if not isinstance(answer, Mapping):
+            raise GitHubError(f"GitHub answered GET {path} with something that is no object")
+        return answer
 
-    def pages(self, path: str, key: str | None = None, **query: str | int) -> Iterator[Any]:
+    def pages(
+        self, path: str, key: str | None = None, **query: str | int
+    ) -> Iterator[Mapping[str, Any]]:
         """All entries of a list, page by page; `key` is where the list is, if it has a place."""
         for page in range(1, PAGES + 1):
-            answer = self.get(path, per_page=PAGE, page=page, **query)
+            pick = {"per_page": PAGE, "page": page, **query}
+            answer = self._json(self._send("GET", path, query=pick))
             entries = answer.get(key) if key and isinstance(answer, Mapping) else answer
-            if not isinstance(entries, list):
+            if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
                 raise GitHubError(f"GitHub answered GET {path} with something that is no list")
             yield from entries
             if len(entries) < PAGE:
                 return
 
-    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         """Write something below the repository."""
-        return self._json(self._send(method, path, body=body))
+        self._send(method, path, body=body)
 
-    def download(self, url: str) -> bytes:
-        """The bytes behind an API address; it sends on to a store that must not see the token."""
-        sent_on = self._send("GET", url)
-        if not sent_on.is_redirect:
-            return sent_on.content
-        target = sent_on.headers.get("location", "")
-        if urlsplit(target).scheme != "https" and urlsplit(target).hostname != self._host:
+    def download(self, path: str) -> bytes:
+        """The bytes at a path below the repository; it sends on to a store that must not see the
+        token."""
+        sent_on = self._send("GET", path, redirect=True)
+        if not sent_on.has_redirect_location:
+            raise GitHubError(f"GitHub did not say where GET {path} is to be had")
+        target = sent_on.headers["location"]
+        parts = urlsplit(target)
+        if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", self._host):
             raise GitHubError("GitHub sent a download on to an address that is not https")
-        with httpx.stream("GET", target, timeout=TIMEOUT) as answer:
-            if answer.status_code != 200:
-                raise GitHubError("a download was refused", answer.status_code)
-            content = b""
-            for part in answer.iter_bytes():
-                content += part
-                if len(content) > LARGEST:
-                    raise GitHubError("a download is too large")
-            return content
+        try:
+            with httpx.stream("GET", target, timeout=TIMEOUT) as answer:
+                if answer.status_code != 200:
+                    raise GitHubError("A download was refused", answer.status_code)
+                content = bytearray()
+                for part in answer.iter_bytes():
+                    content += part
+                    if len(content) > LARGEST:
+                        raise GitHubError("A download is too large", 413)
+                return bytes(content)
+        except httpx.HTTPError as error:
+            raise GitHubError(f"A download broke off ({type(error).__name__})") from None
 
     def _send(
         self,
@@ -117,14 +128,17 @@ class GitHub:
         *,
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
+        redirect: bool = False,
     ) -> httpx.Response:
-        where = path if path.startswith(("/", "http")) else f"repos/{self.repository}/{path}"
+        if not self._token:
+            raise GitHubError("GITHUB_TOKEN is not set, and without it GitHub cannot be asked")
+        where = path if path.startswith("/") else f"repos/{self.repository}/{path}"
         answer: httpx.Response | httpx.HTTPError = self._retrying(
             self._once, method, where.removeprefix("/"), query, body
         )
         if isinstance(answer, httpx.HTTPError):
             raise GitHubError(f"GitHub cannot be reached ({type(answer).__name__})")
-        if answer.is_success or (answer.is_redirect and method == "GET"):
+        if answer.is_success or (redirect and answer.is_redirect):
             return answer
         said = self._clean(_message(answer))
         raise GitHubError(f"{method} {path}: {said}", answer.status_code)
@@ -147,8 +161,6 @@ class GitHub:
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
-        if not answer.content:
-            return None
         try:
             return answer.json()
         except ValueError:
@@ -166,13 +178,14 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _again(answer: httpx.Response | httpx.HTTPError) -> bool:
-    """Whether to try once more. What is written is written in place or looked for first, so that
-    a second time does no harm."""
+    """Whether to try once more. A POST may have been done though no answer came, or a wrong one;
+    it goes out again only if it was surely refused."""
     if isinstance(answer, httpx.HTTPError):
-        return True
+        refused = isinstance(answer, httpx.ConnectError | httpx.ConnectTimeout)
+        return refused or answer.request.method != "POST"
     limited = answer.status_code == 403 and answer.headers.get("retry-after") is not None
-    waits = answer.status_code in (429, 500, 502, 503, 504) or limited
-    return waits and _asked(answer) <= LONGEST_WAIT
+    broken = answer.status_code in (500, 502, 503, 504) and answer.request.method != "POST"
+    return (answer.status_code == 429 or limited or broken) and _asked(answer) <= LONGEST_WAIT
 
 
 def _last(state: RetryCallState) -> httpx.Response | httpx.HTTPError:

@@ -6,6 +6,7 @@ annotations, and never printed where a line of it could be taken for a command.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,8 +20,6 @@ Level = Literal["error", "warning", "notice"]
 
 MOST = 10
 """Annotations of one level that a step can have."""
-SUMMARY = 1024 * 1024
-"""Bytes of a step's summary past which it is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,13 @@ def quietly(text: str, say: Callable[[str], None]) -> None:
     """Say text in the log in which no line is a command, of either syntax."""
     word = token_hex(16)
     say(f"::stop-commands::{word}")
-    say(text.replace("##[", "##\u200b["))
+    say(inert(text))
     say(f"::{word}::")
+
+
+def inert(text: str) -> str:
+    """Text no line of which is a command, of either syntax, wherever it is printed."""
+    return re.sub(r"(^|[\r\n])([^\w\r\n:]*)::", r"\1\2\\::", text.replace("##[", r"##\["))
 
 
 def summarise(path: Path | None, markdown: str) -> None:

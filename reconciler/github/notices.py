@@ -28,12 +28,11 @@ def marker(name: str) -> str:
 def author(github: GitHub) -> str:
     """Who we are there; a workflow's own token may not ask."""
     try:
-        answer = github.get("/user")
+        return str(github.get("/user").get("login"))
     except GitHubError as error:
         if error.status in (401, 403, 404):
             return BOT
         raise
-    return str(answer.get("login")) if isinstance(answer, Mapping) else BOT
 
 
 def comment(github: GitHub, number: int, name: str, body: str, *, start: bool) -> Done:
@@ -44,17 +43,26 @@ def comment(github: GitHub, number: int, name: str, body: str, *, start: bool) -
     Raises GitHubError.
     """
     ours = list(_ours(github.pages(f"issues/{number}/comments"), name, author(github)))
-    for extra in ours[1:]:
-        github.send("DELETE", f"issues/comments/{extra['id']}", {})
-    if ours and _same(ours[0], body):
-        return "unchanged"
-    if ours:
+    if not ours:
+        if not start:
+            return "nothing"
+        github.send("POST", f"issues/{number}/comments", {"body": body})
+        return "created"
+    same = _same(ours[0], body)
+    if not same:
         github.send("PATCH", f"issues/comments/{ours[0]['id']}", {"body": body})
-        return "updated"
-    if not start:
-        return "nothing"
-    github.send("POST", f"issues/{number}/comments", {"body": body})
-    return "created"
+    for extra in ours[1:]:
+        _delete(github, f"issues/comments/{extra['id']}")
+    return "unchanged" if same else "updated"
+
+
+def _delete(github: GitHub, path: str) -> None:
+    """Delete what somebody else may have deleted meanwhile."""
+    try:
+        github.send("DELETE", path)
+    except GitHubError as error:
+        if error.status != 404:
+            raise
 
 
 def issue(github: GitHub, name: str, title: str, body: str | None) -> Done:
@@ -77,12 +85,13 @@ def issue(github: GitHub, name: str, title: str, body: str | None) -> Done:
     return "updated"
 
 
-def _ours(entries: Iterator[Any], name: str, login: str) -> Iterator[Mapping[str, Any]]:
+def _ours(
+    entries: Iterator[Mapping[str, Any]], name: str, login: str
+) -> Iterator[Mapping[str, Any]]:
     for each in entries:
-        user = each.get("user") if isinstance(each, Mapping) else None
-        text = str(each.get("body") or "") if isinstance(each, Mapping) else ""
-        first = text.partition("\n")[0].strip()
-        if isinstance(user, Mapping) and user.get("login") == login and first == marker(name):
+        user = each.get("user") or {}  # None, once the account is gone
+        first = str(each.get("body") or "").partition("\n")[0].strip()
+        if user.get("login") == login and first == marker(name):
             yield each
 
 

@@ -9,14 +9,16 @@ from a branch of this repository. What is in it is data, as in any saved plan.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.form import Form, parse
 from reconciler.core.model import Plan
 from reconciler.errors import PlanFileError
-from reconciler.github.api import GitHub
+from reconciler.github.api import GitHub, GitHubError
 from reconciler.store import planfile
 
 ARTIFACT = "reconciler-plan"
@@ -24,6 +26,23 @@ ARTIFACT = "reconciler-plan"
 FILE = "plan.json"
 LARGEST = 64_000_000
 """Bytes of a plan that are read at most."""
+GONE = (404, 410, 413)
+"""What GitHub or its store says of an artifact that is not there any more; and that it is larger
+than we read."""
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What comes of an archive, or of a plan in it, that somebody made to be no such thing."""
 
 
 def artifact(head: str) -> str:
@@ -52,15 +71,20 @@ def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> tuple[Pla
     ]
     if not found:
         return None, f"no plan was kept for #{number}"
-    why = ""
+    whys = []
     for each in sorted(found, key=lambda one: str(one.get("created_at")), reverse=True):
         why = _why_not(github, each, head, workflow)
         if not why:
             try:
-                return parse(_read(github.download(str(each["archive_download_url"])))), ""
-            except (PlanFileError, KeyError, TypeError, ValueError):
+                return parse(_read(github.download(f"actions/artifacts/{each.get('id')}/zip"))), ""
+            except GitHubError as error:
+                if error.status not in GONE:
+                    raise
+                why = "cannot be fetched any more" if error.status != 413 else "is too large"
+            except (PlanFileError, *UNREADABLE):
                 why = "cannot be read as one"
-    return None, f"the plan of #{number} {why}"
+        whys.append(why)
+    return None, f"the plan of #{number} {whys[0]}"
 
 
 def _why_not(github: GitHub, found: Mapping[str, Any], head: str, workflow: str) -> str:
@@ -79,9 +103,10 @@ def _why_not(github: GitHub, found: Mapping[str, Any], head: str, workflow: str)
         run.get("head_sha") == head,
         str(run.get("path") or "").partition("@")[0] == workflow,
         home == github.repository,
-        run.get("conclusion") == "success",
     )
-    return "" if all(fits) else "was not made by the workflow that shows plans"
+    if not all(fits):
+        return "was not made by the workflow that shows plans"
+    return "" if run.get("conclusion") == "success" else "is of a run that did not succeed"
 
 
 def _read(content: bytes) -> Form:
@@ -89,7 +114,7 @@ def _read(content: bytes) -> Form:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(FILE) as file:
             data = file.read(LARGEST + 1)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError, RuntimeError):
+    except UNREADABLE:
         raise PlanFileError("cannot be unpacked") from None
     if len(data) > LARGEST:
         raise PlanFileError("is too large")

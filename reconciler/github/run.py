@@ -69,7 +69,7 @@ def read(environment: Mapping[str, str]) -> Run:
         actor=environment.get("GITHUB_ACTOR", ""),
         page=f"{server}/{repository}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}",
         api=environment.get("GITHUB_API_URL", "https://api.github.com"),
-        token=environment.get("GITHUB_TOKEN", ""),
+        token=environment.get("GITHUB_TOKEN", "").strip(),
         summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
         output=_path(environment.get("GITHUB_OUTPUT")),
         pull=_pull(payload, repository),
@@ -97,15 +97,19 @@ def _pull(payload: Any, repository: str) -> Pull | None:  # noqa: ANN401 - JSON
         raise UsageError("The event that started this run is no pull request's.") from None
 
 
-def credentials(run: Run) -> dict[str, str]:
-    """What git needs to push to this run's repository with the run's own token, as environment:
-    the checkout keeps none, and a process's arguments can be read by others."""
+def credentials(run: Run, environment: Mapping[str, str]) -> dict[str, str]:
+    """What git needs to push to this run's repository with the run's own token, beside what the
+    environment sets for git: the checkout keeps none, and a process's arguments can be read by
+    others. If the checkout keeps one after all, the empty header takes it back: a server refuses
+    two."""
     if not run.token:
         return {}
     said = b64encode(f"x-access-token:{run.token}".encode()).decode()
     server = run.page.partition(f"/{run.repository}/")[0]
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{server}/.extraheader",
-        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {said}",
-    }
+    count = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isascii() and count.isdigit() else 0
+    made = {"GIT_CONFIG_COUNT": str(first + 2)}
+    for number, value in enumerate(("", f"AUTHORIZATION: basic {said}"), first):
+        made[f"GIT_CONFIG_KEY_{number}"] = f"http.{server}/.extraheader"
+        made[f"GIT_CONFIG_VALUE_{number}"] = value
+    return made

@@ -1,0 +1,1 @@
+"""GitHub for tests: its API on loopback, and a runner of workflow steps."""

@@ -1,0 +1,300 @@
+"""GitHub's REST API on loopback, as far as it is used: real HTTP, and switches for nasty cases."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+REPOSITORY = "agency/agents"
+TOKEN = "token-of-the-runner"
+BOT = "github-actions[bot]"
+HOME, FORK = 7, 8
+"""Ids of the repository and of a fork of it."""
+WORKFLOW = ".github/workflows/reconciler-plan.yml"
+LONGEST = 65_536
+
+
+class Answer(NamedTuple):
+    """What is answered: JSON, or bytes as they are."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = {}
+
+
+class Asked(NamedTuple):
+    """A request as it came in; `path` is below the repository where it is there."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    token: str | None
+
+
+@dataclass
+class Platform:
+    """One repository on GitHub. `login` is whose the token is; a workflow's own may not ask. `head`
+    tells where a branch is; `twists` may answer in the API's place."""
+
+    url: str = ""
+    login: str | None = None
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    commits: dict[str, list[int]] = field(default_factory=dict)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    content: dict[int, bytes] = field(default_factory=dict)
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    twists: list[Callable[[Asked], Answer | None]] = field(default_factory=list)
+    head: Callable[[str], str | None] = lambda _: None
+    store: str = ""
+    number: int = 100
+
+    def new(self) -> int:
+        """A number that nothing else has."""
+        self.number += 1
+        return self.number
+
+    def fail(self, method: str, path: str, *answers: Answer) -> None:
+        """The next requests whose path this pattern fits are answered so."""
+        left = list(answers)
+
+        def twist(asked: Asked) -> Answer | None:
+            fits = asked.method == method and re.fullmatch(path, asked.path)
+            return left.pop(0) if fits and left else None
+
+        self.twists.append(twist)
+
+    def say(self, number: int, body: str, login: str = BOT) -> dict[str, Any]:
+        """Somebody's comment."""
+        made = {"id": self.new(), "body": body, "user": {"login": login}}
+        self.comments.setdefault(number, []).append(made)
+        return made
+
+    def raise_issue(self, title: str, body: str, login: str = BOT, **more: Any) -> dict[str, Any]:
+        """Somebody's issue."""
+        made = {
+            "number": self.new(),
+            "title": title,
+            "body": body,
+            "state": "open",
+            "user": {"login": login},
+            **more,
+        }
+        self.issues.append(made)
+        return made
+
+    def keep(self, head: str, content: bytes, **run: Any) -> dict[str, Any]:
+        """The artifact of a plan for a head, by a run of the plan's workflow."""
+        number = self.new()
+        self.runs[number] = {
+            "id": number,
+            "event": "pull_request",
+            "head_sha": head,
+            "path": WORKFLOW,
+            "head_repository": {"full_name": REPOSITORY},
+            "conclusion": "success",
+            **run,
+        }
+        made = {
+            "id": self.new(),
+            "name": f"reconciler-plan-{head}",
+            "expired": False,
+            "created_at": f"2026-01-01T00:00:00.{number:06d}Z",
+            "workflow_run": {
+                "id": number,
+                "head_sha": head,
+                "repository_id": HOME,
+                "head_repository_id": HOME,
+            },
+        }
+        self.artifacts.append(made)
+        self.content[made["id"]] = content
+        return made
+
+    def writes(self) -> list[tuple[str, str]]:
+        """The requests since the last look that change something."""
+        found = [(each.method, each.path) for each in self.asked if each.method != "GET"]
+        self.asked.clear()
+        return found
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the API answers."""
+        self.asked.append(asked)
+        for twist in self.twists:
+            if (said := twist(asked)) is not None:
+                return said
+        if asked.path.startswith("/store/"):
+            content = self.content[int(asked.path.removeprefix("/store/"))]
+            return Answer(400) if asked.token else Answer(200, content)
+        if asked.token != f"Bearer {TOKEN}":
+            return Answer(401, {"message": "Bad credentials"})
+        for method, pattern, act in self._routes():
+            fits = re.fullmatch(pattern, asked.path)
+            if fits and method == asked.method:
+                try:
+                    return act(asked, *fits.groups())
+                except (KeyError, StopIteration):
+                    break
+        return Answer(404, {"message": "Not Found"})
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
+        return [
+            ("GET", "/user", self._user),
+            ("GET", r"pulls/(\d+)", lambda _, number: Answer(200, self.pulls[int(number)])),
+            ("GET", r"issues/(\d+)/comments", self._comments),
+            ("POST", r"issues/(\d+)/comments", self._comment),
+            ("PATCH", r"issues/comments/(\d+)", self._rewrite),
+            ("DELETE", r"issues/comments/(\d+)", self._delete),
+            ("GET", "issues", self._issues),
+            ("POST", "issues", self._issue),
+            ("PATCH", r"issues/(\d+)", self._change),
+            ("GET", "git/ref/heads/(.+)", self._head),
+            ("GET", "commits/([0-9a-f]+)/pulls", self._pulls_of),
+            ("GET", "actions/artifacts", self._artifacts),
+            ("GET", r"actions/artifacts/(\d+)/zip", self._zip),
+            ("GET", r"actions/runs/(\d+)", lambda _, number: Answer(200, self.runs[int(number)])),
+        ]
+
+    def _user(self, _: Asked) -> Answer:
+        if self.login is None:
+            return Answer(403, {"message": "Resource not accessible by integration"})
+        return Answer(200, {"login": self.login})
+
+    @staticmethod
+    def _page(asked: Asked, entries: list[Any]) -> list[Any]:
+        size = min(int(asked.query.get("per_page", 30)), 100)
+        start = (int(asked.query.get("page", 1)) - 1) * size
+        return entries[start : start + size]
+
+    def _comments(self, asked: Asked, number: str) -> Answer:
+        return Answer(200, self._page(asked, self.comments.get(int(number), [])))
+
+    def _comment(self, asked: Asked, number: str) -> Answer:
+        if len(asked.body["body"]) > LONGEST:
+            return Answer(422, {"message": "Validation Failed: body is too long"})
+        return Answer(201, self.say(int(number), asked.body["body"], self.login or BOT))
+
+    def _one(self, number: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return next(
+            (each, one)
+            for each in self.comments.values()
+            for one in each
+            if one["id"] == int(number)
+        )
+
+    def _rewrite(self, asked: Asked, number: str) -> Answer:
+        _, one = self._one(number)
+        one["body"] = asked.body["body"]
+        return Answer(200, one)
+
+    def _delete(self, _: Asked, number: str) -> Answer:
+        all_of_them, one = self._one(number)
+        all_of_them.remove(one)
+        return Answer(204)
+
+    def _issues(self, asked: Asked) -> Answer:
+        found = [each for each in self.issues if each["state"] == asked.query.get("state", "open")]
+        return Answer(200, self._page(asked, found))
+
+    def _issue(self, asked: Asked) -> Answer:
+        made = self.raise_issue(asked.body["title"], asked.body["body"], self.login or BOT)
+        return Answer(201, made)
+
+    def _change(self, asked: Asked, number: str) -> Answer:
+        one = next(each for each in self.issues if each["number"] == int(number))
+        one.update(asked.body)
+        return Answer(200, one)
+
+    def _head(self, _: Asked, branch: str) -> Answer:
+        found = self.head(branch)
+        if found is None:
+            return Answer(404, {"message": "Not Found"})
+        return Answer(200, {"ref": f"refs/heads/{branch}", "object": {"sha": found}})
+
+    def _pulls_of(self, asked: Asked, commit: str) -> Answer:
+        found = [self.pulls[number] for number in self.commits.get(commit, [])]
+        return Answer(200, self._page(asked, found))
+
+    def _artifacts(self, asked: Asked) -> Answer:
+        name = asked.query.get("name")
+        found = [each for each in self.artifacts if name in (None, each["name"])]
+        return Answer(200, {"total_count": len(found), "artifacts": self._page(asked, found)})
+
+    def _zip(self, _: Asked, number: str) -> Answer:
+        if not any(each["id"] == int(number) for each in self.artifacts):
+            return Answer(410, {"message": "Artifact has expired"})
+        return Answer(302, headers={"Location": f"{self.store or self.url}/store/{number}"})
+
+
+def zipped(**files: bytes | str) -> bytes:
+    """An archive of these files; a name's underscore is a dot."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_", "."), content)
+    return made.getvalue()
+
+
+@contextmanager
+def serving() -> Iterator[Platform]:
+    """An API that answers, in a thread, for as long as the context lasts."""
+    platform = Platform()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def do(self) -> None:
+            parts = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            said = self.rfile.read(length)
+            asked = Asked(
+                self.command,
+                unquote(parts.path).removeprefix(f"/repos/{REPOSITORY}/"),
+                {name: values[-1] for name, values in parse_qs(parts.query).items()},
+                json.loads(said) if said else None,
+                ", ".join(self.headers.get_all("Authorization", [])) or None,
+            )
+            answer = platform.answer(asked)
+            body = answer.body
+            if body is not None and not isinstance(body, bytes):
+                body = json.dumps(body).encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.status != 204:
+                self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            if body:
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.do)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    platform.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield platform
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,388 @@
+"""`init`: what it writes is valid, safe by four linters' word, and never over what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agency import Agency
+from jsonschema import Draft7Validator
+from linters import BIN, lint
+from repositories import repository
+from ruamel.yaml import YAML
+
+from reconciler import __version__
+from reconciler.cli import ci_apply, ci_plan
+from reconciler.documents.config import read_config
+from reconciler.documents.schema import schemas
+from reconciler.github.reviewed import artifact
+from reconciler.portals import PORTALS
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+ACTION = f"agency/agent-reconciler@{SHA}"
+VARIANTS = [
+    [],
+    ["--portal", "propertyfinder"],
+    ["--portal", "rentix", "--portal", "propertyfinder"],
+    ["--branch", "release/2026-11"],
+    ["--action", ACTION],
+    ["--action", ACTION, "--branch", "trunk", "--portal", "propertyfinder"],
+]
+FILES = [
+    "reconciler.yaml",
+    "agents/ivan-petrov.yaml",
+    "schemas/agent.schema.json",
+    "schemas/reconciler.schema.json",
+    ".gitignore",
+    ".github/workflows/reconciler-plan.yml",
+    ".github/workflows/reconciler-apply.yml",
+    ".github/workflows/reconciler-drift.yml",
+]
+
+
+def loaded(path: Path) -> Any:
+    """A YAML file's plain data."""
+    return YAML(typ="safe").load(path)
+
+
+def workflow(agency: Agency, name: str, *arguments: str) -> Any:
+    """One of the workflows that `init` writes, with what it is called and its only job."""
+    said = agency.run("init", *arguments)
+    assert said.code == 0, said.err
+    made = loaded(agency.root / ".github" / "workflows" / f"reconciler-{name}.yml")
+    assert list(made["jobs"]) == [name]
+    return made, made["jobs"][name]
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
+def test_linters_find_nothing_in_the_workflows(agency: Agency, arguments: list[str]) -> None:
+    """Zizmor at its second strictest, GitHub's schema, actionlint with shellcheck: in every variant."""
+    assert agency.run("init", *arguments).code == 0
+    folder = agency.root / ".github" / "workflows"
+    found = sorted(folder.iterdir())
+    assert len(found) == 3
+    lint("zizmor", "--offline", "--no-progress", "--pedantic", *found, inside=agency.root)
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    lint("check-jsonschema", *schema, *found, inside=agency.root)
+    lint("actionlint", "-shellcheck", BIN / "shellcheck", *found, inside=agency.root)
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
+def test_what_it_writes_is_valid(agency: Agency, arguments: list[str]) -> None:
+    """The program takes it, and so do the schemas that it wrote itself."""
+    assert agency.run("init", *arguments).code == 0
+    said = agency.run("validate")
+    assert (said.code, said.out) == (0, "Valid: 1 agent in 1 file.\n")
+    for file, name in (("reconciler.yaml", "reconciler"), ("agents/ivan-petrov.yaml", "agent")):
+        schema = json.loads((agency.root / "schemas" / f"{name}.schema.json").read_text("utf-8"))
+        assert list(Draft7Validator(schema).iter_errors(loaded(agency.root / file))) == []
+        first = (agency.root / file).read_text("utf-8").partition("\n")[0]
+        named = (agency.root / file).parent / first.partition("$schema=")[2]
+        assert json.loads(named.read_text("utf-8")) == schema
+
+
+def test_it_tells_what_it_wrote_and_writes_it_once(agency: Agency) -> None:
+    """Every file is named; a second run writes none of them, and no git repository is made."""
+    said = agency.run("init")
+    assert said.out.splitlines() == [f"wrote  {path}" for path in FILES]
+    assert said.err == ""
+    first = tree(agency.root)
+    assert sorted(first) == sorted(FILES)
+    again = agency.run("init", "--portal", "propertyfinder", "--branch", "trunk")
+    assert again.code == 0
+    assert again.out.splitlines() == [f"kept   {path}  (was there already)" for path in FILES]
+    assert tree(agency.root) == first
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_it_never_overwrites(agency: Agency, path: str) -> None:
+    """Whatever is in a file that is there stays in it, and all others are written."""
+    there = agency.root / path
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_text("# mine\n", "utf-8")
+    said = agency.run("init")
+    assert said.code == 0, said.err
+    assert there.read_text("utf-8") == "# mine\n"
+    assert f"kept   {path}" in said.out
+    assert sorted(tree(agency.root)) == sorted(FILES)
+
+
+def test_no_sample_beside_agents(agency: Agency) -> None:
+    """Who has agents already is given no sample, wherever their folder is."""
+    agency.use(rentix={}, agents="people/ours")
+    (agency.root / "people" / "ours" / "north").mkdir(parents=True)
+    assert agency.run("init").code == 0
+    sample = agency.root / "people" / "ours" / "ivan-petrov.yaml"
+    assert "$schema=../../schemas/agent.schema.json" in sample.read_text("utf-8")
+    sample.rename(sample.parent / "north" / "ana.yml")
+    assert "ivan-petrov" not in agency.run("init").out
+    assert not sample.exists()
+
+
+def test_the_configuration_that_it_writes(agency: Agency) -> None:
+    """The ledger is on a branch, Rentix is used; without its comment signs, Property Finder too."""
+    assert agency.run("init").code == 0
+    file = agency.root / "reconciler.yaml"
+    config = read_config(agency.root, None)
+    assert (config.ledger, list(config.portals)) == ("git:reconciler-ledger", ["rentix"])
+    default = agency.root / "default.yaml"
+    default.write_text("portals: {rentix: {}, propertyfinder: {}}\nledger: git:reconciler-ledger\n")
+    text = file.read_text("utf-8")
+    opened = re.sub(r"^( *)# (?=propertyfinder:|  \w+:|\w+: )", r"\1", text, flags=re.MULTILINE)
+    file.write_text(opened, "utf-8")
+    assert read_config(agency.root, None) == read_config(agency.root, default)
+    assert opened.count("\n  propertyfinder:\n") == opened.count("\nlimits:") == 1
+
+
+def test_the_commented_agent_is_valid(agency: Agency) -> None:
+    """The sample without its comment signs is an agent on both portals."""
+    assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
+    file = agency.root / "agents" / "ivan-petrov.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(re.sub(r"^# (?=\w+:| )", "", text, flags=re.MULTILINE), "utf-8")
+    assert set(loaded(file)) > {"name", "description", "avatar", "settings", "propertyfinder"}
+    assert agency.run("validate").code == 0
+
+
+def test_the_sample_changes_nobody(agency: Agency) -> None:
+    """Nothing would be done for the sample before somebody has made an agent of it."""
+    repository(agency.root)
+    assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
+    plan = agency.plan()
+    assert plan["requests"] == []
+    assert plan["summary"]["waiting"] == 1
+
+
+def test_the_pinned_version_is_the_programs_own(agency: Agency) -> None:
+    """The workflows install the program that wrote them."""
+    for name in ("plan", "apply", "drift"):
+        _, job = workflow(agency, name)
+        runs = [step["run"] for step in job["steps"] if "run" in step]
+        pinned = f"python -m pip install agent-reconciler=={__version__}"
+        assert runs == [pinned, f"reconciler ci {name}"]
+
+
+def test_the_action_in_place_of_the_program(agency: Agency) -> None:
+    """With --action nothing is installed by the workflow, and nothing is a shell command."""
+    for name in ("plan", "apply", "drift"):
+        _, job = workflow(agency, name, "--action", ACTION)
+        [step] = [step for step in job["steps"] if step.get("id") == "reconciler"]
+        assert (step["uses"], step["with"]) == (ACTION, {"command": name})
+        assert not [step for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
+def test_every_action_is_a_commit(agency: Agency, arguments: list[str]) -> None:
+    """Other people's actions by 40 hex digits, with the version beside them; ours as it was given."""
+    assert agency.run("init", *arguments).code == 0
+    for path in (agency.root / ".github" / "workflows").iterdir():
+        used = re.findall(r"uses: (.*)", path.read_text("utf-8"))
+        others = [each for each in used if each != ACTION]
+        assert others
+        for each in others:
+            assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+
+
+def test_keys_reach_one_step_alone(agency: Agency) -> None:
+    """Every portal's keys are there, by name, where the program runs and nowhere else."""
+    agency.use(rentix={}, propertyfinder={})
+    portals = read_config(agency.root, None).portals
+    keys = {
+        key for name, section in portals.items() for key in PORTALS[name](section=section).secrets
+    }
+    assert len(keys) == 3
+    for name in ("plan", "apply", "drift"):
+        made, job = workflow(agency, name)
+        assert "env" not in made
+        assert "env" not in job
+        [step] = [step for step in job["steps"] if "env" in step]
+        assert step["id"] == "reconciler"
+        secrets = {key: f"${{{{ secrets.{key} }}}}" for key in keys}
+        assert step["env"] == {"GITHUB_TOKEN": "${{ github.token }}", **secrets}
+
+
+def test_the_plan_workflow(agency: Agency) -> None:
+    """It runs for pull requests, with the least rights, the newest commit only; and keeps the plan
+    where `ci plan` puts it and `ci apply` looks for it."""
+    made, job = workflow(agency, "plan")
+    assert made["on"] == {"pull_request": None}
+    assert made["permissions"] == {}
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert made["concurrency"]["cancel-in-progress"] is True
+    assert "github.event.pull_request.number" in made["concurrency"]["group"]
+    assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    keep = job["steps"][-1]
+    assert keep["with"]["name"] == artifact("${{ github.event.pull_request.head.sha }}")
+    assert keep["with"]["retention-days"] == 30
+    assert keep["if"] == "${{ !cancelled() && steps.reconciler.outputs.folder }}"
+    [out] = [each for each in ci_plan.params if each.name == "out"]
+    assert keep["with"]["path"] == str(out.default)
+    [plans] = [each for each in ci_apply.params if each.name == "workflow"]
+    assert (agency.root / str(plans.default)).exists()
+
+
+def test_the_apply_workflow(agency: Agency) -> None:
+    """It runs for every push to the branch, whatever changed, and by hand; one at a time, to its
+    end, behind an environment."""
+    made, job = workflow(agency, "apply", "--branch", "trunk")
+    assert made["on"] == {"push": {"branches": ["trunk"]}, "workflow_dispatch": None}
+    assert made["permissions"] == {}
+    rights = {"contents": "write", "actions": "read", "pull-requests": "read"}
+    assert job["permissions"] == rights
+    assert made["concurrency"] == {"group": "reconciler-apply", "cancel-in-progress": False}
+    assert job["environment"] == "production"
+    assert job["if"] == "github.ref == 'refs/heads/trunk'"
+    assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+
+
+def test_the_drift_workflow(agency: Agency) -> None:
+    """It runs every night, not on the full hour, and by hand."""
+    made, job = workflow(agency, "drift")
+    [each] = made["on"]["schedule"]
+    minute = each["cron"].split()[0]
+    assert 0 < int(minute) < 60
+    assert "workflow_dispatch" in made["on"]
+    assert made["permissions"] == {}
+    assert job["permissions"] == {"contents": "read", "issues": "write"}
+    assert made["concurrency"]["group"] == "reconciler-drift"
+    assert job["steps"][0]["with"] == {"persist-credentials": False}
+
+
+@pytest.mark.parametrize("name", ["plan", "apply", "drift"])
+def test_no_job_runs_for_ever(agency: Agency, name: str) -> None:
+    """Each job has an end."""
+    _, job = workflow(agency, name)
+    assert 0 < job["timeout-minutes"] <= 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--action", "agency/agent-reconciler@v1"], "40 hex digits"),
+        (["--action", f"agency/agent-reconciler@{SHA[:39]}"], "40 hex digits"),
+        (["--action", f"agency/agent-reconciler@{SHA}0"], "40 hex digits"),
+        (["--action", f"agency/agent-reconciler@{'g' * 40}"], "40 hex digits"),
+        (["--action", f"agent-reconciler@{SHA}"], "OWNER/REPO"),
+        (["--action", f"agency/x y@{SHA}"], "OWNER/REPO"),
+        (["--action", f"agency/x@{SHA}\n"], "OWNER/REPO"),
+        (["--action", ""], "OWNER/REPO"),
+        (["--branch", "it's"], "branch's name"),
+        (["--branch", "a b"], "branch's name"),
+        (["--branch", "-main"], "branch's name"),
+        (["--branch", "a, b"], "branch's name"),
+        (["--branch", "a\nb"], "branch's name"),
+        (["--branch", "${{ x }}"], "branch's name"),
+        (["--portal", "zillow"], "There are rentix, propertyfinder."),
+    ],
+)
+def test_what_must_not_go_into_a_workflow(agency: Agency, arguments: list[str], said: str) -> None:
+    """Refused, and nothing is written."""
+    done = agency.run("init", *arguments)
+    assert done.code == 1
+    assert said in done.err
+    assert tree(agency.root) == {}
+
+
+def test_a_configuration_with_a_mistake(agency: Agency) -> None:
+    """It is told, and nothing is written beside it."""
+    (agency.root / "reconciler.yaml").write_text("agentz: people\n", "utf-8")
+    done = agency.run("init")
+    assert done.code == 1
+    assert "reconciler.yaml:1:1" in done.err
+    assert list(tree(agency.root)) == ["reconciler.yaml"]
+
+
+def test_a_file_in_the_way_of_a_folder(agency: Agency) -> None:
+    """It is told which folder cannot be made."""
+    (agency.root / "schemas").write_text("", "utf-8")
+    done = agency.run("init")
+    assert done.code == 1
+    assert "The folder of schemas/agent.schema.json cannot be made" in done.err
+
+
+def test_a_folder_that_takes_no_file(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which file cannot be written."""
+    whole = Path.open
+
+    def refuse(path: Path, mode: str = "r", **more: Any) -> Any:
+        if mode == "x":
+            raise PermissionError(13, "Permission denied")
+        return whole(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    done = agency.run("init")
+    assert done.code == 1
+    assert "reconciler.yaml cannot be written: Permission denied." in done.err
+
+
+def test_what_its_gitignore_lacks(agency: Agency) -> None:
+    """A .gitignore that is there stays as it is; what it lacks is told, in whichever way it writes."""
+    (agency.root / ".gitignore").write_text("/.reconciler\n", "utf-8")
+    assert agency.run("init").err == "note: add to .gitignore: reconciler-plan/\n"
+    (agency.root / ".gitignore").unlink()
+    (agency.root / ".gitignore").mkdir()
+    assert "add to .gitignore: .reconciler/ reconciler-plan/" in agency.run("init").err
+
+
+def test_below_the_top_of_a_repository(agency: Agency) -> None:
+    """GitHub would not see the workflows there; a person should know."""
+    repository(agency.root)
+    below = Agency(agency.root / "chisinau", agency.portal)
+    below.root.mkdir()
+    said = below.run("init")
+    assert said.code == 0
+    assert said.err == (
+        "note: GitHub reads workflows from the top folder alone, and this is chisinau/.\n"
+    )
+    assert agency.run("init").err == ""
+
+
+def test_the_schemas_are_those_of_the_program(agency: Agency) -> None:
+    """`init` and `schema` write the same."""
+    assert agency.run("init").code == 0
+    for name, text in schemas().items():
+        assert (agency.root / "schemas" / name).read_text("utf-8") == text
+
+
+BAD = """\
+name: bad
+on: pull_request_target
+permissions: write-all
+jobs:
+  bad:
+    runs-on: ubuntu-24.04
+    timeout: 5
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo ${{ github.event.pull_request.title }} $UNQUOTED
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("zizmor", "--offline", "--no-progress", "--pedantic"),
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        ("actionlint", "-shellcheck", str(BIN / "shellcheck")),
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_linters_would_speak(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Each of them has something to say of a bad workflow: silence is worth something."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "bad.yml").write_text(BAD, "utf-8")
+    with pytest.raises(AssertionError, match=r"bad\.yml"):
+        lint(*command, folder / "bad.yml", inside=tmp_path)

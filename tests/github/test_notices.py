@@ -1,0 +1,119 @@
+"""One comment on a pull request, one issue for a portal: kept, and nobody else's touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from github.platform import BOT, Answer, Platform
+from reconciler.github.api import GitHub, GitHubError
+from reconciler.github.notices import RUN, author, comment, issue, marker
+
+BODY = f"{marker('plan')}\n{RUN}1</sub>\n\nThe plan."
+DRIFT = f"{marker('drift rentix')}\n{RUN}1</sub>\n\nThe drift."
+
+
+def test_a_comment_is_kept(platform: Platform, github: GitHub) -> None:
+    """Begun, left alone, rewritten in place; another run alone is no reason."""
+    assert comment(github, 7, "plan", BODY, start=True) == "created"
+    assert comment(github, 7, "plan", BODY, start=True) == "unchanged"
+    other = BODY.replace(f"{RUN}1", f"{RUN}2")
+    assert comment(github, 7, "plan", other, start=False) == "unchanged"
+    [mine] = platform.comments[7]
+    platform.writes()
+    assert comment(github, 7, "plan", BODY.replace("plan.", "new plan."), start=False) == "updated"
+    assert platform.writes() == [("PATCH", f"issues/comments/{mine['id']}")]
+    assert platform.comments == {7: [mine]}
+
+
+def test_no_comment_is_begun_without_need(platform: Platform, github: GitHub) -> None:
+    """Nothing to say."""
+    assert comment(github, 7, "plan", BODY, start=False) == "nothing"
+    assert platform.comments == {}
+
+
+def test_line_ends_are_no_difference(platform: Platform, github: GitHub) -> None:
+    """GitHub has its own, and takes blanks from the end."""
+    platform.say(7, BODY.replace("\n", "\r\n"))
+    assert comment(github, 7, "plan", f"{BODY}\n", start=True) == "unchanged"
+
+
+def test_ours_is_found_among_hundreds(platform: Platform, github: GitHub) -> None:
+    """On any page."""
+    for number in range(150):
+        platform.say(7, str(number), "ana")
+    platform.say(7, BODY)
+    assert comment(github, 7, "plan", BODY, start=True) == "unchanged"
+
+
+def test_a_strangers_marker_is_a_strangers(platform: Platform, github: GitHub) -> None:
+    """Whoever copies it is not rewritten; and of ours only the first line counts."""
+    platform.say(7, BODY, "stranger")
+    platform.comments[7].append({"id": 1, "body": BODY, "user": None})
+    platform.comments[7].append({"id": 2, "body": None, "user": {"login": BOT}})
+    platform.say(7, f"> quoted\n{BODY}")
+    platform.say(7, BODY.replace("plan", "drift rentix"))
+    before = [dict(each) for each in platform.comments[7]]
+    assert comment(github, 7, "plan", BODY, start=True) == "created"
+    assert platform.comments[7][:-1] == before
+    assert platform.comments[7][-1]["user"] == {"login": BOT}
+
+
+def test_of_two_one_stays(platform: Platform, github: GitHub) -> None:
+    """Two runs began at once: the first one's is kept, the others go; somebody may be faster."""
+    first = platform.say(7, "old".join(BODY.rsplit("The", 1)))
+    second, third = platform.say(7, BODY), platform.say(7, BODY)
+    platform.fail("DELETE", f"issues/comments/{second['id']}", Answer(404))
+    assert comment(github, 7, "plan", BODY, start=True) == "updated"
+    assert platform.comments[7] == [first, second]
+    assert first["body"] == BODY
+    assert third not in platform.comments[7]
+    platform.fail("DELETE", f"issues/comments/{second['id']}", Answer(403))
+    with pytest.raises(GitHubError):
+        comment(github, 7, "plan", BODY, start=True)
+
+
+def test_a_comment_that_is_too_long(platform: Platform, github: GitHub) -> None:
+    """GitHub says so; whoever makes it keeps to a budget."""
+    with pytest.raises(GitHubError, match=r"422 .*too long"):
+        comment(github, 7, "plan", BODY + "x" * 70_000, start=True)
+
+
+def test_whose_the_token_is(platform: Platform, github: GitHub) -> None:
+    """A person's says so, a workflow's may not ask; a failure is no answer."""
+    assert author(github) == BOT
+    platform.login = "robot-of-ours"
+    assert author(github) == "robot-of-ours"
+    platform.fail("GET", "/user", Answer(418))
+    with pytest.raises(GitHubError):
+        author(github)
+
+
+def test_an_issue_is_kept(platform: Platform, github: GitHub) -> None:
+    """Opened, left alone, rewritten, closed; after that a new one."""
+    kept = ("drift rentix", "Drift on rentix")
+    assert issue(github, *kept, None) == "nothing"
+    assert issue(github, *kept, DRIFT) == "created"
+    assert issue(github, *kept, DRIFT.replace(f"{RUN}1", f"{RUN}2")) == "unchanged"
+    assert issue(github, *kept, DRIFT + "more") == "updated"
+    assert issue(github, "drift rentix", "Another title", DRIFT + "more") == "updated"
+    [mine] = platform.issues
+    assert (mine["title"], mine["body"]) == ("Another title", DRIFT + "more")
+    assert issue(github, *kept, None) == "closed"
+    assert issue(github, *kept, DRIFT) == "created"
+    assert [each["state"] for each in platform.issues] == ["closed", "open"]
+
+
+def test_other_issues_are_left_alone(platform: Platform, github: GitHub) -> None:
+    """A stranger's, another portal's, a pull request; duplicates are closed."""
+    platform.raise_issue("theirs", DRIFT, "stranger")
+    platform.raise_issue("other", DRIFT.replace("rentix", "propertyfinder"))
+    platform.raise_issue("pull", DRIFT, pull_request={})
+    for _ in range(100):
+        platform.raise_issue("more", "more")
+    before = [dict(each) for each in platform.issues]
+    platform.raise_issue("Drift on rentix", DRIFT)
+    platform.raise_issue("Drift on rentix", DRIFT)
+    assert issue(github, "drift rentix", "Drift on rentix", DRIFT) == "unchanged"
+    assert [each["state"] for each in platform.issues[-2:]] == ["open", "closed"]
+    assert issue(github, "drift rentix", "Drift on rentix", None) == "closed"
+    assert platform.issues[:-2] == before

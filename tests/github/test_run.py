@@ -1,0 +1,146 @@
+"""The run, from the runner's environment and the event's file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repositories import plain_git, say
+
+from github.platform import REPOSITORY, TOKEN, Answer, Platform
+from reconciler.errors import UsageError
+from reconciler.git import GitError, git
+from reconciler.github.run import Pull, credentials, read
+
+SHA = "1" * 40
+PULL: dict[str, Any] = {
+    "number": 7,
+    "head": {"sha": SHA, "repo": {"full_name": REPOSITORY}},
+    "base": {"sha": "2" * 40, "ref": "main"},
+}
+
+
+def environment(folder: Path, payload: Any = None, **more: str) -> dict[str, str]:
+    """A runner's."""
+    path = folder / "event.json"
+    path.write_text(json.dumps({} if payload is None else payload))
+    return {
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_SHA": SHA,
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_EVENT_PATH": str(path),
+        **more,
+    }
+
+
+def test_a_push(tmp_path: Path) -> None:
+    """The branch is in the reference; what is not told has its usual value."""
+    run = read(environment(tmp_path, GITHUB_REF="refs/heads/feature/one", GITHUB_RUN_ID="5"))
+    assert run.branch == "feature/one"
+    assert run.page == f"https://github.com/{REPOSITORY}/actions/runs/5"
+    assert run.api == "https://api.github.com"
+    assert (run.pull, run.summary, run.output, run.token) == (None, None, None, "")
+
+
+@pytest.mark.parametrize("reference", ["refs/tags/v1", "refs/pull/7/merge", ""])
+def test_no_branch(tmp_path: Path, reference: str) -> None:
+    """A tag and a pull request's merge are none."""
+    assert read(environment(tmp_path, GITHUB_REF=reference)).branch is None
+
+
+def test_a_pull_request(tmp_path: Path) -> None:
+    """Its head, its base, where they are, and whose the head is."""
+    run = read(
+        environment(
+            tmp_path,
+            {"pull_request": PULL},
+            GITHUB_SERVER_URL="https://github.example",
+            GITHUB_STEP_SUMMARY="summary",
+            GITHUB_OUTPUT="output",
+            GITHUB_TOKEN=f"{TOKEN}\n",
+        )
+    )
+    assert run.pull == Pull(7, SHA, "2" * 40, "main", ours=True)
+    assert (run.summary, run.output, run.token) == (Path("summary"), Path("output"), TOKEN)
+
+
+@pytest.mark.parametrize("repository", [{"full_name": "stranger/agents"}, None])
+def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
+    """Another repository, or one that was deleted meanwhile."""
+    pull = {**PULL, "head": {"sha": SHA, "repo": repository}}
+    run = read(environment(tmp_path, {"pull_request": pull}))
+    assert run.pull is not None
+    assert run.pull.ours is False
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        [],
+        "x",
+        {"number": "x"},
+        {**PULL, "number": "x"},
+        {**PULL, "head": {"sha": 1, "repo": 1}},
+    ],
+)
+def test_an_odd_pull_request(tmp_path: Path, said: Any) -> None:
+    """An event that was made by hand."""
+    with pytest.raises(UsageError, match="no pull request's"):
+        read(environment(tmp_path, {"pull_request": said}))
+
+
+def test_an_event_that_is_no_object(tmp_path: Path) -> None:
+    """It has no pull request."""
+    assert read(environment(tmp_path, ["odd"])).pull is None
+
+
+def test_elsewhere(tmp_path: Path) -> None:
+    """What is missing is named, all at once; an event that cannot be read, too."""
+    with pytest.raises(UsageError, match=r"GITHUB_SHA, GITHUB_EVENT_NAME.* are not set"):
+        read({"GITHUB_REPOSITORY": REPOSITORY})
+    with pytest.raises(UsageError, match="GITHUB_SHA is not set"):
+        read(environment(tmp_path, GITHUB_SHA=""))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(environment(tmp_path, GITHUB_EVENT_PATH=str(tmp_path / "none")))
+    (tmp_path / "odd").write_text("{")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(environment(tmp_path, GITHUB_EVENT_PATH=str(tmp_path / "odd")))
+
+
+def test_git_has_the_runs_token(
+    tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One header, and ours, even if the checkout kept its own; not to another server; what the
+    environment sets for git stays; no token, no header."""
+    plain_git(monkeypatch)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "config", f"http.{platform.url}/.extraheader", "AUTHORIZATION: basic old")
+    platform.twists.append(lambda _: Answer(404))
+    here = environment(tmp_path, GITHUB_TOKEN=TOKEN, GITHUB_SERVER_URL=platform.url)
+    given = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "user.name",
+        "GIT_CONFIG_VALUE_0": "Ana",
+    }
+    for name, value in {**given, **credentials(read(here), given)}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(GitError):
+        git(tmp_path, "ls-remote", f"{platform.url}/{REPOSITORY}.git")
+    [asked] = platform.asked
+    assert asked.token is not None
+    assert asked.token.startswith("basic ")
+    assert "old" not in asked.token
+    assert say(tmp_path, "config", "user.name") == "Ana"
+    header = os.environ["GIT_CONFIG_VALUE_2"]
+    assert TOKEN not in header
+    platform.asked.clear()
+    with pytest.raises(GitError):
+        git(tmp_path, "ls-remote", f"{platform.url.replace('127.0.0.1', 'localhost')}/x.git")
+    assert [each.token for each in platform.asked] == [None]
+    assert credentials(read({**here, "GITHUB_TOKEN": ""}), {}) == {}
+    assert credentials(read(here), {})["GIT_CONFIG_COUNT"] == "2"

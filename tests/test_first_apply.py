@@ -1,0 +1,117 @@
+"""The page on the first apply: its commands run, in their order, and print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from agency import KEY, Agency, user
+from linters import BIN
+from repositories import plain_git
+from test_readme import ROOT
+
+PAGE = (ROOT / "docs" / "first-apply.md").read_text("utf-8")
+ELSEWHERE = {
+    "gh repo create my-agency --private --source .": (
+        "git init --quiet --bare --initial-branch=main ../github.git"
+        " && git remote add origin ../github.git"
+    ),
+    "gh secret set RENTIX_API_KEY": "true",
+    "read -rs RENTIX_API_KEY && export RENTIX_API_KEY": "true",
+    "gh pr create --fill": "true",
+    "gh pr merge --merge": (
+        "git push --quiet origin first-agent:main && reconciler apply --yes >/dev/null"
+    ),
+    "gh run watch": "true",
+}
+"""What happens on GitHub, or asks a person, and what stands for it here."""
+
+
+def steps() -> list[tuple[str, str]]:
+    """The page's blocks in their order: the language, and the text."""
+    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def script() -> tuple[str, list[str]]:
+    """The page as one shell script, and what each command with a prompt is to print."""
+    lines, shown = ["set -euo pipefail"], []
+    for language, text in steps():
+        if language == "sh":
+            lines += [ELSEWHERE.get(line, line) for line in text.splitlines()]
+        elif language == "console":
+            prompt, _, output = text.partition("\n")
+            lines.append(f'{prompt.removeprefix("$ ")} > "$SHOWN/{len(shown)}"')
+            shown.append(output)
+        else:
+            file = re.match(r"# (agents/.*)\n", text)
+            assert file, text
+            lines.append(f"cat > {file[1]} <<'END'\n{text}END")
+    return "\n".join(lines), shown
+
+
+def test_the_page_leads_to_an_apply(
+    agency: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From an empty folder to a portal that is as the files say, with the ledger on its branch."""
+    plain_git(monkeypatch)
+    agency.live(user(15, name="I. Petrov", phone="+373 22 123 456"))
+    said, shown = script()
+    assert "gh " not in said
+    results = tmp_path / "shown"
+    results.mkdir()
+    names = {f"GIT_{who}_{what}": "ana@agency.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
+    environment = {
+        **{name: value for name, value in os.environ.items() if name.startswith("GIT_CONFIG_")},
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "SHOWN": str(results),
+        "RENTIX_URL": agency.portal.url,
+        "RENTIX_API_KEY": KEY,
+        **names,
+    }
+    done = subprocess.run(
+        ["bash", "-c", said],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number, output in enumerate(shown):
+        printed = (results / str(number)).read_text("utf-8")
+        assert printed.startswith(output), printed
+    assert len(shown) == 4
+    live = agency.truth()[15]
+    assert (live.name, live.external_id) == ("Ivan Petrov", "ivan-petrov")
+    branches = subprocess.run(
+        ["git", "-C", tmp_path / "github.git", "branch", "--format=%(refname:short)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert branches == ["first-agent", "main", "reconciler-ledger"]
+
+
+def test_what_stands_for_github_is_on_the_page() -> None:
+    """No stand-in outlives its line."""
+    lines = {line for language, text in steps() if language == "sh" for line in text.splitlines()}
+    assert set(ELSEWHERE) <= lines
+
+
+def test_it_names_what_init_writes() -> None:
+    """The environment, the check and the workflow are called so by the workflows too."""
+    from reconciler.github.workflows import APPLY, PLAN
+
+    assert "environment: production #" in APPLY
+    assert "`production`" in PAGE
+    assert "    name: plan\n" in PLAN
+    assert "the check `plan`" in PAGE
+    for text in (APPLY, "name: reconciler drift\n"):
+        name = re.search(r"^name: (.*)$", text, re.MULTILINE)
+        assert name
+        assert f"`{name[1]}`" in PAGE
