@@ -17,7 +17,7 @@ from reconciler import app
 from reconciler.core.form import counts
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
 from reconciler.core.policy import Selection
-from reconciler.errors import InputError, UsageError
+from reconciler.errors import InputError, LimitsError, UsageError
 from reconciler.git import GitError, git
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Level, Note, annotate, outputs, quietly, summarise
@@ -267,7 +267,7 @@ def apply(setting: Setting, workflow: str) -> int:
             stale: tuple[Conflict, ...] = ()
             whys: list[str] = []
             if run.event == "workflow_dispatch":
-                app.check_limits(planned)
+                _check_limits(planned.plan)
             elif planned.plan.entries:
                 found = reviewed(github, commits, run.branch, workflow)
                 chosen, whys = _reviewed(planned, found, draw)
@@ -287,6 +287,16 @@ def apply(setting: Setting, workflow: str) -> int:
     summarise(run.summary, markdown.report(report, budget=SUMMARY))
     outputs(run.output, {"applied": report.count("applied"), "failed": report.count("failed")})
     return report.exit_code
+
+
+def _check_limits(made: Plan) -> None:
+    """Raises LimitsError where a run by hand would change more than the limits allow; what was
+    read in a pull request may."""
+    if made.excess:
+        raise LimitsError(
+            f"This is over the limits, nothing was sent: {'; '.join(made.excess)}. Bring it by a "
+            f"pull request, whose plan is read; or raise `limits`."
+        )
 
 
 def _superseded(setting: Setting, github: GitHub, branch: str, commits: Sequence[str]) -> bool:
