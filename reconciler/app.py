@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Change,
     Conflict,
     Desired,
+    Entry,
     Event,
     Finished,
     Listing,
@@ -172,7 +173,8 @@ def planning(
     _check_targets(repository, selection, kept.ledger.values())
     halt = Halt()
     with ExitStack() as stack:
-        wires = _wires(portals, environment, stack, halt)
+        urls = {portal.name: _url(portal, environment) for portal in portals}
+        wires = _wires(portals, urls, _secrets(portals, environment), stack, halt)
         here = {portal.name: _wanted(repository.documents, portal) for portal in portals}
         asked = {
             portal.name: (
@@ -182,10 +184,7 @@ def planning(
             )
             for portal in portals
         }
-        remembered = {
-            portal.name: _of(kept.ledger, portal.name, _url(portal, environment))
-            for portal in portals
-        }
+        remembered = {name: _of(kept.ledger, name, url) for name, url in urls.items()}
         elsewhere = [
             f"What the ledger knows of {name} is of another address ({memory.url}), so it does not "
             f"count here."
@@ -238,19 +237,19 @@ NOTHING = join({}, {}, {})
 
 def _wires(
     portals: Sequence[Portal],
-    environment: Mapping[str, str],
+    urls: Mapping[str, str],
+    secrets: Mapping[str, Mapping[str, str]],
     stack: ExitStack,
     halt: Halt,
 ) -> dict[str, Transport]:
-    """A client for each portal. Raises ConfigError that names all that is missing."""
+    """A client for each portal, which `stack` closes. Raises ConfigError."""
     from reconciler.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
 
     clock = Clock(sleep=halt.sleep)
-    secrets = _secrets(portals, environment)
     return {
         portal.name: stack.enter_context(
             Transport(
-                _url(portal, environment),
+                urls[portal.name],
                 partial(portal.login, secrets[portal.name]),
                 paces=portal.paces,
                 secrets=secrets[portal.name].values(),
@@ -407,15 +406,12 @@ def drift(planned: Planned) -> Planned:
             and (changes := tuple(filter(_is_drift, entry.changes)))
         ]
         lost = _lost(planned.sides[name])
-        absent = [each for each in made.warnings if each.key in made.waiting]
-        absent += [
-            Warning(name, each.key, each.source, "") for each in made.entries if each.id is None
+        absent: list[Warning | Entry] = [
+            *(each for each in made.warnings if each.key in made.waiting),
+            *(each for each in made.entries if each.id is None),
         ]
-        gone = [
-            replace(each, message="was on the portal at the last apply, and is not now.")
-            for each in absent
-            if each.key in lost
-        ]
+        said = "was on the portal at the last apply, and is not now."
+        gone = [Warning(name, each.key, each.source, said) for each in absent if each.key in lost]
         drafts[name] = replace(
             made,
             entries=tuple(drifted),
@@ -631,6 +627,8 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
     listings = {name: said[0] for name, said in answers.items() if not isinstance(said, str)}
     listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
     memories, report = _save(planned, replace(report, notes=(*report.notes, *notes)), listings)
+    if planned.halt.wished:
+        return replace(report, interrupted=True)
     checked = {
         name: _draft(
             repository,
@@ -641,8 +639,6 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         else planned.drafts[name]
         for name, listing in listings.items()
     }
-    if planned.halt.wished:
-        return replace(report, interrupted=True)
     if not checked:
         return report
     unmet = tuple(value for each in checked.values() for value in _unmet(each))

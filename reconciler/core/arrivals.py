@@ -12,10 +12,8 @@ from reconciler.core.model import (
     Desired,
     Listing,
     Live,
-    Match,
     Memory,
     Operation,
-    Scalar,
     Warning,
 )
 from reconciler.core.operations import creating, creation_form
@@ -117,22 +115,25 @@ def _where_they_are(
     return f"is not on the portal yet. Have the agent invited there; {later}"
 
 
+def strangers(listing: Listing, matching: Matching) -> list[Live]:
+    """The live agents whom no file declares, as far as that is known."""
+    matched = {found.live.id for found in matching.matches}
+    return [live for live in listing.agents if live.id not in matched]
+
+
 def twins(
     creations: Iterable[Operation],
     absent: Mapping[str, Desired],
-    listing: Listing,
-    matching: Matching,
+    others: Iterable[Live],
     identifiers: Sequence[Identifier],
 ) -> Iterator[Conflict]:
-    """Who is to be created, and may be on the portal already as somebody whom no file declares."""
-    matched = {found.live.id for found in matching.matches}
-    strangers = [live for live in listing.agents if live.id not in matched]
+    """Who is to be created, and may be on the portal already as one of these `others`."""
     pin = next((each.said for each in identifiers if each.rule == "pin"), "id")
     for hint in identifiers:
         if hint.rule != "hint":
             continue
         index: dict[str, list[Live]] = {}
-        for live in strangers:
+        for live in others:
             if (value := live.identity.get(hint.name)) is not None:
                 index.setdefault(hint.canonical(value), []).append(live)
         for each in creations:
@@ -148,16 +149,17 @@ def twins(
                 yield Conflict(each.portal, each.key, each.source, reason, found)
 
 
-def namesakes(
-    operation: Operation, listing: Listing, matched: Mapping[Scalar, Match]
-) -> Iterator[Warning]:
-    """Who on the portal has the name of an agent to be created, and is none of the declared: it
-    may be the same person, by another address."""
-    name = operation.values.get("name")
-    for live in listing.agents if name else ():
-        if live.name == name and live.id not in matched:
+def namesakes(creations: Iterable[Operation], others: Iterable[Live]) -> Iterator[Warning]:
+    """Who of these `others` has the name of an agent to be created: it may be the same person, by
+    another address."""
+    index: dict[str, list[Live]] = {}
+    for live in others:
+        index.setdefault(live.name, []).append(live)
+    for each in creations:
+        name = each.values.get("name")
+        for live in index.get(name, ()) if name else ():
             message = (
                 f"is to be created, and the portal has {label(live)}, whom no file declares. If "
                 f"that is the same person, say so with the portal's id."
             )
-            yield Warning(operation.portal, operation.key, operation.source, message)
+            yield Warning(each.portal, each.key, each.source, message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.core import links
-from reconciler.core.arrivals import arrivals, namesakes, twins
+from reconciler.core.arrivals import arrivals, namesakes, strangers, twins
 from reconciler.core.departures import departures
 from reconciler.core.diff import Difference, diff
 from reconciler.core.entries import entries_of, entry_of_gone, entry_of_new, in_order, takes_off
@@ -99,8 +99,9 @@ def draft(
     conflicts = [each for each in matching.conflicts if _chosen(selection, each)]
     conflicts += unsure
     conflicts += _refused((*updates, *creations), policy)
+    others = strangers(listing, matching) if creations else []
+    conflicts += twins(creations, absent, others, identifiers)
 
-    conflicts += twins(creations, absent, listing, matching, identifiers)
     removals, ended, reports, kept_on = departures(
         portal, matching, listing, memory, table, policy, name, selection
     )
@@ -112,7 +113,8 @@ def draft(
         others=(*removals, *(_claim(absent[each.key], None, name) for each in creations)),
         lost={each.key for each in conflicts},
     )
-    moves, refusals = links.resolve(claims, handle=name, holders=_holders(listing, name))
+    holders = _holders(listing, name)
+    moves, refusals = links.resolve(claims, handle=name, holders=holders)
     profiles = [*updates, *creations]
     found_as = {found.live.id: found for found in matching.matches}
     for key in identifiers:
@@ -133,7 +135,7 @@ def draft(
     ]
     lost = {each.key for each in conflicts}
 
-    linking = links.operations(moves, portal=portal, handle=name, holders=_holders(listing, name))
+    linking = links.operations(moves, portal=portal, handle=name, holders=holders)
     profiles = _in_turn(
         [each for each in profiles if each.key not in lost], linking, by_handle=policy.by_handle
     )
@@ -168,7 +170,7 @@ def draft(
         *(_listings_lose(each, name) for each in linking if each.verb == "unlink"),
         *(_off_all_listings(each) for each in (*profiles, *endings) if each.verb == "deactivate"),
         *(note for found in matches for note in _activity(found, differences, policy)),
-        *(note for each in creations for note in namesakes(each, listing, found_as)),
+        *namesakes(creations, others),
         *(_by_memory(found) for found in matches if found.by == MEMORY),
     )
     return Draft(
