@@ -102,7 +102,7 @@ class Setting:
     def say(self, text: str) -> None:
         """A word beside the result: to standard error, unless -q."""
         if not self.quiet and text:
-            click.echo(text, err=True, nl=not text.endswith("\n"))
+            click.echo(_printed(text), err=True, nl=not text.endswith("\n"))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -297,7 +297,7 @@ def show(file: Path, form: str, target: Path | None) -> int:
     from reconciler.store import planfile  # noqa: PLC0415
 
     saved = planfile.load(file)
-    _write(_plan_text(saved, parse(saved), form, target), target)
+    _write(_plan_text(saved, parse(saved), form, target), target, form)
     return 0
 
 
@@ -323,7 +323,7 @@ def drift(
     with app.planning(repository, os.environ, chosen, portals) as draw:
         drifted = app.drift(draw(chosen))
     _tell(setting, drifted)
-    _write(_plan_text(drifted.form, drifted.plan, form, target, "drift"), target)
+    _write(_plan_text(drifted.form, drifted.plan, form, target, "drift"), target, form)
     found = drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting
     return _unread(drifted.plan) or (2 if found else 0)
 
@@ -400,7 +400,7 @@ def apply(
         _check_target(target)
         with _progress(setting, planned.plan) as watch, _interruptible(setting, planned.halt):
             done = app.apply(repository, planned, stale, watch)
-    _write(_report_text(done, planned.form["digest"], form, target), target)
+    _write(_report_text(done, planned.form["digest"], form, target), target, form)
     return done.exit_code
 
 
@@ -587,7 +587,7 @@ def _show(
     setting: Setting, planned: Planned, form: str, target: Path | None, *, requests: bool = False
 ) -> None:
     _tell(setting, planned)
-    _write(_plan_text(planned.form, planned.plan, form, target, requests=requests), target)
+    _write(_plan_text(planned.form, planned.plan, form, target, requests=requests), target, form)
 
 
 def _plan_text(
@@ -627,9 +627,9 @@ def _check_target(target: Path | None) -> None:
             raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
 
 
-def _write(content: str, target: Path | None) -> None:
-    if target is None:
-        sys.stdout.write(content)
+def _write(content: str, target: Path | None, form: str = "text") -> None:
+    if target is None:  # JSON says nothing that a workflow could take for a command
+        sys.stdout.write(content if form == "json" else _printed(content))
         sys.stdout.flush()
         return
     try:
@@ -650,12 +650,17 @@ def _complain(error: ReconcilerError) -> int:
     else:
         label = click.style("error:", fg="red", bold=True) if color else "error:"
         said = f"{label} {visible(str(error))}\n"
-    if os.environ.get("GITHUB_ACTIONS"):
-        from reconciler.github.commands import inert  # noqa: PLC0415
-
-        said = inert(said)  # the line that is shown is somebody's
-    sys.stderr.write(_without_keys(said))
+    sys.stderr.write(_printed(_without_keys(said)))
     return error.exit_code
+
+
+def _printed(said: str) -> str:
+    """What is printed as it can be: in a workflow no line of an agent's text is a command."""
+    if not os.environ.get("GITHUB_ACTIONS"):
+        return said
+    from reconciler.github.commands import inert  # noqa: PLC0415
+
+    return inert(said)
 
 
 def _without_keys(said: str) -> str:

@@ -31,7 +31,7 @@ from reconciler.core.policy import Selection
 FORMAT_VERSION = "1.0"
 
 Form = dict[str, Any]
-UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+UNSEEN = re.compile("(?<=##)\\[|[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def counts(plan: Plan) -> dict[str, int]:
@@ -61,8 +61,8 @@ def request_bytes(request: Request) -> bytes | None:
 
 
 def text(said: Form) -> str:
-    """A form as text: indented, in its own script, but for what a terminal could take for a
-    command or a reader could not see, which is written as JSON's escapes."""
+    """A form as text: indented, in its own script, but for what a terminal or a workflow could take
+    for a command (`##[`) or a reader could not see, which is written as JSON's escapes."""
     plain = json.dumps(said, ensure_ascii=False, indent=2)
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain) + "\n"
 

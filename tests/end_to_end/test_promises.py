@@ -922,3 +922,23 @@ def test_a_defect_in_the_middle_still_remembers_what_was_done(
         agency.run("apply", "--yes", "--force")
     monkeypatch.undo()
     assert [entry["key"] for entry in agency.plan()["agents"]] == ["b"]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_in_a_workflow_no_text_of_an_agent_is_a_command(agency: Agency, form: str) -> None:
+    """Of neither syntax, at the start of no line and within none; and JSON stays what it says."""
+    hostile = "##[error]x\n::error::y " + "z" * 90 + " ::set-output name=a::b ##[endgroup]"
+    agency.live(user(1, externalId="::warning::a"))
+    agency.declare({"externalId": "::warning::a", "description": hostile, "name": "::debug::n"})
+    agency.environment["GITHUB_ACTIONS"] = "true"
+    for said in (
+        agency.run("plan", "--format", form),
+        agency.run("apply", "--dry-run", "--format", form),
+        agency.run("apply", "--yes", "--force", "--format", form),
+        agency.run("drift", "--format", form),
+    ):
+        printed = said.out + said.err
+        assert "##[" not in printed
+        assert not [line for line in printed.splitlines() if line.lstrip().startswith("::")]
+        if form == "json":
+            assert json.loads(said.out)
