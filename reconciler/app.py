@@ -6,15 +6,16 @@ Nothing here reads options or prints; nothing below here knows which command run
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
 from reconciler.core.conversation import Send, drive
@@ -60,6 +61,8 @@ from reconciler.render.visible import one_line
 from reconciler.together import Halt, together
 
 if TYPE_CHECKING:
+    from httpx import BaseTransport
+
     from reconciler.core.form import Form
     from reconciler.documents.agents import Document
     from reconciler.documents.config import Config
@@ -75,6 +78,21 @@ class Repository:
     root: Path
     config: Config
     documents: Sequence[Document]
+
+
+Together = Callable[[Mapping[str, Callable[[], Iterator[Any]]], Halt], Iterator[tuple[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How a run meets the world: what ends it before its time, what the time is, what carries its
+    requests (None: the network), and how several portals are worked on at once. A simulation has
+    a world of its own."""
+
+    halt: Halt = field(default_factory=Halt)
+    now: Callable[[], float] = time.time
+    wire: BaseTransport | None = None
+    together: Together = together
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +111,7 @@ class Side:
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan, its JSON form, and the sides and drafts it was made from, by portal. `notes` are for
-    the user; `halt` ends what is under way on all sides; `store` is where the ledger is kept."""
+    the user; `outside` is the world the run is in; `store` is where the ledger is kept."""
 
     plan: Plan
     form: Form
@@ -101,8 +119,13 @@ class Planned:
     drafts: Mapping[str, Draft]
     selection: Selection
     notes: tuple[str, ...]
-    halt: Halt
+    outside: Outside
     store: Store
+
+    @property
+    def halt(self) -> Halt:
+        """What ends it before its time, on all sides."""
+        return self.outside.halt
 
 
 def open_repository(root: Path, config: Path | None) -> Repository:
@@ -151,6 +174,7 @@ def planning(
     selection: Selection,
     names: Sequence[str] = (),
     base: Sequence[Document] | None = None,
+    outside: Outside | None = None,
 ) -> Iterator[Callable[[Selection], Planned]]:
     """Read the portals once, all at the same time, for as many plans as are asked for.
 
@@ -171,10 +195,10 @@ def planning(
     store = open_store(repository.root, config.ledger)
     kept = store.load()
     _check_targets(repository, selection, kept.ledger.values())
-    halt = Halt()
+    world = outside or Outside()
     with ExitStack() as stack:
         urls = {portal.name: _url(portal, environment) for portal in portals}
-        wires = _wires(portals, urls, _secrets(portals, environment), stack, halt)
+        wires = _wires(portals, urls, _secrets(portals, environment), stack, world)
         here = {portal.name: _wanted(repository.documents, portal) for portal in portals}
         asked = {
             portal.name: (
@@ -191,7 +215,7 @@ def planning(
             for name, memory in kept.ledger.items()
             if name in remembered and memory.url not in ("", remembered[name].url)
         ]
-        answers = _read(asked, halt)
+        answers = _read(asked, world)
         unread = {name: said for name, said in answers.items() if isinstance(said, str)}
         if len(unread) == len(answers):
             raise PortalError("\n".join(unread.values()))
@@ -212,7 +236,7 @@ def planning(
             drafts = {name: _draft(repository, side, selection) for name, side in sides.items()}
             operations = {name: drafted.operations for name, drafted in drafts.items()}
             notes = (*(() if kept.note is None else (kept.note,)), *elsewhere)
-            blank = Planned(NOTHING, {}, sides, {}, selection, notes, halt, store)
+            blank = Planned(NOTHING, {}, sides, {}, selection, notes, world, store)
             return _planned(blank, drafts, operations, unread, base=plan_of_base(selection))
 
         def plan_of_base(selection: Selection) -> Plan | None:
@@ -240,12 +264,12 @@ def _wires(
     urls: Mapping[str, str],
     secrets: Mapping[str, Mapping[str, str]],
     stack: ExitStack,
-    halt: Halt,
+    world: Outside,
 ) -> dict[str, Transport]:
     """A client for each portal, which `stack` closes. Raises ConfigError."""
     from reconciler.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
 
-    clock = Clock(sleep=halt.sleep)
+    clock = Clock(world.now, world.halt.sleep)
     return {
         portal.name: stack.enter_context(
             Transport(
@@ -254,6 +278,7 @@ def _wires(
                 paces=portal.paces,
                 secrets=secrets[portal.name].values(),
                 clock=clock,
+                wire=world.wire,
             )
         )
         for portal in portals
@@ -272,7 +297,7 @@ def _wanted(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...
 Asked = Mapping[str, "tuple[Portal, Transport, tuple[Desired, ...]]"]
 
 
-def _read(asked: Asked, halt: Halt) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
+def _read(asked: Asked, world: Outside) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
     """What each portal shows and what is wanted there in its words; or why it could not be read.
     Who was asked when the run was to end is left out."""
 
@@ -280,12 +305,12 @@ def _read(asked: Asked, halt: Halt) -> dict[str, tuple[Listing, tuple[Desired, .
         portal: Portal, wire: Transport, wanted: tuple[Desired, ...]
     ) -> Iterator[tuple[Listing, tuple[Desired, ...]] | str]:
         try:
-            yield drive(portal.read(wanted), _until(halt, wire))
+            yield drive(portal.read(wanted), _until(world.halt, wire))
         except PortalError as error:
             yield wire.clean(str(error))
 
     streams = {name: partial(reading, *each) for name, each in asked.items()}
-    found = dict(together(streams, halt))
+    found = dict(world.together(streams, world.halt))
     return {name: found[name] for name in asked if name in found}
 
 
@@ -531,7 +556,7 @@ def apply(
         (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
     }
     try:
-        for _, event in together(_streams(planned), planned.halt):
+        for _, event in planned.outside.together(_streams(planned), planned.halt):
             watch(event)
             begun.add(event.step.id)
             if isinstance(event, Finished):
@@ -617,7 +642,7 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
             for name, side in planned.sides.items()
             if name in busy
         },
-        planned.halt,
+        planned.outside,
     )
     notes = [
         f"The outcome could not be checked: {said}"

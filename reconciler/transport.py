@@ -76,9 +76,11 @@ class Transport:
         paces: Sequence[Pace] = (),
         secrets: Iterable[str] = (),
         clock: Clock | None = None,
+        wire: httpx.BaseTransport | None = None,
     ) -> None:
         """`url` is the base URL; `login` is how the portal is asked for a session, or the response
-        that refuses one; `secrets` are struck out of messages."""
+        that refuses one; `secrets` are struck out of messages; `wire` carries the requests in
+        place of the network."""
         self._login = login
         self._session: Session | None = None
         self._ends = 0.0
@@ -96,6 +98,7 @@ class Transport:
                 headers={"User-Agent": f"agent-reconciler/{__version__}"},
                 timeout=TIMEOUT,
                 follow_redirects=False,
+                transport=wire,
                 # A proxy would see a key that goes to loopback over plain HTTP.
                 trust_env=not loopback,
                 # Without TLS no certificates are loaded (30 ms); none would be trusted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from reconciler.git import git
 from reconciler.sandbox.readings import Readings
 from reconciler.store.branch import Local, Shared
 from reconciler.store.ledger import Moved
-from reconciler.together import Halt
+from reconciler.together import Halt, together
 
 PLACE = "git:reconciler-ledger"
 REF = "refs/heads/reconciler-ledger"
@@ -276,17 +277,17 @@ def test_who_wants_the_run_to_end_does_not_wait(
 ) -> None:
     """What was done is written down all the same, and the pauses between the tries are left out."""
     a, b = pair
-    whole, before = app.together, Halt.sleep
+    world, before = app.Outside, Halt.sleep
     asked: list[float] = []
 
     def ending(streams: Any, halt: Halt) -> Iterator[Any]:
-        for name, item in whole(streams, halt):
+        for name, item in together(streams, halt):
             yield name, item
             if isinstance(item, Finished):
                 halt.set()
 
     def other() -> None:
-        monkeypatch.setattr(app, "together", whole)
+        monkeypatch.setattr(app, "Outside", world)
         b.apply("--target", "b")
 
     def sleep(halt: Halt, seconds: float) -> None:
@@ -294,7 +295,7 @@ def test_who_wants_the_run_to_end_does_not_wait(
         before(halt, seconds)
 
     meanwhile(monkeypatch, other)
-    monkeypatch.setattr(app, "together", ending)
+    monkeypatch.setattr(app, "Outside", partial(world, together=ending))
     monkeypatch.setattr(app, "PAUSES", (3600.0,))
     monkeypatch.setattr(Halt, "sleep", sleep)
     assert a.apply("--target", "a")["exit"] == 130
