@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,6 +78,20 @@ def _switches(function: _Function) -> _Function:
     '{"rentix": [User, ...], "propertyfinder": [User, ...]}.',
 )
 @click.option("--key", default="sandbox", show_default=True, help="The API key that is accepted.")
+@click.option(
+    "--faults",
+    metavar="SEED",
+    type=int,
+    help="Let requests fail as on a bad day: lost, late, half done, with wrong answers; each one "
+    "is told on stderr. The number decides which and how; the same one replays. Without it, none.",
+)
+@click.option(
+    "--fault-share",
+    type=click.FloatRange(0, 1),
+    default=0.33,
+    show_default=True,
+    help="How many of the requests meet with a fault, with --faults.",
+)
 @click.option("--suspended", is_flag=True, help="Answer 403: the agency is suspended.")
 @_switches
 @click.option(
@@ -90,6 +105,8 @@ def sandbox(
     db: Path | None,
     load: Path | None,
     key: str,
+    faults: int | None,
+    fault_share: float,
     suspended: bool,
     pf_without: tuple[str, ...],
     **switches: str | float,
@@ -99,7 +116,9 @@ def sandbox(
     The switches choose among what the portals' documents leave open. Those that begin with --pf-
     are Property Finder's, all others Rentix's.
     """
-    from reconciler.sandbox.server import serve  # noqa: PLC0415 - --help needs no starlette
+    # Here, as --help needs no starlette.
+    from reconciler.sandbox.faults import Faults  # noqa: PLC0415
+    from reconciler.sandbox.server import serve  # noqa: PLC0415
 
     users = None if load is None else _users(load)
     try:
@@ -111,6 +130,8 @@ def sandbox(
         state.propertyfinder.readings = propertyfinder.Readings.chosen(switches)
         state.propertyfinder.limits = propertyfinder.Limits.chosen(switches)
         state.propertyfinder.scopes -= set(pf_without)
+        if faults is not None:
+            state.faults = Faults(faults, fault_share, tell=partial(click.echo, err=True))
         portals = {"rentix": state.load, "propertyfinder": state.propertyfinder.load}
         for name, hold in portals.items():
             try:

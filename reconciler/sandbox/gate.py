@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
@@ -71,12 +71,29 @@ class Rate(NamedTuple):
     length: float
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that was let in, on its way to its effect."""
+
+    gate: Gate
+    request: Request
+    route: Route
+    call: Call
+
+    async def answer(self) -> Response:
+        """Do what the call says; a refusal of it is an answer too."""
+        return await self.gate.answer(self)
+
+
 class Gate(ABC):
     """The ASGI application of a portal: lets requests in, answers them by routes, logs them all.
 
     It routes by the path as it was sent and not by starlette's, which is decoded: there an
     external id with an encoded slash looks like two segments.
     """
+
+    NAME: ClassVar[str]
+    """The portal's name, for what tells of it."""
 
     def __init__(self, state: State) -> None:
         """A gate to what this state holds."""
@@ -127,6 +144,7 @@ class Gate(ABC):
             if (named := route.match(segments)) is not None
         ]
         route, named = next((m for m in matches if m[0].method == request.method), (None, ()))
+        self.state.log.append(entry)  # now, as it may never get an answer
         try:
             self.check_access(request, route)
             self._check_rate(route)
@@ -135,16 +153,31 @@ class Gate(ABC):
             if request.method in ("PUT", "POST", "PATCH"):
                 entry.body = self._json(request, raw)
             call = Call(entry.method, entry.path, named, request.query_params, entry.body)
-            response = await self._effect(route, call)
+            admitted = Admitted(self, request, route, call)
+            faults = self.state.faults
+            response = await (admitted.answer() if faults is None else faults.answer(admitted))
         except RefusalError as problem:
-            response = self.refusal(request, problem)
-        except Exception:
-            logging.getLogger(__name__).exception("%s %s", entry.method, entry.path)
-            response = self.refusal(request, RefusalError(500, "Internal server error"))
-        response.headers.update(self.headers(route))
+            response = self.stamped(self.refusal(request, problem), route)
         entry.status = response.status_code
-        self.state.log.append(entry)
         await response(scope, receive, send)
+
+    async def answer(self, admitted: Admitted) -> Response:
+        """The effect of a call and its answer, whatever goes wrong."""
+        call = admitted.call
+        try:
+            response = await self._effect(admitted.route, call)
+        except RefusalError as problem:
+            response = self.refusal(admitted.request, problem)
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s", call.method, call.path)
+            broken = RefusalError(500, "Internal server error")
+            response = self.refusal(admitted.request, broken)
+        return self.stamped(response, admitted.route)
+
+    def stamped(self, response: Response, route: Route | None) -> Response:
+        """An answer of the portal's own, with the headers that all of them carry."""
+        response.headers.update(self.headers(route))
+        return response
 
     async def _effect(self, route: Route, call: Call) -> Response:
         """What the call does, between the faults before and after it."""

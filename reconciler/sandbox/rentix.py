@@ -33,6 +33,8 @@ _PHRASES = {413: "Payload Too Large"}  # Python calls it this or that, depending
 class Rentix(Gate):
     """The portal as an application, to be mounted at `/api/v1`: its keys, limits and errors."""
 
+    NAME = "rentix"
+
     def __init__(self, state: State) -> None:
         """The portal on this state."""
         super().__init__(state)

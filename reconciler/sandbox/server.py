@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+import struct
+from asyncio import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 
+from reconciler.sandbox.faults import Dropped
 from reconciler.sandbox.propertyfinder.calls import PropertyFinder
 from reconciler.sandbox.rentix import Rentix
 from reconciler.sandbox.state import State
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _HOST = "127.0.0.1"
 
@@ -52,9 +54,9 @@ class Running:
 
 def application(state: State) -> ASGIApp:
     """All portals on one state."""
-    app = Starlette(routes=[Mount(portal.path, portal.application(state)) for portal in PORTALS])
-    app.router.redirect_slashes = False
-    return app
+    # A router alone: starlette's own application would answer 500 before it lets Dropped through.
+    mounts = [Mount(portal.path, portal.application(state)) for portal in PORTALS]
+    return Router(mounts, redirect_slashes=False)
 
 
 def serve(state: State, port: int, ready: Callable[[Running], None]) -> None:
@@ -128,9 +130,12 @@ class _Server(uvicorn.Server):
         urls = {portal.name: base + portal.path for portal in PORTALS}
         self._ready = ready
         self._running = Running(urls, state)
+        self._application = application(state)
         super().__init__(
             uvicorn.Config(
-                application(state),
+                self._answer,
+                interface="asgi3",  # a bound method is taken for an older kind otherwise
+                proxy_headers=False,  # the client is who is at the other end of the socket
                 http="h11",  # the one that is always there, whatever else is installed
                 loop="asyncio",
                 ws="none",
@@ -146,6 +151,29 @@ class _Server(uvicorn.Server):
         """Start listening, then say so."""
         await super().startup(sockets)
         self._ready(self._running)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End without waiting for what waits itself, such as an answer that is slow by a fault."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        await super().shutdown(sockets)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or end its connection where a fault says so."""
+        try:
+            await self._application(scope, receive, send)
+        except (Dropped, CancelledError):  # cancelled by our own end
+            self._drop(scope)
+            while (await receive())["type"] != "http.disconnect":
+                pass  # or uvicorn would complain that there is no whole answer
+
+    def _drop(self, scope: Scope) -> None:
+        """End the connection of a request with a reset."""
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "client", None) == scope["client"]:
+                peer = connection.transport.get_extra_info("socket")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in good order; uvicorn itself would raise the signal again afterwards."""

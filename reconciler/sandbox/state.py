@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
@@ -18,6 +19,8 @@ from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+    from reconciler.sandbox.faults import Faults
 
 _LOG_LENGTH = 10_000  # enough for any test, and a bound for a sandbox that is left running
 
@@ -42,7 +45,10 @@ After = Callable[[Call, "Response"], Awaitable["Response | None"]]
 
 @dataclass(slots=True)
 class Logged:
-    """A request as it came in, refused or not; `body` is None where no JSON was read."""
+    """A request as it came in, refused or not; `body` is None where no JSON was read.
+
+    `status` is 0 for as long as there is no answer, and for ever where the connection is dropped.
+    """
 
     method: str
     path: str
@@ -124,7 +130,10 @@ class State:
     restart. `propertyfinder` has the same of Property Finder.
 
     `before` and `after` are the seam for faults: they are awaited in turn around the effect of a
-    call that was let in, and the first response one of them gives is the answer.
+    call that was let in, and the first response one of them gives is the answer. `faults` strikes
+    calls at random, around all of that. What takes time waits by `sleep`, so that `clock` and
+    `sleep` together can be a time of one's own. `world` counts the resets: what is still under way
+    from a former world no longer has an effect.
     """
 
     store: Store = field(default_factory=Store)
@@ -133,6 +142,9 @@ class State:
     limits: Limits = field(default_factory=Limits)
     suspended: bool = False
     clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    faults: Faults | None = None
+    world: int = 0
     before: list[Before] = field(default_factory=list)
     after: list[After] = field(default_factory=list)
     log: deque[Logged] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
@@ -168,7 +180,8 @@ class State:
         self.load(users)
         self.readings = readings or Readings()
         self.limits = limits or Limits()
-        self.suspended = False
+        self.suspended, self.faults = False, None
+        self.world += 1
         for each in (self.before, self.after, self.log):
             each.clear()
         self.all_requests, self.bulk_requests = Window(), Window()

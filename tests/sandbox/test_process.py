@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -165,6 +165,48 @@ def test_the_help_explains_every_switch():
         assert all(f"--{name} " in text for name in switches.named())
     for doubt in range(1, 9):
         assert f"Doubt {doubt}:" in text
+
+
+def test_faults_are_told_as_they_come_and_replay():
+    """The same number gives the same faults, a line each on stderr; nothing else is said there."""
+    told = []
+    for _ in range(2):
+        with process("--faults", 1, "--fault-share", 1) as lines:
+            for _ in range(8):
+                with suppress(httpx.ReadError, httpx.ReadTimeout):
+                    httpx.get(lines["url"] + "/users", headers=KEY, timeout=0.5)
+        assert lines["exit"] == 0
+        told.append(lines["errors"].splitlines())
+    assert told[0] == told[1]
+    starts = [line.partition(": ")[0] for line in told[0]]
+    assert starts == [f"{number} rentix GET /users" for number in range(1, len(starts) + 1)]
+    assert len(starts) > 2  # the limit may be full for the rest of them
+
+
+def test_faults_are_a_switch():
+    """Without it there are none; their share is a third if nothing is said, and never above 1."""
+    from click.testing import CliRunner
+
+    from reconciler.sandbox import server
+    from reconciler.sandbox.command import sandbox
+    from reconciler.sandbox.faults import Faults
+
+    seen, made = [], []
+
+    def note(*arguments, **rest):
+        made.append(arguments)
+        return Faults(*arguments, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "serve", lambda state, port, ready: seen.append(state.faults))
+        patch.setattr("reconciler.sandbox.faults.Faults", note)
+        for arguments in ([], ["--faults", "0"], ["--faults", "7", "--fault-share", "0.5"]):
+            assert CliRunner().invoke(sandbox, arguments).exit_code == 0
+    assert [each is None for each in seen] == [True, False, False]
+    assert made == [(0, 0.33), (7, 0.5)]
+    wrong = CliRunner().invoke(sandbox, ["--faults", "7", "--fault-share", "1.5"])
+    assert wrong.exit_code == 2
+    assert "--faults SEED" in CliRunner().invoke(sandbox, ["--help"]).output
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ _NUMBERS = ("roleId", "id", "publicProfileId")
 class PropertyFinder(Gate):
     """The portal as an application, to be mounted at the root."""
 
+    NAME = "propertyfinder"
+
     def __init__(self, state: State) -> None:
         """The portal on this state."""
         super().__init__(state)
