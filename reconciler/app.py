@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -48,10 +48,12 @@ from reconciler.core.origin import FileChange, attribute, compare
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.policy import Limits, Selection
 from reconciler.errors import (
+    AnswerError,
     ConfigError,
     InputError,
     Interrupted,
     LimitsError,
+    LockedError,
     PortalError,
     StaleError,
     UsageError,
@@ -175,13 +177,16 @@ def planning(
     names: Sequence[str] = (),
     base: Sequence[Document] | None = None,
     outside: Outside | None = None,
+    lock: Callable[[str], None] | None = None,
 ) -> Iterator[Callable[[Selection], Planned]]:
     """Read the portals once, all at the same time, for as many plans as are asked for.
 
     `names` are the portals to look at (all that are configured, if there are none); with the
-    agents of a `base`, each change is labelled with whose it is. Raises
-    ConfigError and UsageError before anything is read, PortalError where no portal can be read;
-    with some that can, the plans say which cannot.
+    agents of a `base`, each change is labelled with whose it is. For an apply `lock` says how to
+    tell the user that another one is waited for; then nobody else applies until this context ends.
+    Raises ConfigError, UsageError and LockedError before anything is read, PortalError where no
+    portal can be read; with some that can, the plans say which cannot. Raises Interrupted where
+    the run is to end.
     """
     from reconciler.portals import PORTALS  # noqa: PLC0415
     from reconciler.store import open_store  # noqa: PLC0415
@@ -193,12 +198,14 @@ def planning(
         for name in chosen
     ]
     store = open_store(repository.root, config.ledger)
-    kept = store.load()
-    _check_targets(repository, selection, kept.ledger.values())
     world = outside or Outside()
     with ExitStack() as stack:
         urls = {portal.name: _url(portal, environment) for portal in portals}
-        wires = _wires(portals, urls, _secrets(portals, environment), stack, world)
+        secrets = _secrets(portals, environment)
+        locked = () if lock is None else stack.enter_context(_locked(store, world.halt, lock))
+        kept = store.load()
+        _check_targets(repository, selection, kept.ledger.values())
+        wires = _wires(portals, urls, secrets, stack, world)
         here = {portal.name: _wanted(repository.documents, portal) for portal in portals}
         asked = {
             portal.name: (
@@ -216,6 +223,8 @@ def planning(
             if name in remembered and memory.url not in ("", remembered[name].url)
         ]
         answers = _read(asked, world)
+        _check_lock(world.halt)
+        world.halt.check()
         unread = {name: said for name, said in answers.items() if isinstance(said, str)}
         if len(unread) == len(answers):
             raise PortalError("\n".join(unread.values()))
@@ -235,7 +244,7 @@ def planning(
         def plan(selection: Selection) -> Planned:
             drafts = {name: _draft(repository, side, selection) for name, side in sides.items()}
             operations = {name: drafted.operations for name, drafted in drafts.items()}
-            notes = (*(() if kept.note is None else (kept.note,)), *elsewhere)
+            notes = (*locked, *(() if kept.note is None else (kept.note,)), *elsewhere)
             blank = Planned(NOTHING, {}, sides, {}, selection, notes, world, store)
             return _planned(blank, drafts, operations, unread, base=plan_of_base(selection))
 
@@ -247,6 +256,30 @@ def planning(
             return join(drafts, dict.fromkeys(drafts, ()), dict.fromkeys(drafts, ()))
 
         yield plan
+
+
+@contextmanager
+def _locked(store: Store, halt: Halt, say: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
+    """The right to apply, and notes for the user; a run that loses it is to end. Raises
+    LockedError."""
+    from reconciler.store.lock import Turn  # noqa: PLC0415 - for an apply alone
+
+    def lose(why: str) -> None:
+        halt.why = why
+        halt.set()
+        say(f"{why} What is under way is finished, and nothing more is sent.")
+
+    turn = Turn(say, lose, halt.sleep)
+    with store.lock(turn) as notes:
+        if turn.waited:
+            say("The other apply has ended; going on from what it left.")
+        yield notes
+
+
+def _check_lock(halt: Halt) -> None:
+    """Raises LockedError where the right to apply was lost before anything was sent."""
+    if halt.why is not None:
+        raise LockedError(f"{halt.why} Nothing was sent from here; run again.")
 
 
 def _of(ledger: Mapping[str, Memory], portal: str, url: str) -> Memory:
@@ -294,6 +327,10 @@ def _wanted(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...
     return tuple(each for each in found if each is not None)
 
 
+READS = 3
+"""How often a portal is read at most, while it shows a part of its agents or answers oddly: agents
+may come and go between two pages."""
+
 Asked = Mapping[str, "tuple[Portal, Transport, tuple[Desired, ...]]"]
 
 
@@ -304,10 +341,18 @@ def _read(asked: Asked, world: Outside) -> dict[str, tuple[Listing, tuple[Desire
     def reading(
         portal: Portal, wire: Transport, wanted: tuple[Desired, ...]
     ) -> Iterator[tuple[Listing, tuple[Desired, ...]] | str]:
-        try:
-            yield drive(portal.read(wanted), _until(world.halt, wire))
-        except PortalError as error:
-            yield wire.clean(str(error))
+        for left in reversed(range(READS)):
+            try:
+                said = drive(portal.read(wanted), _until(world.halt, wire))
+                if said[0].complete or not left:
+                    yield said
+                    return
+            except AnswerError as error:
+                if not left:
+                    yield wire.clean(str(error))
+            except PortalError as error:
+                yield wire.clean(str(error))
+                return
 
     streams = {name: partial(reading, *each) for name, each in asked.items()}
     found = dict(world.together(streams, world.halt))
@@ -546,8 +591,10 @@ def apply(
 
     Once `planned.halt` is set the sending ends after the request that is under way. A
     KeyboardInterrupt does not wait for that, nor does any other exception, which is raised again.
-    Whatever happens, what was done is remembered.
+    Whatever happens, what was done is remembered. Raises LockedError where the right to apply was
+    lost before.
     """
+    _check_lock(planned.halt)
     report = Report((), stale=stale, plan=planned.plan)
     left = {step.id: step for step in planned.plan.steps}
     begun: set[str] = set()
@@ -556,9 +603,8 @@ def apply(
         (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
     }
     try:
-        for _, event in planned.outside.together(_streams(planned), planned.halt):
+        for _, event in planned.outside.together(_streams(planned, begun), planned.halt):
             watch(event)
-            begun.add(event.step.id)
             if isinstance(event, Finished):
                 told = [(event.step.id, each) for each in _told(event, planned, known)]
                 del left[event.step.id]
@@ -571,19 +617,23 @@ def apply(
         if isinstance(error, KeyboardInterrupt):
             return report
         raise
-    report = replace(report, outcomes=tuple(outcomes), interrupted=planned.halt.wished)
-    if report.interrupted:
-        return _save(planned, report, {})[1]
+    report = replace(report, outcomes=tuple(outcomes))
+    if planned.halt.wished:
+        return _save(planned, _interrupted(report, planned.halt), {})[1]
     return _conclude(repository, planned, report)
 
 
-def _streams(planned: Planned) -> dict[str, Callable[[], Iterator[Event]]]:
+def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterator[Event]]]:
     """The events of each portal's steps, for a thread of its own; steps of two portals never wait
-    for one another."""
+    for one another. A step is put into `begun` before anything of it goes out: whoever does not
+    wait for its events has to know that."""
 
     def events(name: str, side: Side) -> Iterator[Event]:
         steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
-        return execute(steps, {name: (side.portal.perform, _until(planned.halt, side.wire))})
+        portals = {name: (side.portal.perform, _until(planned.halt, side.wire))}
+        for event in execute(steps, portals):
+            begun.add(event.step.id)
+            yield event
 
     return {name: partial(events, name, side) for name, side in planned.sides.items()}
 
@@ -632,28 +682,35 @@ def _undone(left: Iterable[Step], begun: AbstractSet[str]) -> Iterator[tuple[str
 def _conclude(repository: Repository, planned: Planned, report: Report) -> Report:
     """The check afterwards, with one more list of agents where anything was sent, and the ledger.
 
-    Where nothing was sent the plan's own list is the check; a portal that cannot be read any more
-    is not checked.
+    Where nothing was sent the plan's own list is the check; a portal that cannot be read any more,
+    or not as a whole, is not checked.
     """
     busy = {name for name in planned.sides if _done(report, name)}
-    answers = _read(
-        {
-            name: (side.portal, side.wire, side.desired)
-            for name, side in planned.sides.items()
-            if name in busy
-        },
-        planned.outside,
-    )
-    notes = [
-        f"The outcome could not be checked: {said}"
-        for said in answers.values()
-        if isinstance(said, str)
-    ]
-    listings = {name: said[0] for name, said in answers.items() if not isinstance(said, str)}
+    asked = {
+        name: (side.portal, side.wire, side.desired)
+        for name, side in planned.sides.items()
+        if name in busy
+    }
+    try:
+        answers = _read(asked, planned.outside)
+    except KeyboardInterrupt:  # somebody does not wait for the check; what was done is known
+        planned.halt.set()
+        answers = {}
+    unchecked = {
+        name: said if isinstance(said, str) else f"{name} listed only a part of its agents."
+        for name, said in answers.items()
+        if isinstance(said, str) or not said[0].complete
+    }
+    notes = [f"The outcome could not be checked: {said}" for said in unchecked.values()]
+    listings = {
+        name: said[0]
+        for name, said in answers.items()
+        if not isinstance(said, str) and name not in unchecked
+    }
     listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
     memories, report = _save(planned, replace(report, notes=(*report.notes, *notes)), listings)
     if planned.halt.wished:
-        return replace(report, interrupted=True)
+        return _interrupted(report, planned.halt)
     checked = {
         name: _draft(
             repository,
@@ -668,23 +725,59 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         return report
     unmet = tuple(value for each in checked.values() for value in _unmet(each))
     off = {(value.portal, value.key) for value in unmet}
-    right = {(name, found.desired.key) for name, each in checked.items() for found in each.matches}
+    known = {
+        (name, found.desired.key): found.live.id
+        for name, each in checked.items()
+        for found in each.matches
+    }
+    right = {who: number for who, number in known.items() if who not in off}
+    changed = dict(_changed_hands(report, known, checked))
     return replace(
         report,
-        outcomes=tuple((step, _settled(each, right - off)) for step, each in report.outcomes),
-        checked=len(right | off),
-        as_declared=len(right - off),
+        notes=(*report.notes, *changed.values()),
+        outcomes=tuple((step, _settled(each, right)) for step, each in report.outcomes),
+        checked=len({*known, *off}),
+        as_declared=len(right),
         unmet=unmet,
-        remaining=sum(len(each.entries) for name, each in checked.items() if name in busy),
+        remaining=sum(len(each.entries) for name, each in checked.items() if name in busy)
+        + len(changed.keys() - known.keys()),
     )
 
 
-def _settled(outcome: Outcome, right: AbstractSet[tuple[str, str]]) -> Outcome:
-    """An outcome that was unknown, and is known now: the agent is as declared."""
-    operation = outcome.operation
-    if outcome.status != "unknown" or (operation.portal, operation.key) not in right:
+def _changed_hands(
+    report: Report, known: Mapping[tuple[str, str], Scalar], portals: Container[str]
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Who was changed, and is not found by their file any more, or is somebody else to it, with a
+    word for the user: somebody edited on the portal what the file finds them by, meanwhile.
+    `known` are the live ids now, of the `portals` that were read again."""
+    for _, each in report.outcomes:
+        operation = each.operation
+        who = (operation.portal, operation.key)
+        if each.status != "applied" or operation.source is None or operation.verb == "create":
+            continue
+        if operation.portal in portals and known.get(who) != each.id:
+            now = f"finds agent {known[who]}" if who in known else "does not find them"
+            said = (
+                f"{operation.key}: agent {each.id} was changed on {operation.portal}, and now the "
+                f"file {now} there. Meanwhile somebody edited on the portal what the file finds "
+                f"them by: look at the plan before the next apply."
+            )
+            yield who, said
+
+
+def _interrupted(report: Report, halt: Halt) -> Report:
+    """The report of a run that ended before its time, with the reason if nobody wished it."""
+    notes = () if halt.why is None else (f"{halt.why} Nothing more was sent from here; run again.",)
+    return replace(report, interrupted=True, notes=(*report.notes, *notes))
+
+
+def _settled(outcome: Outcome, right: Mapping[tuple[str, str], Scalar]) -> Outcome:
+    """An outcome that was unknown, and is known now: the agent is as declared. `right` has the
+    live ids of those who are."""
+    who = (outcome.operation.portal, outcome.operation.key)
+    if outcome.status != "unknown" or who not in right:
         return outcome
-    return replace(outcome, status="applied", error=None)
+    return replace(outcome, status="applied", error=None, id=right[who])
 
 
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -777,14 +870,27 @@ def _remembered(
         recall=former(side.memory, shown) if portal.policy.recall else None,
     )
     name = handle(portal.identifiers)
+    found_now = {found.desired.key: found.live.id for found in now.matches}
+    there = {live.id: live for live in shown.agents}
+    changed_hands = {  # the portal was edited meanwhile: it is to be known who they were
+        found.desired.key: replace(found, live=there[found.live.id])
+        for found in drafted.matches
+        if str(found.live.id) in sent
+        and found_now.get(found.desired.key) != found.live.id
+        and found.live.id in there
+        and is_linked(found, name)
+    }
     return remember(
         side.memory,
         [
-            found
-            for found in now.matches
-            if found.desired.key in ours
-            and (listing is not None or str(found.live.id) in sent)
-            and is_linked(found, name)
+            *changed_hands.values(),
+            *(
+                found
+                for found in now.matches
+                if found.desired.key in ours - changed_hands.keys()
+                and (listing is not None or str(found.live.id) in sent)
+                and is_linked(found, name)
+            ),
         ],
         {field.name: field for field in portal.fields},
         before={str(live.id): live for live in side.listing.agents},

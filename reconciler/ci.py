@@ -262,7 +262,7 @@ def apply(setting: Setting, workflow: str) -> int:
         if _superseded(setting, github, run.branch, commits):
             return 0
         repository = _open(setting)
-        with app.planning(repository, setting.environment, ALL) as draw:
+        with app.planning(repository, setting.environment, ALL, lock=setting.say) as draw:
             planned = draw(ALL)
             stale: tuple[Conflict, ...] = ()
             whys: list[str] = []

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SHORTEST_KEY = 12
-"""Characters from which a key is no word."""
 log = logging.getLogger("reconciler")
 LATE = {
     "demo": ("reconciler.demo", "The whole story on a throw-away sandbox."),
@@ -271,6 +269,7 @@ def plan(
     """Show what an apply would change; nothing is changed."""
     from reconciler import app  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.render.visible import one_line  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
@@ -283,7 +282,8 @@ def plan(
         planfile.save(out, planned.form)
     _show(setting, planned, form, target)
     if out is not None:
-        setting.say(f"Saved as {out}. Apply exactly this with: reconciler apply --plan {out}")
+        name = one_line(str(out))
+        setting.say(f"Saved as {name}. Apply exactly this with: reconciler apply --plan {name}")
     changes = bool(planned.plan.entries or planned.plan.conflicts)
     return _unread(planned.plan) or (2 if detailed_exitcode and changes else 0)
 
@@ -376,7 +376,8 @@ def apply(
     chosen = Selection(targets, excludes)
     if reviewed is not None:
         chosen, portals = selection(reviewed)
-    with app.planning(repository, os.environ, chosen, portals) as draw:
+    lock = None if dry_run else setting.say
+    with app.planning(repository, os.environ, chosen, portals, lock=lock) as draw:
         planned = draw(chosen)
         stale: tuple[Any, ...] = ()
         if reviewed is not None:
@@ -400,7 +401,7 @@ def apply(
         _check_target(target)
         with _progress(setting, planned.plan) as watch, _interruptible(setting, planned.halt):
             done = app.apply(repository, planned, stale, watch)
-    _write(_report_text(done, planned.form["digest"], form, target), target, form)
+            _write(_report_text(done, planned.form["digest"], form, target), target, form)
     return done.exit_code
 
 
@@ -518,7 +519,8 @@ def _interruptible(setting: Setting, halt: Halt) -> Iterator[None]:
     def wish(*_: object) -> None:
         if halt.wished:
             raise KeyboardInterrupt
-        halt.set()
+        # Not here: whoever is interrupted may just be looking at the wish, and hold its lock.
+        threading.Thread(target=halt.set, name="halt").start()
         setting.say("Interrupted: what is under way is finished. Once more, and it is not.")
 
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -664,16 +666,14 @@ def _printed(said: str) -> str:
 
 
 def _without_keys(said: str) -> str:
-    """A message without the portals' keys, should somebody have written one into a file. A key
+    """A message without the keys of this run, should somebody have written one into a file. A key
     that is as short as a word is left: it would strike out the words."""
     from reconciler.portals import PORTALS  # noqa: PLC0415
+    from reconciler.redaction import PIECE, struck  # noqa: PLC0415
 
-    for name in (
-        f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")
-    ):
-        if len(key := os.environ.get(name, "").strip()) >= SHORTEST_KEY:
-            said = said.replace(key, "***")
-    return said
+    names = [f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")]
+    keys = [os.environ.get(name, "").strip() for name in (*names, "GITHUB_TOKEN")]
+    return struck(said, keys, PIECE)
 
 
 def _terminated(*_: object) -> NoReturn:
@@ -692,7 +692,10 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return 1
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:  # click has ended the line
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         return 130
     except BrokenPipeError:
@@ -701,9 +704,31 @@ def run(arguments: list[str] | None = None) -> int:
     return done if isinstance(done, int) else 0
 
 
+def _defect(error: Exception) -> int:
+    """What nobody foresaw, in one line; with -v how it came to that, which may say anything."""
+    import traceback  # noqa: PLC0415 - for a defect alone
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    sys.stderr.write(
+        f"error: This is a defect of reconciler ({place}). What was applied is remembered. Run "
+        f"again with -v, and report what that shows.\n"
+    )
+    if log.isEnabledFor(logging.INFO):
+        from reconciler.render.visible import visible  # noqa: PLC0415
+
+        said = "".join(traceback.format_exception(error))
+        sys.stderr.write(_printed(visible(_without_keys(said))))
+    return 1
+
+
 def main() -> NoReturn:
     """The entry point of `reconciler`: a short-lived process, which leaves its memory to the end
     (collecting it would take a third of a large plan's time)."""
     gc.disable()
     signal.signal(signal.SIGTERM, _terminated)
-    sys.exit(run())
+    try:
+        code = run()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told as a person can read it
+        code = _defect(error)
+    sys.exit(code)

@@ -4,7 +4,9 @@
     ├── InputError             1   the files: every problem at once
     ├── ConfigError            1   reconciler.yaml or the environment
     ├── UsageError             1   an option or argument that cannot be served
-    ├── PortalError            1   the portal cannot be read: no access, no answer, odd answer
+    ├── PortalError            1   the portal cannot be read: no access, no answer
+    │   └── AnswerError        1   it answers otherwise than documented
+    ├── LockedError            1   another apply is under way and does not end; or took over
     ├── LimitsError            1   more would change than `limits` allows
     ├── PlanFileError          1   a saved plan that is edited, cut or of another version
     └── StaleError             5   a saved plan that is no longer what would happen
@@ -58,6 +60,14 @@ class UsageError(ReconcilerError):
 
 class PortalError(ReconcilerError):
     """The portal could not be read. Nothing was sent, or nothing more."""
+
+
+class LockedError(ReconcilerError):
+    """The right to apply is somebody else's: they do not end, or took it over; nothing was sent."""
+
+
+class AnswerError(PortalError):
+    """The portal's answer is not as documented. It may have been a slip: ask again."""
 
 
 class LimitsError(ReconcilerError):

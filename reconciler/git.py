@@ -18,6 +18,9 @@ ELSEWHERE = (
 )
 """What git sets for its hooks, and what would make it look into another repository than ours."""
 
+SECRET = ("_API_KEY", "_API_SECRET")
+"""How the names of the portals' keys end, which are no business of git's and of what it starts."""
+
 ASIDE = ("hint:", "To ", "error: failed to push some refs")
 """How lines begin that say nothing of the reason."""
 
@@ -39,7 +42,11 @@ def git(
     seconds it may take. Raises GitError."""
     command = ["git", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0", *arguments]
     quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    ours = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ELSEWHERE and not name.endswith(SECRET)
+    }
     try:
         done = subprocess.run(  # noqa: S603 - no shell; the arguments are ours
             command,

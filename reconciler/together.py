@@ -13,10 +13,12 @@ Item = TypeVar("Item")
 
 
 class Halt:
-    """The wish to end: set from outside, seen by whoever is about to send or to wait."""
+    """The wish to end: set from outside, seen by whoever is about to send or to wait. `why` is the
+    reason, where it is not a person's wish."""
 
     def __init__(self) -> None:
         self._wish = Event()
+        self.why: str | None = None
 
     def set(self) -> None:
         """Nothing more is to be sent."""

@@ -2,8 +2,8 @@
 
 It keeps to the limits that the portal publishes before the portal has to refuse anything, by its
 own count of the last minute and by the headers of each answer. It sends to one host, over HTTPS
-(plain HTTP to loopback alone), follows no redirect, and never raises for what the portal or the
-wire does: that is in the `Response`.
+(plain HTTP to loopback alone), follows no redirect, keeps no cookie, reads no answer without an
+end, and never raises for what the portal or the wire does: that is in the `Response`.
 """
 
 from __future__ import annotations
@@ -15,28 +15,33 @@ import random
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
+from typing import Any, Self
+from urllib.request import getproxies
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_result
 
 from reconciler import __version__
 from reconciler.core.conversation import Conversation, drive
 from reconciler.core.form import request_bytes
 from reconciler.core.model import Pace, Request, Response, Session
 from reconciler.errors import ConfigError
+from reconciler.redaction import PIECE, holds, struck
 
 log = logging.getLogger("reconciler.transport")
 
 TRIES = 6
 """How often a request goes out at most that surely had no effect (or is a reading)."""
+PATIENT_TRIES = 8
+"""The same for one that a limit refuses without saying for how long: until a window is over."""
 TIMEOUT = httpx.Timeout(30, connect=10)
 LONGEST_WAIT = 120.0
 """Seconds; a portal that asks for a longer pause is not waited for."""
@@ -44,8 +49,14 @@ WINDOW = 60.0
 """Seconds over which a portal counts requests."""
 DIGITS = 12
 """Digits of a number that a header can have; seconds since the epoch have ten."""
-LONG = 12
-"""Characters from which a secret is no word."""
+LARGEST = 64_000_000
+"""Bytes of an answer, unpacked, that are read at most."""
+LONGEST_ANSWER = 120.0
+"""Seconds from an answer's headers to its end."""
+DEEPEST = 10
+"""Exceptions behind one that are looked at for the reason."""
+PACKINGS = ("", "identity", "gzip", "deflate")
+"""How an answer may be packed: once, by what unpacks little at a time."""
 FRESH = 0.9
 """The share of a session's time for which it is used; then the portal is asked for a new one."""
 MARGIN = 0.25
@@ -86,10 +97,16 @@ class Transport:
         self._ends = 0.0
         self._clock = clock or Clock()
         self._lanes = [_Lane(pace) for pace in paces]
-        self._secrets = [secret for secret in secrets if secret]
-        plain = urlsplit(url).scheme != "https"
-        self._host = urlsplit(url).hostname or ""
-        loopback = _is_loopback(self._host)
+        self._secrets = [secret for secret in (*secrets, *_of_proxies()) if secret]
+        try:
+            parts = httpx.URL(url)  # as it is read when something is sent there
+        except httpx.InvalidURL:
+            raise ConfigError("The portal's address is no web address.") from None
+        plain = parts.scheme != "https"
+        self._host = parts.host
+        loopback = is_loopback(self._host)
+        if parts.userinfo:  # it would go out in place of the key
+            raise ConfigError(f"The address of {self._host} may not hold a user name.")
         if plain and not loopback:
             raise ConfigError(f"{self._host} has to be reached by https: the key goes with it.")
         self._url = url.rstrip("/")
@@ -98,12 +115,13 @@ class Transport:
                 headers={"User-Agent": f"agent-reconciler/{__version__}"},
                 timeout=TIMEOUT,
                 follow_redirects=False,
+                event_hooks={"response": [_lead_nowhere]},
                 transport=wire,
-                # A proxy would see a key that goes to loopback over plain HTTP.
+                # No proxy stands before loopback, and one would see what goes there in plain.
                 trust_env=not loopback,
-                # Without TLS no certificates are loaded (30 ms); none would be trusted.
-                verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
+                verify=_trusted(plain=plain, loopback=loopback),
             )
+            self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         except (
             ValueError,
             ImportError,
@@ -115,7 +133,7 @@ class Transport:
                 "names. Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE."
             ) from None
         self._retrying = Retrying(
-            stop=stop_after_attempt(TRIES),
+            stop=_enough,
             wait=self._pause,
             retry=retry_if_result(_again),
             sleep=self._clock.sleep,
@@ -151,7 +169,7 @@ class Transport:
             self._session = None
             given = drive(self._login(), self._exchange)
             if isinstance(given, Response):
-                return _refused(given)
+                return _refused(given, self.clean(given.error or "there is no session", PIECE))
             self._session = given
             self._ends = now + given.seconds * FRESH if given.seconds else math.inf
             token = given.headers.get("Authorization", "").rpartition(" ")[2]
@@ -172,10 +190,25 @@ class Transport:
             headers["Content-Type"] = "application/json"
         url = f"{self._url}/{request.path.removeprefix('/')}"
         try:
-            got = self._client.request(request.method, url, content=content, headers=headers)
+            with self._client.stream(request.method, url, content=content, headers=headers) as got:
+                data, endless = self._content(got)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            said = self.clean(f"could not connect to {self._host} ({_plain(error)})")
-            return self._told(request, Response(None, None, said), unsent=True)
+            wrong = _certificate(error)
+            said = f"could not connect to {self._host} ({_plain(error)})"
+            if wrong:
+                said = (
+                    f"the certificate of {self._host} is not trusted ({wrong}), so nothing was "
+                    f"sent. Check the address and the clock of this computer. If your network has "
+                    f"certificates of its own, name their file in SSL_CERT_FILE."
+                )
+            response = Response(None, None, self.clean(said))
+            return self._told(request, response, unsent=True, final=bool(wrong))
+        except httpx.ProxyError as error:
+            said = (
+                f"the proxy did not let the request through ({_plain(error)}). Check HTTPS_PROXY "
+                f"and ALL_PROXY, and the name and password in them."
+            )
+            return self._told(request, Response(None, None, self.clean(said), request.writes))
         except (
             httpx.HTTPError,
             httpx.StreamError,
@@ -187,7 +220,36 @@ class Transport:
         if lanes:
             min(lanes, key=lambda lane: lane.pace.per_minute).learn(got.headers)
         pause = _asked(got, self._clock.now())
-        return self._told(request, self._read(request, got), pause=pause)
+        if endless:
+            return self._told(request, _cut(request, got.status_code, endless), final=True)
+        if self._session is not None and not request.writes and self._echoes(data):
+            return self._told(request, Response(None, None, ECHO), final=True)
+        return self._told(request, self._read(request, got, data), pause=pause)
+
+    def _content(self, got: httpx.Response) -> tuple[bytes, str]:
+        """What an answer holds; or why it is not read to its end, should it have one."""
+        packing = got.headers.get("content-encoding", "").strip().lower()
+        if packing not in PACKINGS:  # packed twice, a thousand bytes can be a thousand million
+            return b"", "the portal's answer is packed in a way that was not asked for"
+        content, start = bytearray(), self._clock.now()
+        for part in got.iter_bytes():
+            content += part
+            if len(content) > LARGEST:
+                return b"", f"the portal's answer is longer than {LARGEST // 10**6} MB"
+            if self._clock.now() - start > LONGEST_ANSWER:
+                return b"", f"the portal's answer did not end in {LONGEST_ANSWER:g} seconds"
+        return bytes(content), ""
+
+    def _echoes(self, data: bytes) -> bool:
+        """Whether what is to be read has a key in it. What is read is compared and kept, so it is
+        taken as it is or not at all."""
+        text = data.decode("utf-8", "replace")
+        if "\\" in text:  # escapes, in which a key could not be seen
+            try:
+                text += json.dumps(json.loads(text), ensure_ascii=False)
+            except (ValueError, RecursionError):
+                return False  # it is not JSON, and nothing of it is told
+        return holds(text, self._secrets)
 
     def _enter(self, lanes: Sequence[_Lane]) -> None:
         """Wait until one more request is within every limit, and count it."""
@@ -203,19 +265,25 @@ class Transport:
             each.count(now)
 
     def _told(
-        self, request: Request, response: Response, *, unsent: bool = False, pause: float = 0.0
+        self,
+        request: Request,
+        response: Response,
+        *,
+        unsent: bool = False,
+        final: bool = False,
+        pause: float = 0.0,
     ) -> _Answer:
         said = response.status if response.status is not None else response.error
         log.info("%s %s: %s", request.method, request.path, said)
-        return _Answer(response, not request.writes, unsent, pause)
+        return _Answer(response, not request.writes, unsent, final, pause)
 
-    def _read(self, request: Request, got: httpx.Response) -> Response:
-        text = got.content.decode("utf-8", "replace")
-        if request.writes or not got.is_success:  # words, that may be cut short later
-            text = self.clean(text, LONG)
+    def _read(self, request: Request, got: httpx.Response, data: bytes) -> Response:
+        text = data.decode("utf-8", "replace")
         error, body = None, None
         try:
             body = json.loads(text) if text.strip() else None
+            if request.writes or not got.is_success:  # words, that may be cut short later
+                body = self._cleaned(body)
         except (ValueError, RecursionError):
             error = f"the portal answered {got.status_code} with something that is not JSON"
         broken = got.status_code >= BROKEN
@@ -224,17 +292,24 @@ class Transport:
         elif broken and not isinstance(body, dict):
             error = f"the portal answered {got.status_code}"
         whole = isinstance(body, dict) and (not broken or "results" in body)
-        whole = whole or (got.status_code == httpx.codes.NO_CONTENT and not got.content)
+        whole = whole or (got.status_code == httpx.codes.NO_CONTENT and not data)
         uncertain = request.writes and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 
     def clean(self, message: str, least: int = 0) -> str:
         """A message, of the portal or the wire, with the secrets struck out that have so many
         characters. For what is told and not for what is compared: a key may be a common word."""
-        for secret in self._secrets:
-            if len(secret) >= least:
-                message = message.replace(secret, "***")
-        return message
+        return struck(message, self._secrets, least)
+
+    def _cleaned(self, body: Any) -> Any:  # noqa: ANN401 - JSON
+        """JSON with the long secrets struck out of all its texts, however they were escaped."""
+        if isinstance(body, str):
+            return self.clean(body, PIECE)
+        if isinstance(body, list):
+            return [self._cleaned(each) for each in body]
+        if isinstance(body, dict):
+            return {self.clean(name, PIECE): self._cleaned(each) for name, each in body.items()}
+        return body
 
     def _pause(self, state: RetryCallState) -> float:
         """Seconds before the next try: as the portal asks, else longer each time."""
@@ -244,19 +319,64 @@ class Transport:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """A response, with what decides whether to try again: whether it was a reading, whether the
-    request surely never arrived, and for how many seconds the portal wants no other."""
+    request surely never arrived, whether the next answer would be the same, and for how many
+    seconds the portal wants no other."""
 
     response: Response
     reads: bool
     unsent: bool
+    final: bool
     pause: float
 
 
-def _refused(login: Response) -> Response:
+ECHO = (
+    "the portal's answer has your key in it, so nothing of it is shown or kept. Tell the portal, "
+    "and take a new key"
+)
+
+
+def _cut(request: Request, status: int, why: str) -> Response:
+    """An answer that was not read to its end: a refusal stands, anything else is none."""
+    if 300 <= status < BROKEN:
+        return Response(status, None, why)
+    return Response(None, None, why, request.writes)
+
+
+def _trusted(*, plain: bool, loopback: bool) -> ssl.SSLContext | bool:
+    """Whose certificates are trusted: those that the environment names, else the usual ones."""
+    if plain:  # nobody's: without TLS none are loaded, which takes 30 ms
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context() if loopback else True
+
+
+def _lead_nowhere(answer: httpx.Response) -> None:
+    """Forget where a redirect leads, before httpx reads it: what it cannot read would be taken for
+    a lost answer."""
+    answer.headers.pop("location", None)
+
+
+def _of_proxies() -> Iterator[str]:
+    """The passwords in the addresses of the environment's proxies; no words are among them."""
+    for address in getproxies().values():
+        with suppress(httpx.InvalidURL):
+            if len(password := httpx.URL(address).password) >= PIECE:
+                yield password
+
+
+def _certificate(error: BaseException | None) -> str:
+    """What is wrong with a certificate, where that was the reason."""
+    for _ in range(DEEPEST):  # an exception that was raised twice can be its own reason
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (error.verify_message or "it cannot be checked").rstrip(".")
+        error = error and (error.__cause__ or error.__context__)
+    return ""
+
+
+def _refused(login: Response, said: str) -> Response:
     """What a request gets that was not sent for want of a session: no answer, but where access is
     refused. The login's own status may be a success that gave no token, or speak of its path."""
     access = login.status in (401, 403)
-    return Response(login.status if access else None, None, login.error or "there is no session")
+    return Response(login.status if access else None, None, said)
 
 
 def _asked(got: httpx.Response, now: float) -> float:
@@ -287,13 +407,19 @@ def _number(header: str) -> float | None:
 def _again(answer: _Answer) -> bool:
     """Whether a request can go out once more without doing anything twice."""
     status = answer.response.status
-    if answer.pause > LONGEST_WAIT:
+    if answer.final or answer.pause > LONGEST_WAIT:
         return False
     if status == 429 or answer.unsent:
         return True
     return answer.reads and (
         status is None or status >= BROKEN or (status < 300 and answer.response.body is None)
     )
+
+
+def _enough(state: RetryCallState) -> bool:
+    """Whether a request went out often enough."""
+    limited = _last(state).response.status == httpx.codes.TOO_MANY_REQUESTS
+    return state.attempt_number >= (PATIENT_TRIES if limited else TRIES)
 
 
 def _last(state: RetryCallState) -> _Answer:
@@ -305,7 +431,8 @@ def _backoff(attempt: int) -> float:
     return float(min(30.0, 0.5 * 2 ** (attempt - 1))) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this computer, and nothing else in its clothes."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -77,3 +77,17 @@ def test_git_is_not_waited_for_longer_than_said(tmp_path: Path) -> None:
     """A remote may hang."""
     with pytest.raises(GitError, match=r"no answer in 0\.2 seconds"):
         git(tmp_path, "-c", "alias.hang=!exec sleep 20", "hang", patience=0.2)
+
+
+def test_the_portals_keys_are_not_handed_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither to git nor to what it starts; all else of the environment is, and so is what it is
+    given by us."""
+    for name in ("RENTIX_API_KEY", "PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"):
+        monkeypatch.setenv(name, f"value of {name}")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "the agent's")
+    said = git(tmp_path, "-c", "alias.show-all=!env", "show-all", environment={"GIVEN": "here"})
+    assert b"_API_" not in said
+    assert b"SSH_AUTH_SOCK=the agent's" in said
+    assert b"GIVEN=here" in said

@@ -470,6 +470,19 @@ def test_a_429_goes_out_again_after_the_pause(portal, wait, wire, request_, head
     assert wait.now > START
 
 
+def test_a_limit_that_says_nothing_is_waited_for_until_its_minute_is_over(portal, wait, wire):
+    """What does not answer at all is given up sooner: nobody knows when that ends."""
+    portal.says(httpx.Response(429))
+    assert wire.send(GET).status == 429
+    assert 45 <= wait.now - START <= 90
+    portal.requests.clear()
+    began = wait.now
+    portal.says(httpx.Response(503))
+    assert wire.send(GET).status == 503
+    assert wait.now - began <= 25
+    assert len(portal.requests) == 6
+
+
 @pytest.mark.parametrize(
     "form", ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S -0000"]
 )
@@ -754,12 +767,19 @@ def test_a_key_that_the_portal_echoes_is_struck_out_of_messages(portal, wire, ca
 
 
 def test_what_is_read_is_not_touched_for_a_key_may_be_a_word(portal, wait):
-    """A name that has the key in it is that name; in what is told it is struck out."""
-    portal.says(ok({"items": [{"name": f"sandbox {KEY}"}]}))
-    with opened(wait) as wire:
+    """A name that has the key in it is that name, where the key is as short as a word; in what is
+    told it is struck out."""
+
+    def login():
+        """A key that is a word."""
+        yield from ()
+        return Session({"Authorization": "ApiKey sandbox"})
+
+    portal.says(ok({"items": [{"name": "sandbox Ana"}]}))
+    with Transport(URL, login, secrets=["sandbox"], clock=wait.clock) as wire:
         answer = wire.send(GET)
-    assert answer.body["items"][0]["name"] == f"sandbox {KEY}"
-    assert wire.clean(f"no {KEY}") == "no ***"
+    assert answer.body["items"][0]["name"] == "sandbox Ana"
+    assert wire.clean("no sandbox") == "no ***"
 
 
 @pytest.mark.parametrize("name", ["ConnectError", "ReadError", "RemoteProtocolError"])

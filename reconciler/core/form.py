@@ -31,7 +31,9 @@ from reconciler.core.policy import Selection
 FORMAT_VERSION = "1.0"
 
 Form = dict[str, Any]
-UNSEEN = re.compile("(?<=##)\\[|[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+UNSEEN = re.compile(
+    "(?<=##)\\[|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def counts(plan: Plan) -> dict[str, int]:

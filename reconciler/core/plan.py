@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from reconciler.core.arrivals import arrivals, namesakes, strangers, twins
 from reconciler.core.departures import departures
 from reconciler.core.diff import Difference, diff
 from reconciler.core.entries import entries_of, entry_of_gone, entry_of_new, in_order, takes_off
-from reconciler.core.fields import Field, Identifier, digits
+from reconciler.core.fields import Field, Identifier, Sort, digits
 from reconciler.core.match import MEMORY, candidate, handle, label, match
 from reconciler.core.memory import former
 from reconciler.core.model import (
@@ -98,7 +99,8 @@ def draft(
     )
     conflicts = [each for each in matching.conflicts if _chosen(selection, each)]
     conflicts += unsure
-    conflicts += _refused((*updates, *creations), policy)
+    conflicts += _refused((*updates, *creations), policy, fields)
+    conflicts += _unseen(chosen, listing, identifiers)
     others = strangers(listing, matching) if creations else []
     conflicts += twins(creations, absent, others, identifiers)
 
@@ -136,8 +138,12 @@ def draft(
     lost = {each.key for each in conflicts}
 
     linking = links.operations(moves, portal=portal, handle=name, holders=holders)
+    rules = {each.name: each.rule for each in identifiers}
     profiles = _in_turn(
-        [each for each in profiles if each.key not in lost], linking, by_handle=policy.by_handle
+        [each for each in profiles if each.key not in lost],
+        linking,
+        by_handle=policy.by_handle,
+        guessed={found.live.id for found in chosen if rules.get(found.by) == "shared"},
     )
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
@@ -197,25 +203,67 @@ def draft(
     )
 
 
-def _refused(operations: Iterable[Operation], policy: Policy) -> Iterator[Conflict]:
+def _refused(
+    operations: Iterable[Operation], policy: Policy, fields: Sequence[Field]
+) -> Iterator[Conflict]:
+    """What the portal would refuse, and what would change more than is declared: of switches that
+    go out together, one that is neither declared nor shown."""
     for each in operations:
         reason = policy.refuses(each)
+        hidden = [
+            f"{field.name}.{part}"
+            for field in fields
+            if field.sort is Sort.SWITCHES and field.name in each.values
+            for part in field.parts
+            if part not in each.values[field.name]
+        ]
+        if hidden:
+            reason = (
+                f"the portal does not show {' and '.join(hidden)}, which may change with the "
+                f"others. Declare that too."
+            )
         if reason is not None:
             yield Conflict(each.portal, each.key, each.source, reason)
 
 
+def _unseen(
+    matches: Iterable[Match], listing: Listing, identifiers: Iterable[Identifier]
+) -> Iterator[Conflict]:
+    """Who is to get an id that nobody has, as far as can be seen, while the portal listed only a
+    part of its agents: another of them may have it."""
+    for key in identifiers if not listing.complete else ():
+        shown = {
+            key.canonical(held)
+            for live in listing.agents
+            if (held := live.identity.get(key.name)) is not None
+        }
+        for found in matches:
+            want, desired = found.desired.identity.get(key.name), found.desired
+            if key.moves and want is not None and key.canonical(want) not in shown:
+                reason = (
+                    f"{key.said} {want} may be held by an agent who is not in the part that the "
+                    f"portal listed, so nothing is done."
+                )
+                yield Conflict(desired.portal, desired.key, desired.at(key.name), reason)
+
+
 def _in_turn(
-    profiles: Sequence[Operation], linking: Sequence[Operation], *, by_handle: bool
+    profiles: Sequence[Operation],
+    linking: Sequence[Operation],
+    *,
+    by_handle: bool,
+    guessed: AbstractSet[Scalar],
 ) -> list[Operation]:
     """The profiles, each after the moves that it needs as well: a creation after its external id is
-    free, an update that names its agent by the external id after that is its own."""
+    free, an update after the link if it names its agent by the external id, or if only a shared
+    identifier says who that is (`guessed`): a link that is refused may say that it is another."""
     unlinked = {each.external_id: each.name for each in linking if each.verb == "unlink"}
     linked = {each.id: each.name for each in linking if each.verb == "link"}
 
     def first(each: Operation) -> str | None:
         if each.verb == "create":
             return unlinked.get(each.external_id)
-        return linked.get(each.id) if by_handle else None
+        return linked.get(each.id) if by_handle or each.id in guessed else None
 
     return [
         replace(each, waits=(*each.waits, wait)) if (wait := first(each)) else each

@@ -7,8 +7,8 @@ coerced: what a file declares comes out as it went in, as plain dicts of the dec
 
 from __future__ import annotations
 
-import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,11 +21,14 @@ from typing_extensions import TypedDict
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
 from reconciler.documents import propertyfinder
+from reconciler.documents.folder import content, yaml_files
 from reconciler.documents.mistakes import Words, known_keys, mistakes, nearest
 from reconciler.documents.rules import (
     CURLY,
     HTTPS,
     ONE_LINE,
+    UNSEEN,
+    UNSEEN_IN_NAMES,
     Id,
     advise_line,
     advise_page,
@@ -34,7 +37,7 @@ from reconciler.documents.rules import (
     site,
 )
 from reconciler.documents.syntax import quoted
-from reconciler.documents.yaml import MAX_BYTES, MAX_PROBLEMS, Tree, load, visible
+from reconciler.documents.yaml import MAX_PROBLEMS, Tree, load, visible
 from reconciler.errors import InputError, Problem
 
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"
@@ -178,6 +181,21 @@ UNIQUE: Mapping[tuple[str, ...], type] = {
 }
 """What no two agents have in common, and of what type it is."""
 
+NAMES: Sequence[tuple[str, ...]] = (
+    ("name",),
+    *(("propertyfinder", name) for name in propertyfinder.NAMES),
+)
+"""What is a person's name."""
+
+ADDRESSES: Sequence[tuple[str, ...]] = (
+    ("externalId",),
+    ("avatar", "url"),
+    *((site,) for site in _SITES),
+    *(("propertyfinder", name) for name in propertyfinder.ADDRESSES),
+    ("propertyfinder", "avatar", "url"),
+)
+"""What names or finds somebody or something, letter by letter."""
+
 AGENT: TypeAdapter[Agent] = TypeAdapter(Agent)
 """Checks one document; its JSON schema is what editors use."""
 
@@ -279,9 +297,9 @@ def read_agents(root: Path, folder: str) -> list[Document]:
     problems: list[Problem] = []
     documents: list[Document] = []
     taken: dict[tuple[str, Scalar], tuple[str, int]] = {}
-    for file, path in _files(root, folder, problems):
+    for file, path in yaml_files(root, folder, problems):
         try:
-            data = _read(path)
+            data = content(path)
         except OSError as error:
             reason = error.strerror or "unknown reason"
             problems.append(Problem(file, 1, 1, f"the file cannot be read: {reason}"))
@@ -361,11 +379,54 @@ def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
         wrong = []
     except ValidationError as error:
         data, wrong = tree.value, mistakes(tree, error, _words())
-    wrong += _gaps(tree, data)
+    heading = _heading(tree, data)
+    if heading:
+        return None, [heading]
+    unseen = list(_unseen(tree, data))
+    places = {(problem.line, problem.column) for problem in unseen}
+    wrong = [each for each in wrong if (each.line, each.column) not in places]
+    wrong += unseen + _gaps(tree, data)
     if wrong:
         return None, wrong
     key = data["externalId"] if "externalId" in data else f"id:{data['id']}"
     return Document(key, Source(file, *tree.position(())), data, tree.lines()), wrong
+
+
+def _heading(tree: Tree, data: Mapping[str, Value]) -> Problem | None:
+    """What is wrong where agents stand under a heading of their own, or None."""
+    if "externalId" in data or "id" in data:
+        return None
+    known = _words().keys[""]
+    if any(nearest(key, known) in ("externalId", "id") for key in data):
+        return None
+    for key, value in data.items():
+        if key in known or nearest(key, known):
+            continue
+        parts = list(value.values()) if isinstance(value, Mapping) else value
+        below = [value, *(parts if isinstance(parts, list) else ())]
+        if any(isinstance(each, Mapping) and {"externalId", "id"} & each.keys() for each in below):
+            message = f"an agent stands under no heading, and here is `{visible(key[:60])}`"
+            hint = (
+                "delete this line, let the agent's keys begin in the first column, and put a line "
+                "of --- between two agents"
+            )
+            return tree.problem((key,), message, hint, key=True)
+    return None
+
+
+def _unseen(tree: Tree, data: Mapping[str, Value]) -> Iterator[Problem]:
+    """Characters that nobody sees, in what finds an agent, leads to a page or is a name: two of
+    these that look the same would not be. In longer texts they are the author's."""
+    for paths, pattern in ((ADDRESSES, UNSEEN), (NAMES, UNSEEN_IN_NAMES)):
+        for path in paths:
+            text = _at(data, path)
+            if not isinstance(text, str) or text.isascii():
+                continue
+            match = re.search(pattern, text)
+            if match:
+                code = f"U+{ord(match[0]):04X}"
+                message = f"`{path[-1]}` has a character in it that cannot be seen, {code}"
+                yield tree.problem(path, message, "delete it, or type the value again")
 
 
 def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
@@ -383,9 +444,7 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     if isinstance(external, str) and re.fullmatch("id:[0-9]+", external):
         message = "`externalId` cannot be id: and a number, the name of agents without one"
         found.append(tree.problem(("externalId",), message))
-    names: list[tuple[str, ...]] = [("name",), ("externalId",)]
-    names += [("propertyfinder", name) for name in propertyfinder.NAMES]
-    for path in names:
+    for path in (*NAMES, ("externalId",)):
         text = _at(data, path)
         if isinstance(text, str) and re.search(CURLY, text):
             message = f"`{path[-1]}` has curly quotes around it, which would be published with it"
@@ -437,7 +496,10 @@ def _repeated(
         if type(value) is not sort:
             continue
         line, _ = tree.position(path, key=True)
-        claim = core.mailbox(value) if path[-1] == "email" else value
+        claim: Scalar = value
+        if isinstance(value, str):  # what looks the same is the same, however it was typed
+            claim = unicodedata.normalize("NFC", value)
+            claim = core.mailbox(claim) if path[-1] == "email" else claim
         first = taken.setdefault((".".join(path), claim), (file, line))
         if first != (file, line):
             said = f"`{path[-1]}` {visible(str(value)[:60])}"
@@ -445,68 +507,3 @@ def _repeated(
             hint = "give each agent its own, or delete one of the two"
             found.append(tree.problem(path, message, hint))
     return found
-
-
-def _files(root: Path, folder: str, problems: list[Problem]) -> list[tuple[str, str]]:
-    """The files to read, by their names relative to `root`, sorted."""
-    top = os.path.realpath(root)
-    start = root / folder
-    name = visible(folder)
-    if not start.is_dir():
-        hint = "make the folder and put one YAML file an agent into it, or set `agents`"
-        message = f"there is no folder {name}" if not start.exists() else f"{name} is no folder"
-        problems.append(Problem(name, 1, 1, message, hint=hint))
-        return []
-    if not _inside(os.path.realpath(start), top):
-        problems.append(Problem(name, 1, 1, "the folder is outside of the repository"))
-        return []
-    prefix = Path(os.path.normpath(folder)).as_posix()
-    return sorted(_walk(os.fspath(start), "" if prefix == "." else f"{prefix}/", top, problems))
-
-
-def _walk(folder: str, prefix: str, top: str, problems: list[Problem]) -> Iterator[tuple[str, str]]:
-    """The YAML files in `folder` and below, as (name to show, path); what is odd is a problem."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            name = prefix + entry.name
-            wanted = entry.name.endswith((".yaml", ".yml"))
-            if entry.is_symlink() and (wanted or entry.is_dir()):
-                problem = _bad_link(entry.path, visible(name), top)
-                if problem:
-                    problems.append(problem)
-                    continue
-            if entry.is_dir():
-                yield from _walk(entry.path, f"{name}/", top, problems)
-            elif wanted and not entry.name.isprintable():
-                message = "the file's name has characters that cannot be seen"
-                problems.append(Problem(visible(name), 1, 1, message, hint="rename the file"))
-            elif wanted and not entry.is_file():
-                problems.append(Problem(name, 1, 1, "this is not a file that can be read"))
-            elif wanted:
-                yield name, entry.path
-
-
-def _bad_link(path: str, name: str, top: str) -> Problem | None:
-    """Why a symbolic link is not followed: it leads nowhere, out of the repository, or back."""
-    real = os.path.realpath(path)
-    if not Path(real).exists():
-        return Problem(name, 1, 1, "the link leads nowhere", hint="delete it")
-    if not _inside(real, top):
-        message = "the link leads out of the repository"
-        return Problem(name, 1, 1, message, hint="put the file itself here")
-    if _inside(os.path.realpath(Path(path).parent), real):
-        return Problem(name, 1, 1, "the link leads back to a folder that holds it")
-    return None
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _read(path: str) -> bytes:
-    """A file's content, or as much of it as shows that it is too large. Raises OSError."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open takes twice as long
-        too_large = os.fstat(file.fileno()).st_size > MAX_BYTES
-        return (file.read(MAX_BYTES + 1) if too_large else file.readall()) or b""

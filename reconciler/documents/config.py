@@ -6,6 +6,7 @@ secret belongs into it; one that is there by mistake is not repeated in a messag
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,12 +30,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from reconciler.documents.folder import inside
 from reconciler.documents.mistakes import Words, known_keys, mistakes
 from reconciler.documents.yaml import MAX_BYTES, load, visible
 from reconciler.errors import ConfigError, InputError, Problem
 
 DEFAULT_FILE = "reconciler.yaml"
 """Where the configuration is looked for, in the repository's top folder."""
+
+OTHER_FILES = ("reconciler.yml", "reconciler.yaml.txt")
+"""Where nothing is read, and somebody may write it."""
 
 _PERCENT = r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"
 _ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
@@ -44,6 +49,8 @@ _BRANCH = (
     r"[^\x00-\x20\x7f~^:?*\[\\./]([^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\./])?$"
 )
 """What `git check-ref-format` takes as a branch; but no whole reference, and no word for HEAD."""
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(:[0-9]*)?")
+"""A host and a port, as every reader of addresses reads them."""
 _SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
 
@@ -58,7 +65,8 @@ def check_url(url: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "this is no web address"
-    if parts.scheme not in ("https", "http") or not host or re.search(r"\s", url):
+    plain = _HOST.fullmatch(parts.netloc.rpartition("@")[2]) and not re.search(r"\s", url)
+    if parts.scheme not in ("https", "http") or not host or not plain:
         return "the address has to begin with https:// and a host name"
     if "@" in parts.netloc:
         return "the address may not hold a user name or a password"
@@ -296,21 +304,45 @@ def read_config(root: Path, file: Path | None) -> Config:
     """The configuration of the repository at `root`: `file`, or `reconciler.yaml` if it is there.
 
     Without a file every key has its default. Raises ConfigError where the file that was named
-    cannot be read, InputError with every problem of what it holds.
+    cannot be read, or leads out of the repository; InputError with every problem of what it holds.
     """
     path = file or root / DEFAULT_FILE
     try:
+        _refuse_strange(root, path)
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         if file is None:
-            return Config()
+            return _without(root)
         raise ConfigError(f"There is no file {visible(str(path))}.") from None
     except OSError as error:
         name = visible(str(path))
         raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     return _parse(visible(name), data)
+
+
+def _without(root: Path) -> Config:
+    """The defaults; but not in place of a file that somebody means to be read."""
+    if (root / DEFAULT_FILE).is_symlink():
+        raise ConfigError(f"{DEFAULT_FILE} is a link that leads nowhere.")
+    for name in OTHER_FILES:
+        if (root / name).exists():
+            raise ConfigError(f"There is {name} and no {DEFAULT_FILE}. Rename it.")
+    return Config()
+
+
+def _refuse_strange(root: Path, path: Path) -> None:
+    """Of a repository, which may be somebody else's pull request, only what is in it is read, and
+    nothing that does not end. What lies elsewhere was named by the user, and may be a pipe."""
+    here, lies = (os.path.normpath(each.absolute()) for each in (root, path))
+    if not inside(lies, here) or not path.exists():
+        return
+    name = visible(Path(lies).relative_to(here).as_posix())
+    if not inside(os.path.realpath(path), os.path.realpath(root)):
+        raise ConfigError(f"{name} is a link that leads out of the repository. Put the file there.")
+    if not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{name} is not a file that can be read.")
 
 
 def _parse(name: str, data: bytes) -> Config:

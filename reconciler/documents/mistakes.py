@@ -6,8 +6,10 @@ line of the key or the value, and where the fix can be guessed, the line as it s
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -89,8 +91,15 @@ def mistakes(tree: Tree, error: ValidationError, words: Words) -> list[Problem]:
 def nearest(key: str, known: Sequence[str]) -> str | None:
     """The known key that `key` may be a slip for: `external_ID` is `externalId`."""
     plain = {name.replace("_", "").lower(): name for name in known}
-    near = get_close_matches(key.replace("_", "").replace("-", "").lower(), plain, 1, 0.7)
+    typed = _as_seen(key).replace("_", "").replace("-", "").lower()
+    near = get_close_matches(typed, plain, 1, 0.7)
     return plain[near[0]] if near else None
+
+
+def _as_seen(key: str) -> str:
+    """A key without what cannot be seen in it, in letters of the usual width."""
+    seen = unicodedata.normalize("NFKC", key)
+    return "".join(sign for sign in seen if sign.isprintable()).strip()
 
 
 def _path(value: object, location: Sequence[str | int]) -> Path:
@@ -107,7 +116,12 @@ def _path(value: object, location: Sequence[str | int]) -> Path:
 def _problem(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> Problem:
     if details["type"] == "extra_forbidden":
         return tree.problem(path, *_unknown(path, words), key=True)
-    return tree.problem(path, *_bad(tree, path, details, words))
+    problem = tree.problem(path, *_bad(tree, path, details, words))
+    if details["input"] is None and re.search(r":\s+#[^\s]", problem.excerpt):
+        return replace(
+            problem, hint="a # begins a comment; if it is meant, put the value in quotes"
+        )
+    return problem
 
 
 def _unknown(path: Path, words: Words) -> tuple[str, str]:
@@ -117,13 +131,33 @@ def _unknown(path: Path, words: Words) -> tuple[str, str]:
         return words.refused[dotted]
     known = words.keys.get(".".join(map(str, path[:-1])), ())
     message = f"there is no key `{key}`" + (f" in `{path[-2]}`" if len(path) > 1 else "")
-    near = nearest(key, known)
+    typed = str(path[-1])
+    near, unseen = nearest(typed, known), _unseen(typed)
+    if unseen and (near or any(_as_seen(typed) in inner for inner in words.keys.values())):
+        return message, f"it has a U+{ord(unseen):04X} that cannot be seen; type the line again"
     if near:
+        foreign = _foreign(typed, near)
+        if foreign:
+            code = f"U+{ord(foreign):04X}"
+            return message, f"the letter {foreign} in it is {code}; type `{near}` again"
         return message, f"did you mean `{near}`?"
     for parent, inner in words.keys.items():
         if key in inner:
             return message, f"it belongs {f'under `{parent}`' if parent else 'to the top level'}"
     return message, f"the keys are {', '.join(known)}"
+
+
+def _unseen(key: str) -> str | None:
+    """The first character of a key that cannot be seen, or is another blank than it seems."""
+    return next((sign for sign in key if not (sign.isascii() or sign.isprintable())), None)
+
+
+def _foreign(key: str, meant: str) -> str | None:
+    """If a key is the one that was meant but for letters of other scripts, the first of these."""
+    if len(key) != len(meant):
+        return None
+    other = [one for one, right in zip(key.lower(), meant.lower(), strict=True) if one != right]
+    return other[0] if other and not any(map(str.isascii, other)) else None
 
 
 def _bad(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> tuple[str, str]:
@@ -146,6 +180,8 @@ def _bad(tree: Tree, path: Path, details: ErrorDetails, words: Words) -> tuple[s
     if kind == "literal_error":
         context["expected"] = context["expected"].replace("'", "")
     message = sentence.format(key=key, **context)
+    if kind in ("dict_type", "model_type") and re.fullmatch(r"[A-Za-z]\w*:[^\s/].*", written):
+        return message, "write a blank after the colon"
     guess = _guess(dotted, written, kind, words) if isinstance(path[-1], str) else None
     return message, f"write {key}: {guess}" if guess else ""
 

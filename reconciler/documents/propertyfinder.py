@@ -278,6 +278,8 @@ REFUSED: Mapping[str, tuple[str, str]] = {
 }
 NAMES = ("firstName", "lastName", "name")
 """The values that are a name: curly quotes around one are a slip."""
+ADDRESSES = ("email", "publicEmail", "roleId", "linkedinAddress")
+"""The values that name somebody or something letter by letter."""
 
 
 def advise(path: str, text: str) -> str | None:

@@ -15,6 +15,16 @@ from reconciler.documents.syntax import quoted
 # Quotes that YAML does not know: an office program puts them where straight ones were typed.
 CURLY = "^[“”„‟‘’‚].*[“”„‟‘’‚]$"
 ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
+# Invisible operators, a soft hyphen, blanks without width.
+_NEVER_MEANT = "\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufff9-\ufffb\U000e0001"
+UNSEEN_IN_NAMES = f"[{_NEVER_MEANT}]"
+"""What cannot be seen and means nothing in a name; marks of direction and joiners do mean
+something, in Arabic and in Persian."""
+UNSEEN = (
+    f"[{_NEVER_MEANT}\u061c\u200c-\u200f\U000e0020-\U000e007f"
+    "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+)
+"""What cannot be seen, or looks like a blank and is another, where every letter counts."""
 HTTPS = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s]*)?$"
 
 Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
@@ -55,4 +65,7 @@ def advise_picture(text: str, *, alone: bool) -> str | None:
 
 def advise_line(text: str) -> str | None:
     """The text on one line, as YAML; None where it is empty or too long to be a name."""
-    return quoted(" ".join(text.split())) if 0 < len(text) <= 255 else None
+    if re.match(r"[A-Za-z]:[\n\t]", text):  # a path on Windows: \n and \t were meant as they are
+        text = text.replace("\n", r"\n").replace("\t", r"\t")
+    line = " ".join(text.split())
+    return quoted(line) if line and len(text) <= 255 else None

@@ -17,6 +17,10 @@ SMART_QUOTES = "“”„«»‘’‚‹›"
 """Quotation marks that word processors write and YAML takes for letters."""
 
 
+LONGEST_KEY = 1024
+"""Characters that YAML allows before the colon."""
+
+
 class Fault(NamedTuple):
     """A mistake: line and column from 1, what is wrong, and what to do ("" if that is plain)."""
 
@@ -52,6 +56,7 @@ class _Spot(NamedTuple):
 _CONFLICT = re.compile(r"(?:<{7}|\|{7}|={7}|>{7})(?: .*)?$")
 _NO_BLANK = re.compile(r"\s*(?:- )?(?P<key>[\w.-]+):(?P<value>[^\s/].*)$")
 _KEY = re.compile(r"\s*(?:- )?(?P<key>[^\s:#][^:#]*):\s+(?P<value>.+)$")
+_WIDE = re.compile(r"\s*(?:- )?(?P<key>[\w.-]+)(?P<colon>:|\uff1a)(?P<blank>[^\S \t]?)")
 _COMMENT = re.compile(r"\s+#.*$")
 _UNICODE_ESCAPE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 
@@ -115,7 +120,7 @@ def _smart_quotes(spot: _Spot) -> Fault | None:
 
 def _first_character(spot: _Spot) -> Fault | None:
     """A value without quotes that begins with a sign that YAML keeps for itself."""
-    if "cannot start any token" in spot.complaint.problem:
+    if re.search("cannot start any token|mapping keys are not", spot.complaint.problem):
         line, column = spot.line, spot.column
     elif spot.complaint.began and re.search(
         r"\b(?:alias|anchor|tag)\b", f"{spot.complaint.context} {spot.complaint.problem}"
@@ -136,6 +141,12 @@ def _second_colon(spot: _Spot) -> Fault | None:
     """A colon and a blank inside a value, or a line that is indented too deep."""
     if "mapping values are not allowed" not in spot.complaint.problem:
         return None
+    if spot.text.startswith("---"):
+        message = "after --- the agent begins in the next line"
+        return Fault(spot.line, 1, message, "put a line end behind ---")
+    if len(spot.text) > LONGEST_KEY and not spot.text[:LONGEST_KEY].count(": "):
+        message = f"a key has no more than {LONGEST_KEY} characters"
+        return Fault(spot.line, 1, message, "")
     match = _KEY.match(spot.text)
     if match and match.start("value") < spot.column:
         value = _COMMENT.sub("", match["value"]).rstrip()
@@ -155,11 +166,15 @@ def _no_colon(spot: _Spot) -> Fault | None:
     if "could not find expected ':'" not in spot.complaint.problem or not spot.complaint.began:
         return None
     line, column = spot.complaint.began
-    return _missing_blank(spot.lines, line) or Fault(
-        line,
-        column,
-        "this line is no `key: value`",
-        "if it continues the text above, indent it like that text",
+    return (
+        wide_blank(spot.lines, line)
+        or _missing_blank(spot.lines, line)
+        or Fault(
+            line,
+            column,
+            "this line is no `key: value`",
+            "if it continues the text above, indent it like that text",
+        )
     )
 
 
@@ -168,8 +183,12 @@ def _open_quote(spot: _Spot) -> Fault | None:
         return None
     if "unexpected" not in spot.complaint.problem:
         return None
+    return _never_closed(*spot.complaint.began)
+
+
+def _never_closed(line: int, column: int) -> Fault:
     hint = "close it at the end of the value"
-    return Fault(*spot.complaint.began, "the quote that opens here is never closed", hint)
+    return Fault(line, column, "the quote that opens here is never closed", hint)
 
 
 def _escape(spot: _Spot) -> Fault | None:
@@ -209,6 +228,11 @@ def _colon_in_brackets(spot: _Spot) -> Fault:
     after = re.match(r"[^\s,}\]]*", spot.text[spot.column - 1 :])
     start = before.start() if before else spot.column - 1
     value = spot.text[start : spot.column - 1 + (after.end() if after else 0)]
+    pair = _NO_BLANK.match(value)
+    if pair:
+        message = "there is no blank after the colon"
+        hint = f"write {pair['key']}: {pair['value']}"
+        return Fault(spot.line, start + 1 + pair.start("value"), message, hint)
     message = "a value with a colon in it has to be in quotes between brackets"
     return Fault(spot.line, start + 1, message, f"write {quoted(value)}")
 
@@ -220,9 +244,27 @@ def _after_quote(spot: _Spot) -> Fault | None:
     if not match or before[-1:] not in ("'", '"') or match["value"][0] != before[-1]:
         return None
     value = _COMMENT.sub("", match["value"]).rstrip()
+    above = _left_open(spot, value)
+    if above:
+        return above
     whole = value[1:-1] if value[-1] == value[0] else value[1:].replace(value[0], "", 1)
     message = "the quotes end here, and the value goes on"
     return Fault(spot.line, spot.column, message, f"write {match['key']}: {quoted(whole)}")
+
+
+def _left_open(spot: _Spot, value: str) -> Fault | None:
+    """A quote that was opened further up, if the value here has its own two: they only close and
+    open what was meant to end there."""
+    quote = value[0]
+    if value.count(quote) != 2 or value[-1] != quote:
+        return None
+    for number in range(spot.line - 1, 0, -1):
+        match = _KEY.match(spot.lines[number - 1])
+        if match and match["value"][0] == quote:
+            if match["value"].count(quote) % 2 == 0:
+                return None
+            return _never_closed(number, match.start("value") + 1)
+    return None
 
 
 def _list(spot: _Spot) -> Fault | None:
@@ -251,6 +293,12 @@ def _second_document(spot: _Spot) -> Fault | None:
 def _indentation(spot: _Spot) -> Fault | None:
     if not re.search("expected key|block end", spot.complaint.problem):
         return None
+    if spot.text[: spot.column - 1].strip():
+        match = _KEY.match(spot.text)
+        hint = f"write {match['key']}: {quoted(match['value'].rstrip())}" if match else ""
+        return Fault(spot.line, spot.column, "the value ends here, and the line goes on", hint)
+    if spot.text.lstrip().startswith(":"):
+        return Fault(spot.line, spot.column, "a key is missing before this colon", "")
     message = "this line does not begin in the same column as the lines it belongs to"
     hint = "lines of one level begin in one column; below a key they are two blanks deeper"
     return Fault(spot.line, spot.column, message, hint)
@@ -273,6 +321,18 @@ _RULES: tuple[Callable[[_Spot], Fault | None], ...] = (
     _indentation,
 )
 """From what is certain to what is likely; the first that says something decides."""
+
+
+def wide_blank(lines: Sequence[str], number: int) -> Fault | None:
+    """A colon or a blank of another keyboard, or of a web page, where YAML's own has to be."""
+    match = _WIDE.match(lines[number - 1])
+    if not match or (match["colon"] == ":" and not match["blank"]):
+        return None
+    name, sign, place = "colon", match["colon"], match.start("colon") + 1
+    if sign == ":":
+        name, sign, place = "blank after the colon", match["blank"], match.start("blank") + 1
+    message = f"the {name} is U+{ord(sign):04X}, which YAML takes for a letter"
+    return Fault(number, place, message, "type the colon and the blank again")
 
 
 def _missing_blank(lines: Sequence[str], number: int) -> Fault | None:

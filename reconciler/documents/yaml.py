@@ -31,7 +31,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from reconciler.documents.syntax import Complaint, Fault, conflict_marker, explain
+from reconciler.documents.syntax import Complaint, Fault, conflict_marker, explain, wide_blank
 from reconciler.errors import Problem
 
 try:
@@ -45,6 +45,9 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 """The deepest nesting that is followed. The C parser needs seconds for thousands of brackets, and
 loaders that recurse crash on them; it is asked event by event, so it stops here."""
+
+_LOOKED_AT = 4096
+"""Bytes at the begin of a file that show whether it is text."""
 
 MAX_PROBLEMS = 100
 """After so many problems in one file the rest of it is not looked at."""
@@ -117,6 +120,11 @@ class _File:
         """The first line that git left in the file for a merge conflict."""
         return conflict_marker(self.lines)
 
+    def place(self, index: int) -> tuple[int, int]:
+        """Line and column, from 1, of a character of the text."""
+        before = _LINE_END.split(self.text[:index])
+        return len(before), len(before[-1]) + 1
+
     def problem(self, line: int, column: int, message: str, hint: str = "") -> Problem:
         """A problem at a place counted from 1, with the line shown as far as that helps."""
         line = min(line, len(self.lines))
@@ -176,7 +184,7 @@ class Tree:
 
 
 def _written(event: Any) -> bool:  # noqa: ANN401 - ruamel.yaml's events are untyped
-    return bool(event.value) or not event.implicit[0]
+    return bool(event.value) or not event.implicit[0] or event.anchor is not None
 
 
 def _collect_lines(places: Places, prefix: str, found: dict[str, int]) -> None:
@@ -216,6 +224,8 @@ def _undecodable(name: str, data: bytes, start: int) -> Problem:
     """The problem of a file that is not UTF-8 from byte `start` on."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _utf16(name)
+    if b"\0" in data[:_LOOKED_AT]:
+        return _binary(name)
     before = _LINE_END.split(data[:start].decode().removeprefix("\ufeff"))
     file = _File(name, data.decode(errors="replace").removeprefix("\ufeff"))
     message = "this character is not UTF-8 text"
@@ -229,10 +239,30 @@ def _utf16(name: str) -> Problem:
     )
 
 
+def _binary(name: str) -> Problem:
+    message = "this is not a text file"
+    return Problem(name, 1, 1, message, hint="put no pictures, documents or archives here")
+
+
+def _not_text(name: str, data: bytes) -> Problem | None:
+    """What a file with several zero bytes is: none that was meant as text has two by accident."""
+    zeros = [place for place, byte in enumerate(data[:_LOOKED_AT]) if byte == 0]
+    if len(zeros) < 2:
+        # The first two bytes of a Latin letter in UTF-16.
+        return _utf16(name) if data[:2].count(0) == 1 else None
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = data[:_LOOKED_AT].decode(encoding, errors="ignore")
+        if re.search(r":[ \n\r]|^#", text) and "\0" not in text:
+            return _utf16(name)
+    return _binary(name)
+
+
 def _unfit(file: _File, data: bytes) -> list[Problem]:
     """What is refused wherever it stands, comments too, before a parser sees it."""
-    if data[:2].count(0) == 1:  # the first two bytes of a Latin letter in UTF-16
-        return [_utf16(file.name)]
+    if b"\0" in data[:_LOOKED_AT]:
+        wrong = _not_text(file.name, data)
+        if wrong:
+            return [wrong]
     # What is printable is not forbidden, and seeing that takes a fifth of the search's time.
     if not file.text.replace("\n", "").isprintable():
         found = [
@@ -241,6 +271,12 @@ def _unfit(file: _File, data: bytes) -> list[Problem]:
         ]
         if found:
             return found
+    if "\ufffd" in file.text:
+        message = "a character was lost here, when the file was saved in another encoding"
+        place = file.place(file.text.index("\ufffd"))
+        return [file.problem(*place, message, "write the character again")]
+    if "\n<<<<<<< " in file.text and file.conflict:  # between quotes a parser takes it for text
+        return [file.problem(*file.conflict)]
     if "%" in file.text:
         for number, line in enumerate(file.lines, 1):
             if line.startswith("%"):
@@ -316,6 +352,10 @@ class _Builder:
         if self._file.conflict:
             self.problems.append(self._file.problem(*self._file.conflict))
             raise _EnoughError
+        wide = wide_blank(self._file.lines, root.start_mark.line + 1)
+        if wide and root.__class__ is ScalarEvent:
+            self.problems.append(self._file.problem(*wide))
+            return
         message = "a file is made of lines like `key: value`, and this is none"
         self._report(root, message, _list_hint(root))
 

@@ -6,15 +6,17 @@ Facts: GitHub's REST reference. The host is the one that the runner names (`GITH
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from reconciler import __version__
 from reconciler.errors import ReconcilerError
+from reconciler.redaction import struck
+from reconciler.transport import is_loopback
 
 TRIES = 5
 """How often a request goes out at most while the answer is 429, 5xx or none."""
@@ -25,7 +27,9 @@ PAGE = 100
 PAGES = 100
 """Where pages end, should they not say so."""
 LARGEST = 100_000_000
-"""Bytes of an artifact that are read at most."""
+"""Bytes of an answer, or of an artifact, that are read at most."""
+PACKINGS = ("", "identity", "gzip", "deflate")
+"""How an answer may be packed: once, by what unpacks little at a time."""
 
 
 class GitHubError(ReconcilerError):
@@ -53,7 +57,10 @@ class GitHub:
         self._client = httpx.Client(
             base_url=url.rstrip("/") + "/", headers=headers, timeout=TIMEOUT, follow_redirects=False
         )
-        self._host = urlsplit(url).hostname
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._base = self._client.base_url
+        if self._base.scheme != "https" and not is_loopback(self._base.host):
+            raise GitHubError("GITHUB_API_URL has to begin with https://: the token goes there")
         self._retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=_pause,
@@ -105,19 +112,20 @@ class GitHub:
         if not sent_on.has_redirect_location:
             raise GitHubError(f"GitHub did not say where GET {path} is to be had")
         target = sent_on.headers["location"]
-        parts = urlsplit(target)
-        if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", self._host):
+        try:
+            parts = httpx.URL(target)
+        except httpx.InvalidURL:
+            raise GitHubError("GitHub sent a download on to what is no address") from None
+        if parts.scheme != "https" and (parts.scheme, parts.host) != (
+            self._base.scheme,
+            self._base.host,
+        ):
             raise GitHubError("GitHub sent a download on to an address that is not https")
         try:
-            with httpx.stream("GET", target, timeout=TIMEOUT) as answer:
+            with httpx.stream("GET", parts, timeout=TIMEOUT) as answer:
                 if answer.status_code != 200:
                     raise GitHubError("A download was refused", answer.status_code)
-                content = bytearray()
-                for part in answer.iter_bytes():
-                    content += part
-                    if len(content) > LARGEST:
-                        raise GitHubError("A download is too large", 413)
-                return bytes(content)
+                return _content(answer)
         except httpx.HTTPError as error:
             raise GitHubError(f"A download broke off ({type(error).__name__})") from None
 
@@ -140,7 +148,7 @@ class GitHub:
             raise GitHubError(f"GitHub cannot be reached ({type(answer).__name__})")
         if answer.is_success or (redirect and answer.is_redirect):
             return answer
-        said = self._clean(_message(answer))
+        said = _message(answer, self._token)
         raise GitHubError(f"{method} {path}: {said}", answer.status_code)
 
     def _once(
@@ -152,12 +160,16 @@ class GitHub:
     ) -> httpx.Response | httpx.HTTPError:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            return self._client.request(method, path, params=query, json=body, headers=headers)
+            with self._client.stream(
+                method, path, params=query, json=body, headers=headers
+            ) as answer:
+                content = _content(answer)
         except httpx.HTTPError as error:
             return error
-
-    def _clean(self, message: str) -> str:
-        return message.replace(self._token, "***") if self._token else message
+        kept = [each for each in answer.headers.multi_items() if each[0] not in FRAME]
+        return httpx.Response(
+            answer.status_code, headers=kept, content=content, request=answer.request
+        )
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
@@ -167,13 +179,30 @@ class GitHub:
             raise GitHubError("GitHub answered with something that is not JSON") from None
 
 
-def _message(answer: httpx.Response) -> str:
-    """GitHub's own words, on one line."""
+FRAME = ("content-encoding", "content-length", "transfer-encoding")
+"""The headers that speak of an answer as it came, and not as it was unpacked."""
+
+
+def _content(answer: httpx.Response) -> bytes:
+    """What an answer holds. Raises GitHubError where that is too much."""
+    if answer.headers.get("content-encoding", "").strip().lower() not in PACKINGS:
+        raise GitHubError("GitHub packed an answer in a way that was not asked for", 413)
+    content = bytearray()
+    for part in answer.iter_bytes():
+        content += part
+        if len(content) > LARGEST:
+            raise GitHubError("A download is too large", 413)
+    return bytes(content)
+
+
+def _message(answer: httpx.Response, token: str) -> str:
+    """GitHub's own words, on one line, without the token."""
     try:
         body = answer.json()
         said = str(body.get("message") or "") if isinstance(body, Mapping) else ""
     except ValueError:
         said = ""
+    said = struck(said, (token,))  # before it is cut
     return f"{answer.status_code} {' '.join(said.split())[:300]}".rstrip()
 
 

@@ -32,7 +32,7 @@ from reconciler.core.model import (
     Value,
 )
 from reconciler.core.policy import Policy
-from reconciler.errors import PortalError
+from reconciler.errors import AnswerError, PortalError
 from reconciler.portals.doubt import (
     TRIES,
     Doubt,
@@ -112,6 +112,8 @@ ROLES = "/v1/roles"
 PAGE = 100
 PAGES = 1000
 """Where the pages end, should they lead in a circle."""
+LOGINS = 3
+"""How often a token is asked for at most, where an answer has none and is no refusal."""
 LONGEST_SESSION = 86400
 """Seconds for which a token is used at most, whatever the portal says."""
 POINTER = re.compile(r"/[A-Za-z0-9/]+")
@@ -221,14 +223,17 @@ class PropertyFinder:
         """A token for the key and the secret."""
         key, secret = (secrets[name] for name in self.secrets)
         body = {"apiKey": key, "apiSecret": secret}
-        response = yield Request("POST", self.section.token_path, body, asks=True)
-        answer = object_of(response)
-        token, seconds = answer.get("accessToken"), answer.get("expiresIn")
-        if response.status in (200, 201) and isinstance(token, str) and _is_token(token):
-            lasts = 60.0
-            if isinstance(seconds, int | float) and seconds > 0:
-                lasts = float(min(seconds, LONGEST_SESSION))
-            return Session({"Authorization": f"Bearer {token}", **FORMAT}, lasts)
+        for _ in range(LOGINS):
+            response = yield Request("POST", self.section.token_path, body, asks=True)
+            answer = object_of(response)
+            token, seconds = answer.get("accessToken"), answer.get("expiresIn")
+            if response.status not in (200, 201):
+                break
+            if isinstance(token, str) and _is_token(token):
+                lasts = 60.0
+                if isinstance(seconds, int | float) and seconds > 0:
+                    lasts = float(min(seconds, LONGEST_SESSION))
+                return Session({"Authorization": f"Bearer {token}", **FORMAT}, lasts)
         # Any other status would be read as that of the request which the token was for.
         status = response.status if response.status in (401, 403) else None
         return Response(status, None, _no_token(response, self.section.token_path))
@@ -263,7 +268,7 @@ class PropertyFinder:
     def live(self, user: object) -> Live:
         """A User as GET shows it, in the words of the YAML file.
 
-        Raises PortalError where it is none.
+        Raises AnswerError where it is none.
         """
         user = _checked(user)
         profile = user.get("publicProfile") or {}
@@ -457,13 +462,15 @@ class PropertyFinder:
         if operation.id is None:
             asked = f"email={quote(str(email), safe='')}"
         response = yield Request("GET", f"{USERS}?page=1&perPage={PAGE}&{asked}")
-        users = object_of(response).get("data")
+        users, marks = (object_of(response).get(name) for name in ("data", "pagination"))
         if response.status != 200 or not isinstance(users, list):
             return None, None
         try:
             found = [self.live(user) for user in users]
         except PortalError:
             return None, None
+        if not found and _says_more(marks, 0):
+            return None, None  # somebody, who is not shown
         if operation.id is None:
             ours = [each for each in found if _has(each, "email", email)]
             if ours:
@@ -480,12 +487,10 @@ def _seconds(operation: Operation) -> Iterator[tuple[str, str]]:
             yield name, operation.values[name].get(PARTS[1]) or ""
 
 
-def _would_lose(operation: Operation) -> bool:
-    """Whether a text in the second language goes along that no file declares."""
-    return any(
-        second and f"{name}.{PARTS[1]}" not in operation.lines
-        for name, second in _seconds(operation)
-    )
+def _would_lose(operation: Operation) -> list[str]:
+    """The texts in the second language that go along, and that no file declares."""
+    texts = ((f"{name}.{PARTS[1]}", second) for name, second in _seconds(operation))
+    return [path for path, second in texts if second and path not in operation.lines]
 
 
 def _has(agent: Live, name: str, value: Scalar | None) -> bool:
@@ -532,7 +537,7 @@ def _pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
         answer = object_of(response)
         data, marks = answer.get("data"), answer.get("pagination")
         if not isinstance(data, list) or not isinstance(marks, Mapping):
-            raise PortalError(
+            raise AnswerError(
                 "Property Finder answered GET /v1/users without `data` and `pagination`; that is "
                 "not as documented."
             )
@@ -540,12 +545,17 @@ def _pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
         for user in data:
             checked = _checked(user)
             users[checked["id"]] = checked
-        total, last = marks.get("total"), marks.get("totalPages")
-        whole = type(total) is int and len(users) >= total
+        last, whole = marks.get("totalPages"), not _says_more(marks, len(users))
         ended = not marks.get("nextPage") and (type(last) is not int or page >= last)
         if ended or len(users) == before:
             return list(users.values()), whole
     return list(users.values()), False
+
+
+def _says_more(marks: Value, count: int) -> bool:
+    """Whether a list's marks say that there are more than `count` users, or do not say how many."""
+    total = marks.get("total") if isinstance(marks, Mapping) else None
+    return type(total) is not int or total > count
 
 
 def _roles() -> Conversation[dict[int, str]]:
@@ -553,14 +563,18 @@ def _roles() -> Conversation[dict[int, str]]:
     if response.status != 200:
         raise PortalError(_unreadable(response, "roles:read"))
     data = object_of(response).get("data")
-    roles = data if isinstance(data, list) else []
-    return {
-        each["id"]: each["name"]
-        for each in roles
-        if isinstance(each, Mapping)
-        and type(each.get("id")) is int
-        and isinstance(each.get("name"), str)
-    }
+    if not isinstance(data, list) or not all(map(_is_role, data)):
+        raise AnswerError("Property Finder shows its roles in a form that is not as documented.")
+    return {each["id"]: each["name"] for each in data}
+
+
+def _is_role(role: object) -> bool:
+    """Whether a role has a number and a name; without, a role would seem not to exist."""
+    return (
+        isinstance(role, Mapping)
+        and type(role.get("id")) is int
+        and isinstance(role.get("name"), str)
+    )
 
 
 def _unreadable(response: Response, scope: str) -> str:
@@ -586,9 +600,9 @@ def _unreadable(response: Response, scope: str) -> str:
 
 
 def _checked(user: object) -> Mapping[str, Any]:
-    """A User as documented. Raises PortalError where it is none."""
+    """A User as documented. Raises AnswerError where it is none."""
     if not isinstance(user, Mapping) or type(user.get("id")) is not int:
-        raise PortalError("Property Finder listed a user without an id; that is not as documented.")
+        raise AnswerError("Property Finder listed a user without an id; that is not as documented.")
     profile = user.get("publicProfile")
     wrong = [name for name, kinds in SHOWN.items() if type(user.get(name)) not in kinds]
     if user.get("email") in (None, ""):  # without it everybody would seem to be new
@@ -610,7 +624,7 @@ def _checked(user: object) -> Mapping[str, Any]:
             and not all(isinstance(profile[name].get(part), str | None) for part in PARTS)
         ]
     if wrong:
-        raise PortalError(
+        raise AnswerError(
             f"Property Finder shows {', '.join(wrong)} of user {user['id']} in a form that is not "
             f"as documented."
         )
@@ -650,7 +664,9 @@ def _parts(operation: Operation) -> Iterator[Operation]:
     else:
         yield replace(operation, values=private)
         name = f"{operation.name}:public"
-        yield replace(operation, name=name, verb="update", values=public, waits=())
+        # A login that is refused is another's, and so is then the public address that goes with it.
+        waits = (operation.name,) if "email" in private else ()
+        yield replace(operation, name=name, verb="update", values=public, waits=waits)
 
 
 def _is_public(operation: Operation) -> bool:
@@ -679,7 +695,7 @@ def _done(operation: Operation, response: Response) -> Outcome | None:
         return Outcome(operation, "applied", status, None, operation.id)
     profile = answer.get("publicProfile")
     number = profile.get("id") if isinstance(profile, Mapping) else None
-    if not is_name(answer.get("id")):
+    if type(answer.get("id")) is not int:
         return None
     aliases = {PROFILE: number} if isinstance(number, int | str) else {}
     return Outcome(operation, "applied", status, None, answer["id"], aliases)
@@ -704,6 +720,12 @@ def _failed(operation: Operation, response: Response) -> Outcome:
             pass
         case 404:
             advice = "the user is not on the portal any more; plan again"
+        case 400 if parent(path or "") in TEXTS and _would_lose(operation):
+            left = " and ".join(_would_lose(operation))
+            advice = (
+                f"if the portal takes one text alone, that would end {left}, which no file "
+                f'declares. Declare it (as "", to let it go)'
+            )
         case 400 | 422 if path in ("status", None) and "status" in operation.values:
             advice = "see deactivate_by in portals.propertyfinder"
     message = f"{said}: {advice}" if advice else said

@@ -31,7 +31,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.packing import pack
 from reconciler.core.policy import Policy
-from reconciler.errors import PortalError
+from reconciler.errors import AnswerError, PortalError
 from reconciler.portals.doubt import (
     NO_REASON,
     TRIES,
@@ -275,25 +275,28 @@ class Rentix:
 def live(user: object) -> Live:
     """A User as GET shows it, in the words of the YAML file.
 
-    Raises PortalError where it is none.
+    Raises AnswerError where it is none.
     """
     if not isinstance(user, Mapping) or type(user.get("id")) is not int:
-        raise PortalError("Rentix listed an agent without an id; that is not as documented.")
+        raise AnswerError("Rentix listed an agent without an id; that is not as documented.")
     for name, kinds in SHOWN.items():
         if not isinstance(user.get(name), kinds):
-            raise PortalError(
+            raise AnswerError(
                 f"Rentix shows {name} of agent {user['id']} as {type(user.get(name)).__name__}; "
                 f"that is not as documented."
             )
     description, settings = user.get("description"), user.get("settings") or {}
     texts = description.values() if isinstance(description, Mapping) else ()
     switches = [settings[part] for part in CHANNELS if part in settings]
+    avatar = user.get("avatar")
     if not (
         all(text is None or isinstance(text, str) for text in texts)
         and all(isinstance(switch, bool | None) for switch in switches)
+        and (avatar is None or type(avatar.get("id")) is int)
     ):
-        raise PortalError(
-            f"Rentix shows texts or settings of agent {user['id']} that are not as documented."
+        raise AnswerError(
+            f"Rentix shows texts, settings or the avatar of agent {user['id']} in a form that is "
+            f"not as documented."
         )
     identity = {name: user[name] for name in ("id", "externalId", "phone") if user.get(name)}
     values: dict[str, Value] = {name: user.get(name) for name in LINKS}
@@ -315,6 +318,7 @@ def _pages() -> Talk:
     """All users, and whether they are known to be all. No paging is documented; `next` and
     `total` are followed if they appear."""
     users: dict[Any, dict[str, Any]] = {}
+    totals: dict[str, Any] = {}  # a total that one page tells is one of all pages
     request = Request("GET", "/users")
     for page in range(2, PAGES):
         response = yield request
@@ -322,7 +326,7 @@ def _pages() -> Talk:
             raise PortalError(_unreadable(response))
         items = response.body.get("items") if isinstance(response.body, dict) else None
         if not isinstance(items, list):
-            raise PortalError(
+            raise AnswerError(
                 "Rentix answered GET /users without `items`; that is not as documented."
             )
         before = len(users)
@@ -330,6 +334,8 @@ def _pages() -> Talk:
             number = user.get("id") if isinstance(user, dict) else None
             users[number if is_name(number) else None] = user
         marks = _marks(response.body)
+        totals |= {name: marks[name] for name in TOTALS if name in marks}
+        marks |= totals
         after, open_end = _next(marks), _says_more(marks, len(users), page - 1)
         if after is None and not open_end:
             return list(users.values()), True
@@ -461,7 +467,7 @@ def _send(operation: Operation, *, doubted: bool = False) -> Talk:
 def _says_who(response: Response) -> bool:
     """Whether an answer is a success that names the agent."""
     good = response.status is not None and response.status < 300
-    return good and isinstance(response.body, Mapping) and is_name(response.body.get("id"))
+    return good and isinstance(response.body, Mapping) and type(response.body.get("id")) is int
 
 
 def _doubtful(response: Response) -> bool:
@@ -536,9 +542,16 @@ def _look(
         agent = live(response.body) if response.status == 200 else None
     except PortalError:
         agent = None
-    if agent is None:
+    if agent is None or not _is_meant(operation, agent):
         return None, operation.id
     return _compared(operation, agent), agent.id
+
+
+def _is_meant(operation: Operation, agent: Live) -> bool:
+    """Whether this is the agent who was asked for: by the id, or who is to be created."""
+    if operation.id is not None:
+        return agent.id == operation.id
+    return agent.identity.get("externalId") == operation.external_id
 
 
 def _compared(operation: Operation, agent: Live) -> Verdict:
@@ -610,7 +623,7 @@ def _sort_out(
     for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
             left.append(Doubt(operation, response))
-        elif own.get("success") is True and is_name(own.get("id")):
+        elif own.get("success") is True and type(own.get("id")) is int:
             outcomes.append(_answered(operation, Response(200), own, doubted=doubted))
         elif own.get("success") is True:  # of whom it does not say
             left.append(Doubt(operation, response))

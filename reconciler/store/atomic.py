@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from secrets import token_hex
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace the file; it is on the disk when this returns. Makes its folder. Raises OSError."""
+    """Replace the file; it is on the disk when this returns. Makes its folder. Raises OSError.
+
+    There is one writer at a time: what others left beside it, who were killed, is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
+    for each in path.parent.iterdir():
+        if left.fullmatch(each.name):
+            each.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         with beside.open("xb") as file:

@@ -8,8 +8,8 @@ in a reference of this clone. Why it is so: docs/decisions/0011-a-ledger-on-a-br
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import TypeVar
 from reconciler.core.model import Memory
 from reconciler.errors import ConfigError
 from reconciler.git import GitError, git
+from reconciler.store.claim import claimed
 from reconciler.store.ledger import Kept, Ledger, Moved, Store, parse, text, unwritten
+from reconciler.store.lock import Turn, alone
 
 FILE = "ledger.json"
 PATIENCE = 60.0
@@ -37,12 +39,14 @@ Entry = TypeVar("Entry")
 @dataclass(frozen=True, slots=True)
 class Branch:
     """A branch of the repository that the folder `root` is in, and the ledger's path on it.
-    `shallow`: this clone has not the whole history, so of the branch it gets the last commit."""
+    `shallow`: this clone has not the whole history, so of the branch it gets the last commit.
+    `inside` is git's own folder, which all work trees of a clone share."""
 
     root: Path
     branch: str
     path: str
     shallow: bool
+    inside: Path
 
     @property
     def name(self) -> str:
@@ -66,6 +70,60 @@ class Branch:
             self.root, *arguments, content=content, environment=environment, patience=patience
         )
         return said.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while somebody here applies."""
+        return self.inside / "reconciler" / f"{self.mark}.lock"
+
+    @property
+    def mark(self) -> str:
+        """A name for references: its own for each branch and folder, as one may be within the
+        other."""
+        said = f"{self.branch}\0{self.path}".encode(errors="surrogateescape")
+        return sha256(said).hexdigest()[:12]
+
+    def there(self, remote: str, reference: str, patience: float) -> str | None:
+        """The commit that a reference names on a remote. Raises GitError if it does not answer."""
+        listed = self.git("ls-remote", "--", remote, reference, patience=patience)
+        found = [line.split("\t") for line in listed.split("\n") if line]
+        return next((commit for commit, name in found if name == reference), None)
+
+    def fetch(self, remote: str, refspec: str, patience: float) -> None:
+        """Bring what a remote has here. Raises GitError."""
+        self.git(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-prune",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--refmap=",
+            *(("--depth=1",) if self.shallow else ()),
+            "--",
+            remote,
+            refspec,
+            patience=patience,
+        )
+
+    def push(
+        self, remote: str, commit: str | None, reference: str, old: str | None, patience: float
+    ) -> None:
+        """Put a reference of a remote from `old` to the commit; None: there is none. Raises
+        GitError, also if it was not at `old`."""
+        self.git(
+            "push",
+            "--quiet",
+            "--no-verify",
+            "--no-follow-tags",
+            "--no-signed",
+            "--recurse-submodules=no",
+            f"--force-with-lease={reference}:{old or ''}",
+            "--",
+            remote,
+            f"{commit or ''}:{reference}",
+            patience=patience,
+        )
 
     def tip(self, reference: str) -> str | None:
         """The commit that a reference names. Raises GitError."""
@@ -92,7 +150,22 @@ class Branch:
         blob = self.git("hash-object", "-w", "--stdin", content=content)
         tree = self._tree(parent, self.path.split("/"), blob)
         parents = () if parent is None else ("-p", parent)
-        command = ("commit-tree", tree, *parents, "-m", message)
+        return self._commit("commit-tree", tree, *parents, "-m", message)
+
+    def blank(self, message: str) -> str:
+        """A new commit that has no files and no parent. Raises GitError."""
+        return self._commit("commit-tree", self.git("mktree"), "-m", message)
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is here."""
+        try:
+            self.git("cat-file", "-e", commit)
+        except GitError:
+            return False
+        return True
+
+    def _commit(self, *command: str) -> str:
+        """A commit by whoever git says the user is. Raises GitError."""
         try:
             return self.git("-c", "user.useConfigOnly=true", *command)
         except GitError:
@@ -123,10 +196,12 @@ def open_branch(root: Path, branch: str) -> Store:
     meant, and where the branch is checked out (a commit to it would leave the work tree behind).
     """
     try:
-        said = git(root, "rev-parse", "--is-shallow-repository", "--show-prefix")
-        shallow, _, folder = said.decode("utf-8", "surrogateescape").partition("\n")
+        said = git(root, "rev-parse", "--is-shallow-repository", "--git-common-dir")
+        shallow, _, inside = said.decode("utf-8", "surrogateescape").partition("\n")
+        folder = git(root, "rev-parse", "--show-prefix").decode("utf-8", "surrogateescape")
         path = folder.removesuffix("\n") + FILE
-        made = Branch(root, branch, path, shallow == "true")
+        inside = inside.removesuffix("\n")
+        made = Branch(root, branch, path, shallow == "true", root / inside)
         trees = made.git("worktree", "list", "--porcelain").split("\n")
         if f"branch {made.reference}" in trees:
             raise ConfigError(
@@ -165,6 +240,13 @@ class Local:
     """The ledger on a branch of a repository without a remote."""
 
     branch: Branch
+
+    @contextmanager
+    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+        """One apply at a time in this repository, all its work trees counted. Raises
+        LockedError."""
+        with alone(self.branch.lock, turn) as note:
+            yield (note,) if note else ()
 
     def load(self) -> Kept:
         """Read it. Raises ConfigError where it cannot be read, or is of a later version."""
@@ -218,9 +300,14 @@ class Shared:
 
     @property
     def _references(self) -> str:
-        """A name of its own for each branch and folder, as one may be within the other."""
-        said = f"{self.branch.branch}\0{self.branch.path}".encode(errors="surrogateescape")
-        return f"refs/reconciler/ledger/{sha256(said).hexdigest()[:12]}"
+        return f"refs/reconciler/ledger/{self.branch.mark}"
+
+    @contextmanager
+    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+        """One apply at a time in this repository and in all that share the remote. Raises
+        LockedError."""
+        with alone(self.branch.lock, turn) as here, claimed(self.branch, self.remote, turn) as far:
+            yield tuple(note for note in (here, far) if note)
 
     def load(self) -> Kept:
         """Read what the remote has, or had; with what an apply from here could not push. Raises
@@ -273,10 +360,7 @@ class Shared:
 
     def _there(self) -> str | None:
         """The commit of the remote's branch. Raises GitError where the remote does not answer."""
-        reference = self.branch.reference
-        listed = self.branch.git("ls-remote", "--", self.remote, reference, patience=PATIENCE)
-        found = [line.split("\t") for line in listed.split("\n") if line]
-        return next((commit for commit, name in found if name == reference), None)
+        return self.branch.there(self.remote, self.branch.reference, PATIENCE)
 
     def _fetch(self, have: str | None) -> str | None:
         """Bring `fetched`, which is `have`, to what the remote has. Raises GitError."""
@@ -286,20 +370,7 @@ class Shared:
                 self.branch.git("update-ref", "-d", self.fetched)
             return None
         if there != have:
-            self.branch.git(
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-prune",
-                "--no-recurse-submodules",
-                "--no-write-fetch-head",
-                "--refmap=",
-                *(("--depth=1",) if self.branch.shallow else ()),
-                "--",
-                self.remote,
-                f"+{self.branch.reference}:{self.fetched}",
-                patience=PATIENCE,
-            )
+            self.branch.fetch(self.remote, f"+{self.branch.reference}:{self.fetched}", PATIENCE)
         return self.branch.tip(self.fetched)
 
     def _with_unpushed(self, theirs: Ledger) -> Ledger:
@@ -320,19 +391,7 @@ class Shared:
         """Put the remote's branch from `old` to the commit. Raises Moved, and GitError."""
         branch = self.branch
         try:
-            branch.git(
-                "push",
-                "--quiet",
-                "--no-verify",
-                "--no-follow-tags",
-                "--no-signed",
-                "--recurse-submodules=no",
-                f"--force-with-lease={branch.reference}:{old or ''}",
-                "--",
-                self.remote,
-                f"{commit}:{branch.reference}",
-                patience=PATIENCE,
-            )
+            branch.push(self.remote, commit, branch.reference, old, PATIENCE)
         except GitError as error:
             try:
                 there = self._there()
@@ -366,16 +425,29 @@ class Shared:
 
 def merged(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
     """Two ledgers that began as `base`, agent by agent: theirs, but ours where only we changed an
-    agent since."""
+    agent since. What is known of a portal at two addresses is not mixed, as an id is another
+    person there: it is theirs, unless only we changed anything."""
     nothing = Memory()
     found = {}
     for portal in {**theirs, **ours}:
         was, here, there = (each.get(portal, nothing) for each in (base, ours, theirs))
+        if not _one_place(here, there):
+            found[portal] = here if there == was else there
+            continue
+        url = there.url or here.url
+        if not _one_place(was, Memory(url=url)):
+            was = nothing
         found[portal] = Memory(
             _merged(was.agents, here.agents, there.agents),
             _merged(was.refused, here.refused, there.refused),
+            url,
         )
     return found
+
+
+def _one_place(one: Memory, other: Memory) -> bool:
+    """Whether two memories are of one address; an old ledger does not say of which it is."""
+    return one.url == other.url or not (one.url and other.url)
 
 
 def _merged(

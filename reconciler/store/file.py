@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +11,10 @@ from pathlib import Path
 from reconciler.errors import ConfigError
 from reconciler.store import atomic
 from reconciler.store.ledger import Kept, Ledger, Moved, parse, text, unwritten
+from reconciler.store.lock import Turn, alone
+
+OURS = ".reconciler"
+"""The folder that has nothing but ours in it, which keeps itself out of the user's git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,18 @@ class File:
     """The file with the ledger; its folder is made with it."""
 
     path: Path
+
+    @contextmanager
+    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+        """One apply at a time with this file. What is locked lies in a folder of ours, wherever the
+        ledger is. Raises LockedError."""
+        beside = self.path.parent
+        folder = beside if beside.name == OURS else beside / OURS
+        with suppress(OSError):  # then it cannot be locked either, and that is told
+            folder.mkdir(parents=True, exist_ok=True)
+            _keep_out_of_git(folder)
+        with alone(folder / f"{self.path.name}.lock", turn) as note:
+            yield (note,) if note else ()
 
     def load(self) -> Kept:
         """Read it. Raises ConfigError where it cannot be read, or is of a later version."""
@@ -36,8 +54,8 @@ class File:
             if old is not None and parse(old, str(self.path))[1] is not None:
                 self.path.replace(self.path.with_name(self.path.name + ".unreadable"))
             atomic.write(self.path, content)
-            if self.path.parent.name == ".reconciler":  # ours alone: keep it out of the user's git
-                (self.path.parent / ".gitignore").write_text("*\n", "utf-8")
+            if self.path.parent.name == OURS:
+                _keep_out_of_git(self.path.parent)
         except OSError as error:
             return unwritten(str(self.path), str(error.strerror))
         return None
@@ -49,6 +67,12 @@ class File:
             return None
         except OSError as error:
             raise ConfigError(f"The ledger {self.path} cannot be read: {error.strerror}.") from None
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Nothing of this folder is seen by the user's git, the word for that neither. Raises
+    OSError."""
+    (folder / ".gitignore").write_text("*\n", "utf-8")
 
 
 def _version(content: bytes | None) -> str | None:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reconciler.core.model import Memory, Remembered, Scalar, Trace
 from reconciler.errors import ConfigError
+from reconciler.store.lock import Turn
 
 VERSION = 1
 Ledger = Mapping[str, Memory]
@@ -41,6 +43,10 @@ class Moved(Exception):  # noqa: N818 - no error
 
 class Store(Protocol):
     """A place where the ledger is kept."""
+
+    def lock(self, turn: Turn) -> AbstractContextManager[tuple[str, ...]]:
+        """Nobody else applies on this ledger meanwhile, as far as that can be had; words for the
+        user where it cannot. Raises LockedError where somebody does not come to an end."""
 
     def load(self) -> Kept:
         """Read it. Raises ConfigError where that is not possible, and for a ledger of a later

@@ -139,8 +139,8 @@ FACTS = (
     "patch_answer",
 )
 """The doubts of the facts page: every combination of these."""
-CROSSING = ("deactivate_by", "names", "texts", "texts_taken", "texts_partial", "picture_import")
-"""Those that change what one request has to be, or what is shown of it: all on each run."""
+CROSSING = ("deactivate_by", "names", "texts", "texts_taken", "texts_partial")
+"""Those that change what one request has to be: all on each run."""
 
 
 def combinations(*names: str) -> list[Readings]:

@@ -69,7 +69,9 @@ ISSUE = (
     "strings",
     "bulk_by_id",
 )
-"""The doubts whose every combination is tried on each run, with each sort of bulk limit."""
+"""The doubts whose every combination is tried on each run."""
+BULKS = ((100, "413"), (3, "413"), (3, "400"))
+"""The sorts of bulk limit."""
 
 
 def combinations() -> list[Any]:
@@ -83,7 +85,7 @@ def combinations() -> list[Any]:
     turn = random.Random(7)
     cases = []
     for base in Readings.every(*ISSUE):
-        for limit, refusal in ((100, "413"), (3, "413"), (3, "400")):
+        for limit, refusal in BULKS:
             rest = {name: turn.choice(values) for name, values in others.items()}
             mine = {name: getattr(base, name) for name in ISSUE}
             reading = Readings(**mine, **rest, bulk_refusal=refusal)
@@ -108,7 +110,18 @@ def every() -> list[Any]:
 def test_an_apply_is_followed_by_an_empty_plan_under_every_reading(
     agency: Agency, part: int
 ) -> None:
-    """Every combination of the doubts named in the issue; in eight parts, for both cores."""
+    """Every combination of the doubts of `ISSUE`, with one sort of bulk limit after the other; in
+    eight parts, for both cores."""
+    cases, sorts = combinations(), len(BULKS)
+    in_turn = [cases[place * sorts + place % sorts] for place in range(len(cases) // sorts)]
+    for reading, limit in in_turn[part::8]:
+        check(agency, reading, limit)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(8))
+def test_every_combination_converges_with_every_bulk_limit(agency: Agency, part: int) -> None:
+    """The same with all sorts of bulk limit."""
     for reading, limit in combinations()[part::8]:
         check(agency, reading, limit)
 

@@ -56,6 +56,28 @@ def test_changes_are_in_the_files_order():
     assert [each.path for each in difference(found(values, {})).changes] == list(values)
 
 
+def test_what_is_the_same_in_another_writing_hides_no_change_after_it():
+    """A link that is spelled otherwise is looked at and passed over, and the rest is too."""
+    values = {"instagram": "https://www.instagram.com/i/", "name": "Ivan", "avatar": {"id": 6}}
+    shown = {"instagram": "https://instagram.com/i", "name": "Petr", "avatar": {"id": 5}}
+    assert [each.path for each in difference(found(values, shown)).changes] == ["name", "avatar"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("description", {"description.ru": "Р"}),
+        ("description.ru", {"description": "Р"}),
+        ("description.en", {"description": "Р"}),
+    ],
+)
+def test_a_text_that_is_cleared_is_a_change_where_the_portal_shows_it_by_other_paths(path, shown):
+    """The portal shows nothing at the path itself, and that is not the nothing that is declared."""
+    assert change({path: None}, shown).path == path
+    memory = recall(found({path: "Р"}, shown), sent=[path])
+    assert change({path: None}, shown, memory).attribution == "pending"
+
+
 @pytest.mark.parametrize(
     ("values", "shown", "before"),
     [
@@ -161,7 +183,8 @@ def test_a_warning_stands_where_the_value_is_declared():
     """At the line of the path, of its parent, or where the agent begins."""
     lines = {"description": 7, "avatar.url": 9, "name": 3}
     texts = found({"description.ru": "Р"}, {"description": "E"}, lines=lines)
-    assert difference(texts).warnings[0].source.line == 7
+    (warning,) = difference(texts).warnings
+    assert (warning.portal, warning.key, warning.source.line) == ("rentix", "agent-001", 7)
     match = found(
         {"name": "Ivan ", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"}, lines=lines
     )
@@ -185,6 +208,16 @@ def test_what_was_not_taken_tells_both_values_shortly():
         (f"{long} ", long),
         (None, "https://i.com/i"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("x" * 59 + " ", "x" * 59 + " "), ("x" * 60 + " ", "x" * 59 + "…")]
+)
+def test_what_was_not_taken_is_told_in_sixty_characters(name, said):
+    """A value of sixty is told whole, a longer one is cut to that."""
+    match = found({"name": name}, {"name": name.strip()})
+    (warning,) = difference(match, recall(match, sent=["name"])).warnings
+    assert f"was given “{said}” and shows" in warning.message
 
 
 def test_a_path_of_no_field_is_a_mistake_of_ours():

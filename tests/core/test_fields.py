@@ -86,6 +86,8 @@ def test_links_are_one_where_they_lead_to_one_place(spelled):
         "https://instagram.com/Ivan",
         "https://instagram.com/ivan.petrov",
         "https://instagram.com/ivan?page=2",
+        "https://instagram.com/ivan?page=",
+        "https://instagram.com/ivanX",
         "https://m.instagram.com/ivan",
         None,
     ],
@@ -101,6 +103,16 @@ def test_links_differ_where_they_lead_elsewhere(other):
 def test_a_query_that_chooses_the_page_is_kept():
     """A video's number in the query is what the link is about."""
     assert link("https://youtube.com/watch?v=1&si=x&feature=y") == "https://youtube.com/watch?v=1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["utm_x", "igsh", "igshid", "fbclid", "gclid", "ttclid", "si", "feature", "is_from_webapp"],
+)
+def test_what_only_counts_visitors_is_no_part_of_a_link(name):
+    """The parameters that the networks' own buttons for sharing add; any other is kept."""
+    assert link(f"https://x.com/i?{name}=1&v=2") == "https://x.com/i?v=2"
+    assert link(f"https://x.com/i?my{name}=1") == f"https://x.com/i?my{name}=1"
 
 
 def test_an_empty_link_is_none():
@@ -126,6 +138,7 @@ def test_line_ends_and_the_last_of_them_do_not_count_in_texts():
     """A portal that stores other line ends, or drops the last, shows the same text."""
     assert text("one\r\ntwo\r\n") == text("one\ntwo") == "one\ntwo"
     assert (text(None), text(5)) == ("", 5)
+    assert text(" one \n") == " one "
 
 
 def test_a_one_line_text_compares_exactly():
@@ -360,6 +373,30 @@ def test_digests_are_equal_exactly_where_values_are(field, one, other):
     """The memory tells two values apart if and only if a comparison would."""
     same = canonical(field, one) == canonical(field, other)
     assert (digest(field, one) == digest(field, other)) is same
+
+
+@pytest.mark.parametrize(
+    ("sort", "value", "kept"),
+    [
+        (Sort.TEXT, "Иван", "c635e3dc69593ef7"),
+        (Sort.TEXTS, "Р\r\nE\n", "8b1347e94ce3312b"),
+        (Sort.LINK, "https://www.instagram.com/i/?utm_source=x", "686a7330264a8dba"),
+        (Sort.MAILBOX, " Ivan@Agency.example", "78fcfa16ce1d5354"),
+        (Sort.PHONE, "+373 22 123-456", "4ddd85a5dc2366a7"),
+        (Sort.CODES, ["ru", "en"], "14745bf5fcf88451"),
+        (Sort.PICTURE, {"id": 5, "variants": []}, "610a16bacc5bee44"),
+    ],
+)
+def test_a_ledger_that_was_written_before_is_understood(sort, value, kept):
+    """Other digests of the same values would make of all that is remembered a drift."""
+    assert digest(Field("x", sort), value) == kept
+
+
+def test_a_text_counts_without_its_last_line_end():
+    """In the memory as in a comparison."""
+    field = BY_NAME["description"]
+    assert digest(field, "Р\r\n") == digest(field, "Р")
+    assert digest(field, "Р ") != digest(field, "Р")
 
 
 def test_digests_take_any_order_of_keys_and_any_string():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.form import counts, digest, form, parse, request_bytes, selection
+from reconciler.core.form import counts, digest, form, parse, request_bytes, selection, text
 from reconciler.core.model import Candidate, Memory, Operation, Pace, Remembered, Request, Step
 from reconciler.core.plan import join
 from reconciler.core.policy import Limits, Selection
@@ -138,6 +139,51 @@ def test_half_a_character_goes_out_escaped():
     body = {"name": "Иван", "text": "\ud800"}
     sent = request_bytes(Request("PUT", "/users", body))
     assert json.loads(sent) == body
+    assert sent == json.dumps(body).replace(": ", ":").replace(", ", ",").encode("ascii")
+
+
+def test_conflicts_and_warnings_stand_where_the_agent_is_declared():
+    """At no place who is in no file."""
+    made = said()
+    assert [each["source"] for each in made["conflicts"]] == [
+        {"file": "agents/doubt.yaml", "line": 1}
+    ]
+    assert {each["key"]: each["source"] for each in made["warnings"]} == {
+        "a": {"file": "agents/a.yaml", "line": 1},
+        "b": {"file": "agents/b.yaml", "line": 3},
+        "wait": {"file": "agents/wait.yaml", "line": 1},
+        "gone": None,
+    }
+
+
+def test_a_form_is_printed_indented_and_in_its_own_script():
+    """So that a person can read it, to the last line end."""
+    assert text({"name": "Иван", "a": [1]}) == '{\n  "name": "Иван",\n  "a": [\n    1\n  ]\n}\n'
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *"\x7f\x80\x9b\x9f\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202e",
+        *"\u061c\u2060\u2066\u2069\ufeff\ud800\udfff",
+    ],
+)
+def test_what_a_reader_could_not_see_is_printed_as_an_escape(hidden):
+    """It is the same JSON, and nothing in it moves a terminal's cursor or hides a letter."""
+    printed = text({"name": f"a{hidden}b"})
+    assert hidden not in printed
+    assert f"a\\u{ord(hidden):04x}b" in printed
+    assert json.loads(printed) == {"name": f"a{hidden}b"}
+
+
+def test_what_a_workflow_takes_for_a_command_is_printed_as_an_escape():
+    """A bracket after two hashes, and no other; letters around the hidden ones stay."""
+    said_ = {"a": "##[error]x", "b": "#[x] [y]", "c": "~\u00a0\u2010\u2027\u202f\u205f\u206aя"}
+    printed = text(said_)
+    assert "##\\u005berror]x" in printed
+    assert "#[x] [y]" in printed
+    assert said_["c"] in printed
+    assert json.loads(printed) == said_
 
 
 def test_a_plan_comes_back_from_its_form():
@@ -216,6 +262,13 @@ def test_the_digest_changes_with_what_is_added_left_out_or_put_in_another_order(
     )
     assert digest({**made, "requests": made["requests"][::-1]}) != made["digest"]
     assert digest({**made, "complete": 1}) != made["digest"]
+
+
+def test_the_digest_is_one_that_anybody_can_work_out():
+    """Of the compact JSON in UTF-8, its keys sorted, so that older plans stay whole."""
+    plain = '{"a":[1,"Иван"],"b":{"c":null}}'
+    made = {"b": {"c": None}, "digest": "x", "a": [1, "Иван"]}
+    assert digest(made) == f"sha256:{sha256(plain.encode()).hexdigest()}"
 
 
 def test_the_digest_is_of_values_not_of_their_layout():
@@ -302,6 +355,7 @@ def test_a_plan_that_was_saved_before_something_was_added_comes_back():
         agent.pop("live", None)
     assert parse(made).unread == ()
     assert parse(made).portals == PORTALS
+    assert {tuple(each.live) for each in parse(made).entries} == {()}
 
 
 def test_lists_come_back_as_they_are():

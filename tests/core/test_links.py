@@ -221,6 +221,25 @@ def test_two_chains_do_not_wait_for_each_other():
         assert mine.issuperset(step.waits)
 
 
+def test_each_call_is_of_its_agent_and_stands_where_that_is_declared():
+    """Unlinks and links alike: the portal, the key, the file's line, the id that is let go or
+    taken. Who is removed is in no file."""
+    gone = Claim("gone", None, live(9, "c"), None)
+    _, _, steps = asked(("a", None), (None, "a"), others=[gone])
+    told = [(step.name, step.portal, step.key, step.source, step.external_id) for step in steps]
+    assert told == [("unlink:9", "rentix", "gone", None, "c")]
+    _, _, steps = asked(("a", "b"), ("b", "a"))
+    told = {
+        step.name: (step.portal, step.key, str(step.source), step.external_id) for step in steps
+    }
+    assert told == {
+        "unlink:1": ("rentix", "k1", "1.yaml:1", "a"),
+        "unlink:2": ("rentix", "k2", "2.yaml:1", "b"),
+        "link:1": ("rentix", "k1", "1.yaml:1", "b"),
+        "link:2": ("rentix", "k2", "2.yaml:1", "a"),
+    }
+
+
 def reasons(start, wanted, **options):
     """The refusals by key."""
     _, refusals, _ = asked(start, wanted, **options)
@@ -232,8 +251,10 @@ def test_an_id_of_an_undeclared_agent_is_refused_and_spreads_to_those_who_wait()
     start = ("a", None, "c", "d", "e")
     said = reasons(start, ("e", "a", "d", "c", None), order=range(4))
     assert set(said) == {"k1", "k2"}
-    assert "whom no file declares" in said["k1"]
-    assert "k1 (1.yaml:1) and is in conflict itself" in said["k2"]
+    assert said["k1"].startswith("externalId e is held by agent 5 Agent 5, whom no file declares.")
+    assert said["k2"] == (
+        "externalId a is held by agent 1 Agent 1, who is k1 (1.yaml:1) and is in conflict itself."
+    )
 
 
 def test_an_id_of_one_who_keeps_it_is_refused():
@@ -272,10 +293,11 @@ def test_one_to_be_created_and_one_to_be_removed_take_part():
     holders = {"x": gone.live}
     served, refusals = resolve(claims, handle="externalId", holders=holders)
     assert (served, refusals) == ([gone, new], [])
-    steps = operations(served, portal="rentix", handle="externalId", holders=holders)
-    assert [(step.name, step.key, step.external_id) for step in steps] == [
-        ("unlink:9", "gone", "x")
-    ]
+    for order in ([gone, new], [new, gone]):
+        steps = operations(order, portal="rentix", handle="externalId", holders=holders)
+        assert [(step.name, step.key, step.external_id) for step in steps] == [
+            ("unlink:9", "gone", "x")
+        ]
     kept = Claims({}, frozenset(), (gone, new), frozenset(["gone"]))
     _, (refusal,) = resolve(kept, handle="externalId", holders=holders)
     assert refusal.claim is new
@@ -537,6 +559,7 @@ def test_a_creation_takes_a_login_that_is_given_up():
         "new.yaml:1",
         1,
     )
+    assert refusal.claim.wants == "A"
     assert refusal.reason == (
         "email A is held by agent 1 Ivan, who is k1 (1.yaml:1) and keeps it in this plan."
     )
@@ -548,9 +571,11 @@ def test_a_circle_of_logins_has_no_beginning():
     served, refusals = given_way([update(1, "b"), update(2, "a"), update(3, "d")], users)
     assert [each.name for each in served] == ["update:3"]
     assert [each.claim.key for each in refusals] == ["k1", "k2"]
-    for each in refusals:
-        assert "in a circle" in each.reason
-        assert "an address that nobody has" in each.reason
+    assert refusals[0].reason == (
+        "email b is held by agent 2 User 2, who wants another agent's in turn, and so on in a "
+        "circle. Give one of them an address that nobody has first."
+    )
+    assert "in a circle" in refusals[1].reason
     rotation = [update(1, "b"), update(2, "c"), update(3, "a")]
     assert given_way(rotation, users)[0] == []
     served, refusals = given_way([update(3, "A"), update(1, "b"), update(2, "a")], users)
@@ -564,7 +589,10 @@ def test_a_login_of_somebody_outside_the_files_is_refused():
     served, refusals = given_way(profiles, users, undeclared=[3])
     assert served == []
     reasons = {each.claim.key: each.reason for each in refusals}
-    assert "3 User 3, whom no file declares" in reasons["k2"]
+    assert reasons["k2"] == (
+        "email c is held by agent 3 User 3, whom no file declares. Change it there on the portal, "
+        "or declare that agent too."
+    )
     assert "2 User 2, who cannot have the one that is declared for them" in reasons["k1"]
 
 

@@ -74,6 +74,7 @@ def test_an_external_id_with_two_holders_is_a_conflict():
     matching = who([file("a")], [live(1, "a"), live(2, "a")])
     assert [each.id for each in matching.conflicts[0].candidates] == [1, 2]
     assert not matching.matches
+    assert matching.conflicts[0].reason == "externalId a has several agents: 1 Agent 1, 2 Agent 2."
 
 
 def test_a_phone_finds_the_one_agent_who_has_it():
@@ -101,6 +102,25 @@ def test_a_phone_that_does_not_say_who_is_a_conflict(agents, creating):
     assert "eclare `id" in conflict.reason
 
 
+def test_a_phone_that_does_not_say_who_tells_whose_it_is_and_what_to_declare():
+    """All who have it, by id and name; the one who has another external id, with that."""
+
+    def reason(*agents, **options):
+        (conflict,) = who([file("a", phone=P)], agents, **options).conflicts
+        return conflict.reason
+
+    same = "If this is the same person, declare `id: 1`."
+    assert reason(live(1, phone=P), live(2, phone=P)) == (
+        f"phone {P} fits 2 agents: 1 Agent 1, 2 Agent 2. Declare `id` to say which."
+    )
+    assert reason(live(1, "z", phone=P)) == (
+        f"phone {P} belongs to 1 Agent 1, who has the externalId z. {same}"
+    )
+    assert reason(live(1, phone=P), order=("id",), creating=True) == (
+        f"phone {P} belongs to 1 Agent 1. {same}"
+    )
+
+
 def test_a_phone_that_nobody_has_leaves_the_agent_absent():
     """Nobody fits: absent, also where the file has no phone at all."""
     matching = who([file("a", phone=Q), file("b")], [live(1, phone=P)])
@@ -122,6 +142,11 @@ def test_two_files_with_one_phone_are_both_in_conflict():
     reasons = {each.key: each.reason for each in matching.conflicts}
     assert "b (agents/b.yaml:1)" in reasons["a"]
     assert "a (agents/a.yaml:1)" in reasons["b"]
+    three = who([file(key, phone=P) for key in "abc"], [live(1, phone=P)]).conflicts
+    assert three[0].reason == (
+        f"phone {P} is declared for b (agents/b.yaml:1), c (agents/c.yaml:1) too, so it does not "
+        f"say who this is."
+    )
 
 
 @pytest.mark.parametrize(("creating", "conflicts"), [(True, ["a", "b"]), (False, [])])
@@ -182,6 +207,14 @@ def test_two_files_for_one_live_agent_are_both_in_conflict():
     for conflict in matching.conflicts:
         assert conflict.candidates == (Candidate(1, "Ivan", "b"),)
         assert ("id:1" if conflict.key == "b" else "b (agents/b.yaml:1)") in conflict.reason
+
+
+def test_three_files_for_one_live_agent_each_name_the_two_others():
+    """All of them are in conflict, however many they are."""
+    desired = [file("b"), file("id:1", at="x.yaml"), file("id:1", at="y.yaml")]
+    reasons = {str(each.source): each.reason for each in who(desired, [live(1, "b")]).conflicts}
+    assert "and so is id:1 (x.yaml:1), id:1 (y.yaml:1)." in reasons["agents/b.yaml:1"]
+    assert "and so is id:1 (y.yaml:1), b (agents/b.yaml:1)." in reasons["x.yaml:1"]
 
 
 def test_a_pin_takes_the_external_id_away_from_its_holder():
@@ -335,6 +368,9 @@ def test_a_login_that_contradicts_the_memory_is_a_conflict():
         f"Declare `propertyfinder.id` to say who it is."
     )
     assert sorted(each.id for each in conflict.candidates) == [1, 2]
+    three = user(3, "z@a.example", name="Olga")
+    made = logins([member("a", Y)], [one, two, three], recall={"a": [one, three]})
+    assert "at the last apply this was 1 Ivan, 3 Olga, who is" in made.conflicts[0].reason
     assert pairs(logins([member("a", Y)], [two], recall={})) == [("a", 2, "email")]
     again = logins([member("a", Y)], [one, two], recall={"a": [one, two]})
     assert pairs(again) == [("a", 2, "email")]

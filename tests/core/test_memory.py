@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.diff import diff
+from reconciler.core.diff import SAME, diff
 from reconciler.core.fields import Verdict, digest, parent
 from reconciler.core.memory import (
     attribution,
@@ -20,7 +20,7 @@ from reconciler.core.memory import (
     trace,
     was_refused,
 )
-from reconciler.core.model import Listing, Match, Memory, Operation, Remembered, Trace
+from reconciler.core.model import Listing, Match, Memory, Operation, Remembered, Trace, Unmet
 from reconciler.portals import propertyfinder
 
 from .build import (
@@ -146,12 +146,62 @@ def test_a_trimmed_text_in_languages_is_one_warning(shown):
     assert len(result.warnings) <= 1
 
 
+@pytest.mark.parametrize(
+    ("values", "shown", "unmet", "said"),
+    [
+        (
+            {"description.ru": " Р ", "description.en": " E ", "description.ro": " R "},
+            {"description": "Р"},
+            ("description", {"ru": " Р ", "en": " E ", "ro": " R "}, "Р"),
+            "description: the portal was given “ Р  /  E  /  R ” and shows “Р”.",
+        ),
+        (
+            {"description.ru": "Р"},
+            {"description": ""},
+            ("description", {"ru": "Р"}, ""),
+            "description: the portal was given “Р” and shows “”.",
+        ),
+        (
+            {"description.ru": " Р "},
+            {"description.ru": "Р", "description.en": "E"},
+            ("description.ru", " Р ", "Р"),
+            "description.ru: the portal was given “ Р ” and shows “Р”.",
+        ),
+        (
+            {"avatar": None},
+            {"avatar": {"id": 5}},
+            ("avatar", None, {"id": 5}),
+            "avatar: the portal was given nothing and shows “5”.",
+        ),
+    ],
+)
+def test_what_was_not_taken_is_told_as_the_portal_shows_it(values, shown, unmet, said):
+    """Of a text that is shown in one string the whole of what is declared, of one that is shown by
+    language that language; and what can be done about it."""
+    before = {"description": "old", "avatar": {"id": 4}}
+    match, memory = settled(values, shown, before=before)
+    result = difference(match, memory)
+    assert result.changes == ()
+    assert result.untaken == (Unmet("rentix", "agent-001", match.desired.source, *unmet),)
+    (warning,) = result.warnings
+    assert warning.message == (
+        f"{said} It is not sent again; declare what the portal shows, or another value."
+    )
+
+
 def test_what_was_not_taken_is_sent_again_once_the_portal_changes():
     """Only while it shows what it showed after the apply is it known that sending is no use."""
     match, memory = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
     changed = found({"name": "Ivan "}, {"name": "Petr"})
     assert brief(difference(changed, memory).changes) == [("name", "different", "drift")]
     assert paths(match, memory) == []
+
+
+def test_what_the_portal_took_at_last_is_sent_again_when_it_is_lost():
+    """It was trimmed, and then somebody mended it: to show the trimmed one again is drift."""
+    trimmed, memory = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
+    memory = recall(found({"name": "Ivan "}, {"name": "Ivan "}), memory)
+    assert brief(difference(trimmed, memory).changes) == [("name", "different", "drift")]
 
 
 def test_a_readable_value_of_which_nothing_was_seen_is_sent():
@@ -199,6 +249,21 @@ def test_a_picture_that_never_comes_is_a_warning():
     assert len(difference(match, memory).untaken) == 1
 
 
+def test_a_picture_that_does_not_replace_the_old_one_is_a_warning_until_it_does():
+    """The portal still shows the one before: told. Once it shows another one, that is it."""
+    match, memory = settled(
+        {"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5, "variants": []}}
+    )
+    result = difference(match, memory)
+    assert result.changes == ()
+    (warning,) = result.warnings
+    assert "may still be importing" in warning.message
+    assert result.untaken == (
+        Unmet("rentix", "agent-001", match.desired.source, "avatar", URL, {"id": 5}),
+    )
+    assert difference(found({"avatar": URL}, {"avatar": {"id": 6}}), memory) is SAME
+
+
 @pytest.mark.parametrize(("want", "now"), [(None, {"id": 6}), ({"id": 9}, {"id": 6})])
 def test_a_third_picture_is_not_a_late_one(want, now):
     """Neither the one that was there nor the one that was sent: somebody changed it since, so
@@ -238,6 +303,16 @@ def test_a_picture_of_a_new_agent_may_be_late_too():
     )
     assert memory.agents["15"].fields["avatar"].shown is None
     assert paths(match, memory) == []
+
+
+def test_a_picture_of_which_a_portal_shows_nothing_at_all_is_sent_once():
+    """It looks as one that is never imported, so its reader is told that."""
+    match = found({"avatar": URL}, {})
+    bare = {path: value for path, value in match.live.values.items() if path != "avatar"}
+    hidden = replace(match, live=replace(match.live, values=bare))
+    assert paths(hidden, NOTHING) == ["avatar"]
+    again = difference(hidden, recall(hidden, sent=["avatar"]))
+    assert (again.changes, len(again.warnings)) == ((), 1)
 
 
 def test_a_picture_that_came_at_once_is_known():
@@ -290,8 +365,37 @@ def test_one_string_that_was_applied_stands_for_every_language():
     """The same text declared for one language now is there already; another text is a change."""
     _, memory = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
     assert paths(found({"description.ru": "X"}, {"description": "X"}), memory) == []
+    russian = found({"description.ru": "X"}, {"description": "X"})
+    assert paths(russian, recall(russian, memory)) == []
     other = found({"description.ru": "X", "description.en": "Y"}, {"description": "X"})
     assert paths(other, memory) == ["description.en"]
+
+
+def test_one_string_that_the_portal_changed_stands_for_no_language():
+    """What is shown now is somebody's, so the language is sent though the same was applied."""
+    _, memory = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
+    russian = found({"description.ru": "X"}, {"description": "Y"})
+    changes = difference(russian, memory).changes
+    assert brief(changes) == [("description.ru", "unreadable", "drift")]
+
+
+@pytest.mark.parametrize(("now", "whose"), [("X", "pending"), ("Y", "drift")])
+def test_one_string_that_is_shown_by_language_is_known_by_language(now, whose):
+    """The string was applied and each language shows it: a language that the file gives another
+    text is the file's change, unless the portal shows another one since."""
+    shown = dict.fromkeys(PARTS, "X")
+    _, memory = settled({"description": "X"}, shown, before=dict.fromkeys(PARTS, "old"))
+    russian = found({"description.ru": "Р"}, {**shown, "description.ru": now})
+    changes = difference(russian, memory).changes
+    assert brief(changes) == [("description.ru", "different", whose)]
+
+
+def test_languages_that_are_all_shown_hide_nothing():
+    """Each is the declared string now, whatever was applied to one of them before."""
+    texts = {"description.ru": "", "description.en": "X", "description.ro": "X"}
+    _, memory = settled({"description.ru": "Р"}, texts, before=texts)
+    whole = found({"description": "X"}, dict.fromkeys(PARTS, "X"))
+    assert paths(whole, memory) == []
 
 
 def test_a_string_that_the_portal_changed_hides_nothing_known():
@@ -441,6 +545,37 @@ def test_whom_the_portal_did_not_take_off_is_remembered_with_what_it_was_told():
     assert "2" not in recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[off]).agents
 
 
+def test_who_does_not_show_what_was_to_take_them_off_is_remembered():
+    """Nothing of it is shown, so nobody knows that they are off."""
+    agent = live(2)
+    hidden = replace(agent, values={"avatar": None})
+    memory = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[hidden])
+    assert "name" in memory.agents["2"].fields
+
+
+def test_a_memory_stays_that_of_its_portals_address():
+    """At another address the same ids are other people."""
+    assert recall(found({}, {}), Memory(url="https://portal.example")).url == (
+        "https://portal.example"
+    )
+
+
+def test_an_agent_to_whom_nothing_was_sent_is_remembered_as_far_as_shown():
+    """What the portal shows as declared is known, and nothing else is."""
+    match = found({"name": "Ivan", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"})
+    memory = remember(
+        NOTHING,
+        [match],
+        BY_NAME,
+        before={},
+        applied={},
+        ended={},
+        refused={},
+        after={"15": match.live},
+    )
+    assert list(memory.agents["15"].fields) == ["name"]
+
+
 def test_who_was_taken_off_is_remembered_while_nobody_has_looked():
     """The portal was not read afterwards."""
     memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, seen=False)
@@ -511,6 +646,19 @@ def test_what_could_not_be_said_back_is_remembered_though_the_portal_was_not_rea
     assert recall(match, sent=[], seen=False).agents["15"].fields == {}
 
 
+@pytest.mark.parametrize("earlier", [None, {"id": 5}])
+def test_a_picture_may_be_late_though_the_portal_was_not_read(earlier):
+    """What it showed before the apply is no reason to send it again, and the next apply, which
+    leaves the agent alone, does not forget that; no picture where there was one is."""
+    match = found({"avatar": URL}, {"avatar": earlier})
+    memory = recall(match, sent=["avatar"], seen=False)
+    assert paths(match, memory) == []
+    assert "may still be importing" in difference(match, memory).warnings[0].message
+    assert paths(match, recall(match, memory)) == []
+    if earlier is not None:
+        assert paths(found({"avatar": URL}, {"avatar": None}), memory) == ["avatar"]
+
+
 def test_what_was_known_stays_known_though_the_portal_was_not_read():
     """Of what was not sent now the older evidence is kept."""
     match, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
@@ -528,6 +676,14 @@ def test_a_former_agent_is_known_by_its_id():
     memory = Memory({"1": Remembered("a", {}), "3": Remembered("c", {})})
     assert formers(memory, user(1), user(2)) == {"a": [1]}
     assert formers(NOTHING, user(1)) == {}
+
+
+def test_a_former_agent_is_not_one_of_whom_a_further_id_says_otherwise():
+    """The same id with another further one is somebody else; without any it says nothing."""
+    memory = Memory({"1": Remembered("a", {}, {"publicProfileId": 9})})
+    assert formers(memory, user(1, profile=8)) == {}
+    assert formers(memory, user(1, profile=9)) == {"a": [1]}
+    assert formers(memory, user(1)) == {"a": [1]}
 
 
 def test_a_former_agent_is_known_by_any_of_its_further_ids():

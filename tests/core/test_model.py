@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.core.model import (
@@ -94,3 +96,40 @@ def test_a_step_is_a_bulk_if_it_carries_several():
     update = Operation("update:1", "update", "rentix", "a", None, 1)
     assert Step("r1", Request("POST", "/users/1/link"), (link,)).kind == "link"
     assert Step("r1", Request("POST", "/users/bulk"), (update, update)).kind == "bulk"
+    listed = Request("PATCH", "/users/bulk", {"operations": [{}]})
+    assert Step("r1", listed, (update,)).kind == "bulk"
+    assert Step("r1", Request("PATCH", "/x", "operations"), (update,)).kind == "update"
+
+
+def test_an_operation_stands_where_the_agent_is_declared():
+    """Each value at its own line; at no place where no file declares the agent."""
+    made = Operation("update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5})
+    assert [str(made.at(path)) for path in ("name", "tiktok")] == ["a.yaml:5", "a.yaml:2"]
+    gone = Operation("unlink:1", "unlink", "rentix", "a", None, 1, lines={"name": 5})
+    assert gone.at("name") is None
+
+
+def test_an_outcome_stands_where_the_value_that_was_refused_is_declared():
+    """Else where the agent is."""
+    made = Operation("update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5})
+    assert str(Outcome(made, "failed", path="name").source) == "a.yaml:5"
+    assert str(Outcome(made, "failed").source) == "a.yaml:2"
+
+
+def test_a_write_is_what_may_change_something():
+    """By its method, unless it only asks."""
+    assert Request("PUT", "/x").writes
+    assert not Request("POST", "/search", asks=True).writes
+    assert not Request("GET", "/x").writes
+
+
+def test_a_plan_is_of_several_portals_whether_they_could_be_read_or_not():
+    """Two that were, or one that was and one that was not; one alone is not several."""
+    counted = {
+        (portals, unread): replace(
+            CONFLICT, portals=("a", "b")[:portals], unread=(("c", "x"), ("d", "y"))[:unread]
+        ).several
+        for portals in range(3)
+        for unread in range(3)
+    }
+    assert counted == {each: sum(each) > 1 for each in counted}

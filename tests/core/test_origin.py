@@ -68,12 +68,16 @@ def test_an_agent_is_the_same_whatever_the_file_calls_it():
 def test_a_creation_is_known_by_its_key():
     """Who is not on the portal has no id yet."""
     new = file("n", {"name": "Nou"}, phone="+37360111222")
+    other = file("o", {"name": "Nou"}, phone="+37360333444")
     plans = [
         join({"rentix": plan(files, [], create=True)}, {"rentix": ()}, {"rentix": ()})
-        for files in ([new], [new])
+        for files in ([new, other], [new])
     ]
-    [entry] = attribute(*plans).entries
-    assert entry.attribution == "base"
+    said = {
+        entry.key: {each.attribution for each in entry.changes}
+        for entry in attribute(*plans).entries
+    }
+    assert said == {"n": {"base"}, "o": {"pull_request"}}
 
 
 # -- what a branch does to the files --------------------------------------------------------------
@@ -110,6 +114,20 @@ def test_a_change_names_the_paths_that_differ():
     (change,) = compare(before, after)
     assert change == FileChange("a", Source("agents/a.yaml", 4), "changed", change.paths)
     assert sorted(change.paths) == ["avatar", "bio.secondary", "name", "phone"]
+
+
+def test_a_null_that_is_taken_out_is_a_change():
+    """It cleared a value; without it, the value is nobody's business."""
+    before, after = [declared("a", {"avatar": None})], [declared("a", {})]
+    assert [each.paths for each in compare(before, after)] == [("avatar",)]
+    assert [each.paths for each in compare(after, before)] == [("avatar",)]
+
+
+def test_who_is_new_hides_nobody_who_changed():
+    """Wherever they stand among the others."""
+    before, after = declared("b", {"name": "B"}), declared("b", {"name": "C"})
+    changes = compare([before], [declared("a", {"name": "A"}), after])
+    assert [(each.key, each.what) for each in changes] == [("a", "new"), ("b", "changed")]
 
 
 def test_agents_come_and_go():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reconciler.core.fields import Field, Identifier, Sort, digest
 from reconciler.core.model import (
     Candidate,
+    Change,
     Match,
     Memory,
     Operation,
@@ -27,7 +28,7 @@ from reconciler.core.packing import pack, seconds
 from reconciler.core.plan import join
 from reconciler.core.policy import Limits, Selection
 from reconciler.portals.propertyfinder import FIELDS as STAFF
-from reconciler.portals.rentix import CHANNELS, FIELDS
+from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 
 from .build import NOTHING, file, found, keys, live, member, plan, recall, staff, user
 
@@ -143,12 +144,41 @@ def test_phone_is_never_a_change_but_a_warning():
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs"), [(P, P), (P, "37322 123456"), ("022123456", P), (None, P), (P, None)]
+    ("mine", "theirs"),
+    [
+        (P, P),
+        (P, "37322 123456"),
+        ("022123456", P),
+        ("380 44 123 4567", "+380441234567"),
+        ("+380441234567", "380 44 123 4567"),
+        (None, P),
+        (P, None),
+    ],
 )
 def test_a_phone_that_is_the_same_or_missing_is_no_warning(mine, theirs):
     """Spacing, an international prefix, and a phone that one side lacks are no difference."""
     identity = {} if mine is None else {"phone": mine}
     assert plan([file("a", **identity)], [live(1, "a", phone=theirs)]).warnings == ()
+
+
+def test_every_shared_identifier_is_looked_at():
+    """One that is the same, or a field, does not hide another one that differs."""
+    ways = tuple(Identifier(name, "shared") for name in ("name", "office", "mobile"))
+    desired = file("a", at="a.yaml", name="I", office="1", mobile="2", lines={"mobile": 6})
+    shown = {"externalId": "a", "name": "P", "office": "1", "mobile": "3"}
+    agent = replace(live(1, "a"), identity=shown)
+    (warning,) = plan([desired], [agent], identifiers=(*IDENTIFIERS, *ways)).warnings
+    assert warning.message.startswith("mobile: the file has 2, and 1 Agent 1")
+    assert str(warning.source) == "a.yaml:6"
+
+
+def test_what_cannot_be_compared_is_held_back_where_that_is_asked_for():
+    """A picture by its address that was never applied: told, and not sent."""
+    desired = file("a", {"avatar": {"url": "https://agency.example/a.jpg"}})
+    agent = live(1, "a", {"avatar": {"id": 5}})
+    held = plan([desired], [agent], hold=True)
+    assert (held.operations, held.entries, len(held.warnings)) == ((), (), 1)
+    assert names(plan([desired], [agent])) == ["update:1"]
 
 
 def test_a_shared_identifier_that_is_a_field_is_compared_there():
@@ -157,6 +187,118 @@ def test_a_shared_identifier_that_is_a_field_is_compared_there():
         [file("a", phone=P)], [live(1, "a", phone=Q)], fields=(*FIELDS, Field("phone", Sort.TEXT))
     )
     assert made.warnings == ()
+
+
+@pytest.mark.parametrize(("memory", "whose"), [(NOTHING, None), (ours((9, "z")), "pending")])
+def test_an_entry_of_who_is_new_has_their_declared_name_and_every_value(memory, whose):
+    """All of it comes from nothing, and is the files' change where anything is remembered."""
+    (entry,) = plan([file("a", NEW, phone=P)], [], memory, **CREATING).entries
+    assert (entry.name, entry.attribution) == ("Olga", whose)
+    assert entry.changes == (
+        Change("externalId", None, "a", "different", whose),
+        Change("phone", None, P, "different", whose),
+        Change("name", None, "Olga", "different", whose),
+    )
+
+
+def test_an_entry_of_who_is_new_names_only_what_can_find_them():
+    """A mobile phone is a hint: nobody was looked up by it."""
+    (entry,) = staff([member("a", "o@x", NEW, mobile=P)], []).entries
+    assert entry.reason == "created: no agent has email o@x"
+
+
+def test_an_entry_of_who_is_removed_has_what_they_show_now():
+    """The files' change, beside all that visitors see of them."""
+    agent = live(1, "gone", {"name": "Ivan", "settings.contact_viber": False})
+    (entry,) = plan([], [agent], ours((1, "gone")), removal="unlink").entries
+    assert entry.changes == (Change("externalId", "gone", None, "different", "pending"),)
+    assert (entry.attribution, entry.live) == ("pending", agent.values)
+    assert entry.reason == "unlinked: it was applied from here, and no file declares it now"
+
+
+def places(draft):
+    """Portal, key and file of everything that a draft has to say, and of all that it does."""
+    said = (*draft.entries, *draft.operations, *draft.conflicts, *draft.warnings)
+    return {(each.portal, each.key, each.source and each.source.file) for each in said}
+
+
+def test_all_of_a_plan_is_of_its_portal_and_at_its_place():
+    """Changes, links, creations, conflicts, whatever there is to know; at no place who is in no
+    file."""
+    desired = [
+        file("moved", NEW, id=1),
+        file("new", NEW, phone=P),
+        file("wrong", id=99),
+        file("phone", phone=P),
+        file("absent"),
+        file("held", id=3),
+        file("large", NEW),
+    ]
+    agents = [live(1, "a"), live(2, "phone", phone=Q), live(3), live(4, "held"), live(5, "large")]
+    agents.append(live(9, "gone"))
+    options = {"removal": "unlink", "refuses": refuses("large"), **CREATING}
+    made = plan(desired, agents, ours((9, "gone")), **options)
+    assert names(made) == ["unlink:1", "link:1", "unlink:9", "update:1", "create:new"]
+    here = {("rentix", each.key, each.source.file) for each in desired}
+    assert places(made) == here | {("rentix", "gone", None)}
+
+
+def test_all_of_a_plan_by_logins_is_of_its_portal_and_at_its_place():
+    """Who is switched off, on, or left so, who is found by the ledger alone, who may be a double."""
+    desired = [
+        member("off", "off@x", {"status": "inactive"}),
+        member("on", "on@x", {"status": "active"}),
+        member("left", "left@x"),
+        member("ledger"),
+        member("new", "new@x", {"name": "Olga"}),
+    ]
+    users = [
+        user(1, "off@x"),
+        user(2, "on@x", {"status": "inactive"}),
+        user(3, "left@x", {"status": "inactive"}),
+        user(4, "old@x"),
+        user(5, "gone@x"),
+        user(6, "z@x", name="Olga"),
+    ]
+    made = staff(desired, users, ours((4, "ledger"), (5, "gone")), removal="deactivate")
+    assert names(made) == ["update:1", "update:2", "create:new", "deactivate:5"]
+    assert keys(made.warnings) == ["gone", "ledger", "left", "new", "off", "on"]
+    here = {("propertyfinder", each.key, each.source.file) for each in desired}
+    assert places(made) == here | {("propertyfinder", "gone", None)}
+
+
+def test_conflicts_over_what_is_out_of_sight_are_of_their_portal_and_at_their_place():
+    """An id that somebody may have whom the list left out; switches that are not shown, all of
+    them named."""
+    made = plan([file("b", NEW, id=1)], [live(1, "a")], complete=False)
+    assert places(made) == {("rentix", "b", "agents/b.yaml")}
+    agent = live(1, "a")
+    seen = {path: value for path, value in agent.values.items() if "what" not in path}
+    seen.pop("settings.contact_viber")
+    desired = file("a", {"settings.contact_phone": False})
+    made = plan([desired], [replace(agent, values=seen)])
+    assert places(made) == {("rentix", "a", "agents/a.yaml")}
+    assert made.conflicts[0].reason.startswith(
+        "the portal does not show settings.contact_whatsapp and settings.contact_viber, which"
+    )
+
+
+def test_what_is_sent_stands_where_it_is_declared():
+    """Each value of an update and of a creation at its own line."""
+    lines = {"name": 4, "phone": 5}
+    update, create = plan(
+        [file("a", NEW, lines=lines), file("b", NEW, phone=P, lines=lines)],
+        [live(1, "a")],
+        **CREATING,
+    ).operations
+    assert (str(update.at("name")), str(update.at("tiktok"))) == (
+        "agents/a.yaml:4",
+        "agents/a.yaml:1",
+    )
+    assert (str(create.at("phone")), str(create.at("tiktok"))) == (
+        "agents/b.yaml:5",
+        "agents/b.yaml:1",
+    )
 
 
 # -- entries ------------------------------------------------------------------------------------
@@ -169,8 +311,11 @@ def test_an_entry_says_who_what_and_why():
     assert (entry.portal, entry.key, entry.id, entry.name) == ("rentix", "a", 7, "Ivan")
     assert (str(entry.source), entry.matched_by) == ("agents/a.yaml:3", "phone")
     assert entry.actions == ("link", "update")
-    said = [(each.path, each.before, each.after) for each in entry.changes]
-    assert said == [("externalId", None, "a"), ("name", "Petr", "Ivan")]
+    assert entry.changes == (
+        Change("externalId", None, "a", "different", None),
+        Change("name", "Petr", "Ivan", "different", None),
+    )
+    assert entry.live["name"] == "Petr"
     assert entry.reason == f"linked: phone {P} matches, and only that one"
     assert names(made) == ["link:7", "update:7"]
 
@@ -193,6 +338,12 @@ def test_an_entry_gives_its_reason(desired, agent, actions, reason):
     """In one line: what found the agent, and what gives way to what."""
     (entry,) = plan([desired], [agent]).entries
     assert (entry.actions, entry.reason) == (actions, reason)
+
+
+def test_an_external_id_that_gives_way_is_what_was_before():
+    """The link shows both, whichever of them anybody knows."""
+    (entry,) = plan([file("a", id=1)], [live(1, "b")]).entries
+    assert entry.changes == (Change("externalId", "b", "a", "different", None),)
 
 
 def test_an_agent_without_a_declared_name_is_called_as_it_is_live():
@@ -311,6 +462,8 @@ def test_a_creation_that_lacks_something_waits_and_says_what(desired, lacking):
     made = plan([desired], [], **CREATING)
     assert (made.waiting, made.operations) == (("a",), ())
     assert made.warnings[0].message.endswith(f"it needs {lacking}.")
+    more = plan([file("b")], [], needs=("name", "phone", "mobile"), **CREATING)
+    assert more.warnings[0].message.endswith("it needs name, phone and mobile.")
 
 
 def test_a_creation_without_an_external_id_carries_none():
@@ -318,6 +471,8 @@ def test_a_creation_without_an_external_id_carries_none():
     made = plan([file("a", NEW, phone=P)], [], needs=("name",), **CREATING)
     (create,) = made.operations
     assert (create.external_id, create.values, create.waits) == (None, NEW, ())
+    nameless = plan([file("a", {"tiktok": "https://x.com/i"})], [], needs=(), **CREATING)
+    assert nameless.entries[0].name == ""
 
 
 def test_a_creation_on_a_portal_without_external_ids_goes_on():
@@ -331,6 +486,15 @@ def test_a_creation_on_a_portal_without_external_ids_goes_on():
         **CREATING,
     )
     assert made.operations[0].values == {"name": "Olga", "email": "o@a.example"}
+
+
+def test_two_creations_with_one_phone_are_both_in_conflict():
+    """They may be one person; where nobody is created, they wait like others."""
+    desired = [file("a", NEW, phone=P), file("b", NEW, phone=P)]
+    made = plan(desired, [], **CREATING)
+    assert (keys(made.conflicts), made.operations, made.waiting) == (["a", "b"], (), ())
+    made = plan(desired, [])
+    assert (made.conflicts, made.operations, made.waiting) == ((), (), ("a", "b"))
 
 
 def test_a_creation_clears_nothing():
@@ -370,7 +534,10 @@ def test_a_creation_that_was_refused_waits_until_the_file_changes():
     memory = Memory(refused={"a": creation_form(create)})
     made = plan([desired], [], memory, **CREATING)
     assert (made.waiting, made.operations) == (("a",), ())
-    assert "not tried again until the file changes" in made.warnings[0].message
+    assert made.warnings[0].message == (
+        "is not on the portal, which refused to create the agent. Have the agent invited there; it "
+        "is not tried again until the file changes."
+    )
     for changed in (file("a", {"name": "Olga Rusu"}, phone=P), file("a", NEW, phone=Q)):
         assert names(plan([changed], [], memory, **CREATING)) == ["create:a"]
     assert names(plan([file("b", NEW, phone=P)], [], memory, **CREATING)) == ["create:b"]
@@ -381,7 +548,15 @@ def test_nobody_is_absent_from_a_list_that_is_not_whole(create):
     """The agent may be in the other part: a conflict, never a creation, never waiting."""
     made = plan([file("a", NEW, phone=P)], [live(1)], complete=False, create=create)
     assert (made.waiting, made.operations, made.complete) == ((), (), False)
-    assert keys(made.conflicts) == ["a"]
+    (conflict,) = made.conflicts
+    assert (conflict.portal, conflict.key, str(conflict.source)) == (
+        "rentix",
+        "a",
+        "agents/a.yaml:1",
+    )
+    assert conflict.reason == (
+        "is not in the part of the agents that the portal listed, so nothing is done."
+    )
 
 
 def test_a_creation_waits_until_its_external_id_is_free():
@@ -427,6 +602,37 @@ def test_a_creation_that_the_portal_would_refuse_is_a_conflict():
         (),
         (),
     )
+
+
+def test_who_holds_an_external_id_is_the_candidate_of_the_conflict():
+    """With the id that is asked for, so that a reader finds them."""
+    (conflict,) = plan([file("a", id=1)], [live(1), live(2, "a", name="Ivan")]).conflicts
+    assert conflict.candidates == (Candidate(2, "Ivan", "a"),)
+
+
+def test_an_agent_in_conflict_takes_no_external_id_from_who_had_its_file():
+    """The former one is unlinked for the agent's sake, so where that one is left alone, they are."""
+    desired, agents = [file("a", NEW, id=2)], [live(1, "a"), live(2)]
+    made = plan(desired, agents, ours((1, "a")), removal="unlink", refuses=refuses("a"))
+    assert (keys(made.conflicts), made.entries, made.operations) == (["a"], (), ())
+
+
+def test_refusals_of_external_ids_and_of_logins_are_all_conflicts():
+    """On a portal that has both, neither hides the other."""
+    login = Identifier("login", "key", moves="update")
+    desired = [file("a", NEW, id=1), file("id:2", {"login": "y"}, login="y")]
+    agents = [
+        live(1),
+        live(2, "b"),
+        replace(live(3, "a"), identity={"externalId": "a", "login": "y"}),
+    ]
+    made = plan(
+        desired,
+        agents,
+        fields=(*FIELDS, Field("login", Sort.TEXT)),
+        identifiers=(*IDENTIFIERS, login),
+    )
+    assert (keys(made.conflicts), made.operations) == (["a", "id:2"], ())
 
 
 def test_a_conflict_spreads_to_those_who_wait_and_to_nobody_else():
@@ -494,6 +700,14 @@ def test_a_selection_is_of_keys_and_files_by_globs(selection, chosen):
     assert made.declared == len(chosen)
 
 
+@pytest.mark.parametrize("pattern", ["agents/*", "*a.yml", "agents/a.yml"])
+def test_a_pattern_with_a_slash_or_a_files_ending_is_one_of_files(pattern):
+    """Both endings that a file can have; without them it is one of keys alone."""
+    desired = file("key", NEW, at="agents/a.yml")
+    assert keys(plan([desired], [live(1, "key")], selection=Selection((pattern,))).entries)
+    assert not keys(plan([desired], [live(1, "key")], selection=Selection(("*a*",))).entries)
+
+
 @pytest.mark.parametrize("key", ["agent[1]", "a*b", "what?"])
 def test_an_agent_is_a_target_by_its_very_key(key):
     """Whatever characters an external id has, naming it selects it."""
@@ -527,7 +741,7 @@ def test_a_removed_agent_is_reported():
     """It was ours and no file declares it: told, and left as it is."""
     made = plan([], [live(1, "gone", name="Ivan"), live(2, "foreign")], ours((1, "gone")))
     (warning,) = made.warnings
-    assert (warning.key, warning.source) == ("gone", None)
+    assert (warning.portal, warning.key, warning.source) == ("rentix", "gone", None)
     assert "agent 1 Ivan" in warning.message
     assert (made.entries, made.operations) == ((), ())
 
@@ -592,7 +806,8 @@ def test_a_removed_agent_of_a_portal_without_external_ids_is_reported():
 
 def test_removals_are_selected_by_their_key():
     """A target or an exclude of other agents leaves them out."""
-    for selection in (Selection(("a*",)), Selection((), ("gone",))):
+    left_out = Selection(without=frozenset([("rentix", "gone")]))
+    for selection in (Selection(("a*",)), Selection((), ("gone",)), left_out):
         made = plan([], [live(1, "gone")], ours((1, "gone")), removal="unlink", selection=selection)
         assert (made.warnings, made.operations) == ((), ())
     made = plan(
@@ -848,6 +1063,7 @@ def test_a_deactivation_that_the_portal_ignored_is_told_and_not_repeated():
     assert (made.operations, made.entries) == ((), ())
     unmet = Unmet("propertyfinder", "gone", None, "status", "inactive", "active")
     assert made.untaken == (unmet,)
+    assert places(made) == {("propertyfinder", "gone", None)}
     assert messages(made) == [
         (
             "gone",
@@ -1010,6 +1226,19 @@ def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
     assert made.conflicts[0].reason.startswith("was agent 1 at the last apply, and the portal does")
 
 
+def test_one_whom_the_portal_does_not_list_any_more_stops_nobody_else():
+    """Whoever comes after them in the files is created all the same."""
+    desired = [member("a", X, {"name": "Ivan"}), member("b", Y, {"name": "Olga"})]
+    made = staff(desired, [], ours((1, "a")))
+    assert names(made) == ["create:b"]
+    (conflict,) = made.conflicts
+    assert (conflict.portal, conflict.key, conflict.source) == (
+        "propertyfinder",
+        "a",
+        desired[0].source,
+    )
+
+
 def test_a_creation_with_the_name_of_somebody_undeclared_is_told():
     """It may be the same person by another address; whom the files declare is somebody else."""
     desired = [member("a", X, {"name": "Olga"}), member("b", Y, {"name": "Olga"}, id=2)]
@@ -1030,7 +1259,8 @@ def test_a_creation_with_the_mobile_of_somebody_undeclared_is_a_conflict():
     desired = [member("a", Y, {"name": "Olga"}, mobile="+37322123456"), member("b", id=3)]
     made = staff(desired, [mobile(1, P), mobile(2, Q, "z@a.example"), user(3)])
     (conflict,) = made.conflicts
-    assert (conflict.key, conflict.source) == ("a", desired[0].source)
+    assert (conflict.portal, conflict.key) == ("propertyfinder", "a")
+    assert conflict.source == desired[0].source
     assert conflict.reason == (
         "propertyfinder.mobile +37322123456 belongs to 1 Ivan, whom no file declares. If this is "
         "the same person, declare `propertyfinder.id: 1`; else declare that agent too."
@@ -1223,6 +1453,15 @@ def test_exactly_the_share_is_within_the_limit(percent, of):
     assert len(changed(exactly + 1, of, limits)) == 1
 
 
+def test_a_share_that_is_no_whole_number_of_agents_allows_no_part_of_one_more():
+    """29.9% of ten are two; and of a single agent there is all or nothing."""
+    assert changed(2, 10, Limits(0.299, 1.0, 0)) == ()
+    assert len(changed(3, 10, Limits(0.299, 1.0, 0))) == 1
+    assert changed(1, 1, Limits(0.5, 1.0, 0)) == (
+        "1 of 1 agents on rentix would change (100%); limits.changes allows 50%",
+    )
+
+
 # -- packing ------------------------------------------------------------------------------------
 
 MOST, BUDGET = st.integers(1, 6), st.integers(1, 40)
@@ -1283,9 +1522,16 @@ def test_packing_keeps_the_order_unless_that_costs_a_bin():
     assert pack([2, 5, 4, 1], 10, 6) == [[0, 2], [1, 3]]
 
 
+def test_packing_puts_nothing_before_what_comes_first():
+    """The last would fit beside the first, and stays where it is, as that takes no bin more."""
+    assert pack([6, 5, 4], 10, 10) == [[0], [1, 2]]
+    assert pack([1, 1, 1, 1, 1], 2, 10) == [[0, 1], [2, 3], [4]]
+
+
 def test_packing_falls_back_to_the_order_where_the_largest_first_saves_nothing():
     """Neither reaches what the sizes alone would need: then the files' order is kept."""
     assert pack([4, 4, 4], 10, 7) == [[0], [1], [2]]
+    assert pack([1, 3, 4, 4], 10, 6) == [[0, 1], [2], [3]]
 
 
 # -- time, and one plan of several portals ------------------------------------------------------
@@ -1341,6 +1587,10 @@ def test_one_plan_of_several_portals_numbers_the_steps_through():
         ("r3", ()),
         ("r4", ("r3",)),
     ]
+    three = dict.fromkeys(("one", "two", "three"), steps(2))
+    joined = join(dict.fromkeys(three, empty), three, dict.fromkeys(three, ()))
+    assert [step.id for step in joined.steps] == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    assert joined.steps[-1].after == ("r5",)
 
 
 def test_one_plan_of_several_portals_counts_every_agent_once():
@@ -1405,6 +1655,21 @@ def test_a_plan_of_several_portals_is_in_the_order_of_agents_and_then_of_portals
     assert [each.key for each in joined.warnings] == ["w", "y", "y", "z", "z"]
     assert joined.portals == ("one", "two")
     assert joined.several
+
+
+def test_one_agents_portals_stay_in_their_order_whatever_its_keys_are():
+    """A file may call one agent differently on each portal."""
+    one = plan([file("b", NEW, at="x.yaml")], [live(1, "b")])
+    two = staff([member("a", X, {"name": "N"}, at="x.yaml")], [user(1, X)])
+    joined = join({"one": one, "two": two}, {"one": (), "two": ()}, {"one": (), "two": ()})
+    assert [each.key for each in joined.entries] == ["b", "a"]
+
+
+def test_where_no_portal_could_be_read_nothing_is_planned_and_takes_no_time():
+    """The plan says why, and that is all."""
+    joined = join({}, {}, {}, {"one": "no answer"})
+    assert (joined.entries, joined.steps, joined.seconds, joined.declared) == ((), (), 0, 0)
+    assert (joined.complete, joined.portals) == (False, ())
 
 
 def test_a_portal_that_could_not_be_read_is_in_the_plan_with_the_reason():

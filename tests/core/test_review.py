@@ -87,6 +87,17 @@ def test_a_value_that_the_file_changed_is_stale():
     assert "Oleg" in said[A]
 
 
+def test_what_differs_is_told_by_side():
+    """What the portal shows, what the file says, and both where both are others."""
+    oleg = file(A, {"name": "Oleg", "instagram": "https://instagram.com/i"})
+    anna = live(1, A, {"name": "Anna"})
+    shows, says = "the portal shows 'Anna' and not 'Petr'", "the file says 'Oleg' and not 'Ivan'"
+    other = "name would become another value than was shown"
+    assert stale(BEFORE, [IVAN], [anna]) == {A: f"name is not what it was: {shows}"}
+    assert stale(BEFORE, [oleg], [PETR]) == {A: f"{other}: {says}"}
+    assert stale(BEFORE, [oleg], [anna]) == {A: f"{other}: {shows}; {says}"}
+
+
 def test_a_change_that_was_not_shown_is_stale():
     """A new key in the file, or a value that the portal changed."""
     more = file(A, {**IVAN.values, "tiktok": "https://tiktok.com/@i"})
@@ -231,6 +242,13 @@ def test_a_creation_that_would_be_an_update_now_is_stale():
     }
 
 
+def test_an_update_that_would_be_a_creation_now_is_stale():
+    """The agent whom it was about is gone, and would be made anew."""
+    new = file("new", {"name": "Olga"}, phone=P)
+    before = saved([new], [live(5, "new", name="X")], create=True)
+    assert stale(before, [new], [], create=True) == {"new": "is agent to be created now, and was 5"}
+
+
 def test_a_removal_that_happened_is_done():
     """The agent was unlinked meanwhile; no file has to declare it."""
     memory = Memory({"9": Remembered("gone", {})})
@@ -245,7 +263,7 @@ def test_a_removal_of_somebody_else_is_stale():
     memory = Memory({"9": Remembered("gone", {}), "10": Remembered("gone", {})})
     before = saved([], [live(9, "gone"), live(10)], memory, removal="unlink")
     moved = [live(9), live(10, "gone")]
-    assert stale(before, [], moved, memory, removal="unlink").keys() == {"gone"}
+    assert stale(before, [], moved, memory, removal="unlink") == {"gone": "is another agent now"}
 
 
 def test_a_removal_that_the_files_took_back_is_stale():
@@ -253,7 +271,8 @@ def test_a_removal_that_the_files_took_back_is_stale():
     memory = Memory({"9": Remembered("gone", {})})
     before = saved([], [live(9, "gone")], memory, removal="unlink")
     back = file("gone")
-    assert stale(before, [back], [live(9, "gone")], memory, removal="unlink").keys() == {"gone"}
+    said = stale(before, [back], [live(9, "gone")], memory, removal="unlink")
+    assert said == {"gone": "is declared again"}
 
 
 def test_a_removal_does_not_hide_another_change_of_its_key():
@@ -361,7 +380,7 @@ def test_a_list_that_changed_is_told_by_what_differs():
     )
     (conflict,) = review(before, now, [english])
     assert conflict.reason.startswith("spokenLanguages is not what it was")
-    assert "'ro' and not 'en'" in conflict.reason
+    assert conflict.reason.endswith(": the portal shows 0 'ro' and not 'en'")
 
 
 # -- several saved plans --------------------------------------------------------------------------
@@ -370,7 +389,8 @@ def test_a_list_that_changed_is_told_by_what_differs():
 def stale_in_all(plans, desired, agents, **policy):
     """Reasons by key: what none of these plans shows as it would happen."""
     conflicts = review_all(plans, planned(desired, agents, **policy), desired)
-    assert all(each.source.file == f"agents/{each.key}.yaml" for each in conflicts)
+    places = [(each.portal, str(each.source)) for each in conflicts]
+    assert places == [("rentix", f"agents/{each.key}.yaml:1") for each in conflicts]
     return {each.key: each.reason for each in conflicts}
 
 

@@ -392,7 +392,7 @@ def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch)
     def refuse(path: str) -> bytes:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("reconciler.documents.agents._read", refuse)
+    monkeypatch.setattr("reconciler.documents.agents.content", refuse)
     with pytest.raises(InputError) as caught:
         read({"a.yaml": "id: 1\n"})
     assert [line(each) for each in caught.value.problems] == [

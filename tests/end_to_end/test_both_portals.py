@@ -959,7 +959,7 @@ def clock(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Clock:
     agency.portal.state.clock = lambda: made.now
     whole = transport.Clock
     monkeypatch.setattr(
-        transport, "Clock", lambda **_: whole(now=lambda: made.now, sleep=made.sleep)
+        transport, "Clock", lambda *_, **__: whole(now=lambda: made.now, sleep=made.sleep)
     )
     return made
 

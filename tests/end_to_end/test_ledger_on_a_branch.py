@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> None:
-    """Before each of the next saves one of these happens, as if by somebody else."""
+    """Before each of the next saves one of these happens, as if by somebody else who was not seen:
+    their claim could not be pushed."""
     left, whole = list(acts), Shared.save
 
     def save(store: Shared, *arguments: Any) -> str | None:
@@ -90,6 +92,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> None
             act = left.pop(0)
             with monkeypatch.context() as patch:
                 patch.setattr(Shared, "save", whole)
+                patch.setattr(Shared, "lock", lambda *_: nullcontext(()))
                 act()
         return whole(store, *arguments)
 

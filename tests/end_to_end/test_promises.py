@@ -7,6 +7,7 @@ import json
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from reconciler import app
 from reconciler.portals.rentix import Rentix
 from reconciler.sandbox.readings import Readings
+from reconciler.store.file import File
 
 NO_LIMIT = {"floor": 100_000}
 
@@ -833,7 +835,9 @@ def test_a_report_that_cannot_be_written_stops_the_apply_before_it_sends(agency:
 def test_two_applies_keep_each_others_memory(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One apply ends between the plan and the end of another: the ledger has both."""
+    """Where nothing can be locked, one apply ends between the plan and the end of another: the
+    ledger has both."""
+    monkeypatch.setattr(File, "lock", lambda *_: nullcontext(()))
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare(
         {"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}},

@@ -237,6 +237,17 @@ def test_an_agent_that_two_pages_show_is_one():
     assert (ids(listing), listing.complete) == ([1, 2, 3], True)
 
 
+def test_a_total_that_one_page_tells_holds_for_all_pages():
+    """The last page need not repeat it: who was left out of a page is missed all the same."""
+    listing, _ = play(
+        reading(rentix()),
+        (LIST, listed(user(1), total=3, next=2)),
+        ("GET /users?page=2", listed(user(3))),
+        ("GET /users?page=3", listed()),
+    )
+    assert ([agent.id for agent in listing.agents], listing.complete) == ([1, 3], False)
+
+
 def test_fewer_than_the_total_are_not_whole():
     """A page more brings nobody, and the total says that there are more."""
     pages = [listed(user(1), total=2), listed(total=2)]
@@ -313,6 +324,8 @@ MALFORMED = [
     {**user(1), "description": 5},
     {**user(1), "description": ["a"]},
     {**user(1), "avatar": "https://example.com/a.jpg"},
+    {**user(1), "avatar": {"contentType": "image/jpeg"}},
+    {**user(1), "avatar": {"id": "123"}},
     {**user(1), "instagram": 5},
     {**user(1), "youtube": {}},
     {**user(1), "tiktok": False},

@@ -292,7 +292,7 @@ SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_sco
 REMOVED = st.sampled_from(["report", "deactivate"])
 
 
-@settings(max_examples=60, **SETTINGS)
+@settings(max_examples=35, **SETTINGS)
 @given(live=users(), first=files(), second=files(), reading=READINGS, on_removed=REMOVED)
 def test_any_world_is_reconciled_twice(
     agency: Agency,

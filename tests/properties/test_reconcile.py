@@ -4,13 +4,13 @@ next plan has nothing to do."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from agency import FAST, Agency, user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rentix_truth import declared_is_true, undeclared_is_kept
 
 from reconciler.sandbox.readings import Readings
 
@@ -161,58 +161,8 @@ def reconcile(
     assert again["agents"] == []
 
 
-def same_link(left: str | None, right: str | None) -> bool:
-    """Two addresses that lead to one place."""
-    plain = [side and side.replace("www.", "").rstrip("/") for side in (left, right)]
-    return plain[0] == plain[1]
-
-
-def declared_is_true(agent: Mapping[str, Any], found: Any, reading: Readings) -> None:
-    """What the file says is what the portal has; one string cannot be told from one language of
-    several, so where that is what is shown, what is shown is what counts."""
-    assert found.name == agent.get("name", found.name)
-    for name in LINKS:
-        if name in agent and not (agent[name] is None and reading.social_null == "ignored"):
-            assert same_link(getattr(found, name), agent[name])
-    for channel, value in agent.get("settings", {}).items():
-        assert found.settings[channel] is value
-    description = agent.get("description")
-    if isinstance(description, dict):
-        for language, text in description.items():
-            assert found.description[language].rstrip("\n") == text.rstrip("\n")
-    elif isinstance(description, str) and reading.description == "object":
-        assert set(found.description.values()) == {description}
-    elif isinstance(description, str):
-        assert description in found.description.values()
-    if "avatar" in agent:
-        if agent["avatar"] is None:
-            assert found.avatar is None
-        elif "id" in agent["avatar"]:
-            assert found.avatar["id"] == agent["avatar"]["id"]
-
-
-def undeclared_is_kept(
-    agent: Mapping[str, Any], before: Any, after: Any, reading: Readings
-) -> None:
-    """Nothing that the file leaves out has changed, but languages that no client could see."""
-    for name in {"name", "phone", "avatar", *LINKS} - set(agent):
-        if name != "phone":
-            assert getattr(after, name) == getattr(before, name)
-    if "phone" not in agent:
-        assert after.phone == before.phone
-    description = agent.get("description")
-    if description is None:
-        assert after.description == before.description
-    elif isinstance(description, dict) and reading.description == "object":
-        for language in set(LANGUAGES) - set(description):
-            assert after.description[language] == before.description[language]
-    for channel in set(CHANNELS) - set(agent.get("settings", {})):
-        assert after.settings[channel] == before.settings[channel]
-    assert after.settings["posting_type"] == before.settings["posting_type"]
-
-
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(live=users(), declared=files(), reading=READINGS)
 def test_any_world_is_reconciled(
@@ -223,7 +173,7 @@ def test_any_world_is_reconciled(
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=45, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(live=users(), first=files(), second=files(), reading=READINGS)
 def test_an_edit_of_the_files_is_applied_and_is_no_drift(

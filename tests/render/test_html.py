@@ -112,7 +112,7 @@ def test_hostile_text_is_only_text(text):
         assert one_line(text) in re.sub(r"\s", " ", body.text) or visible(text) in body.text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(NASTY)
 def test_no_text_comes_alive(text):
     """As a property: every page has only our elements, classes, links and addresses."""

@@ -4,6 +4,7 @@ repository is touched."""
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -703,12 +704,20 @@ def test_a_repository_that_cannot_be_read_is_a_problem_of_configuration(pair, al
 
 # Putting two ledgers together
 
-LEDGERS = st.dictionaries(st.sampled_from("rp"), MEMORY, max_size=2)
+PLACED = st.builds(
+    replace, MEMORY, url=st.sampled_from(["", "https://a.example", "https://b.example"])
+)
+LEDGERS = st.dictionaries(st.sampled_from("rp"), PLACED, max_size=2)
 
 
 def known(ledger):
-    """A ledger without the portals of which nothing is known."""
-    return {name: memory for name, memory in ledger.items() if memory != Memory()}
+    """What is known of each portal of which anything is, whether or not it is said at what
+    address."""
+    return {
+        name: replace(memory, url="")
+        for name, memory in ledger.items()
+        if memory.agents or memory.refused
+    }
 
 
 @settings(deadline=None, max_examples=80, database=None)
@@ -726,6 +735,65 @@ def test_two_ledgers_put_together(base, ours, theirs):
             assert entry in (here.agents.get(key), there.agents.get(key))
         for key, entry in memory.refused.items():
             assert entry in (here.refused.get(key), there.refused.get(key))
+        assert memory.url in (here.url, there.url)
+        if "" != here.url != there.url != "":
+            assert memory in (here, there)
+
+
+def at(url, **agents):
+    """What is remembered of Rentix at an address."""
+    return {"rentix": replace(one(**agents)["rentix"], url=url)}
+
+
+A, B = "https://a.example", "https://b.example"
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "expected"),
+    [
+        pytest.param(
+            at(A, a1="x"),
+            at(A, a1="x", a2="ours"),
+            at(A, a1="theirs"),
+            at(A, a1="theirs", a2="ours"),
+            id="one address, both changed",
+        ),
+        pytest.param(
+            at("", a1="x"),
+            at(A, a1="x", a2="ours"),
+            at("", a1="x", a3="theirs"),
+            at(A, a1="x", a2="ours", a3="theirs"),
+            id="ours is the first to say the address",
+        ),
+        pytest.param(
+            {}, at(A, a1="ours"), at(A, a2="theirs"), at(A, a1="ours", a2="theirs"), id="no base"
+        ),
+        pytest.param(
+            at(A, a1="x"), at(B, a1="y"), at(A, a1="x"), at(B, a1="y"), id="only we moved"
+        ),
+        pytest.param(
+            at(A, a1="x"), at(A, a1="x", a2="ours"), at(B, a1="y"), at(B, a1="y"), id="they moved"
+        ),
+        pytest.param(
+            at(A, a1="x"),
+            at(B, a1="ours"),
+            at(A, a1="theirs"),
+            at(A, a1="theirs"),
+            id="we moved, and they changed where we were",
+        ),
+        pytest.param(
+            at(A, a1="x", a2="x"),
+            at(B, a1="x", a2="ours"),
+            at(B, a2="x"),
+            at(B, a1="x", a2="x"),
+            id="both moved: an id of the old address is nobody's here",
+        ),
+    ],
+)
+def test_ids_of_two_addresses_are_never_mixed(base, ours, theirs, expected):
+    """The address that the ids belong to is kept; with two of them it is theirs, or ours where only
+    we changed anything."""
+    assert merged(base, ours, theirs) == expected
 
 
 def test_ten_thousand_agents(pair, remote):

@@ -1,0 +1,260 @@
+"""One apply at a time on a machine: who waits is told for whom, and nobody waits for the dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from repositories import plain_git, repository, say
+
+from reconciler.errors import LockedError
+from reconciler.store import lock as module
+from reconciler.store import open_store
+from reconciler.store.lock import Holder, Turn, alone, holder, myself
+
+HERE = f"{os.uname().nodename}, process {os.getpid()}, since "
+HOLD = """
+import sys
+from pathlib import Path
+from reconciler.store.lock import Turn, alone
+with alone(Path(sys.argv[1]), Turn(print, print)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+"""A process that has a lock until it is told to end."""
+
+
+class Waiting(Turn):
+    """A turn that does not really sleep: a moment of it is `then`, and as long as is asked for goes
+    by on its clock."""
+
+    def __init__(self, then=lambda: None):
+        self.said, self.lost, self.slept = [], [], []
+        super().__init__(self.said.append, self.lost.append, self._sleep, lambda: sum(self.slept))
+        self._then = then
+
+    def _sleep(self, seconds):
+        self.slept.append(seconds)
+        self._then()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """What is locked, in a folder that is not there yet."""
+    return tmp_path / "deep" / "ledger.json.lock"
+
+
+def test_nobody_waits_for_nobody(path):
+    """Not a word, not a moment; and the next one does not either."""
+    for _ in range(2):
+        turn = Waiting()
+        with alone(path, turn) as note:
+            assert note is None
+        assert (turn.said, turn.slept, turn.waited, turn.lost) == ([], [], False, [])
+
+
+def test_who_waits_is_told_for_whom_once(path):
+    """And goes on when that one has ended."""
+    first = alone(path, Waiting())
+    first.__enter__()
+    left = [None, None, lambda: first.__exit__(None, None, None)]
+
+    def then():
+        if act := left.pop(0):
+            act()
+
+    turn = Waiting(then)
+    with alone(path, turn):
+        assert turn.waited
+    [said] = turn.said
+    assert re.fullmatch(
+        rf"Another apply is under way: {re.escape(HERE)}\d\d:\d\d\. Waiting for it to end, 5 "
+        rf"minutes at most; nothing has been sent\.",
+        said,
+    )
+    assert turn.slept == [module.GLANCE] * 3
+
+
+def test_nobody_waits_for_ever(path):
+    """The error says who has it, that nothing was sent, and what to do."""
+    turn = Waiting()
+    with alone(path, Waiting()):
+        with pytest.raises(LockedError) as caught, alone(path, turn):
+            pytest.fail("two at once")
+        assert sum(turn.slept) == module.PATIENCE
+    said = str(caught.value)
+    assert said.startswith(f"Another apply is still under way: {HERE}")
+    assert "has waited for 5 minutes, and nothing was sent." in said
+    assert said.endswith("see to it that it ends there, and run again.")
+    assert caught.value.exit_code == 1
+
+
+def test_the_patience_is_for_all_who_are_waited_for(path):
+    """One after the other may be there; each of them is named, and the time goes on."""
+    turn, other = Waiting(), Holder("b", 2, datetime.now(UTC))
+    turn.wait(myself(), module.PATIENCE - 1)
+    turn.wait(other, 1)
+    assert len(turn.said) == 2
+    with pytest.raises(LockedError, match="still under way: b, process 2"):
+        turn.wait(other, 1)
+
+
+def test_a_wait_that_is_interrupted_leaves_nothing_held(path):
+    """Neither by who waited, nor taken from who has it."""
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with alone(path, Waiting()):
+        with pytest.raises(KeyboardInterrupt), alone(path, Waiting(interrupt)):
+            pytest.fail("two at once")
+        assert holder(path.read_text()) is not None
+    with alone(path, Waiting()) as note:
+        assert note is None
+
+
+def test_what_fails_under_the_lock_gives_it_back(path):
+    """And is raised as it was."""
+    with pytest.raises(LookupError), alone(path, Waiting()):
+        raise LookupError
+    with alone(path, turn := Waiting()):
+        assert not turn.waited
+    assert path.read_text() == ""
+
+
+def test_a_killed_process_has_nothing(path):
+    """The kernel gives its lock back; what it wrote of itself misleads nobody."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        command, text=True, env={**os.environ, "PYTHONPATH": root}, **pipes
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+
+        def kill():
+            process.kill()
+            process.wait()
+
+        turn = Waiting(kill)
+        with alone(path, turn):
+            assert holder(path.read_text()).process == os.getpid()
+        assert len(turn.slept) == 1
+        assert f"process {process.pid}," in turn.said[0]
+
+
+def test_where_nothing_can_be_locked_the_user_is_told(tmp_path):
+    """A file where the folder should be; the apply goes on."""
+    (tmp_path / "file").touch()
+    with alone(tmp_path / "file" / "x.lock", Waiting()) as note:
+        assert note == (
+            f"{tmp_path}/file/x.lock cannot be locked (File exists), so an apply from here at the "
+            f"same time would not be noticed."
+        )
+
+
+def test_a_file_system_without_locks_is_told(path, monkeypatch):
+    """A lock that is none in truth is not taken for one."""
+
+    def flock(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with alone(path, Waiting()) as note:
+        assert "cannot be locked (Function not implemented)" in note
+
+
+# Who it is
+
+
+def test_a_holder_is_read_as_it_was_written():
+    """And the time is shown as the reader's own."""
+    one = Holder("a.example", 12, datetime.now(UTC))
+    assert holder(one.line()) == one
+    assert str(one) == f"a.example, process 12, since {one.since.astimezone():%H:%M}"
+
+
+def test_another_day_is_told_with_the_time():
+    """A dead one's claim may be old."""
+    since = datetime.now(UTC) - timedelta(days=3)
+    assert str(Holder("a", 1, since)).endswith(f"since {since.astimezone():%Y-%m-%d %H:%M}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"host": 1, "process": 1, "since": "2026-01-01T00:00:00+00:00"}',
+        '{"host": "a", "process": "x", "since": "2026-01-01T00:00:00+00:00"}',
+        '{"host": "a", "process": 1, "since": "yesterday"}',
+        '{"host": "a", "process": 1e999, "since": "2026-01-01T00:00:00+00:00"}',
+        '{"host": "a", "process": 1, "since": "0001-01-01T00:00:00+14:00"}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_none_of_ours_is_nobody(line):
+    """Another program's line, half a line, something hostile."""
+    assert holder(line) is None
+
+
+def test_a_hosts_name_steers_no_terminal():
+    """It comes from another machine; it is cut, too."""
+    said = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
+    assert holder(json.dumps(said)).host == "?[31m?" + "x" * 58
+
+
+# Where a ledger is
+
+
+@pytest.mark.parametrize("place", [".reconciler/ledger.json", "state/ledger.json", "ledger.json"])
+def test_a_ledgers_lock_is_no_clutter_in_git(tmp_path, monkeypatch, place):
+    """Wherever the ledger is: nothing of it is seen in the work tree."""
+    plain_git(monkeypatch)
+    root = repository(tmp_path / "r")
+    with open_store(root, place).lock(Waiting()) as notes:
+        assert notes == ()
+        assert list(root.rglob("*.lock"))
+        assert say(root, "status", "--porcelain") == ""
+    assert say(root, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("place", [".reconciler/ledger.json", "git:ledger"])
+def test_two_of_one_ledger_exclude_each_other(tmp_path, monkeypatch, place):
+    """However the folder is called."""
+    plain_git(monkeypatch)
+    root = repository(tmp_path / "r")
+    (tmp_path / "link").symlink_to(root)
+    with open_store(root, place).lock(Waiting()):
+        store = open_store(tmp_path / "link", place)
+        with pytest.raises(LockedError), store.lock(Waiting()):
+            pytest.fail("two at once")
+
+
+@pytest.mark.parametrize("places", [("a.json", "b.json"), ("git:a", "git:b")])
+def test_two_ledgers_do_not(tmp_path, monkeypatch, places):
+    """Two agencies in one repository do not wait for each other."""
+    plain_git(monkeypatch)
+    root = repository(tmp_path / "r")
+    one, other = (open_store(root, place) for place in places)
+    with one.lock(Waiting()), other.lock(turn := Waiting()) as notes:
+        assert (notes, turn.waited) == ((), False)
+
+
+def test_two_work_trees_of_a_clone_exclude_each_other(tmp_path, monkeypatch):
+    """They share the branch, and so its lock."""
+    plain_git(monkeypatch)
+    root = repository(tmp_path / "r")
+    say(root, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    with open_store(root, "git:ledger").lock(Waiting()):
+        store = open_store(tmp_path / "tree", "git:ledger")
+        with pytest.raises(LockedError), store.lock(Waiting()):
+            pytest.fail("two at once")
