@@ -1,0 +1,1 @@
+"""Input of any kind, by hand, by grammar and by coverage."""

@@ -1,0 +1,145 @@
+"""Any input is taken, or refused in words: files by a grammar of slips, samples with something
+changed, saved plans and ledgers that are nearly right; and what went wrong once, again.
+
+The same is looked for by coverage with `script/fuzz`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from portals.test_any_answer import ANYTHING, changed
+from store.test_ledger import KEPT
+from store.test_planfile import PLAN
+
+from reconciler.core.form import form
+from reconciler.core.policy import Selection
+from reconciler.store import ledger
+
+from . import targets
+from .seeds import CORPUS, corpus, seeds
+
+QUICK = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+KEYS = st.sampled_from(
+    [
+        *("externalId", "id", "name", "phone", "description", "avatar", "instagram", "settings"),
+        *("propertyfinder", "ru", "en", "url", "email", "contact_phone", "nаme", "Name", "<<", "~"),
+        *("agents", "portals", "rentix", "limits", "changes", "ledger", "version", "12"),
+    ]
+)
+SCALARS = st.one_of(
+    st.sampled_from(
+        [
+            *("a", "no", "true", "~", "null", "12", "012", "0o17", "1e400", ".nan", "30%", "", "|"),
+            *("“x”", "«x»", "@x", "*x", "&x", "!x", "!!str", "%x", "`x`", "#x", "x:", ":x", "-x"),
+            *("|x", ">x", "[x", "{x", "]x", "}x", ",x", "{{x}}", ">-", '"x"', "'x'", '"x', "'x"),
+            *('"\\x1b"', '"\\u200b"', '"C:\\new"', "+37322123456", "+373 22 123 456"),
+            *("|\n    x\n    y", "x\n    y", "[a, b]", "{url: x}", "https://a.example/b"),
+        ]
+    ),
+    st.text("ab:#-?|>&*!%@`'\"\\{}[], \t\u00a0\u200b\u202eяé😀\ufeff\x00\x85", max_size=6),
+)
+LINES = st.one_of(
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["", "", "", "  ", "    ", "\t", " ", "- ", "? ", "\u00a0"]),
+        KEYS,
+        st.sampled_from([": ", ": ", ": ", ":", " : ", ":\t", ":\u00a0", "：", "="]),
+        SCALARS,
+    ),
+    st.sampled_from(["---", "--- ", "...", "%YAML 1.2", "# x", "", "<<<<<<< x", "=======", "- x"]),
+)
+WRITTEN = st.builds(
+    lambda lines, end: end.join(["externalId: a", *lines]).encode(errors="surrogatepass"),
+    st.lists(LINES, max_size=8),
+    st.sampled_from(["\n", "\n", "\r\n", "\r"]),
+)
+SEEDS = {name: [each for each in seeds(name) if len(each) < 2000] for name in ("agents", "config")}
+
+
+def bent(target: str) -> st.SearchStrategy[bytes]:
+    """A seed with a piece put in, taken out, or there twice."""
+
+    def bend(seed: bytes, at: int, length: int, piece: bytes) -> bytes:
+        at %= len(seed) + 1
+        return seed[:at] + piece + seed[at + length :]
+
+    pieces = st.binary(max_size=3) | SCALARS.map(lambda text: text.encode(errors="replace"))
+    return st.builds(
+        bend,
+        st.sampled_from(SEEDS[target]),
+        st.integers(0, 3000),
+        st.integers(0, 12),
+        pieces,
+    )
+
+
+@QUICK
+@given(WRITTEN | bent("agents"))
+def test_any_files(data: bytes) -> None:
+    """Whatever lies in the folder is agents or problems, alike for both parsers."""
+    targets.agents(data)
+
+
+@QUICK
+@given(WRITTEN | bent("config"))
+def test_any_configuration(data: bytes) -> None:
+    """Whatever is in `reconciler.yaml` is settings or problems."""
+    targets.config(data)
+
+
+def bits(value: Any, changes: list[tuple[int, Any, str]]) -> bytes:
+    """JSON with some of its nodes changed."""
+    for place, other, how in changes:
+        value = changed(value, place, other, how)
+    return json.dumps(value).encode()
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 10**6), ANYTHING, st.sampled_from(["other", "gone", "twice"])),
+    min_size=1,
+    max_size=3,
+)
+SAVED = form(PLAN, Selection(("agent-*",), ()), ["rentix"], "0.1.0")
+
+
+@QUICK
+@given(CHANGES)
+def test_plans_that_are_nearly_right(changes: list[tuple[int, Any, str]]) -> None:
+    """A saved plan that somebody else's program wrote is refused, or can be shown in every form."""
+    targets.plan(bits(SAVED, changes))
+
+
+@QUICK
+@given(CHANGES)
+def test_ledgers_that_are_nearly_right(changes: list[tuple[int, Any, str]]) -> None:
+    """A ledger that is damaged is lost with a word, or read as what it is."""
+    targets.kept(bits(json.loads(ledger.text(KEPT)), changes))
+
+
+@QUICK
+@given(st.binary(max_size=60), st.sampled_from(["plan", "ledger"]))
+def test_any_bytes(data: bytes, target: str) -> None:
+    """What is no JSON at all is refused in words."""
+    targets.TARGETS[target](data)
+
+
+@pytest.mark.parametrize("target", targets.TARGETS)
+def test_what_went_wrong_once(target: str) -> None:
+    """What a fuzzer found is right now, and stays so."""
+    for data in corpus(target):
+        targets.TARGETS[target](data)
+
+
+def test_all_that_was_found_is_replayed() -> None:
+    """Every folder of findings belongs to a way in that takes bytes."""
+    assert {path.name for path in CORPUS.iterdir()} <= set(targets.TARGETS)

@@ -1,0 +1,65 @@
+"""What the tests of security share: an agency whose keys are long, and whose portals remember what
+came to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from agency import Agency
+
+from reconciler.sandbox.gate import Gate
+from reconciler.sandbox.server import Running, running
+from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
+
+from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
+
+
+class Came(NamedTuple):
+    """A request as it came to the sandbox."""
+
+    target: str
+    headers: list[tuple[str, str]]
+
+
+@pytest.fixture(scope="package")
+def sandbox() -> Iterator[Running]:
+    """One sandbox that takes the long keys."""
+    state = State(Store(None), RENTIX)
+    state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
+    with running(state) as made:
+        yield made
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Agency:
+    """An agency with the long keys, in an empty folder; nobody waits before a next try, and every
+    token is the same."""
+    monkeypatch.setattr("reconciler.transport._backoff", lambda _: 0.0)
+    monkeypatch.setattr(
+        "reconciler.sandbox.propertyfinder.calls.uuid4", lambda: type("", (), {"hex": TOKEN})
+    )
+    root = tmp_path / "repository"
+    root.mkdir()
+    made = Agency(root, sandbox, dict(KEYS))
+    made.live()
+    return made
+
+
+@pytest.fixture
+def came(monkeypatch: pytest.MonkeyPatch) -> list[Came]:
+    """The requests that came to the sandbox, with their headers."""
+    found: list[Came] = []
+    whole = Gate.__call__
+
+    async def listening(gate: Gate, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+        target = scope["raw_path"].decode() + "?" + scope["query_string"].decode()
+        found.append(Came(target, headers))
+        await whole(gate, scope, receive, send)
+
+    monkeypatch.setattr(Gate, "__call__", listening)
+    return found

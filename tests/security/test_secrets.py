@@ -1,0 +1,475 @@
+"""No key and no token is anywhere but in the requests that need it: no output, no file, no argument
+of a process, no ledger, whatever the portal makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from html import escape
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from agency import PREFIX, Agency, person, section, user
+from github.platform import TOKEN as GITHUB_TOKEN
+from github.platform import Answer, Platform, serving
+from github.runner import Project, lay_out, project
+from repositories import commit, plain_git, remote_of, repository
+from starlette.responses import Response
+
+from reconciler.github import api
+from reconciler.sandbox.server import Running
+from reconciler.together import Halt
+
+from .conftest import Came
+from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, SECRETS, TOKEN, files, leaks, pieces
+
+COMMAND = Path(sys.executable).parent / "reconciler"
+LOUD = {
+    "PYTHONDEVMODE": "1",
+    "PYTHONASYNCIODEBUG": "1",
+    "PYTHONFAULTHANDLER": "1",
+    "HTTPX_LOG_LEVEL": "trace",
+    "HTTPCORE_LOG_LEVEL": "trace",
+    "SSL_KEY_LOG": "1",
+    "GIT_TRACE": "1",
+    "GIT_CURL_VERBOSE": "1",
+}
+"""Everything in an environment that makes some program talk."""
+WRAPPER = """#!/bin/sh
+for each in "$@"; do printf '%s\\n' "$each"; done >>"$GIT_SEEN"
+tr '\\0' '\\n' </proc/$PPID/cmdline >>"$GIT_SEEN"
+exec {git} "$@"
+"""
+"""A git that writes down its own arguments and those of whoever called it."""
+FORMS = ("text", "json", "markdown", "html")
+
+
+def declare(agency: Agency) -> None:
+    """Two agents on each portal, of whom one is to change."""
+    agency.live(user(1, externalId="a-1"), user(2, externalId="a-2"))
+    agency.live_pf(person(1), person(2))
+    agency.use(rentix={}, propertyfinder={}, limits={"floor": 1000})
+    agency.declare(
+        {"externalId": "a-1", "name": "Ana", "propertyfinder": section(1, bio="Sells.")},
+        {"externalId": "a-2", "name": "Bogdan", "propertyfinder": section(2, bio="Lets.")},
+    )
+
+
+def clean(*texts: str) -> None:
+    """None of these has a piece of a secret."""
+    for text in texts:
+        assert pieces(text) == [], text
+
+
+def test_a_finder_that_finds_nothing_is_broken(tmp_path: Path) -> None:
+    """It finds a piece in a file, in a name, and in what git has packed."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.txt").write_bytes(b"\xff" + RENTIX[3:15].encode())
+    (tmp_path / "a" / PF_KEY[:12]).write_text("")
+    assert len(leaks(tmp_path / "a")) == 2
+    assert pieces(RENTIX[3:14]) == []
+    made = repository(tmp_path / "git")
+    (made / "file.txt").write_text(PF_SECRET)
+    commit(made)
+    (made / "file.txt").unlink()
+    assert [name.endswith("(objects)") for name, _ in leaks(made)] == [True]
+
+
+@pytest.fixture
+def processes(
+    keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the installed command with a home and a temporary folder of its own."""
+    plain_git(monkeypatch)
+    git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout
+    for name in ("home", "temporary", "bin"):
+        (tmp_path / name).mkdir()
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.write_text(WRAPPER.format(git=git.strip()))
+    wrapper.chmod(0o755)
+    environment = {
+        **os.environ,
+        **KEYS,
+        "RENTIX_URL": keyed.portal.urls["rentix"],
+        "PROPERTYFINDER_URL": keyed.portal.urls["propertyfinder"],
+        "HOME": str(tmp_path / "home"),
+        "TMPDIR": str(tmp_path / "temporary"),
+        "XDG_CACHE_HOME": str(tmp_path / "home" / "cache"),
+        "PATH": f"{wrapper.parent}:{os.environ['PATH']}",
+        "GIT_SEEN": str(tmp_path / "arguments.txt"),
+    }
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, "-C", keyed.root, *arguments],
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_whole_story_leaves_no_key_anywhere(
+    processes: Callable[..., subprocess.CompletedProcess[str]],
+    keyed: Agency,
+    came: list[Came],
+    tmp_path: Path,
+) -> None:
+    """Plan, save, show, apply and drift as processes, both portals, the ledger on a branch, with
+    everything switched on that makes programs talk: nothing printed, written or passed as an
+    argument has a piece of a key; and the requests have it where it belongs."""
+    repository(keyed.root)
+    remote_of(keyed.root, tmp_path / "remote.git")
+    subprocess.run(
+        ["git", "-C", keyed.root, "remote", "add", "origin", tmp_path / "remote.git"], check=True
+    )
+    declare(keyed)
+    settings = json.loads((keyed.root / "reconciler.yaml").read_text())
+    settings["ledger"] = "git:reconciler-ledger"
+    (keyed.root / "reconciler.yaml").write_text(json.dumps(settings))
+    saved = str(tmp_path / "plan.json")
+    seen: list[bytes] = []
+
+    def arguments_of_all() -> None:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended meanwhile
+                seen.append(path.read_bytes())
+
+    async def look(_: Any) -> None:
+        """While a request is held: the arguments of every process there is."""
+        await asyncio.to_thread(arguments_of_all)
+
+    keyed.portal.state.before.append(look)
+    for code, *arguments in (
+        (0, "-v", "plan", "--out", saved),
+        (0, "show", saved, "--format", "html", "--output", str(tmp_path / "report.html")),
+        (0, "-v", "apply", "--plan", saved, "--yes", "--format", "json"),
+        (0, "drift", "--format", "markdown"),
+    ):
+        done = processes(*map(str, arguments), **LOUD)
+        assert done.returncode == code, done.stderr
+        clean(done.stdout, done.stderr)
+    running = [each for each in seen if b"apply\0--plan" in each]
+    assert running
+    assert pieces(b"".join(running)) == []
+    assert b"reconciler-ledger" in (tmp_path / "arguments.txt").read_bytes()
+    names = [name for name, _ in files(tmp_path)]
+    assert any("(objects)" in name and "remote.git" in name for name in names)
+    assert leaks(tmp_path) == []
+    check_headers(came)
+
+
+def check_headers(came: list[Came]) -> None:
+    """Each request has its portal's key (or its token) in one header, and nowhere else."""
+    assert came
+    for each in came:
+        assert pieces(each.target) == []
+        holding = {name for name, value in each.headers if pieces(value)}
+        if each.target.startswith("/api/v1"):
+            assert dict(each.headers)["authorization"] == f"ApiKey {RENTIX}"
+        assert holding == (set() if "token" in each.target else {"authorization"})
+        other = [PF_KEY, PF_SECRET, TOKEN] if each.target.startswith("/api/v1") else [RENTIX]
+        assert pieces(" ".join(value for _, value in each.headers), other) == []
+
+
+# What a portal echoes
+
+
+def said(text: str) -> Response:
+    """A refusal in these words."""
+    return Response(json.dumps({"message": text}), 400, media_type="application/json")
+
+
+def escaped(text: str) -> str:
+    """A text as JSON has it if every character is an escape."""
+    return "".join(f"\\u{ord(each):04x}" for each in text)
+
+
+def echoes(secret: str) -> dict[str, Response]:
+    """The ways in which a portal, or what stands before it, gives a secret back."""
+    whole = json.dumps({"message": f"bad header: Authorization: ApiKey {secret}"})
+    page = f"<html><title>{secret}</title>{escape(secret)}</html>"
+    return {
+        "a message": said(f"The key {secret} is not known"),
+        "twice, run together": said(secret * 2),
+        "the first half": said(f"The key {secret[:20]}… is not known"),
+        "the second half": said(f"The key …{secret[-20:]} is not known"),
+        "after a long text": said("x " * 250 + secret),
+        "as an address has it": said(f"no https://p.example/?key={quote(secret, safe='')}"),
+        "as a page has it": said(f"no &lt;{escape(secret)}&gt;"),
+        "in escapes": Response(f'{{"message": "{escaped(secret)}"}}', 400),
+        "as a JSON key": Response(json.dumps({"message": "no", secret: secret}), 400),
+        "in lists": Response(json.dumps({"message": [secret, {"x": [secret]}]}), 422),
+        "as details": Response(
+            json.dumps({"title": secret, "detail": secret, "errors": {secret: [secret]}}), 422
+        ),
+        "a page": Response(page, 502, media_type="text/html"),
+        "a page under 200": Response(page, 200, media_type="text/html"),
+        "words that are no JSON": Response(secret, 200),
+        "broken JSON": Response(whole[:-4], 200),
+        "a server's failure": Response(whole, 500),
+        "no access": Response(whole, 401),
+        "no permission": Response(whole, 403),
+        "headers": Response(
+            whole,
+            429,
+            headers={"Retry-After": "0", "X-Key": secret, "Set-Cookie": f"k={quote(secret)}"},
+        ),
+        "a redirect": Response("", 302, headers={"Location": f"https://e.example/?k={secret}"}),
+        "a success without words": Response(json.dumps({"echo": secret}), 200),
+        "an agent's name": Response(json.dumps({"items": [user(1, name=secret)]}), 200),
+        "an agent's name in escapes": Response(
+            f'{{"items": [{{"id": 1, "name": "{escaped(secret)}", "phone": "1"}}]}}', 200
+        ),
+        "half of it as an external id": Response(
+            json.dumps({"items": [user(1, externalId=secret[: len(secret) // 2 + 1])]}), 200
+        ),
+        "another's page": Response(
+            json.dumps({"data": [person(1, name=secret)], "pagination": {"totalPages": 1}}), 200
+        ),
+        "results": Response(
+            json.dumps(
+                {"results": [{"index": 0, "status": "error", "error": {"message": secret}}]}
+            ),
+            200,
+        ),
+    }
+
+
+STAGES: dict[str, Callable[[Any], bool]] = {
+    "the login": lambda call: "token" in call.path,
+    "the list": lambda call: call.method == "GET",
+    "a write": lambda call: call.method != "GET" and "token" not in call.path,
+}
+
+
+@pytest.mark.parametrize("name", echoes("x"), ids=str)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_portal_that_echoes_a_key_finds_it_in_no_output(
+    keyed: Agency, tmp_path: Path, stage: str, name: str
+) -> None:
+    """At the login, for the list and for a write; each of the portal's secrets; with -v, in every
+    format, printed and written."""
+    declare(keyed)
+    told = {each: echoes(each)[name] for each in SECRETS}
+    later = cycle([PF_KEY, PF_SECRET] if stage == "the login" else [TOKEN, PF_KEY, PF_SECRET])
+    echoed: list[str] = []
+
+    async def echo(call: Any, _: Response) -> Response | None:
+        if not STAGES[stage](call):
+            return None
+        echoed.append(RENTIX if call.path.startswith(PREFIX) else next(later))
+        return told[echoed[-1]]
+
+    keyed.portal.state.after.append(echo)
+    apply = ("-v", "apply", "--yes", "--force", "--format")
+    commands = [(*apply, "json"), (*apply, "html", "--output", str(tmp_path / "report.html"))]
+    if stage != "a write":
+        plan = ("-v", "plan", "--out", str(tmp_path / "plan.json"), "--format")
+        commands = [(*plan, "html"), (*apply, "json")]
+    for command in commands:
+        done = keyed.run(*command)
+        clean(done.out, done.err)
+    assert set(echoed) >= {PF_KEY} if stage == "the login" else {RENTIX, TOKEN}
+    assert leaks(tmp_path) == []
+
+
+def test_what_is_read_is_refused_if_a_key_is_in_it(keyed: Agency) -> None:
+    """An agent named like the key: the list is not taken, the person is told what to do, and the
+    other portal is planned all the same. A key as short as a word hinders nothing."""
+    declare(keyed)
+    keyed.live(user(1, externalId="a-1", name=f"Agent {RENTIX}"))
+    done = keyed.run("plan")
+    assert done.code == 1
+    assert "has your key in it, so nothing of it is shown or kept" in done.err
+    clean(done.out, done.err)
+    keyed.portal.state.key = keyed.environment["RENTIX_API_KEY"] = "agent"
+    try:
+        assert keyed.run("plan").code == 0
+    finally:
+        keyed.portal.state.key = RENTIX
+
+
+def test_an_echo_is_struck_out_and_the_rest_is_told(keyed: Agency) -> None:
+    """A person still reads what the portal said beside the key."""
+    declare(keyed)
+
+    async def echo(call: Any, _: Response) -> Response | None:
+        return said(f"Key {RENTIX} may not do this") if call.method == "PUT" else None
+
+    keyed.portal.state.after.append(echo)
+    keyed.use(rentix={})
+    keyed.live(user(1, externalId="a-1"), user(2, externalId="a-2", name="Bogdan"))
+    keyed.portal.state.after.append(echo)
+    done = keyed.run("apply", "--yes")
+    assert done.code == 3
+    assert "Key *** may not do this" in " ".join(done.out.split())
+
+
+def test_a_key_in_the_wrong_place_is_not_repeated(keyed: Agency) -> None:
+    """Pasted into the configuration, into an address, into a file with a mistake, or cut in two."""
+    declare(keyed)
+    places = {
+        f"api_key: {RENTIX}": "reconciler.yaml",
+        f"portals: {{rentix: {{url: 'https://{PF_SECRET}@p.example'}}}}": "reconciler.yaml",
+        f"portals: {{rentix: {{key: {RENTIX}}}}}": "reconciler.yaml",
+        f"externalId: a\nname: [{RENTIX}": "agents/b.yaml",
+        f"externalId: a\nkey: {RENTIX}\n": "agents/b.yaml",
+    }
+    settings = (keyed.root / "reconciler.yaml").read_text()
+    for content, name in places.items():
+        (keyed.root / name).write_text(content)
+        done = keyed.run("plan")
+        assert done.code == 1
+        clean(done.out, done.err)
+        (keyed.root / "agents" / "b.yaml").unlink(missing_ok=True)
+        (keyed.root / "reconciler.yaml").write_text(settings)
+    for name, value in {
+        "RENTIX_API_KEY": f"{RENTIX[:30]}\n{RENTIX[30:]}",
+        "RENTIX_URL": f"https://ana:{RENTIX}@p.example",
+        "PROPERTYFINDER_URL": f"https://p.example/?key={PF_SECRET}",
+    }.items():
+        before = dict(keyed.environment)
+        keyed.environment[name] = value
+        done = keyed.run("plan")
+        assert done.code == 1
+        assert name in done.err
+        clean(done.out, done.err)
+        keyed.environment = before
+
+
+# Crashes
+
+CRASH = """
+import sys
+from reconciler import transport
+def broken(self, request):
+    session = self._session
+    raise LookupError("a defect")
+transport.Transport._once = broken
+sys.argv[0] = "reconciler"
+from reconciler.cli import main
+main()
+"""
+
+
+def test_a_defect_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
+    """An exception that nobody foresaw, in the midst of sending: exit 1, and neither the values of
+    variables nor the environment are shown."""
+    declare(keyed)
+    urls = {f"{name.upper()}_URL": url for name, url in keyed.portal.urls.items()}
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH, "-C", keyed.root, "-v", "plan"],
+        env={**os.environ, **KEYS, **LOUD, **urls},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "LookupError" in done.stderr
+    clean(done.stdout, done.stderr)
+    assert leaks(tmp_path) == []
+
+
+# On GitHub
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Platform]:
+    """One GitHub for all tests."""
+    with serving() as platform:
+        yield platform
+
+
+@pytest.fixture
+def hub(
+    keyed: Agency,
+    sandbox: Running,
+    served: Platform,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Project:
+    """A project on GitHub, with a pull request's change on the desk; nobody waits."""
+    plain_git(monkeypatch)
+    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
+    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    served.__dict__.update(Platform(url=served.url).__dict__)
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("agency.KEY", RENTIX)
+    agents = [{"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"}]
+    keyed.live(*(user(number, **each) for number, each in enumerate(agents, 1)))
+    first = tmp_path / "project"
+    first.mkdir()
+    lay_out(keyed, first, *agents)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    made = project(keyed, served, folder, first)
+    made.branch("change")
+    made.desk.declare({**agents[0], "name": "Ana Maria"}, agents[1])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("a message", "GET"), ("an agent's name", "GET"), ("a message", "PUT"), ("headers", "PUT")],
+)
+def test_a_workflow_tells_no_key(hub: Project, tmp_path: Path, name: str, method: str) -> None:
+    """The plan of a pull request, its apply after the merge, and drift, on a portal that echoes: in
+    no log, annotation, comment, issue, summary, output, artifact, ledger or git object is a piece
+    of a key, nor of the run's token."""
+    number = hub.open("change")
+    echoing = echoes(RENTIX)[name]
+
+    async def echo(call: Any, _: Response) -> Response | None:
+        return echoing if call.method == method else None
+
+    if method == "PUT":
+        assert hub.plan(number).code == 0
+        hub.desk.portal.state.after.append(echo)
+    else:
+        hub.desk.portal.state.after.append(echo)
+        assert hub.plan(number).code == 1
+    hub.merge(number)
+    applied = hub.apply()
+    assert applied.code in (0, 1, 3, 4)
+    hub.drift()
+    everywhere(hub, tmp_path)
+
+
+def everywhere(hub: Project, folder: Path) -> None:
+    """No secret in anything that a workflow's steps left behind."""
+    secrets = (*SECRETS, GITHUB_TOKEN)
+    told = [each["body"] for every in hub.platform.comments.values() for each in every]
+    told += [each["title"] + each["body"] for each in hub.platform.issues]
+    for step in hub.all:
+        told += [step.out, step.err, step.summary, *step.outputs.values()]
+    assert told
+    for each in told:
+        assert pieces(each, secrets) == [], each
+    assert leaks(folder, secrets=secrets) == []
+
+
+@pytest.mark.parametrize(("cut", "lead"), [(len(GITHUB_TOKEN), 280), (15, 0)])
+def test_github_echoes_its_token_in_vain(hub: Project, tmp_path: Path, cut: int, lead: int) -> None:
+    """In whole and in part, at the beginning of a message and where it is cut short."""
+    number = hub.open("change")
+    words = "x" * lead + f" Bad credentials: {GITHUB_TOKEN[:cut]}"
+    refusal = Answer(422, {"message": words}, {"X-Token": GITHUB_TOKEN})
+    hub.platform.fail("POST", f"issues/{number}/comments", refusal)
+    step = hub.plan(number)
+    assert step.code == 0
+    assert [each for each in step.told("warning") if "comment could not be written" in each]
+    everywhere(hub, tmp_path)

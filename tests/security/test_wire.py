@@ -1,0 +1,553 @@
+"""The key goes to the portal's own address, over a wire that nobody else reads, and no answer takes
+more than there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from agency import Agency
+
+from reconciler import transport
+from reconciler.core.conversation import Conversation
+from reconciler.core.model import Request, Response, Session
+from reconciler.errors import ConfigError
+from reconciler.github.api import GitHub, GitHubError
+from reconciler.transport import Clock, Transport
+
+from .keys import KEYS, PF_SECRET, RENTIX, pieces
+from .wires import Server, ok, serving
+
+GET = Request("GET", "/users")
+PUT = Request("PUT", "/users", {"id": 1})
+COMMAND = Path(sys.executable).parent / "reconciler"
+PASSWORD = "made-up-password-" * 2
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+HOST = "crm.example"
+ANA = {"externalId": "a", "name": "Ana"}
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this computer's environment counts, and nobody waits before a next try."""
+    for name in (*PROXIES, *map(str.lower, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Where connections are made to. Whatever has a name is on this computer."""
+    found: list[tuple[str, int]] = []
+    whole = socket.create_connection
+
+    def dial(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
+        found.append(address)
+        return whole(("127.0.0.1", address[1]), *rest, **more)
+
+    monkeypatch.setattr(socket, "create_connection", dial)
+    return found
+
+
+def login() -> Conversation[Session | Response]:
+    """The key, for good."""
+    yield from ()
+    return Session({"Authorization": f"ApiKey {RENTIX}"})
+
+
+@contextmanager
+def opened(url: str, clock: Clock | None = None) -> Iterator[Transport]:
+    """A transport with the key."""
+    with Transport(url, login, secrets=[RENTIX], clock=clock) as made:
+        yield made
+
+
+def asked(url: str, request: Request = GET) -> Response:
+    """What comes of a request; it says no key."""
+    with opened(url) as wire:
+        answer = wire.send(request)
+    assert pieces(repr(answer)) == []
+    return answer
+
+
+# Where it goes
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("where", ["same", "other", "file:///etc/passwd", "data:,x", "//x", ""])
+def test_no_redirect_is_followed(status: int, where: str) -> None:
+    """To the same host, to another one, to a file: one request, and the key goes nowhere else."""
+    with serving(lambda _: [ok()]) as other, serving(lambda _: [answer]) as portal:
+        target = {
+            "same": f"http://127.0.0.1:{portal.port}/other",
+            "other": f"http://localhost:{other.port}/?k={RENTIX}",
+        }.get(where, where)
+        answer = ok(b"", f"Location: {target}", status=f"{status} Moved")
+        told = asked(f"http://127.0.0.1:{portal.port}")
+        assert "redirect" in str(told.error)
+        assert (len(portal.heads), other.connections) == (1, 0)
+
+
+PLAIN = (
+    "http://crm.example",
+    "HTTP://crm.example",
+    "http://127.0.0.1.evil.example",
+    "http://localhost.evil.example",
+    "http://evil.example/localhost",
+    "http://localhost.",
+    "http://127.1",
+    "http://2130706433",
+    "http://0x7f000001",
+    "http://0177.0.0.1",
+    "http://0.0.0.0",
+    "http://[::]",
+    "http://[::ffff:8.8.8.8]",
+    "http://\u2460\u2461\u2466.0.0.1",
+    "http://\uff4cocalhost",
+    "http://localhost\u3002evil.example",
+    "http://localhost%2eevil.example",
+)
+"""Addresses that are not this computer's, or not for certain, without TLS."""
+CROOKED = (
+    "http://127.0.0.1@evil.example",
+    "http://localhost:80@evil.example",
+    "http://ana:secret@localhost",
+    "https://ana:secret@crm.example",
+    "https://ana@crm.example",
+    "http://localhost\\@evil.example",
+    "http://localhost\\.evil.example",
+    "http://[::1].evil.example",
+    "http://[::1]evil.example",
+    "http://evil.example[::1]",
+    "http://localhost#@evil.example",
+    "http://evil.example#@localhost",
+    "http://evil.example?@localhost",
+    "http:/\\evil.example",
+    "//evil.example",
+    "ftp://localhost",
+    "file:///etc/passwd",
+    "https://",
+    "https://crm.example:port",
+    "https://crm.example\nx",
+    "evil.example",
+    "http://127\u30020\u30020\u30021",
+)
+"""Addresses that mean one thing to one reader and another to the next, or nothing."""
+
+
+@pytest.mark.parametrize("address", PLAIN + CROOKED, ids=ascii)
+def test_an_address_that_is_not_safe_is_refused_before_anything_is_sent(
+    keyed: Agency, dialled: list[tuple[str, int]], address: str
+) -> None:
+    """In the environment, in the configuration, and by the sender itself: nobody is called."""
+    keyed.declare(ANA)
+    keyed.environment["RENTIX_URL"] = address
+    said = keyed.run("plan")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("error: ")
+    keyed.environment["RENTIX_URL"] = ""
+    keyed.use(rentix={"url": address})
+    said = keyed.run("plan")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(("error: ", "reconciler.yaml:1:"))
+    if address in PLAIN or "@" in address.partition("#")[0].partition("?")[0]:
+        with suppress(ConfigError):
+            assert asked(address).status is None
+    assert dialled == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "127.9.9.9", "[::1]"])
+def test_this_computer_needs_no_tls(dialled: list[tuple[str, int]], host: str) -> None:
+    """Every name of loopback, and the request goes there."""
+    with serving(lambda _: [ok()]) as portal:
+        assert asked(f"http://{host}:{portal.port}").status == 200
+        assert dialled == [(host.strip("[]").lower(), portal.port)]
+        assert portal.header("authorization") == [f"ApiKey {RENTIX}"]
+
+
+def test_githubs_token_goes_over_tls_too() -> None:
+    """An API address without TLS is for this computer alone."""
+    with pytest.raises(GitHubError, match="https"), GitHub("http://github.example", "a/b", "t", id):
+        pass
+
+
+# What stands between
+
+
+@contextmanager
+def proxied(monkeypatch: pytest.MonkeyPatch, *names: str, answer: bytes = b"") -> Iterator[Server]:
+    """A proxy that refuses, which these variables name, with a name and a password."""
+    refusal = answer or ok(b"no", "Proxy-Authenticate: Basic", status="407 Authenticate")
+    with serving(lambda _: [refusal]) as proxy:
+        for name in names:
+            monkeypatch.setenv(name, f"http://ana:{PASSWORD}@127.0.0.1:{proxy.port}")
+        yield proxy
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_proxy_gets_its_own_password_and_not_the_key(
+    monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]], name: str, echo: bool
+) -> None:
+    """It is asked to connect to the portal, and what goes through is for the portal alone. What it
+    refuses is told with what to look at, and without the password."""
+    answer = ok(b"", status=f"407 {PASSWORD}") if echo else b""
+    with proxied(monkeypatch, name, answer=answer) as proxy:
+        told = asked(f"https://{HOST}/api/v1")
+        assert told.status is None
+        assert "407" in str(told.error)
+        assert "Check HTTPS_PROXY" in str(told.error)
+        assert pieces(str(told.error), [PASSWORD]) == []
+        assert {head.split(b"\r\n")[0] for head in proxy.heads} == {
+            f"CONNECT {HOST}:443 HTTP/1.1".encode()
+        }
+        assert proxy.header("proxy-authorization")
+        assert pieces(b"".join(proxy.heads)) == []
+        assert {port for _, port in dialled} == {proxy.port}
+
+
+def test_no_proxy_names_hosts_that_are_reached_directly(
+    monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
+) -> None:
+    """What the environment takes out of the proxy's hands goes to the host."""
+    monkeypatch.setenv("NO_PROXY", HOST)
+    with proxied(monkeypatch, "HTTPS_PROXY") as proxy:
+        assert asked(f"https://{HOST}:1").status is None
+        assert proxy.connections == 0
+        assert set(dialled) == {(HOST, 1)}
+
+
+def test_no_proxy_stands_before_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even with TLS."""
+    with (
+        proxied(monkeypatch, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") as proxy,
+        serving(lambda _: [ok()]) as portal,
+    ):
+        assert asked(f"http://localhost:{portal.port}").status == 200
+        assert asked(f"https://localhost:{portal.port}").status is None
+        assert proxy.connections == 0
+
+
+def test_a_proxys_password_is_in_no_output(
+    keyed: Agency, monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
+) -> None:
+    """Whatever is wrong with its address, or with what it says."""
+    keyed.declare(ANA)
+    keyed.environment["RENTIX_URL"] = f"https://{HOST}/api/v1"
+    for address in (
+        f"http://ana:{PASSWORD}@127.0.0.1:1",
+        f"http://ana:{PASSWORD}@127.0.0.1:port",
+        f"socks5://ana:{PASSWORD}@127.0.0.1:1",
+        f"gopher://ana:{PASSWORD}@127.0.0.1:1",
+        f"http://ana:{PASSWORD}@[127.0.0.1",
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", address)
+        said = keyed.run("-v", "plan")
+        assert said.code == 1
+        assert pieces(said.out + said.err, [PASSWORD, RENTIX]) == []
+        assert "Traceback" not in said.err
+
+
+def test_a_netrc_is_not_used(
+    keyed: Agency, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A login for the portal's host in the home folder does not replace the key."""
+    keyed.declare(ANA)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    (tmp_path / ".netrc").write_text(
+        f"machine localhost login ana password {PASSWORD}\ndefault login ana password {PASSWORD}\n"
+    )
+    (tmp_path / ".netrc").chmod(0o600)
+    with serving(lambda _: [ok()]) as portal:
+        keyed.environment["RENTIX_URL"] = f"http://localhost:{portal.port}"
+        assert keyed.run("plan").code == 0
+        assert set(portal.header("authorization")) == {f"ApiKey {RENTIX}"}
+
+
+def test_a_cookie_is_not_sent_back() -> None:
+    """Nothing that a portal says is kept for it."""
+    cookies = ("Set-Cookie: a=b; Path=/", "Set-Cookie: c=d; Domain=127.0.0.1; Max-Age=999")
+    with serving(lambda _: [ok(b'{"items": []}', *cookies)]) as portal:
+        with opened(f"http://127.0.0.1:{portal.port}") as wire:
+            assert [wire.send(GET).status for _ in range(2)] == [200, 200]
+        assert len(portal.heads) == 2
+        assert portal.header("cookie") == []
+
+
+# How much comes back
+
+
+def chunked(part: bytes) -> bytes:
+    """A part of an answer whose length nobody knows."""
+    return f"{len(part):x}\r\n".encode() + part + b"\r\n"
+
+
+def endless(*headers: str, status: str = "200 OK") -> bytes:
+    """The head of an answer without a length."""
+    lines = [f"HTTP/1.1 {status}", "Transfer-Encoding: chunked", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def packed() -> Iterator[bytes]:
+    """A million blanks, packed, again and again: a thousandth of what they become."""
+    packer = zlib.compressobj(9)
+    first = packer.compress(b" " * 10**6) + packer.flush(zlib.Z_FULL_FLUSH)
+    raw = zlib.compressobj(9, wbits=-15)
+    again = raw.compress(b" " * 10**6) + raw.flush(zlib.Z_FULL_FLUSH)
+    yield first
+    while True:
+        yield again
+
+
+def bomb(_: bytes) -> Iterator[bytes]:
+    """An answer that never ends, packed."""
+    yield endless("Content-Encoding: deflate")
+    for part in packed():
+        yield chunked(part)
+
+
+def flood(_: bytes) -> Iterator[bytes]:
+    """An answer that never ends, as it is."""
+    yield endless()
+    while True:
+        yield chunked(b" " * 10**6)
+
+
+def matryoshka(_: bytes) -> Iterator[bytes]:
+    """A bomb that is packed once more."""
+    yield ok(gzip.compress(gzip.compress(b"{}")), "Content-Encoding: gzip, gzip")
+
+
+LIMITS = {
+    "a bomb": (bomb, "longer than 4 MB"),
+    "a flood": (flood, "longer than 4 MB"),
+    "packed twice": (matryoshka, "not asked for"),
+}
+
+
+@pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
+@pytest.mark.parametrize("name", LIMITS)
+def test_an_answer_has_a_largest_size(
+    monkeypatch: pytest.MonkeyPatch, name: str, request_: Request
+) -> None:
+    """More is not read, asked for once only, told in words; a write may have been done."""
+    monkeypatch.setattr(transport, "LARGEST", 4_000_000)
+    answer, words = LIMITS[name]
+    with serving(answer) as portal:
+        told = asked(f"http://127.0.0.1:{portal.port}", request_)
+        assert (told.status, told.body, told.uncertain) == (None, None, request_.writes)
+        assert words in str(told.error)
+        assert len(portal.heads) == 1
+
+
+def test_a_refusal_with_an_endless_page_is_a_refusal() -> None:
+    """Its status is known, so nothing is open. The limit is the real one."""
+
+    def refuse(_: bytes) -> Iterator[bytes]:
+        yield endless(status="403 Forbidden")
+        while True:
+            yield chunked(b" " * 10**6)
+
+    with serving(refuse) as portal:
+        told = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        assert (told.status, told.uncertain) == (403, False)
+        assert "longer than 64 MB" in str(told.error)
+
+
+def test_a_packed_answer_of_a_usual_size_is_read() -> None:
+    """Packing is asked for, as a list can be long."""
+    body = gzip.compress(b'{"items": [' + b" " * 10**6 + b"]}")
+    with serving(lambda _: [ok(body, "Content-Encoding: gzip")]) as portal:
+        assert asked(f"http://127.0.0.1:{portal.port}").body == {"items": []}
+
+
+def test_an_answer_that_drips_is_not_waited_for() -> None:
+    """A byte every ten seconds is always in time, and the answer still has to end."""
+    now = [0.0]
+
+    def drip(_: bytes) -> Iterator[bytes]:
+        yield endless()
+        while True:
+            now[0] += 10
+            yield chunked(b" ")
+
+    with serving(drip) as portal:
+        with opened(f"http://127.0.0.1:{portal.port}", Clock(lambda: now[0])) as wire:
+            told = wire.send(GET)
+        assert "did not end in 120 seconds" in str(told.error)
+        assert len(portal.heads) == 1
+
+
+def test_headers_have_a_largest_size() -> None:
+    """A head that never ends is no answer."""
+
+    def head(_: bytes) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n"
+        while True:
+            yield b"X-More: " + b"x" * 10_000 + b"\r\n"
+
+    with serving(head) as portal:
+        told = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        assert (told.status, told.uncertain) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"HTTP/1.1 200 {RENTIX}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"HTTP/1.1 200 OK\r\nApiKey {RENTIX}\r\n\r\n",
+        f"ApiKey {RENTIX}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: {RENTIX}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {RENTIX}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {RENTIX}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"HTTP/1.1 200 OK\r\nContent-Type: x; charset={RENTIX}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"HTTP/1.1 301 Moved\r\nLocation: http://[{RENTIX}\r\nContent-Length: 0\r\n\r\n",
+        f"HTTP/1.1 429 X\r\nRetry-After: {RENTIX}\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_a_key_in_the_form_of_an_answer_is_in_no_message(answer: str) -> None:
+    """In its status line, its headers, and what is none."""
+    with serving(lambda _: [answer.encode()]) as portal:
+        asked(f"http://127.0.0.1:{portal.port}", PUT)
+        assert portal.heads
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority of the test's own."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The authority is the one that the environment names."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+
+def certified(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext:
+    """The server's side of TLS, with a certificate for these names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, **more).configure_cert(context)
+    return context
+
+
+@pytest.mark.usefixtures("trusted", "dialled")
+@pytest.mark.parametrize("host", ["localhost", HOST])
+def test_a_certificate_of_the_environments_authority_is_trusted(
+    authority: trustme.CA, host: str
+) -> None:
+    """On this computer and elsewhere."""
+    with serving(lambda _: [ok()], certified(authority, host)) as portal:
+        assert asked(f"https://{host}:{portal.port}").status == 200
+        assert portal.header("authorization") == [f"ApiKey {RENTIX}"]
+
+
+PAST = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "another name": ("other.example", {}, "not valid for"),
+    "expired": (
+        "",
+        {"not_before": PAST - dt.timedelta(1), "not_after": PAST},
+        "has expired",
+    ),
+}
+
+
+@pytest.mark.usefixtures("trusted", "dialled")
+@pytest.mark.parametrize("host", ["localhost", HOST])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_certificate_ends_it_before_anything_is_sent(
+    authority: trustme.CA, host: str, name: str
+) -> None:
+    """Asked once, told what is wrong and what to do; a write has surely not been done."""
+    whose, more, words = WRONG[name]
+    with serving(lambda _: [ok()], certified(authority, whose or host, **more)) as portal:
+        told = asked(f"https://{host}:{portal.port}", PUT)
+        assert (told.status, told.uncertain) == (None, False)
+        for each in (words, host, "nothing was sent", "SSL_CERT_FILE"):
+            assert each in str(told.error)
+        assert (portal.connections, portal.heads) == (1, [])
+
+
+@pytest.mark.usefixtures("dialled")
+@pytest.mark.parametrize("host", ["localhost", HOST])
+def test_a_stranger_is_not_trusted(authority: trustme.CA, host: str) -> None:
+    """Nor is one's own computer without a certificate that is."""
+    with serving(lambda _: [ok()], certified(authority, host)) as portal:
+        told = asked(f"https://{host}:{portal.port}")
+        assert "is not trusted (unable to get local issuer certificate)" in str(told.error)
+        assert (portal.connections, portal.heads) == (1, [])
+
+
+def test_tls_that_is_none_is_told() -> None:
+    """A server that speaks plain HTTP where TLS is meant gets nothing."""
+    with serving(lambda _: [ok()]) as portal:
+        told = asked(f"https://localhost:{portal.port}")
+        assert "could not connect to localhost" in str(told.error)
+        assert portal.heads == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("host", ["localhost", HOST])
+def test_a_file_of_certificates_that_is_none_is_told(
+    keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, host: str
+) -> None:
+    """It is not there, or something else is in it."""
+    if content is not None:
+        (tmp_path / "x.pem").write_text(content)
+    keyed.declare(ANA)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "x.pem"))
+    keyed.environment["RENTIX_URL"] = f"https://{host}:1"
+    said = keyed.run("plan")
+    assert said.code == 1
+    assert "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE" in said.err
+
+
+@pytest.mark.parametrize("name", [True, False], ids=["trusted", "not trusted"])
+def test_the_command_itself_over_tls(
+    keyed: Agency, authority: trustme.CA, tmp_path: Path, name: bool
+) -> None:
+    """The installed program: with the authority it plans, without it says one line."""
+    keyed.declare(ANA)
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    with serving(lambda _: [ok()], certified(authority, "localhost")) as portal:
+        environment = {
+            **os.environ,
+            **KEYS,
+            "RENTIX_URL": f"https://localhost:{portal.port}",
+            **({"SSL_CERT_FILE": str(path)} if name else {}),
+        }
+        done = subprocess.run(
+            [COMMAND, "-C", keyed.root, "plan"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == (0 if name else 1)
+        assert bool(portal.heads) is name
+    if not name:
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("error: ")
+        assert "is not trusted" in line
+    assert pieces(done.stdout + done.stderr, [RENTIX, PF_SECRET]) == []
