@@ -618,9 +618,14 @@ def apply(
             return report
         raise
     report = replace(report, outcomes=tuple(outcomes))
-    if planned.halt.wished:
-        return _save(planned, _interrupted(report, planned.halt), {})[1]
-    return _conclude(repository, planned, report)
+    try:
+        if planned.halt.wished:
+            return _save(planned, _interrupted(report, planned.halt), {})[1]
+        return _conclude(repository, planned, report)
+    except KeyboardInterrupt:  # somebody does not wait for the ledger either
+        planned.halt.set()
+        note = "Interrupted before the ledger was written, so some values may be sent once more."
+        return replace(report, interrupted=True, notes=(*report.notes, note))
 
 
 def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterator[Event]]]:

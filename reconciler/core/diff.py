@@ -115,7 +115,10 @@ def not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
             f"{unmet.path}: the portal does not show the new picture yet. It may still be "
             f"importing it; if this stays, check that the address leads to a picture."
         )
-    advice = fields[parent(unmet.path)].advice or "declare what the portal shows, or another value."
+    advice = fields[parent(unmet.path)].advice or (
+        "declare what the portal shows, or another value. If somebody changed it there right after "
+        "the apply, change it back there."
+    )
     return (
         f"{unmet.path}: the portal was given {_quoted(unmet.declared)} and shows "
         f"{_quoted(unmet.live)}. It is not sent again; {advice}"

@@ -130,7 +130,6 @@ def phone(value: Scalar, region: str | None = None) -> str:
 
 
 TRACKING = (
-    "utm_",
     "igsh",
     "igshid",
     "fbclid",

@@ -177,7 +177,9 @@ def give_way(
     taking = {
         each.name: holder
         for each in profiles
-        if (holder := holders.get(wants.get(each.name, ""))) is not None and holder.id != each.id
+        if each.name in wants
+        and (holder := holders.get(wants[each.name])) is not None
+        and holder.id != each.id
     }
     givers = {
         each.id: each.name

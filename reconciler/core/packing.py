@@ -38,7 +38,7 @@ def _fill(
         else:
             bins.append([place])
             room.append(budget - size)
-    return sorted((sorted(each) for each in bins), key=lambda each: each[0])
+    return sorted(sorted(each) for each in bins)
 
 
 def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:

@@ -41,7 +41,7 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
             reason = "is declared by no file any more"
         else:
             departs = _departs(before, entry, file) if entry is not None else None
-            reason = departs or _withdrawn(before, entry, file)
+            reason = departs or _withdrawn(before, file)
         if reason:
             source = (entry or reviewed[place]).source
             stale.append(Conflict(portal, key, source, reason))
@@ -75,13 +75,11 @@ def _place(entry: Entry) -> tuple[str, str, bool]:
     return (entry.portal, entry.key, entry.source is None)
 
 
-def _withdrawn(before: Entry, now: Entry | None, desired: Desired) -> str | None:
+def _withdrawn(before: Entry, desired: Desired) -> str | None:
     """What was reviewed and the file does not declare any more; None if all else is done."""
-    left = {change.path for change in now.changes} if now else set()
     declared = {**desired.identity, **desired.values}
     for change in before.changes:
-        kept = change.path in declared and declared[change.path] == change.after
-        if change.path not in left and not kept:
+        if change.path not in declared or declared[change.path] != change.after:
             return f"{change.path} was to become {change.after!r}, and the file says otherwise now"
     return None
 

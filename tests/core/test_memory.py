@@ -185,7 +185,8 @@ def test_what_was_not_taken_is_told_as_the_portal_shows_it(values, shown, unmet,
     assert result.untaken == (Unmet("rentix", "agent-001", match.desired.source, *unmet),)
     (warning,) = result.warnings
     assert warning.message == (
-        f"{said} It is not sent again; declare what the portal shows, or another value."
+        f"{said} It is not sent again; declare what the portal shows, or another value. If "
+        f"somebody changed it there right after the apply, change it back there."
     )
 
 
