@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 
 from reconciler.errors import ConfigError
 from reconciler.store import atomic
@@ -62,6 +63,8 @@ class File:
 
     def _content(self) -> bytes | None:
         try:
+            if not S_ISREG(self.path.stat().st_mode):  # a pipe or a device may never end
+                raise ConfigError(f"The ledger {self.path} is no plain file. Name one in `ledger`.")
             return self.path.read_bytes()
         except FileNotFoundError:
             return None

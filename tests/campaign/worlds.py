@@ -25,6 +25,7 @@ SOCIAL = {
     "youtube": (None, "https://youtube.com/@a", "https://youtube.com/@b"),
     "tiktok": (None, "https://tiktok.com/@a"),
 }
+STRANGER = 50
 SETTLED = {"phone_on_existing", "avatar_ids"}
 """Doubts of Rentix that stay as they are here: another reading of `avatar_ids` refuses a picture
 for good, whatever anyone does."""
@@ -106,10 +107,11 @@ def _reading(random: Random, kind: Any, settled: set[str]) -> dict[str, Any]:
 
 
 def _rentix(random: Random) -> list[Agent]:
-    """Up to seven live agents; each external id at most once."""
+    """Up to seven live agents, each external id at most once; and a stranger after whom new ids
+    come that no file pins."""
     count = random.randint(0, 7)
     externals = random.sample(EXTERNAL, len(EXTERNAL))
-    return [
+    agents: list[Agent] = [
         {
             "id": number,
             "externalId": externals[number - 1] if random.random() < 0.6 else None,
@@ -129,11 +131,11 @@ def _rentix(random: Random) -> list[Agent]:
         }
         for number in range(1, count + 1)
     ]
+    return [*agents, {"id": STRANGER}]
 
 
 def _propertyfinder(random: Random) -> list[Agent]:
-    """Up to six live users, most of them with a public profile, and a stranger after whom new ids
-    come that no file pins."""
+    """Up to six live users, most of them with a public profile, and a stranger."""
     logins = random.sample(LOGINS, random.randint(0, 6))
     users: list[Agent] = [
         {
@@ -148,7 +150,7 @@ def _propertyfinder(random: Random) -> list[Agent]:
         }
         for number, login in enumerate(logins, 1)
     ]
-    return [*users, {"id": 50}]
+    return [*users, {"id": STRANGER}]
 
 
 def _profile(random: Random) -> Agent:
@@ -196,7 +198,7 @@ def _files(random: Random, rentix: list[Agent], users: list[Agent]) -> list[Agen
             agent["id"] = ids[place]
             if random.random() < 0.3:
                 del agent["externalId"]
-        phones = [each["phone"] for each in rentix] or PHONES
+        phones = [each["phone"] for each in rentix if "phone" in each]
         agent |= _some(random, phone=random.choice((*phones, *PHONES)))
         agent |= _values(random)
         if random.random() < 0.6:

@@ -119,7 +119,7 @@ def test_what_could_not_be_read_is_put_aside(store, content):
 def test_a_ledger_that_may_not_be_read_is_a_problem_of_configuration(store):
     """A folder in its place: in words, with the path and the system's reason."""
     store.path.mkdir(parents=True)
-    with pytest.raises(ConfigError, match=r"ledger\.json cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match=r"ledger\.json is no plain file"):
         store.load()
 
 
@@ -129,3 +129,12 @@ def test_a_ledger_that_cannot_be_written_is_told(tmp_path):
     store = File(tmp_path / "state" / "ledger.json")
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
         store.load()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(os.devnull)])
+def test_what_is_no_plain_file_is_no_ledger(tmp_path, make):
+    """A pipe would keep the run waiting, and a device might never end."""
+    path = tmp_path / "ledger.json"
+    make(path)
+    with pytest.raises(ConfigError, match="is no plain file"):
+        File(path).load()
