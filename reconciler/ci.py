@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reconciler import app
+from reconciler import app, applying
 from reconciler.core.form import counts
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
 from reconciler.core.policy import Selection
@@ -278,7 +278,7 @@ def apply(setting: Setting, workflow: str) -> int:
             if _superseded(setting, github, run.branch, commits):
                 return 0
             with setting.guard(planned.halt):
-                report = app.apply(repository, planned, stale, lambda _: None)
+                report = applying.apply(repository, planned, stale, lambda _: None)
     quietly(text.report(report, width=100, color=False), setting.say)
     told = [*planned.notes, *(whys if stale else ())]
     setting.tell(

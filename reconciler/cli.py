@@ -363,7 +363,7 @@ def apply(
     target: Path | None,
 ) -> int:
     """Make the portals as the files say, and check the outcome."""
-    from reconciler import app  # noqa: PLC0415
+    from reconciler import app, applying  # noqa: PLC0415
     from reconciler.core.form import selection  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
@@ -400,7 +400,7 @@ def apply(
             _ask()
         _check_target(target)
         with _progress(setting, planned.plan) as watch, _interruptible(setting, planned.halt):
-            done = app.apply(repository, planned, stale, watch)
+            done = applying.apply(repository, planned, stale, watch)
             _write(_report_text(done, planned.form["digest"], form, target), target, form)
     return done.exit_code
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from campaign.schedule import MOST, run
 
-from reconciler import app, transport
+from reconciler import applying, transport
 from reconciler.core.fields import Verdict
 from reconciler.core.model import Listing, Outcome
 from reconciler.portals import rentix
@@ -67,7 +67,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps no ledger."""
-    monkeypatch.setattr(app, "_remembered", lambda side, *_: side.memory)
+    monkeypatch.setattr(applying, "_remembered", lambda side, *_: side.memory)
 
 
 def credulous(monkeypatch: pytest.MonkeyPatch) -> None:

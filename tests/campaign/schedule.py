@@ -20,7 +20,7 @@ from unittest import mock
 from campaign.simulation import Killed, Moment, Simulation
 from campaign.truth import Files, Matches, Portals, claims_are_true, is_standing, nobody_else
 from campaign.worlds import World, world
-from reconciler import app
+from reconciler import app, applying
 from reconciler.core.model import Plan, Report
 from reconciler.core.policy import Selection
 from reconciler.errors import InputError, Interrupted, PortalError
@@ -150,7 +150,7 @@ class Schedule:
         try:
             with self.machine(), self.planned() as planned:
                 self.tell(told(planned.plan))
-                report = app.apply(self.repository, planned, (), lambda _: None)
+                report = applying.apply(self.repository, planned, (), lambda _: None)
         except Killed:
             self.result.killed += 1
             self.tell("  killed")

@@ -23,7 +23,7 @@ from repositories import (
     unreachable,
 )
 
-from reconciler import app
+from reconciler import app, applying
 from reconciler.core.model import Finished
 from reconciler.git import git
 from reconciler.sandbox.readings import Readings
@@ -200,8 +200,8 @@ def test_others_who_write_all_the_time_are_not_waited_for_for_ever(
     monkeypatch.setattr(Shared, "save", moved)
     done = pair[0].apply()
     assert done["exit"] == 0
-    assert len(pauses) == len(app.PAUSES)
-    for asked, longest in zip(pauses, app.PAUSES, strict=True):
+    assert len(pauses) == len(applying.PAUSES)
+    for asked, longest in zip(pauses, applying.PAUSES, strict=True):
         assert longest / 2 <= asked <= longest
     assert "because others wrote it all the time" in done["notes"][0]
 
@@ -299,7 +299,7 @@ def test_who_wants_the_run_to_end_does_not_wait(
 
     meanwhile(monkeypatch, other)
     monkeypatch.setattr(app, "Outside", partial(world, together=ending))
-    monkeypatch.setattr(app, "PAUSES", (3600.0,))
+    monkeypatch.setattr(applying, "PAUSES", (3600.0,))
     monkeypatch.setattr(Halt, "sleep", sleep)
     assert a.apply("--target", "a")["exit"] == 130
     assert len(asked) == 1

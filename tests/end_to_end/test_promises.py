@@ -15,7 +15,7 @@ import pytest
 from agency import FAST, Agency, user
 from starlette.responses import JSONResponse, Response
 
-from reconciler import app
+from reconciler import applying
 from reconciler.portals.rentix import Rentix
 from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
@@ -843,15 +843,15 @@ def test_two_applies_keep_each_others_memory(
         {"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}},
         {"externalId": "b", "avatar": {"url": "https://a.example/2.jpg"}},
     )
-    whole = app.apply
+    whole = applying.apply
     codes = []
 
     def with_another_meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(app, "apply", whole)
+        monkeypatch.setattr(applying, "apply", whole)
         codes.append(agency.run("apply", "--yes", "--target", "b").code)
         return whole(*arguments)
 
-    monkeypatch.setattr(app, "apply", with_another_meanwhile)
+    monkeypatch.setattr(applying, "apply", with_another_meanwhile)
     codes.append(agency.run("apply", "--yes", "--target", "a").code)
     assert codes == [0, 0]
     assert agency.plan()["agents"] == []
