@@ -209,8 +209,7 @@ def planning(
             if name in remembered and memory.url not in ("", remembered[name].url)
         ]
         answers = read(asked, world)
-        check_lock(world.halt)
-        world.halt.check()
+        check(world.halt)
         unread = {name: said for name, said in answers.items() if isinstance(said, str)}
         if len(unread) == len(answers):
             raise PortalError("\n".join(unread.values()))
@@ -262,10 +261,12 @@ def _locked(store: Store, halt: Halt, say: Callable[[str], None]) -> Iterator[tu
         yield notes
 
 
-def check_lock(halt: Halt) -> None:
-    """Raises LockedError where the right to apply was lost before anything was sent."""
-    if halt.why is not None:
+def check(halt: Halt) -> None:
+    """Raises LockedError where the right to apply was lost before anything was sent, and
+    Interrupted where the run is to end for any other reason."""
+    if halt.wished and halt.why is not None:
         raise LockedError(f"{halt.why} Nothing was sent from here; run again.")
+    halt.check()
 
 
 def remembered_at(ledger: Mapping[str, Memory], portal: str, url: str) -> Memory:

@@ -15,7 +15,7 @@ from reconciler.app import (
     Planned,
     Repository,
     Side,
-    check_lock,
+    check,
     draft_of,
     read,
     remembered_at,
@@ -35,6 +35,7 @@ from reconciler.core.model import (
     Outcome,
     Report,
     Scalar,
+    Started,
     Step,
     Unmet,
 )
@@ -61,9 +62,8 @@ def apply(
     Whatever happens, what was done is remembered. Raises LockedError where the right to apply was
     lost before.
     """
-    check_lock(planned.halt)
+    check(planned.halt)
     report = Report((), stale=stale, plan=planned.plan)
-    left = {step.id: step for step in planned.plan.steps}
     begun: set[str] = set()
     outcomes: list[tuple[str, Outcome]] = []
     known = {
@@ -73,26 +73,38 @@ def apply(
         for _, event in planned.outside.together(_streams(planned, begun), planned.halt):
             watch(event)
             if isinstance(event, Finished):
-                told = [(event.step.id, each) for each in _told(event, planned, known)]
-                del left[event.step.id]
-                outcomes += told
+                outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
     except BaseException as error:
         planned.halt.set()
-        outcomes += _undone(left.values(), begun)
-        report = replace(report, outcomes=tuple(outcomes), interrupted=True)
-        _, report = _save(planned, report, {})
+        ended = {step for step, _ in outcomes}
+        left = [step for step in planned.plan.steps if step.id not in ended]
+        outcomes += _undone(left, begun)
+        report = _saved(planned, replace(report, outcomes=tuple(outcomes), interrupted=True))
         if isinstance(error, KeyboardInterrupt):
             return report
         raise
     report = replace(report, outcomes=tuple(outcomes))
+    if planned.halt.wished:
+        return _saved(planned, _interrupted(report, planned.halt))
     try:
-        if planned.halt.wished:
-            return _save(planned, _interrupted(report, planned.halt), {})[1]
         return _conclude(repository, planned, report)
-    except KeyboardInterrupt:  # somebody does not wait for the ledger either
+    except KeyboardInterrupt:
         planned.halt.set()
-        note = "Interrupted before the ledger was written, so some values may be sent once more."
-        return replace(report, interrupted=True, notes=(*report.notes, note))
+        return _unsaved(report)
+
+
+def _saved(planned: Planned, report: Report) -> Report:
+    """What was done is remembered without a look at the outcome."""
+    try:
+        return _save(planned, report, {})[1]
+    except KeyboardInterrupt:
+        return _unsaved(report)
+
+
+def _unsaved(report: Report) -> Report:
+    """The report for somebody who does not wait for the ledger either."""
+    note = "Interrupted while the ledger was written, so some values may be sent once more."
+    return replace(report, interrupted=True, notes=(*report.notes, note))
 
 
 def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterator[Event]]]:
@@ -104,7 +116,8 @@ def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterat
         steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
         portals = {name: (side.portal.perform, until(planned.halt, side.wire))}
         for event in execute(steps, portals):
-            begun.add(event.step.id)
+            if isinstance(event, Started):
+                begun.add(event.step.id)
             yield event
 
     return {name: partial(events, name, side) for name, side in planned.sides.items()}
@@ -158,6 +171,9 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
     except KeyboardInterrupt:  # somebody does not wait for the check; what was done is known
         planned.halt.set()
         answers = {}
+    except Exception:  # a defect in the check is no reason to forget what was done
+        _save(planned, report, {})
+        raise
     unchecked = {
         name: said if isinstance(said, str) else f"{name} listed only a part of its agents."
         for name, said in answers.items()

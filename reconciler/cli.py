@@ -711,8 +711,8 @@ def _defect(error: Exception) -> int:
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
     sys.stderr.write(
-        f"error: This is a defect of reconciler ({place}). What was applied is remembered. Run "
-        f"again with -v, and report what that shows.\n"
+        f"error: This is a defect of reconciler ({place}). If something was sent, a plan shows "
+        f"what is left. Run again with -v, and report what that shows.\n"
     )
     if log.isEnabledFor(logging.INFO):
         from reconciler.render.visible import visible  # noqa: PLC0415

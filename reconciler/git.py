@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,8 +48,9 @@ def git(
         for name, value in os.environ.items()
         if name not in ELSEWHERE and not name.endswith(SECRET)
     }
-    try:
-        done = subprocess.run(  # noqa: S603 - no shell; the arguments are ours
+
+    def run() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(  # noqa: S603 - no shell; the arguments are ours
             command,
             cwd=folder,
             input=content if content is not None else b"",
@@ -57,8 +59,15 @@ def git(
             check=False,
             timeout=patience,
         )
+
+    try:
+        done = run()
+        if done.returncode == -signal.SIGINT:  # a terminal's Ctrl-C is for us: it ends no git
+            done = run()
     except FileNotFoundError:
         raise GitError("git is not installed") from None
+    except OSError as error:
+        raise GitError(f"git cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise GitError(f"no answer in {patience:g} seconds") from None
     if done.returncode:

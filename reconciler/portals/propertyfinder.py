@@ -368,13 +368,16 @@ class PropertyFinder:
 
     def _sends_plain(self, operation: Operation) -> bool:
         """Whether texts go out as strings: as they are taken, as far as that is known; else as
-        they are shown, unless there is something to say in the other language. Never where a
-        string would put an end to a text that no file declares."""
+        they are shown, unless there is something to say in the other language (also that it is
+        to be empty). Never where a string would put an end to a text that no file declares."""
         if _would_lose(operation):
             return False
         if self.takes_plain is not None:
             return self.takes_plain
-        return bool(self.plain) and not any(second for _, second in _seconds(operation))
+        return bool(self.plain) and not any(
+            second or f"{name}.{PARTS[1]}" in operation.lines
+            for name, second in _seconds(operation)
+        )
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send the step; what is uncertain is settled by reading before anything is sent again."""

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace the file; it is on the disk when this returns. Makes its folder. Raises OSError.
-
-    There is one writer at a time: what others left beside it, who were killed, is removed.
-    """
+    """Replace the file; it is on the disk when this returns. Makes its folder. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
-    for each in path.parent.iterdir():
-        if left.fullmatch(each.name):
-            each.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         with beside.open("xb") as file:
@@ -34,3 +28,12 @@ def write(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def clear(path: Path) -> None:
+    """Remove what writers left beside the file who were killed; for who is its only writer now."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
+    with suppress(OSError):
+        for each in path.parent.iterdir():
+            if left.fullmatch(each.name):
+                each.unlink(missing_ok=True)

@@ -32,6 +32,11 @@ LOOK = 3.0
 """Seconds between two looks at somebody else's claim."""
 ANSWER = 20.0
 """Seconds that a remote may take to answer; a renewal that fails has to leave time for another."""
+LOST = (
+    "For a while this apply gave no sign of itself (did the machine sleep?), so it counted as "
+    "dead, and another one may be at work."
+)
+"""Why a run ends whose claim is somebody else's now."""
 TRIES = 3
 """Refusals with nobody in the way, after which it is the remote that does not want claims."""
 
@@ -47,6 +52,7 @@ class Claim:
         self._line = myself().line()
         self._current: str | None = None
         self._mine: set[str] = set()
+        self._other: str | None = None
 
     def take(self, turn: Turn) -> str | None:
         """Take it, after whoever has it; a word for the user if it had to be taken over from a
@@ -72,13 +78,6 @@ class Claim:
         while self._mine and (there := self._there()) in self._mine:
             self._push(None, there)
 
-    def who(self) -> Holder | None:
-        """Who has it now, as far as that can be told."""
-        with suppress(GitError):
-            there = self._there()
-            return None if there is None else self._holder(there)
-        return None
-
     def _put(self, old: str | None) -> bool:
         """Put a new commit in place of `old`; False if another is there. Raises GitError."""
         new = self._branch.blank(f"{self._line}\n\n{token_hex(8)}")
@@ -88,12 +87,18 @@ class Claim:
                 self._push(new, old)
                 break
             except GitError:
-                there = self._there()
+                try:
+                    there = self._there()
+                except GitError:
+                    if not left:
+                        raise
+                    continue
                 if there == new:
                     break
                 if there in self._mine:  # of a push whose answer was lost
                     old = there
                 elif there != old:
+                    self._other = there
                     return False
                 if not left:
                     raise
@@ -102,8 +107,8 @@ class Claim:
 
     def _wait(self, turn: Turn) -> tuple[str, Holder | None] | None:
         """Wait until nobody has it, or whoever has it is dead: then their commit, and who it was.
-        Raises GitError where the remote could not be reached from the first, and LockedError."""
-        there = self._there()
+        Raises LockedError."""
+        there = self._other
         seen, who, since = there, None, turn.now()
         while there is not None:
             if there != seen:
@@ -145,7 +150,7 @@ def claimed(branch: Branch, remote: str, turn: Turn) -> Iterator[str | None]:
 
     def lose() -> None:
         lost.set()
-        turn.lose(_lost(claim.who()))
+        turn.lose(LOST)  # at once: who has it now would have to be asked of the remote
 
     try:
         try:
@@ -195,12 +200,3 @@ def _keep(claim: Claim, over: Event, turn: Turn, lose: Callable[[], None]) -> No
                     f"note: For {LEASE:.0f} s it could not be told to others that this apply is "
                     f"under way ({error}). One from elsewhere may begin meanwhile."
                 )
-
-
-def _lost(other: Holder | None) -> str:
-    """Why a run ends whose claim is somebody else's now."""
-    who = "" if other is None else f" ({other})"
-    return (
-        f"For a while this apply gave no sign of itself (did the machine sleep?), so it counted "
-        f"as dead, and another one may be at work{who}."
-    )

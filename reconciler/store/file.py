@@ -34,6 +34,8 @@ class File:
             folder.mkdir(parents=True, exist_ok=True)
             _keep_out_of_git(folder)
         with alone(folder / f"{self.path.name}.lock", turn) as note:
+            if note is None:
+                atomic.clear(self.path)
             yield (note,) if note else ()
 
     def load(self) -> Kept:
@@ -75,7 +77,9 @@ class File:
 def _keep_out_of_git(folder: Path) -> None:
     """Nothing of this folder is seen by the user's git, the word for that neither. Raises
     OSError."""
-    (folder / ".gitignore").write_text("*\n", "utf-8")
+    path = folder / ".gitignore"
+    if path.is_symlink() or not path.exists():  # nothing is written through a link
+        atomic.write(path, b"*\n")
 
 
 def _version(content: bytes | None) -> str | None:

@@ -68,7 +68,7 @@ def holder(line: str) -> Holder | None:
         host = "".join(each if each.isprintable() else "?" for each in said["host"][:LONGEST])
         since = datetime.fromisoformat(said["since"]).astimezone()
         return Holder(host, int(said["process"]), since)
-    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 

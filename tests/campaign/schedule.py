@@ -307,14 +307,19 @@ def is_allowed(world: World, what: Any, status: int, said: str) -> bool:
 
 
 def may_be_left(report: Report, plan: Plan) -> bool:
-    """Whether a clean apply may leave these changes to the next one: a conflict is over, or a
-    picture is not the one that was seen (a slip of a list, or an import that another overtook)."""
-    conflicts = {(each.portal, each.key) for each in plan.conflicts}
-    over = report.plan is not None and any(
-        (each.portal, each.key) not in conflicts for each in report.plan.conflicts
+    """Whether a clean apply may leave these changes to the next one: for somebody else a conflict
+    or the waiting is over (the ledger knows more now), or a picture is not the one that was seen (a
+    slip of a list, or an import that another overtook)."""
+    before, now = (
+        {(each.portal, each.key) for each in made.conflicts} | set(made.waiting)
+        for made in (report.plan, plan)
+        if made is not None
     )
+    over = before - now
     changes = [change for entry in plan.entries for change in entry.changes]
-    return over or all(each.path == "avatar" and each.kind == "unreadable" for each in changes)
+    return bool(over) or all(
+        each.path == "avatar" and each.kind == "unreadable" for each in changes
+    )
 
 
 def is_clean(report: Report) -> bool:

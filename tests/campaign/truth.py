@@ -112,8 +112,9 @@ def nobody_else(portals: Portals, files: Files, before: Truth) -> None:
     for portal, agents in before.items():
         for number, agent in agents.items():
             if not files.mean(portal, agent):
-                assert without_pictures(truth[portal][number]) == without_pictures(agent), (
-                    f"nobody declares {portal} {number}: {agent} became {truth[portal][number]}"
+                found = truth[portal][number]
+                assert without_picture(found) == without_picture(agent), (
+                    f"nobody declares {portal} {number}: {agent} became {found}"
                 )
     for portal, agents in truth.items():
         new = [agent for number, agent in agents.items() if number not in before[portal]]
@@ -128,11 +129,12 @@ def name_of(agent: Any) -> str:
     return str(agent.external_id if isinstance(agent, Agent) else agent.email.lower())
 
 
-def without_pictures(agent: Any) -> Any:
-    """An agent without a picture that was under way before the round: it may come meanwhile."""
+def without_picture(agent: Any) -> Any:
+    """An agent but for the picture: one that was under way before the round may come meanwhile."""
     if isinstance(agent, Agent):
-        return replace(agent, avatar_pending=None) if agent.avatar_pending is None else None
-    return None if agent.picture_pending else agent
+        return replace(agent, avatar=None, avatar_source=None, avatar_pending=None)
+    profile = agent.profile and {**agent.profile, "imageVariants": None}
+    return replace(agent, profile=profile, picture_source=None, picture_pending=None, pictures=0)
 
 
 @dataclass(frozen=True)

@@ -379,12 +379,13 @@ def test_two_clones_work_one_after_the_other(
 def test_a_killed_clone_is_taken_over_after_the_lease(
     clones: tuple[Agency, Agency, Path], start: Start
 ) -> None:
-    """Its claim does not move any more; who waits says so, and goes on."""
+    """Its claim, which it renewed until then, does not move any more; who waits says so, and goes
+    on."""
     a, b, remote = clones
     with held(a, is_write) as gate:
-        first = start(a)
+        first = start(a, lease=3.0)
         gate.wait()
-        second = start(b, lease=0.5)
+        second = start(b, lease=3.0)
         second.hears("Another apply is under way")
         first.signal(signal.SIGKILL)
         code, report = second.end()

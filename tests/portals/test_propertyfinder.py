@@ -1827,6 +1827,15 @@ def test_texts_that_are_refused_are_tried_as_strings(refusal):
     ]
 
 
+def test_a_second_language_is_emptied_in_the_form_that_has_one():
+    """Where one text is shown there may be another behind it, which a file wants to be empty."""
+    portal = finder()
+    play(reading(portal), (LIST, page(person(5, bio="P"))))
+    operation = replace(change(bio={"primary": "P", "secondary": ""}), lines={"bio.secondary": 3})
+    _, asked = play(perform(portal, operation), (PUBLIC, NOTHING))
+    assert sent(asked) == [{"bio": {"primary": "P", "secondary": ""}}]
+
+
 @pytest.mark.parametrize(
     ("values", "left"),
     [

@@ -234,7 +234,7 @@ def test_a_holder_renews_by_itself(pair, remote, monkeypatch):
 
 
 def test_who_was_taken_over_is_told(pair, remote, monkeypatch):
-    """Once it is awake again: with the name of who has it now, whose claim is left alone."""
+    """Once it is awake again, and at once; the claim of who has it now is left alone."""
     monkeypatch.setattr(module, "TICK", 0.01)
     told, clock = threading.Event(), [0]
     turn = Waiting()
@@ -247,7 +247,6 @@ def test_who_was_taken_over_is_told(pair, remote, monkeypatch):
         assert told.wait(LONG)
     [why] = turn.lost
     assert why.startswith("For a while this apply gave no sign of itself")
-    assert f"another one may be at work ({HERE}" in why
     assert len(claims(remote)) == 1
 
 
@@ -331,7 +330,7 @@ def test_a_lost_answer_is_no_other_apply(pair, remote, still, monkeypatch):
     with lost_answers(monkeypatch):
         assert claim.renew()
     away = pair[0].there
-    with monkeypatch.context() as patch, lost_answers(patch):
+    with monkeypatch.context() as patch, lost_answers(patch, module.TRIES + 1):
         patch.setattr(Branch, "there", lambda *_: (_ for _ in ()).throw(GitError("away")))
         with pytest.raises(GitError):
             claim.renew()
