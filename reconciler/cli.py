@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -516,12 +516,16 @@ def _interruptible(setting: Setting, halt: Halt) -> Iterator[None]:
     """While something may be under way, the first Ctrl-C (or SIGTERM) only says that the run is to
     end; the second one ends it."""
 
+    def take_note() -> None:
+        halt.set()
+        with suppress(OSError):  # nobody may be listening any more
+            setting.say("Interrupted: what is under way is finished. Once more, and it is not.")
+
     def wish(*_: object) -> None:
         if halt.wished:
             raise KeyboardInterrupt
         # Not here: whoever is interrupted may just be looking at the wish, and hold its lock.
-        threading.Thread(target=halt.set, name="halt").start()
-        setting.say("Interrupted: what is under way is finished. Once more, and it is not.")
+        threading.Thread(target=take_note, name="halt").start()
 
     signals = (signal.SIGINT, signal.SIGTERM)
     former = {each: signal.signal(each, wish) for each in signals}
@@ -729,6 +733,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = run()
+    except OSError as error:  # of the machine: a full disk, a folder that is gone
+        where = f"{error.filename}: " if error.filename else ""
+        code = _complain(ReconcilerError(f"{where}{error.strerror or error}."))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told as a person can read it
         code = _defect(error)
     sys.exit(code)

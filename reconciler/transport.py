@@ -2,8 +2,8 @@
 
 It keeps to the limits that the portal publishes before the portal has to refuse anything, by its
 own count of the last minute and by the headers of each answer. It sends to one host, over HTTPS
-(plain HTTP to loopback alone), follows no redirect, keeps no cookie, reads no answer without an
-end, and never raises for what the portal or the wire does: that is in the `Response`.
+(plain HTTP to loopback alone), follows no redirect, keeps no cookie, reads no body without an end,
+and never raises for what the portal or the wire does: that is in the `Response`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -179,7 +179,12 @@ class Transport:
 
     def _exchange(self, request: Request) -> Response:
         answer: _Answer = self._retrying(self._once, request)
-        return answer.response
+        if answer.response.status != httpx.codes.TOO_MANY_REQUESTS:
+            return answer.response
+        asked = f" for {answer.pause:.0f} s" if answer.pause > LONGEST_WAIT else " for now"
+        return replace(
+            answer.response, error=f"the portal wants no more requests{asked}; run again later"
+        )
 
     def _once(self, request: Request) -> _Answer:
         lanes = [lane for lane in self._lanes if lane.pace.counts(request)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,32 @@ def test_the_portals_keys_are_not_handed_down(
     assert b"_API_" not in said
     assert b"SSH_AUTH_SOCK=the agent's" in said
     assert b"GIVEN=here" in said
+
+
+def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A git of our own, found before any other."""
+    folder.mkdir()
+    (folder / "git").write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+def test_a_terminals_ctrl_c_is_not_for_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reaches the whole group, and us as the wish to end in order: git begins again."""
+    mark = tmp_path / "mark"
+    script = f'if [ -e "{mark}" ]; then echo done; else touch "{mark}"; kill -INT $$; fi'
+    program(tmp_path / "bin", monkeypatch, script)
+    assert git(tmp_path, "push") == b"done\n"
+
+
+def test_a_git_that_cannot_be_started_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No error of the system gets through to where nobody expects it."""
+
+    def run(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.run", run)
+    with pytest.raises(GitError, match="git cannot be started: Resource"):
+        git(tmp_path, "push")

@@ -178,6 +178,7 @@ def draft(
         *(note for found in matches for note in _activity(found, differences, policy)),
         *namesakes(creations, others),
         *(_by_memory(found) for found in matches if found.by == MEMORY),
+        *(note for found in matches for note in _somebody_else(found, formers, rules)),
     )
     return Draft(
         entries=(*sorted(entries, key=in_order), *removed),
@@ -322,6 +323,22 @@ def _by_memory(found: Match) -> Warning:
         f"Check that it is the same person."
     )
     return Warning(found.desired.portal, found.desired.key, found.desired.source, message)
+
+
+def _somebody_else(
+    found: Match, formers: Mapping[str, Sequence[Live]], rules: Mapping[str, str]
+) -> Iterator[Warning]:
+    """An agent whom a key finds, while the one who was this at the last apply is still there: a
+    hand gave the key to another."""
+    others = [each for each in formers.get(found.desired.key, ()) if each.id != found.live.id]
+    if others and rules.get(found.by) == "key":
+        message = (
+            f"is agent {label(found.live)} now by {found.by}, and at the last apply this was agent "
+            f"{label(others[0])}, who is still there. If that is not the person who is meant, put "
+            f"it right on the portal, or declare `id`."
+        )
+        desired = found.desired
+        yield Warning(desired.portal, desired.key, desired.at(found.by), message)
 
 
 def _off_all_listings(operation: Operation) -> Warning:

@@ -503,6 +503,8 @@ def _refused(operation: Operation, status: int | None, message: str) -> Outcome:
     that agent has to be invited, and waits."""
     start = message.lower()
     advice = next((text for key, text in ADVICE.items() if start.startswith(key)), None)
+    if status == 401:
+        advice = "check RENTIX_API_KEY"
     invited = operation.verb == "create" and (start.startswith("user not found") or status == 404)
     said = f"{message}: {advice}" if advice else message
     return Outcome(operation, "waiting" if invited else "failed", status, said, operation.id)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -18,6 +19,8 @@ from reconciler.store import atomic
 
 def save(path: Path, form: Form) -> None:
     """Write a plan's form. Raises PlanFileError where the file cannot be written."""
+    if not path.parent.is_dir():
+        raise PlanFileError(f"The plan cannot be saved as {path}: there is no such folder.")
     try:
         atomic.write(path, text(form).encode(errors="surrogatepass"))
     except OSError as error:
@@ -27,6 +30,8 @@ def save(path: Path, form: Form) -> None:
 def load(path: Path) -> Form:
     """Read a plan's form back, as it was saved. Raises PlanFileError where it is not."""
     try:
+        if not S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
+            raise PlanFileError(f"The plan {path} cannot be read: it is no plain file.")
         content = path.read_bytes()
     except OSError as error:
         raise PlanFileError(f"The plan {path} cannot be read: {error.strerror}.") from None

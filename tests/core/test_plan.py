@@ -1680,3 +1680,20 @@ def test_a_portal_that_could_not_be_read_is_in_the_plan_with_the_reason():
     assert (joined.complete, joined.several, joined.declared) == (False, True, 1)
     alone = join({"one": one}, {"one": ()}, {"one": ()}, {})
     assert (alone.unread, alone.complete, alone.several) == ((), True, False)
+
+
+def test_a_key_that_was_given_to_somebody_else_by_hand_is_told():
+    """The external id says who it is, and the one who was it at the last apply is still there."""
+    before = live(1, "a", {"name": "Ana"}, name="Ana")
+    memory = recall(found({"name": "Ana"}, {"name": "Ana"}, key="a", number=1), sent=["name"])
+    moved = [live(1, None, {"name": "Ana"}, name="Ana"), live(2, "a", {"name": "Bob"}, name="Bob")]
+    made = plan([file("a", {"name": "Ana"})], moved, memory)
+    (warning,) = made.warnings
+    assert (warning.key, warning.source.line) == ("a", 1)
+    assert warning.message == (
+        "is agent 2 Bob now by externalId, and at the last apply this was agent 1 Ana, who is "
+        "still there. If that is not the person who is meant, put it right on the portal, or "
+        "declare `id`."
+    )
+    assert plan([file("a", {"name": "Ana"})], [before], memory).warnings == ()
+    assert plan([file("a", {"name": "Ana"}, id=2)], moved, memory).warnings == ()

@@ -79,3 +79,19 @@ def test_a_folder_in_the_place_of_the_file_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="file"):
         atomic.write(tmp_path / "file", b"new")
     assert names(tmp_path) == ["file"]
+
+
+def test_what_a_killed_writer_left_is_cleared_and_nothing_else(tmp_path):
+    """Its own half of this very file, and of no other; what cannot be cleared stops nobody."""
+    path = tmp_path / "ledger.json"
+    atomic.write(path, b"old")
+    for name in (".ledger.json.0123abcd", ".ledger.json.0123abc", ".other.json.0123abcd", "ledger"):
+        (tmp_path / name).write_bytes(b"half")
+    atomic.clear(path)
+    assert names(tmp_path) == sorted(
+        [".ledger.json.0123abc", ".other.json.0123abcd", "ledger", "ledger.json"]
+    )
+    (tmp_path / ".ledger.json.0123abcd").mkdir()
+    atomic.clear(path)
+    atomic.clear(tmp_path / "nowhere" / "ledger.json")
+    assert path.read_bytes() == b"old"

@@ -217,7 +217,7 @@ def test_a_file_that_is_not_there_is_an_error_in_words(path):
     """With the system's reason."""
     with pytest.raises(PlanFileError, match="No such file"):
         planfile.load(path)
-    with pytest.raises(PlanFileError, match="directory"):
+    with pytest.raises(PlanFileError, match="no plain file"):
         planfile.load(path.parent)
 
 
@@ -242,3 +242,10 @@ def test_a_crash_while_saving_leaves_the_old_plan(path, monkeypatch):
     monkeypatch.undo()
     assert planfile.load(path) == FORM
     assert names(path.parent) == ["plan.json"]
+
+
+def test_a_plan_is_saved_where_there_is_a_folder(tmp_path):
+    """A slip in a path makes no folders."""
+    with pytest.raises(PlanFileError, match="there is no such folder"):
+        planfile.save(tmp_path / "plans" / "plan.json", {})
+    assert list(tmp_path.iterdir()) == []
