@@ -32,7 +32,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 from reconciler import __version__
 from reconciler.core.conversation import Conversation, drive
 from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request, Response, Session
+from reconciler.core.model import Pace, Request, Response, Session, Value
 from reconciler.errors import ConfigError
 from reconciler.redaction import PIECE, holds, struck
 
@@ -227,14 +227,14 @@ class Transport:
         pause = _asked(got, self._clock.now())
         if endless:
             return self._told(request, _cut(request, got.status_code, endless), final=True)
-        if self._session is not None and not request.writes and self._echoes(data):
+        text, body, odd = _parsed(data)
+        if self._session is not None and not request.writes and self._echoes(text, body, odd=odd):
             return self._told(request, Response(None, None, ECHO), final=True)
-        return self._told(request, self._read(request, got, data), pause=pause)
+        return self._told(request, self._read(request, got, text, body, odd=odd), pause=pause)
 
     def _content(self, got: httpx.Response) -> tuple[bytes, str]:
         """What an answer holds; or why it is not read to its end, should it have one."""
-        packing = got.headers.get("content-encoding", "").strip().lower()
-        if packing not in PACKINGS:  # packed twice, a thousand bytes can be a thousand million
+        if is_packed_oddly(got):
             return b"", "the portal's answer is packed in a way that was not asked for"
         content, start = bytearray(), self._clock.now()
         for part in got.iter_bytes():
@@ -245,14 +245,15 @@ class Transport:
                 return b"", f"the portal's answer did not end in {LONGEST_ANSWER:g} seconds"
         return bytes(content), ""
 
-    def _echoes(self, data: bytes) -> bool:
+    def _echoes(self, text: str, body: Value, *, odd: bool) -> bool:
         """Whether what is to be read has a key in it. What is read is compared and kept, so it is
         taken as it is or not at all."""
-        text = data.decode("utf-8", "replace")
         if "\\" in text:  # escapes, in which a key could not be seen
             try:
-                text += json.dumps(json.loads(text), ensure_ascii=False)
-            except (ValueError, RecursionError):
+                text += json.dumps(body, ensure_ascii=False)
+            except RecursionError:
+                odd = True
+            if odd:
                 return False  # it is not JSON, and nothing of it is told
         return holds(text, self._secrets)
 
@@ -282,14 +283,16 @@ class Transport:
         log.info("%s %s: %s", request.method, request.path, said)
         return _Answer(response, not request.writes, unsent, final, pause)
 
-    def _read(self, request: Request, got: httpx.Response, data: bytes) -> Response:
-        text = data.decode("utf-8", "replace")
-        error, body = None, None
-        try:
-            body = json.loads(text) if text.strip() else None
-            if request.writes or not got.is_success:  # words, that may be cut short later
+    def _read(
+        self, request: Request, got: httpx.Response, text: str, body: Value, *, odd: bool
+    ) -> Response:
+        if request.writes or not got.is_success:  # words, that may be cut short later
+            try:
                 body = self._cleaned(body)
-        except (ValueError, RecursionError):
+            except RecursionError:
+                body, odd = None, True
+        error = None
+        if odd:
             error = f"the portal answered {got.status_code} with something that is not JSON"
         broken = got.status_code >= BROKEN
         if 300 <= got.status_code < 400:
@@ -297,7 +300,7 @@ class Transport:
         elif broken and not isinstance(body, dict):
             error = f"the portal answered {got.status_code}"
         whole = isinstance(body, dict) and (not broken or "results" in body)
-        whole = whole or (got.status_code == httpx.codes.NO_CONTENT and not data)
+        whole = whole or (got.status_code == httpx.codes.NO_CONTENT and not text)
         uncertain = request.writes and (broken or got.is_success) and not whole
         return Response(got.status_code, body, error, uncertain)
 
@@ -375,6 +378,21 @@ def _certificate(error: BaseException | None) -> str:
             return (error.verify_message or "it cannot be checked").rstrip(".")
         error = error and (error.__cause__ or error.__context__)
     return ""
+
+
+def _parsed(data: bytes) -> tuple[str, Value, bool]:
+    """An answer as text, the JSON that it is (None for nothing), and whether it is none."""
+    text = data.decode("utf-8", "replace")
+    try:
+        return text, json.loads(text) if text.strip() else None, False
+    except (ValueError, RecursionError):
+        return text, None, True
+
+
+def is_packed_oddly(answer: httpx.Response) -> bool:
+    """Whether an answer may not be unpacked: packed twice, a thousand bytes can be a thousand
+    million."""
+    return answer.headers.get("content-encoding", "").strip().lower() not in PACKINGS
 
 
 def _refused(login: Response, said: str) -> Response:

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from reconciler import __version__
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import struck
-from reconciler.transport import is_loopback
+from reconciler.transport import is_loopback, is_packed_oddly
 
 TRIES = 5
 """How often a request goes out at most while the answer is 429, 5xx or none."""
@@ -28,8 +28,6 @@ PAGES = 100
 """Where pages end, should they not say so."""
 LARGEST = 100_000_000
 """Bytes of an answer, or of an artifact, that are read at most."""
-PACKINGS = ("", "identity", "gzip", "deflate")
-"""How an answer may be packed: once, by what unpacks little at a time."""
 
 
 class GitHubError(ReconcilerError):
@@ -185,7 +183,7 @@ FRAME = ("content-encoding", "content-length", "transfer-encoding")
 
 def _content(answer: httpx.Response) -> bytes:
     """What an answer holds. Raises GitHubError where that is too much."""
-    if answer.headers.get("content-encoding", "").strip().lower() not in PACKINGS:
+    if is_packed_oddly(answer):
         raise GitHubError("GitHub packed an answer in a way that was not asked for", 413)
     content = bytearray()
     for part in answer.iter_bytes():

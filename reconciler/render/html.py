@@ -15,7 +15,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Literal
 
 from reconciler.core.fields import parent
 from reconciler.core.form import counts
@@ -33,6 +33,7 @@ from reconciler.render.card import Card, Cards, Spot, address, cards
 from reconciler.render.view import (
     PARTICIPLES,
     Row,
+    Told,
     bodies,
     drifted,
     ended,
@@ -315,18 +316,7 @@ def _called(row: Row) -> _Html:
     return _el("bdi", one_line(row.name) or one_line(row.key) or "without a name", lang="")
 
 
-class _Told(Protocol):
-    """Something that is told of an agent on a portal."""
-
-    @property
-    def portal(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def source(self) -> Source | None: ...
-
-
-def _told(what: str, each: _Told, made: Plan, said: str) -> _Html:
+def _told(what: str, each: Told, made: Plan, said: str) -> _Html:
     return _el(
         "li",
         _el("strong", what) if what else "",

@@ -16,7 +16,6 @@ from dataclasses import replace
 from functools import partial
 from html import escape
 from itertools import compress, groupby
-from typing import Protocol
 
 from reconciler.core.model import Entry, Outcome, Plan, Report, Source, Step, Unmet
 from reconciler.render.view import (
@@ -25,6 +24,7 @@ from reconciler.render.view import (
     Line,
     Piece,
     Row,
+    Told,
     bodies,
     drifted,
     ended,
@@ -321,18 +321,7 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]], keep: Sequence
 # What is told, agent by agent.
 
 
-class _Told(Protocol):
-    """Something that is told of an agent on a portal."""
-
-    @property
-    def portal(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def source(self) -> Source | None: ...
-
-
-def _who(each: _Told, made: Plan | None, name: str = "") -> str:
+def _who(each: Told, made: Plan | None, name: str = "") -> str:
     """`agent-001` Ivan Petrov on rentix; the portal only where there are several."""
     where = f"on {prose(each.portal, NAME)}" if made is not None and made.several else ""
     return " ".join(filter(None, (code(each.key), prose(name, NAME), where)))
@@ -342,7 +331,7 @@ def _place(source: Source | None) -> str:
     return f" ({code(str(source), 2 * NAME)})" if source else ""
 
 
-def _said(each: _Told, made: Plan | None, lead: str, text: str) -> str:
+def _said(each: Told, made: Plan | None, lead: str, text: str) -> str:
     return f"{_who(each, made)}: {lead}{prose(text)}{_place(each.source)}"
 
 

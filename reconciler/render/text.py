@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from reconciler.core.model import Operation, Outcome, Plan, Report, Source
+from reconciler.core.model import Operation, Outcome, Plan, Report
 from reconciler.errors import Problem
 from reconciler.render.view import (
     Line,
+    Told,
     bodies,
     drifted,
     ended,
@@ -190,18 +190,7 @@ def _window(excerpt: str, column: int) -> tuple[str, int]:
     return f"{lead}{whole}", cell_len(lead + before)
 
 
-class _Told(Protocol):
-    """Something that is told of an agent on a portal."""
-
-    @property
-    def portal(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def source(self) -> Source | None: ...
-
-
-def _who(each: _Told, made: Plan | None, *, place: bool = True) -> str:
+def _who(each: Told, made: Plan | None, *, place: bool = True) -> str:
     """`agent-001 on rentix (agents/a.yaml:3)`; the portal only where there are several."""
     who = f"{each.key} on {each.portal}" if made is not None and made.several else each.key
     return f"{who} ({each.source})" if each.source and place else who

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal
+from typing import Literal, Protocol
 
 from reconciler.core.form import counts
 from reconciler.core.model import (
@@ -20,6 +20,7 @@ from reconciler.core.model import (
     Entry,
     Plan,
     Report,
+    Source,
     Status,
     Step,
     Value,
@@ -44,6 +45,25 @@ PARTICIPLES = {
     "unlink": "to unlink",
     "deactivate": "to deactivate",
 }
+
+
+class Told(Protocol):
+    """Something that is told of an agent on a portal: a conflict, a warning, a value."""
+
+    @property
+    def portal(self) -> str:
+        """Which portal."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Which agent."""
+        ...
+
+    @property
+    def source(self) -> Source | None:
+        """Where that agent is declared, if anywhere."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from agency import Agency
+from github.platform import Platform, serving
+from repositories import plain_git
 
+from reconciler.github import api
 from reconciler.sandbox.gate import Gate
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
+from reconciler.together import Halt
 
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
 
@@ -63,3 +67,23 @@ def came(monkeypatch: pytest.MonkeyPatch) -> list[Came]:
 
     monkeypatch.setattr(Gate, "__call__", listening)
     return found
+
+
+@pytest.fixture(scope="package")
+def served() -> Iterator[Platform]:
+    """One GitHub for all tests."""
+    with serving() as platform:
+        yield platform
+
+
+@pytest.fixture
+def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """An empty GitHub, in whose runs the long keys are secrets; nobody waits."""
+    plain_git(monkeypatch)
+    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
+    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    monkeypatch.setattr("agency.KEY", RENTIX)
+    served.__dict__.update(Platform(url=served.url).__dict__)
+    for name, value in keyed.environment.items():
+        monkeypatch.setenv(name, value)
+    return served

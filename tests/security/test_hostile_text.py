@@ -10,27 +10,23 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agency import PREFIX, Agency, person, section, user
-from github.platform import Platform, serving
+from github.platform import Platform
 from github.runner import Project, Step, commands, lay_out, project
 from render.pages import checked
 from render.samples import STYLE, steering
 from render.test_markdown import parsed
-from repositories import plain_git, say
+from repositories import say
 from starlette.responses import Response
 
 from reconciler.documents.agents import read_agents
 from reconciler.errors import InputError
-from reconciler.github import api
-from reconciler.together import Halt
 
 from .hostile import BROKEN, HOSTILE
-from .keys import RENTIX
 
 ALL = {**HOSTILE, **BROKEN}
 NAMES = list(ALL)
@@ -319,30 +315,14 @@ def test_no_text_acts_in_what_is_said_of_a_mistake(
 # On GitHub
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    """One GitHub for all tests."""
-    with serving() as platform:
-        yield platform
-
-
 @pytest.fixture
-def hub(
-    keyed: Agency, served: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Project:
-    """A project on GitHub with one agent; nobody waits."""
-    plain_git(monkeypatch)
-    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
-    monkeypatch.setattr("agency.KEY", RENTIX)
-    served.__dict__.update(Platform(url=served.url).__dict__)
-    for name, value in keyed.environment.items():
-        monkeypatch.setenv(name, value)
+def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
+    """A project on GitHub with one agent."""
     keyed.live(user(1, externalId="a"))
     (tmp_path / "project").mkdir()
     lay_out(keyed, tmp_path / "project", {"externalId": "a"})
     (tmp_path / "work").mkdir()
-    return project(keyed, served, tmp_path / "work", tmp_path / "project")
+    return project(keyed, github, tmp_path / "work", tmp_path / "project")
 
 
 @IN_PART

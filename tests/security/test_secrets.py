@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from html import escape
 from itertools import cycle
@@ -19,14 +19,10 @@ from urllib.parse import quote
 import pytest
 from agency import PREFIX, Agency, person, section, user
 from github.platform import TOKEN as GITHUB_TOKEN
-from github.platform import Answer, Platform, serving
+from github.platform import Answer, Platform
 from github.runner import Project, lay_out, project
 from repositories import commit, plain_git, remote_of, repository
 from starlette.responses import Response
-
-from reconciler.github import api
-from reconciler.sandbox.server import Running
-from reconciler.together import Halt
 
 from .conftest import Came
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, SECRETS, TOKEN, files, leaks, pieces
@@ -386,29 +382,9 @@ def test_a_defect_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
 # On GitHub
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    """One GitHub for all tests."""
-    with serving() as platform:
-        yield platform
-
-
 @pytest.fixture
-def hub(
-    keyed: Agency,
-    sandbox: Running,
-    served: Platform,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Project:
-    """A project on GitHub, with a pull request's change on the desk; nobody waits."""
-    plain_git(monkeypatch)
-    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
-    served.__dict__.update(Platform(url=served.url).__dict__)
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("agency.KEY", RENTIX)
+def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
+    """A project on GitHub, with a pull request's change on the desk."""
     agents = [{"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"}]
     keyed.live(*(user(number, **each) for number, each in enumerate(agents, 1)))
     first = tmp_path / "project"
@@ -416,7 +392,7 @@ def hub(
     lay_out(keyed, first, *agents)
     folder = tmp_path / "work"
     folder.mkdir()
-    made = project(keyed, served, folder, first)
+    made = project(keyed, github, folder, first)
     made.branch("change")
     made.desk.declare({**agents[0], "name": "Ana Maria"}, agents[1])
     return made
