@@ -11,10 +11,10 @@ import pytest
 from agency import KEY, Agency
 from hypothesis import settings
 
+from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
-from reconciler.together import Halt
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,13 +57,13 @@ def agency(tmp_path: Path, portal: Running) -> Agency:
 def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Ctrl-C, as a terminal sends it: it comes back once the program has taken note of it."""
     noted = threading.Event()
-    whole = Halt.set
+    whole = Cancellation.request
 
-    def note(halt: Halt) -> None:
-        whole(halt)
+    def note(cancellation: Cancellation) -> None:
+        whole(cancellation)
         noted.set()
 
-    monkeypatch.setattr(Halt, "set", note)
+    monkeypatch.setattr(Cancellation, "request", note)
     main = threading.main_thread().ident
     assert main is not None
 

@@ -20,9 +20,9 @@ from third.server import KEY as TINY_KEY
 from third.server import World as Agents
 from third.server import serving
 
-from reconciler import app
-from reconciler.app import Repository
-from reconciler.portals import PORTALS
+from reconciler.engine import planning as app
+from reconciler.engine.planning import Repository
+from reconciler.portals.registry import PORTALS
 from reconciler.sandbox.propertyfinder import Limits
 from reconciler.sandbox.server import Running
 from reconciler.sandbox.state import Call

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
-from reconciler.core.memory import attribution, covers, is_as_before, judge, known, trace
 from reconciler.core.model import (
     Change,
+    FieldState,
     Kind,
     Live,
     Match,
-    Memory,
-    Trace,
+    PortalState,
     Unmet,
     Value,
     Warning,
 )
+from reconciler.core.state import attribution, covers, is_as_before, judge, known, trace
 
 NOWHERE = object()
 """No portal shows this: what `get` gives for a path that is not there."""
@@ -36,14 +36,16 @@ class Difference:
 SAME = Difference((), (), ())
 
 
-def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: bool) -> Difference:
+def diff(
+    found: Match, fields: Mapping[str, Field], prior: PortalState, *, hold: bool
+) -> Difference:
     """Compare one declared agent with its live one.
 
     `memory` is the evidence for what the portal does not say back. With `hold`, a value that
     cannot be compared and was never applied from here is left alone, and a warning says so.
     """
     desired, live = found.desired, found.live
-    remembered = memory.agents.get(str(live.id))
+    remembered = prior.agents.get(str(live.id))
     suspects = [  # nearly nobody has one, so before anything dearer
         path
         for path, want in desired.values.items()
@@ -74,7 +76,7 @@ def diff(found: Match, fields: Mapping[str, Field], memory: Memory, *, hold: boo
         else:
             kind: Kind = "unreadable" if verdict is Verdict.UNREADABLE else "different"
             before = _before(field, path, live, kept)
-            whose = attribution(field, path, live, memory, remembered)
+            whose = attribution(field, path, live, prior, remembered)
             changes.append(Change(path, before, want, kind, whose))
             if hold and kind == "unreadable" and kept is None:
                 held.append(changes[-1])
@@ -133,7 +135,7 @@ def _quoted(value: Value) -> str:
     return f"“{said if len(said) <= 60 else said[:59] + '…'}”"
 
 
-def _before(field: Field, path: str, live: Live, kept: Trace | None) -> Value:
+def _before(field: Field, path: str, live: Live, kept: FieldState | None) -> Value:
     """What to show as the old side: the portal's word, or the remembered value behind it."""
     have = shown(field, path, live)
     remembered = kept.value if kept is not None and known(field, path, live, kept) else None

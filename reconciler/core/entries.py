@@ -15,8 +15,8 @@ from reconciler.core.model import (
     Entry,
     Live,
     Match,
-    Memory,
     Operation,
+    PortalState,
     Value,
     Verb,
     Warning,
@@ -36,12 +36,12 @@ def entries_of(
     differences: Mapping[str, Difference],
     table: Mapping[str, Field],
     name: str | None,
-    memory: Memory,
+    prior: PortalState,
     policy: Policy,
 ) -> Iterator[Entry]:
     """The entries of the agents who are not as declared."""
     for found in matches:
-        entry = _entry(found, differences[found.desired.key].changes, name, memory, policy)
+        entry = _entry(found, differences[found.desired.key].changes, name, prior, policy)
         if entry is not None:
             yield replace(entry, live=visible(found.live, table))
 
@@ -52,14 +52,14 @@ def visible(live: Live, table: Mapping[str, Field]) -> dict[str, Value]:
 
 
 def _entry(
-    found: Match, changes: tuple[Change, ...], name: str | None, memory: Memory, policy: Policy
+    found: Match, changes: tuple[Change, ...], name: str | None, prior: PortalState, policy: Policy
 ) -> Entry | None:
     desired, live = found.desired, found.live
     held, wants = (side.identity.get(name) if name else None for side in (live, desired))
     actions: list[Verb] = []
     if wants is not None and wants != held:
         actions = ["link"] if held is None else ["unlink", "link"]
-        whose = _whose_link(live, wants, memory)
+        whose = _whose_link(live, wants, prior)
         changes = (Change(str(name), held, wants, "different", whose), *changes)
     off = [change for change in changes if policy.off and is_off(change, policy.off)]
     if off:
@@ -94,11 +94,11 @@ def _name(desired: Desired, live: Live | None) -> str:
     return str(declared) if declared is not None else (live.name if live else "")
 
 
-def _whose_link(live: Live, wants: Value, memory: Memory) -> Attribution | None:
+def _whose_link(live: Live, wants: Value, prior: PortalState) -> Attribution | None:
     """A link that was applied before and is not there now was undone on the portal."""
-    if not memory.agents:
+    if not prior.agents:
         return None
-    ours = memory.agents.get(str(live.id))
+    ours = prior.agents.get(str(live.id))
     return "drift" if ours is not None and ours.key == wants else "pending"
 
 
@@ -108,10 +108,10 @@ def _whose(changes: Sequence[Change]) -> Attribution | None:
 
 
 def entry_of_new(
-    desired: Desired, operation: Operation, memory: Memory, identifiers: Sequence[Identifier]
+    desired: Desired, operation: Operation, prior: PortalState, identifiers: Sequence[Identifier]
 ) -> Entry:
     """The entry of an agent to be created: what goes out, and what did not find them."""
-    whose: Attribution | None = "pending" if memory.agents else None
+    whose: Attribution | None = "pending" if prior.agents else None
     changes = [
         Change(name, None, value, "different", whose)
         for name, value in {**desired.identity, **desired.values}.items()

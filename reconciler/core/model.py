@@ -86,7 +86,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class FieldState:
     """What is remembered of one value that was applied.
 
     `applied` is the digest of the value, `shown` the digest of what the portal showed for it
@@ -102,24 +102,24 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class AgentState:
     """What is remembered of one live agent that was matched in a completed apply; `aliases` are
     the portal's further ids for the agent."""
 
     key: str
-    fields: Mapping[str, Trace]
+    fields: Mapping[str, FieldState]
     aliases: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class PortalState:
     """What one portal's part of the ledger remembers; empty when it was lost.
 
     `agents` is by live id (as text), `refused` has the digest of what a portal did not want to
     create, by key. `url` is the portal's address: at another one the same ids are other people.
     """
 
-    agents: Mapping[str, Remembered] = field(default_factory=dict)
+    agents: Mapping[str, AgentState] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
 
@@ -243,7 +243,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimit:
     """A class of requests that a portal limits: at most `per_minute` of those whose method and
     path begin with one of `prefixes` (all, if there are none)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.model import Pace, Step
+from reconciler.core.model import RateLimit, Step
 
 
 def pack(sizes: Sequence[int], most: int, budget: int) -> list[list[int]]:
@@ -41,15 +41,17 @@ def _fill(
     return sorted(sorted(each) for each in bins)
 
 
-def seconds(steps: Sequence[Step], paces: Sequence[Pace]) -> int:
+def seconds(steps: Sequence[Step], rate_limits: Sequence[RateLimit]) -> int:
     """About how long one portal's requests take under its limits (whole seconds, at least 1 if
     there are any): full minutes that a limit forces, and a fifth of a second a request."""
     if not steps:
         return 0
     forced = max(
         (
-            (sum(pace.counts(step.request) for step in steps) - 1) // pace.per_minute * 60
-            for pace in paces
+            (sum(rate_limit.counts(step.request) for step in steps) - 1)
+            // rate_limit.per_minute
+            * 60
+            for rate_limit in rate_limits
         ),
         default=0,
     )

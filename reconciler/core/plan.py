@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.core import links
-from reconciler.core.arrivals import arrivals, namesakes, strangers, twins
-from reconciler.core.departures import departures
+from reconciler.core.creations import duplicates, find_creations, namesakes, unmatched
 from reconciler.core.diff import Difference, diff
 from reconciler.core.entries import entries_of, entry_of_gone, entry_of_new, in_order, takes_off
 from reconciler.core.fields import Field, Identifier, Sort, digits
 from reconciler.core.match import MEMORY, candidate, handle, label, match
-from reconciler.core.memory import former
 from reconciler.core.model import (
     Conflict,
     Desired,
@@ -22,10 +20,10 @@ from reconciler.core.model import (
     Listing,
     Live,
     Match,
-    Memory,
     Operation,
-    Pace,
     Plan,
+    PortalState,
+    RateLimit,
     Scalar,
     Step,
     Unmet,
@@ -34,6 +32,8 @@ from reconciler.core.model import (
 from reconciler.core.operations import updating
 from reconciler.core.packing import seconds
 from reconciler.core.policy import Limits, Policy, Selection
+from reconciler.core.removals import find_removals
+from reconciler.core.state import former
 
 ROUNDING = 1e-6
 """Agents; 29% of 100 is 28.999999999999996 in floating point."""
@@ -64,7 +64,7 @@ def draft(
     *,
     fields: Sequence[Field],
     identifiers: Sequence[Identifier],
-    memory: Memory,
+    prior: PortalState,
     policy: Policy,
     limits: Limits,
     selection: Selection,
@@ -75,7 +75,7 @@ def draft(
     """
     name = handle(identifiers)
     table = {field.name: field for field in fields}
-    formers = former(memory, listing)
+    formers = former(prior, listing)
     matching = match(
         desired,
         listing,
@@ -86,7 +86,7 @@ def draft(
     )
     chosen = [found for found in matching.matches if _chosen(selection, found.desired)]
     differences = {
-        found.desired.key: diff(found, table, memory, hold=policy.hold) for found in chosen
+        found.desired.key: diff(found, table, prior, hold=policy.hold) for found in chosen
     }
     updates = [
         updating(found, changes, fields, identifiers, policy)
@@ -94,18 +94,18 @@ def draft(
         if (changes := differences[found.desired.key].changes)
     ]
     absent = {each.key: each for each in matching.absent if _chosen(selection, each)}
-    creations, waiting, unsure = arrivals(
-        absent.values(), listing, fields, identifiers, policy, memory, formers
+    creations, waiting, unsure = find_creations(
+        absent.values(), listing, fields, identifiers, policy, prior, formers
     )
     conflicts = [each for each in matching.conflicts if _chosen(selection, each)]
     conflicts += unsure
     conflicts += _refused((*updates, *creations), policy, fields)
     conflicts += _unseen(chosen, listing, identifiers)
-    others = strangers(listing, matching) if creations else []
-    conflicts += twins(creations, absent, others, identifiers)
+    others = unmatched(listing, matching) if creations else []
+    conflicts += duplicates(creations, absent, others, identifiers)
 
-    removals, ended, reports, kept_on = departures(
-        portal, matching, listing, memory, table, policy, name, selection
+    removals, ended, reports, kept_on = find_removals(
+        portal, matching, listing, prior, table, policy, name, selection
     )
     claims = links.Claims(
         declared={
@@ -147,9 +147,9 @@ def draft(
     )
     matches = tuple(found for found in chosen if found.desired.key not in lost)
     entries = [
-        *entries_of(matches, differences, table, name, memory, policy),
+        *entries_of(matches, differences, table, name, prior, policy),
         *(
-            entry_of_new(absent[each.key], each, memory, identifiers)
+            entry_of_new(absent[each.key], each, prior, identifiers)
             for each in creations
             if each.key not in lost
         ),
@@ -394,7 +394,7 @@ def _excess(
 def join(
     drafts: Mapping[str, Draft],
     steps: Mapping[str, Sequence[Step]],
-    paces: Mapping[str, Sequence[Pace]],
+    rate_limits: Mapping[str, Sequence[RateLimit]],
     unread: Mapping[str, str] | None = None,
 ) -> Plan:
     """One plan of all portals, from their drafts and steps: agent by agent, and the steps are
@@ -416,7 +416,7 @@ def join(
         waiting=absent,
         complete=not unread and all(each.complete for each in drafts.values()),
         excess=tuple(said for each in drafts.values() for said in each.excess),
-        seconds=max((seconds(steps[name], paces[name]) for name in drafts), default=0),
+        seconds=max((seconds(steps[name], rate_limits[name]) for name in drafts), default=0),
         unread=tuple((unread or {}).items()),
         portals=tuple(drafts),
     )

@@ -21,9 +21,9 @@ from typing_extensions import TypedDict
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
 from reconciler.documents import propertyfinder
-from reconciler.documents.folder import content, yaml_files
-from reconciler.documents.mistakes import Words, known_keys, mistakes, nearest
-from reconciler.documents.rules import (
+from reconciler.documents.diagnostics import Words, known_keys, mistakes, nearest
+from reconciler.documents.discovery import content, yaml_files
+from reconciler.documents.patterns import (
     CURLY,
     HTTPS,
     ONE_LINE,
@@ -36,8 +36,8 @@ from reconciler.documents.rules import (
     closed,
     site,
 )
-from reconciler.documents.syntax import quoted
 from reconciler.documents.yaml import MAX_PROBLEMS, Tree, load, visible
+from reconciler.documents.yaml_errors import quoted
 from reconciler.errors import InputError, Problem
 
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"

@@ -30,8 +30,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from reconciler.documents.folder import inside
-from reconciler.documents.mistakes import Words, known_keys, mistakes
+from reconciler.documents.diagnostics import Words, known_keys, mistakes
+from reconciler.documents.discovery import inside
 from reconciler.documents.yaml import MAX_BYTES, load, visible
 from reconciler.errors import ConfigError, InputError, Problem
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, with_config
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from reconciler.documents.rules import (
+from reconciler.documents.patterns import (
     CURLY,
     HTTPS,
     ONE_LINE,
@@ -25,7 +25,7 @@ from reconciler.documents.rules import (
     closed,
     site,
 )
-from reconciler.documents.syntax import quoted
+from reconciler.documents.yaml_errors import quoted
 
 INHERITED: Mapping[str, tuple[str, ...]] = {
     "name": ("name",),

@@ -31,7 +31,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from reconciler.documents.syntax import Complaint, Fault, conflict_marker, explain, wide_blank
+from reconciler.documents.yaml_errors import Complaint, Fault, conflict_marker, explain, wide_blank
 from reconciler.errors import Problem
 
 try:

@@ -15,8 +15,8 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from reconciler import __version__
 from reconciler.errors import ReconcilerError
-from reconciler.redaction import struck
-from reconciler.transport import is_loopback, is_packed_oddly
+from reconciler.net.redaction import struck
+from reconciler.net.transport import is_loopback, is_packed_oddly
 
 TRIES = 5
 """How often a request goes out at most while the answer is 429, 5xx or none."""

@@ -15,8 +15,8 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.form import Form, parse
 from reconciler.core.model import Plan
+from reconciler.core.plan_json import PlanDocument, parse
 from reconciler.errors import PlanFileError
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.store import planfile
@@ -109,7 +109,7 @@ def _why_not(github: GitHub, found: Mapping[str, Any], head: str, workflow: str)
     return "" if run.get("conclusion") == "success" else "is of a run that did not succeed"
 
 
-def _read(content: bytes) -> Form:
+def _read(content: bytes) -> PlanDocument:
     """The plan in an artifact. Raises PlanFileError where there is none that can be trusted."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(FILE) as file:

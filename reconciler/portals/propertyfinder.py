@@ -23,7 +23,7 @@ from reconciler.core.model import (
     Live,
     Operation,
     Outcome,
-    Pace,
+    RateLimit,
     Request,
     Response,
     Scalar,
@@ -33,9 +33,9 @@ from reconciler.core.model import (
 )
 from reconciler.core.policy import Policy
 from reconciler.errors import AnswerError, PortalError
-from reconciler.portals.doubt import (
+from reconciler.portals.uncertain import (
     TRIES,
-    Doubt,
+    Uncertain,
     compared,
     given_up,
     is_name,
@@ -175,9 +175,9 @@ class PropertyFinder:
         return self.section.url.rstrip("/")
 
     @property
-    def paces(self) -> Sequence[Pace]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         """60 tokens a minute, 650 of everything."""
-        return (Pace("all", 650), Pace("token", 60, (("POST", self.section.token_path),)))
+        return (RateLimit("all", 650), RateLimit("token", 60, (("POST", self.section.token_path),)))
 
     @property
     def policy(self) -> Policy:
@@ -385,7 +385,7 @@ class PropertyFinder:
         return (outcome,)
 
     def _send(self, operation: Operation) -> Conversation[Outcome]:
-        doubt = Doubt(operation, Response(None))
+        doubt = Uncertain(operation, Response(None))
         for attempt in range(TRIES):
             forms = self.takes_plain, self.inactive
             last = yield from self._in_any_form(operation, attempt)
@@ -410,7 +410,7 @@ class PropertyFinder:
                 self.takes_plain, self.inactive = forms
             if refused:
                 return _failed(operation, last)
-            doubt = Doubt(operation, last, verdict)
+            doubt = Uncertain(operation, last, verdict)
             if verdict is None:
                 break
         return given_up(doubt, _message(doubt.response))

@@ -15,14 +15,13 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, phone
-from reconciler.core.form import request_bytes
 from reconciler.core.model import (
     Desired,
     Listing,
     Live,
     Operation,
     Outcome,
-    Pace,
+    RateLimit,
     Request,
     Response,
     Session,
@@ -30,12 +29,13 @@ from reconciler.core.model import (
     Value,
 )
 from reconciler.core.packing import pack
+from reconciler.core.plan_json import request_bytes
 from reconciler.core.policy import Policy
 from reconciler.errors import AnswerError, PortalError
-from reconciler.portals.doubt import (
+from reconciler.portals.uncertain import (
     NO_REASON,
     TRIES,
-    Doubt,
+    Uncertain,
     compared,
     given_up,
     is_name,
@@ -139,7 +139,10 @@ class Rentix:
     name: str = "rentix"
     fields: Sequence[Field] = FIELDS
     identifiers: Sequence[Identifier] = IDENTIFIERS
-    paces: Sequence[Pace] = (Pace("all", 300), Pace("bulk", 30, (("POST", BULK),)))
+    rate_limits: Sequence[RateLimit] = (
+        RateLimit("all", 300),
+        RateLimit("bulk", 30, (("POST", BULK),)),
+    )
     secrets: Sequence[str] = ("RENTIX_API_KEY",)
     capacity: Capacity = field(init=False)
 
@@ -181,8 +184,8 @@ class Rentix:
         single = [each for each in operations if each.verb in ("link", "unlink")]
         profiles = [each for each in operations if each.verb not in ("link", "unlink")]
         fit = [each for each in profiles if len(profiles) > 1 and self._bulkable(each)]
-        together = {each.name for each in fit}
-        alone = [each for each in profiles if each.name not in together]
+        merge_streams = {each.name for each in fit}
+        alone = [each for each in profiles if each.name not in merge_streams]
         sizes = [
             len(request_bytes(Request("", "", _upsert(each, self._by))) or b"") + 1 for each in fit
         ]
@@ -235,7 +238,7 @@ class Rentix:
     def _send_part(self, part: Sequence[Operation], *, doubted: bool) -> Talk:
         done: list[Outcome] = []
         left = list(part)
-        doubts: list[Doubt] = []
+        doubts: list[Uncertain] = []
         for attempt in range(TRIES):
             last = yield replace(_bulk(left, self._by), attempt=attempt)
             results = _results(last)
@@ -441,7 +444,7 @@ def _number(name: str) -> int:
 def _send(operation: Operation, *, doubted: bool = False) -> Talk:
     """The outcome of one operation in a request of its own; `doubted`, it went out before."""
     request = _single(operation)
-    doubt = Doubt(operation, Response(None))
+    doubt = Uncertain(operation, Response(None))
     for attempt in range(TRIES):
         last = yield replace(request, attempt=attempt)
         if _says_who(last):
@@ -458,7 +461,7 @@ def _send(operation: Operation, *, doubted: bool = False) -> Talk:
             return Outcome(operation, "applied", last.status, None, who)
         if refused:  # a link that is so already would have been made by somebody else meanwhile
             return _failed(operation, last)
-        doubt = Doubt(operation, last, verdict)
+        doubt = Uncertain(operation, last, verdict)
         if verdict is None:
             break
     return _given_up(doubt)
@@ -523,7 +526,7 @@ def _message(body: Value) -> str:
     return NO_REASON
 
 
-def _given_up(doubt: Doubt) -> Outcome:
+def _given_up(doubt: Uncertain) -> Outcome:
     """The outcome after the last try, with the portal's own words where it has any."""
     return given_up(doubt, _message(object_of(doubt.response)))
 
@@ -567,15 +570,15 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
 
 
 def _settle(
-    doubts: Sequence[Doubt],
-) -> Generator[Request, Response, tuple[list[Outcome], list[Doubt]]]:
+    doubts: Sequence[Uncertain],
+) -> Generator[Request, Response, tuple[list[Outcome], list[Uncertain]]]:
     """Read the list: the outcomes that it tells, and what has to go out again."""
     try:
         users, whole = yield from _pages()
         agents = [live(user) for user in users]
     except PortalError as error:
         lost = Response(None, None, str(error))
-        return [_given_up(Doubt(each.operation, lost)) for each in doubts], []
+        return [_given_up(Uncertain(each.operation, lost)) for each in doubts], []
     by_id = {agent.id: agent for agent in agents}
     by_external = {agent.identity.get("externalId"): agent for agent in agents}
     settled, again = [], []
@@ -592,7 +595,7 @@ def _settle(
             settled.append(Outcome(wanted, "applied", None, None, agent.id))
         elif verdict is None:
             lost = Response(None, None, "the portal listed only a part of its agents")
-            settled.append(_given_up(Doubt(wanted, lost)))
+            settled.append(_given_up(Uncertain(wanted, lost)))
         else:
             again.append(replace(each, verdict=verdict))
     return settled, again
@@ -612,7 +615,7 @@ def _sort_out(
     response: Response,
     *,
     doubted: bool,
-) -> tuple[list[Outcome], list[Operation], list[Doubt]]:
+) -> tuple[list[Outcome], list[Operation], list[Uncertain]]:
     """The outcomes that the results tell, the operations to send alone because a bulk does not
     take their id, and those that no result speaks of (or that failed for the moment only).
 
@@ -621,20 +624,20 @@ def _sort_out(
     """
     outcomes: list[Outcome] = []
     alone: list[Operation] = []
-    left: list[Doubt] = []
+    left: list[Uncertain] = []
     for operation, own in zip(operations, _own(operations, results), strict=True):
         if own is None:
-            left.append(Doubt(operation, response))
+            left.append(Uncertain(operation, response))
         elif own.get("success") is True and type(own.get("id")) is int:
             outcomes.append(_answered(operation, Response(200), own, doubted=doubted))
         elif own.get("success") is True:  # of whom it does not say
-            left.append(Doubt(operation, response))
+            left.append(Uncertain(operation, response))
         else:
             status, message = _bulk_error(own)
             if message.lower().startswith(UNNAMED) and operation.id is not None:
                 alone.append(operation)
             elif status is not None and (status == 429 or status >= 500):
-                left.append(Doubt(operation, Response(status, None, message)))
+                left.append(Uncertain(operation, Response(status, None, message)))
             else:
                 outcomes.append(_refused(operation, status, message))
     return outcomes, alone, left

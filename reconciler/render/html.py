@@ -18,7 +18,6 @@ from itertools import groupby
 from typing import Literal
 
 from reconciler.core.fields import parent
-from reconciler.core.form import counts
 from reconciler.core.model import (
     Entry,
     Outcome,
@@ -29,6 +28,7 @@ from reconciler.core.model import (
     Value,
     Warning,
 )
+from reconciler.core.plan_json import counts
 from reconciler.render.card import Card, Cards, Spot, address, cards
 from reconciler.render.view import (
     PARTICIPLES,

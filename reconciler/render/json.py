@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.form import Form, conflict, source, text, warning
 from reconciler.core.model import Outcome, Report
+from reconciler.core.plan_json import PlanDocument, conflict, source, text, warning
 
 
-def plan(form: Form) -> str:
+def plan(form: PlanDocument) -> str:
     """A plan's form, indented; a saved plan is the same."""
     return text(form)
 

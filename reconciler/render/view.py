@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal, Protocol
 
-from reconciler.core.form import counts
 from reconciler.core.model import (
     Attribution,
     Change,
@@ -26,6 +25,7 @@ from reconciler.core.model import (
     Value,
     Verb,
 )
+from reconciler.core.plan_json import counts
 
 Mark = Literal["+", "~", "-"]
 Piece = tuple[Literal["same", "old", "new", "gap"], str]

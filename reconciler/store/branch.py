@@ -15,12 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from reconciler.core.model import Memory
+from reconciler.core.model import PortalState
 from reconciler.errors import ConfigError
-from reconciler.git import GitError, git
 from reconciler.store.claim import claimed
+from reconciler.store.git import GitError, git
 from reconciler.store.ledger import Kept, Ledger, Moved, Store, parse, text, unwritten
-from reconciler.store.lock import Turn, alone
+from reconciler.store.lock import LockWait, alone
 
 FILE = "ledger.json"
 PATIENCE = 60.0
@@ -242,7 +242,7 @@ class Local:
     branch: Branch
 
     @contextmanager
-    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+    def lock(self, turn: LockWait) -> Iterator[tuple[str, ...]]:
         """One apply at a time in this repository, all its work trees counted. Raises
         LockedError."""
         with alone(self.branch.lock, turn) as note:
@@ -303,7 +303,7 @@ class Shared:
         return f"refs/reconciler/ledger/{self.branch.mark}"
 
     @contextmanager
-    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+    def lock(self, turn: LockWait) -> Iterator[tuple[str, ...]]:
         """One apply at a time in this repository and in all that share the remote. Raises
         LockedError."""
         with alone(self.branch.lock, turn) as here, claimed(self.branch, self.remote, turn) as far:
@@ -427,7 +427,7 @@ def merged(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
     """Two ledgers that began as `base`, agent by agent: theirs, but ours where only we changed an
     agent since. What is known of a portal at two addresses is not mixed, as an id is another
     person there: it is theirs, unless only we changed anything."""
-    nothing = Memory()
+    nothing = PortalState()
     found = {}
     for portal in {**theirs, **ours}:
         was, here, there = (each.get(portal, nothing) for each in (base, ours, theirs))
@@ -435,9 +435,9 @@ def merged(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
             found[portal] = here if there == was else there
             continue
         url = there.url or here.url
-        if not _one_place(was, Memory(url=url)):
+        if not _one_place(was, PortalState(url=url)):
             was = nothing
-        found[portal] = Memory(
+        found[portal] = PortalState(
             _merged(was.agents, here.agents, there.agents),
             _merged(was.refused, here.refused, there.refused),
             url,
@@ -445,7 +445,7 @@ def merged(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
     return found
 
 
-def _one_place(one: Memory, other: Memory) -> bool:
+def _one_place(one: PortalState, other: PortalState) -> bool:
     """Whether two memories are of one address; an old ledger does not say of which it is."""
     return one.url == other.url or not (one.url and other.url)
 

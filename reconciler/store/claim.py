@@ -14,8 +14,8 @@ from secrets import token_hex
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from reconciler.git import GitError
-from reconciler.store.lock import Holder, Turn, holder, myself
+from reconciler.store.git import GitError
+from reconciler.store.lock import Holder, LockWait, holder, myself
 
 if TYPE_CHECKING:
     from reconciler.store.branch import Branch
@@ -54,7 +54,7 @@ class Claim:
         self._mine: set[str] = set()
         self._other: str | None = None
 
-    def take(self, turn: Turn) -> str | None:
+    def take(self, turn: LockWait) -> str | None:
         """Take it, after whoever has it; a word for the user if it had to be taken over from a
         dead one. Raises GitError where the remote cannot be reached or refuses it, LockedError."""
         dead: tuple[str, Holder | None] | None = None
@@ -105,7 +105,7 @@ class Claim:
         self._current = new
         return True
 
-    def _wait(self, turn: Turn) -> tuple[str, Holder | None] | None:
+    def _wait(self, turn: LockWait) -> tuple[str, Holder | None] | None:
         """Wait until nobody has it, or whoever has it is dead: then their commit, and who it was.
         Raises LockedError."""
         there = self._other
@@ -141,7 +141,7 @@ class Claim:
 
 
 @contextmanager
-def claimed(branch: Branch, remote: str, turn: Turn) -> Iterator[str | None]:
+def claimed(branch: Branch, remote: str, turn: LockWait) -> Iterator[str | None]:
     """Nobody else who shares the remote applies meanwhile; `turn.lose` is told if that ends before
     its time. Gives a word for the user, where there is one. Raises LockedError."""
     claim = Claim(branch, remote)
@@ -178,7 +178,7 @@ def claimed(branch: Branch, remote: str, turn: Turn) -> Iterator[str | None]:
                     )
 
 
-def _keep(claim: Claim, over: Event, turn: Turn, lose: Callable[[], None]) -> None:
+def _keep(claim: Claim, over: Event, turn: LockWait, lose: Callable[[], None]) -> None:
     """Renew a claim until it is over, or lost."""
     renewed = turn.now()
     due = renewed + RENEWAL

@@ -12,7 +12,7 @@ from stat import S_ISREG
 from reconciler.errors import ConfigError
 from reconciler.store import atomic
 from reconciler.store.ledger import Kept, Ledger, Moved, parse, text, unwritten
-from reconciler.store.lock import Turn, alone
+from reconciler.store.lock import LockWait, alone
 
 OURS = ".reconciler"
 """The folder that has nothing but ours in it, which keeps itself out of the user's git."""
@@ -25,7 +25,7 @@ class File:
     path: Path
 
     @contextmanager
-    def lock(self, turn: Turn) -> Iterator[tuple[str, ...]]:
+    def lock(self, turn: LockWait) -> Iterator[tuple[str, ...]]:
         """One apply at a time with this file. What is locked lies in a folder of ours, wherever the
         ledger is. Raises LockedError."""
         beside = self.path.parent

@@ -17,12 +17,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reconciler.core.model import Memory, Remembered, Scalar, Trace
+from reconciler.core.model import AgentState, FieldState, PortalState, Scalar
 from reconciler.errors import ConfigError
-from reconciler.store.lock import Turn
+from reconciler.store.lock import LockWait
 
 VERSION = 1
-Ledger = Mapping[str, Memory]
+Ledger = Mapping[str, PortalState]
 """What is remembered, by portal."""
 
 
@@ -44,7 +44,7 @@ class Moved(Exception):  # noqa: N818 - no error
 class Store(Protocol):
     """A place where the ledger is kept."""
 
-    def lock(self, turn: Turn) -> AbstractContextManager[tuple[str, ...]]:
+    def lock(self, turn: LockWait) -> AbstractContextManager[tuple[str, ...]]:
         """Nobody else applies on this ledger meanwhile, as far as that can be had; words for the
         user where it cannot. Raises LockedError where somebody does not come to an end."""
 
@@ -86,19 +86,19 @@ def unwritten(name: str, reason: str) -> str:
 def text(ledger: Ledger) -> bytes:
     """The text of a ledger, an agent a line: quick to write, and to compare in git."""
     parts = []
-    for name, memory in sorted(ledger.items()):
+    for name, prior in sorted(ledger.items()):
         agents = ",\n".join(
-            f"  {_json(key)}: {_json(_agent(kept))}" for key, kept in sorted(memory.agents.items())
+            f"  {_json(key)}: {_json(_agent(kept))}" for key, kept in sorted(prior.agents.items())
         )
-        refused = _json(dict(sorted(memory.refused.items())))
-        url = f'"url": {_json(memory.url)}, ' if memory.url else ""
+        refused = _json(dict(sorted(prior.refused.items())))
+        url = f'"url": {_json(prior.url)}, ' if prior.url else ""
         parts.append(f' {_json(name)}: {{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}')
     listed = ",\n".join(parts)
     whole = f'{{"version": {VERSION}, "portals": {{\n{listed}\n}}}}\n'
     return whole.encode(errors="surrogatepass")
 
 
-def _agent(kept: Remembered) -> dict[str, Any]:
+def _agent(kept: AgentState) -> dict[str, Any]:
     fields = {
         path: {
             name: value
@@ -126,9 +126,9 @@ def _version(kept: Mapping[str, Any]) -> int:
     return int(kept["version"])
 
 
-def _memory(kept: Mapping[str, Any]) -> Memory:
+def _memory(kept: Mapping[str, Any]) -> PortalState:
     agents = {
-        key: Remembered(
+        key: AgentState(
             _text_of(agent["key"]),
             {path: _trace(trace) for path, trace in agent["fields"].items()},
             {name: _alias(value) for name, value in agent.get("aliases", {}).items()},
@@ -136,11 +136,11 @@ def _memory(kept: Mapping[str, Any]) -> Memory:
         for key, agent in kept["agents"].items()
     }
     refused = {key: _text_of(form) for key, form in kept.get("refused", {}).items()}
-    return Memory(agents, refused, _text_of(kept.get("url", "")))
+    return PortalState(agents, refused, _text_of(kept.get("url", "")))
 
 
-def _trace(kept: Mapping[str, Any]) -> Trace:
-    trace = Trace(**kept)
+def _trace(kept: Mapping[str, Any]) -> FieldState:
+    trace = FieldState(**kept)
     for part in (trace.applied, trace.shown or "", trace.before or ""):
         _text_of(part)
     return trace

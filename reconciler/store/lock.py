@@ -73,7 +73,7 @@ def holder(line: str) -> Holder | None:
 
 
 @dataclass(slots=True)
-class Turn:
+class LockWait:
     """An apply that waits for its turn: how it tells the user, how it sleeps and by which clock;
     and what it does when the right to apply, once it had it, was lost (`lose`, with the reason)."""
 
@@ -111,7 +111,7 @@ class Turn:
 
 
 @contextmanager
-def alone(path: Path, turn: Turn) -> Iterator[str | None]:
+def alone(path: Path, turn: LockWait) -> Iterator[str | None]:
     """Nobody else on this machine has this lock meanwhile. Gives a word for the user where that
     cannot be had: the file system has no locks, or nothing can be written. Raises LockedError."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - for an apply alone

@@ -11,13 +11,13 @@ from stat import S_ISREG
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from reconciler.core.form import FORMAT_VERSION, Form, digest, parse, selection, text
 from reconciler.core.model import Plan
+from reconciler.core.plan_json import FORMAT_VERSION, PlanDocument, digest, parse, selection, text
 from reconciler.errors import PlanFileError
 from reconciler.store import atomic
 
 
-def save(path: Path, form: Form) -> None:
+def save(path: Path, form: PlanDocument) -> None:
     """Write a plan's form. Raises PlanFileError where the file cannot be written."""
     if not path.parent.is_dir():
         raise PlanFileError(f"The plan cannot be saved as {path}: there is no such folder.")
@@ -27,7 +27,7 @@ def save(path: Path, form: Form) -> None:
         raise PlanFileError(f"The plan cannot be saved as {path}: {error.strerror}.") from None
 
 
-def load(path: Path) -> Form:
+def load(path: Path) -> PlanDocument:
     """Read a plan's form back, as it was saved. Raises PlanFileError where it is not."""
     try:
         if not S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
@@ -38,10 +38,10 @@ def load(path: Path) -> Form:
     return read(content, str(path))
 
 
-def read(content: bytes, path: str) -> Form:
+def read(content: bytes, path: str) -> PlanDocument:
     """The form that a saved plan's content is; `path` is what to call it. Raises PlanFileError."""
     try:
-        form: Form = json.loads(content)
+        form: PlanDocument = json.loads(content)
     except (ValueError, RecursionError):
         raise PlanFileError(f"{path} is not a saved plan: it is no JSON.") from None
     version = form.get("format_version") if isinstance(form, dict) else None
@@ -63,7 +63,7 @@ def read(content: bytes, path: str) -> Form:
     return form
 
 
-def _is_plan(form: Form) -> bool:
+def _is_plan(form: PlanDocument) -> bool:
     """Whether all that a plan has is there, and of the right type: whoever shows it or compares it
     need not ask. The digest says only that nobody changed the file since its last one was made."""
     try:

@@ -20,9 +20,10 @@ from unittest import mock
 from campaign.simulation import Killed, Moment, Simulation
 from campaign.truth import Files, Matches, Portals, claims_are_true, is_standing, nobody_else
 from campaign.worlds import World, world
-from reconciler import app, applying
 from reconciler.core.model import Plan, Report
 from reconciler.core.policy import Selection
+from reconciler.engine import applying
+from reconciler.engine import planning as app
 from reconciler.errors import InputError, Interrupted, PortalError
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.gate import Gate, RefusalError
@@ -219,10 +220,10 @@ class Schedule:
     def planned(self) -> Iterator[app.Planned]:
         """A plan of everybody."""
         simulation = self.simulation
-        outside = app.Outside(
-            simulation.halt, lambda: simulation.now, simulation, simulation.together
+        runtime = app.Runtime(
+            simulation.cancellation, lambda: simulation.now, simulation, simulation.merge_streams
         )
-        with app.planning(self.repository, self.environment, EVERYBODY, outside=outside) as draw:
+        with app.planning(self.repository, self.environment, EVERYBODY, runtime=runtime) as draw:
             yield draw(EVERYBODY)
 
     def look(self) -> tuple[Plan, Matches]:

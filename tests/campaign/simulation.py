@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted
 from reconciler.sandbox.faults import Dropped
 from reconciler.sandbox.server import PORTALS
 from reconciler.sandbox.state import State
-from reconciler.together import Halt
 
 START = 1_800_000_000.0
 """When every simulation begins, in seconds since the epoch."""
@@ -90,7 +90,7 @@ class Simulation(httpx.BaseTransport):
         self.requests = self.unreached = self.disk = self.overtook = 0
         self.moment: Moment | None = None
         self.dead = False
-        self.halt = Halted(self)
+        self.cancellation = Halted(self)
         self.told: list[str] = []
         self.between: Callable[[], None] = lambda: None
         state.clock = lambda: self.now
@@ -100,7 +100,7 @@ class Simulation(httpx.BaseTransport):
         """A new process, which may be ended at a moment."""
         self.moment, self.dead = moment, False
         self.requests = self.disk = self.overtook = 0
-        self.halt = Halted(self)
+        self.cancellation = Halted(self)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request there and its answer back."""
@@ -190,7 +190,7 @@ class Simulation(httpx.BaseTransport):
             self.dead = True
             self.alive()
         elif moment.how == "interrupted":
-            self.halt.set()
+            self.cancellation.request()
 
     def write(self) -> None:
         """Something is about to be written to the disk, or was."""
@@ -208,12 +208,12 @@ class Simulation(httpx.BaseTransport):
     def sleep(self, seconds: float) -> None:
         """Wait, as the program does."""
         self.alive()
-        if self.halt.wished:
+        if self.cancellation.requested:
             raise Interrupted
         self.pass_time(seconds)
 
-    def together(
-        self, streams: Mapping[str, Callable[[], Iterator[Item]]], halt: Halt
+    def merge_streams(
+        self, streams: Mapping[str, Callable[[], Iterator[Item]]], cancellation: Cancellation
     ) -> Iterator[tuple[str, Item]]:
         """What the streams give, in an order that the seed says; as `together` does by threads."""
         left = {name: stream() for name, stream in streams.items()}
@@ -225,7 +225,7 @@ class Simulation(httpx.BaseTransport):
             except (StopIteration, Interrupted):
                 del left[name]
             except Exception as error:  # noqa: BLE001 - raised after the others, as `together` does
-                halt.set()
+                cancellation.request()
                 failure = failure or error
                 del left[name]
             else:
@@ -239,7 +239,7 @@ class Simulation(httpx.BaseTransport):
         self.told.append(f"  {self.now - START:9.2f}  {request.method} {path} {body} → {what}")
 
 
-class Halted(Halt):
+class Halted(Cancellation):
     """The wish to end a run, in simulated time."""
 
     def __init__(self, simulation: Simulation) -> None:

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from reconciler.core.diff import diff
 from reconciler.core.match import match
-from reconciler.core.memory import remember
-from reconciler.core.model import Desired, Listing, Live, Match, Memory, Source
+from reconciler.core.model import Desired, Listing, Live, Match, PortalState, Source
 from reconciler.core.plan import draft
 from reconciler.core.policy import Limits, Policy, Selection
+from reconciler.core.state import remember
 from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 
 BY_NAME = {field.name: field for field in FIELDS}
 ORDER = ("id", "externalId", "phone")
 NEEDS = ("externalId", "name", "phone")
-NOTHING = Memory()
+NOTHING = PortalState()
 UNLIMITED = Limits(1.0, 1.0, 0)
 BLANK = {
     "name": "",
@@ -72,7 +72,7 @@ def who(
 def plan(
     desired,
     agents,
-    memory=NOTHING,
+    prior=NOTHING,
     *,
     complete=True,
     limits=UNLIMITED,
@@ -88,7 +88,7 @@ def plan(
         Listing(tuple(agents), complete),
         fields=fields,
         identifiers=identifiers,
-        memory=memory,
+        prior=prior,
         policy=Policy(**{"order": ORDER, "needs": NEEDS, **policy}),
         limits=limits,
         selection=selection or Selection(),
@@ -97,7 +97,7 @@ def plan(
 
 def recall(
     match,
-    memory=NOTHING,
+    prior=NOTHING,
     *,
     before=None,
     sent=(),
@@ -116,7 +116,7 @@ def recall(
     key = str(match.live.id)
     earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
     return remember(
-        memory,
+        prior,
         [match],
         {field.name: field for field in fields},
         before=earlier,
@@ -127,9 +127,9 @@ def recall(
     )
 
 
-def difference(match, memory=NOTHING, *, hold=False):
+def difference(match, prior=NOTHING, *, hold=False):
     """What is to be changed for one agent."""
-    return diff(match, BY_NAME, memory, hold=hold)
+    return diff(match, BY_NAME, prior, hold=hold)
 
 
 def brief(changes):
@@ -165,7 +165,7 @@ def user(number, email=None, values=None, *, name=None, profile=None):
 
 
 def staff(
-    desired, users, memory=NOTHING, *, complete=True, limits=UNLIMITED, selection=None, **policy
+    desired, users, prior=NOTHING, *, complete=True, limits=UNLIMITED, selection=None, **policy
 ):
     """The draft for that portal; further arguments are the policy's."""
     standard = {
@@ -181,7 +181,7 @@ def staff(
         Listing(tuple(users), complete),
         fields=propertyfinder.FIELDS,
         identifiers=propertyfinder.IDENTIFIERS,
-        memory=memory,
+        prior=prior,
         policy=Policy(**{**standard, **policy}),
         limits=limits,
         selection=selection or Selection(),

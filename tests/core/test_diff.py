@@ -15,9 +15,9 @@ URL = {"url": "https://agency.example/ivan.jpg"}
 LANGUAGES = ("description.ru", "description.en", "description.ro")
 
 
-def change(values, shown, memory=NOTHING):
+def change(values, shown, prior=NOTHING):
     """The one change of this agent."""
-    (only,) = difference(found(values, shown), memory).changes
+    (only,) = difference(found(values, shown), prior).changes
     return only
 
 
@@ -74,8 +74,8 @@ def test_what_is_the_same_in_another_writing_hides_no_change_after_it():
 def test_a_text_that_is_cleared_is_a_change_where_the_portal_shows_it_by_other_paths(path, shown):
     """The portal shows nothing at the path itself, and that is not the nothing that is declared."""
     assert change({path: None}, shown).path == path
-    memory = recall(found({path: "Р"}, shown), sent=[path])
-    assert change({path: None}, shown, memory).attribution == "pending"
+    prior = recall(found({path: "Р"}, shown), sent=[path])
+    assert change({path: None}, shown, prior).attribution == "pending"
 
 
 @pytest.mark.parametrize(
@@ -95,27 +95,27 @@ def test_the_old_side_is_what_the_portal_shows(values, shown, before):
 def test_the_old_side_of_a_picture_has_the_remembered_address():
     """While the portal shows the picture that came from it, and not any more afterwards."""
     match = found({"avatar": URL}, {"avatar": {"id": 5}})
-    memory = recall(match, before={"avatar": None, "name": "x"}, sent=["avatar"])
+    prior = recall(match, before={"avatar": None, "name": "x"}, sent=["avatar"])
     new = {"avatar": {"url": "https://agency.example/new.jpg"}}
-    assert change(new, {"avatar": {"id": 5}}, memory).before == {"id": 5, **URL}
-    assert change(new, {"avatar": {"id": 6}}, memory).before == {"id": 6}
+    assert change(new, {"avatar": {"id": 5}}, prior).before == {"id": 5, **URL}
+    assert change(new, {"avatar": {"id": 6}}, prior).before == {"id": 6}
 
 
 def test_the_old_side_of_a_hidden_language_is_the_remembered_text():
     """The portal shows one string; what was applied for the language is known all the same."""
     match = found({"description.ru": "Р", "description.en": "E"}, {"description": "E"})
-    memory = recall(match, sent=["description.ru", "description.en"])
+    prior = recall(match, sent=["description.ru", "description.en"])
     new = {"description.ru": "Новый", "description.en": "E"}
-    assert change(new, {"description": "E"}, memory).before == "Р"
+    assert change(new, {"description": "E"}, prior).before == "Р"
     shown = {"description.ru": "Р", "description.en": "E", "description.ro": ""}
-    assert change(new, shown, memory).before == "Р"
+    assert change(new, shown, prior).before == "Р"
 
 
 def test_a_picture_by_id_has_no_address_to_remember():
     """What was applied by id is shown by id."""
     match = found({"avatar": {"id": 5}}, {"avatar": {"id": 5}})
-    memory = recall(match, sent=["avatar"])
-    assert change({"avatar": {"id": 6}}, {"avatar": {"id": 5}}, memory).before == {"id": 5}
+    prior = recall(match, sent=["avatar"])
+    assert change({"avatar": {"id": 6}}, {"avatar": {"id": 5}}, prior).before == {"id": 5}
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_held_back_is_what_cannot_be_read_and_was_never_applied(values, shown):
     assert path in held.warnings[0].message
     assert len(held.warnings) == 1
     new = {"avatar": {"url": "https://agency.example/new.jpg"}, "description.ru": "Новый"}
-    memory = recall(match, before={"avatar": None, "description": "x"}, sent=[path])
-    assert brief(difference(found({path: new[path]}, shown), memory, hold=True).changes) == [
+    prior = recall(match, before={"avatar": None, "description": "x"}, sent=[path])
+    assert brief(difference(found({path: new[path]}, shown), prior, hold=True).changes) == [
         (path, "unreadable", "pending")
     ]
 
@@ -188,8 +188,8 @@ def test_a_warning_stands_where_the_value_is_declared():
     match = found(
         {"name": "Ivan ", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"}, lines=lines
     )
-    memory = recall(match, sent=["name", "tiktok"])
-    untaken = difference(match, memory).untaken
+    prior = recall(match, sent=["name", "tiktok"])
+    untaken = difference(match, prior).untaken
     assert [(each.path, each.source.line) for each in untaken] == [("name", 3), ("tiktok", 1)]
 
 

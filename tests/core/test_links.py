@@ -486,15 +486,15 @@ def test_every_order_of_five_is_served_as_far_as_an_order_exists():
     for _ in range(1500):
         *wanted, new = random.choice(every)
         users = [user(at + 1, login) for at, login in enumerate("abcd")]
-        outside = random.sample([1, 2, 3, 4], random.choice((0, 0, 1)))
+        runtime = random.sample([1, 2, 3, 4], random.choice((0, 0, 1)))
         profiles = [
             update(each.id, login)
             for each, login in zip(users, wanted, strict=True)
-            if login is not None and each.id not in outside
+            if login is not None and each.id not in runtime
         ]
         profiles += [creation("new", new)] if new else []
         random.shuffle(profiles)
-        served, refusals = given_way(profiles, users, outside)
+        served, refusals = given_way(profiles, users, runtime)
         assert {each.name for each in served} == possible(who_has_what(users), profiles)
         assert len(served) + len(refusals) == len(profiles)
         taken(who_has_what(users), served)

@@ -10,8 +10,8 @@ from reconciler.core.model import (
     Conflict,
     Operation,
     Outcome,
-    Pace,
     Plan,
+    RateLimit,
     Report,
     Request,
     Source,
@@ -80,14 +80,14 @@ def test_a_place_is_that_of_the_path_its_parent_or_the_agent():
 
 def test_a_pace_counts_the_requests_it_is_about():
     """All of them without a prefix, else those of the method below the path."""
-    bulk = Pace("bulk", 30, (("POST", "/users/bulk"), ("PUT", "/x")))
+    bulk = RateLimit("bulk", 30, (("POST", "/users/bulk"), ("PUT", "/x")))
     requests = [
         Request("POST", "/users/bulk"),
         Request("PUT", "/users/bulk"),
         Request("PUT", "/x/1"),
     ]
     assert [bulk.counts(each) for each in requests] == [True, False, True]
-    assert all(Pace("all", 300).counts(each) for each in requests)
+    assert all(RateLimit("all", 300).counts(each) for each in requests)
 
 
 def test_a_step_is_a_bulk_if_it_carries_several():

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from reconciler.core.fields import Field, Identifier, Sort, digest
 from reconciler.core.model import (
+    AgentState,
     Candidate,
     Change,
+    FieldState,
     Match,
-    Memory,
     Operation,
-    Pace,
-    Remembered,
+    PortalState,
+    RateLimit,
     Request,
     Step,
-    Trace,
     Unmet,
 )
 from reconciler.core.operations import creation_form
@@ -51,7 +51,7 @@ def operation(draft, name):
 
 def ours(*pairs):
     """A memory in which these live agents were applied from here under these keys."""
-    return Memory({str(number): Remembered(key, {}) for number, key in pairs})
+    return PortalState({str(number): AgentState(key, {}) for number, key in pairs})
 
 
 # -- what is sent -------------------------------------------------------------------------------
@@ -189,10 +189,10 @@ def test_a_shared_identifier_that_is_a_field_is_compared_there():
     assert made.warnings == ()
 
 
-@pytest.mark.parametrize(("memory", "whose"), [(NOTHING, None), (ours((9, "z")), "pending")])
-def test_an_entry_of_who_is_new_has_their_declared_name_and_every_value(memory, whose):
+@pytest.mark.parametrize(("prior", "whose"), [(NOTHING, None), (ours((9, "z")), "pending")])
+def test_an_entry_of_who_is_new_has_their_declared_name_and_every_value(prior, whose):
     """All of it comes from nothing, and is the files' change where anything is remembered."""
-    (entry,) = plan([file("a", NEW, phone=P)], [], memory, **CREATING).entries
+    (entry,) = plan([file("a", NEW, phone=P)], [], prior, **CREATING).entries
     assert (entry.name, entry.attribution) == ("Olga", whose)
     assert entry.changes == (
         Change("externalId", None, "a", "different", whose),
@@ -369,8 +369,8 @@ def test_entries_are_in_the_files_order_and_removals_last():
 def test_a_link_that_was_undone_on_the_portal_is_drift():
     """Ours under this very key: somebody unlinked it. Else the link is pending, or nobody's."""
 
-    def whose(memory):
-        (entry,) = plan([file("a", id=1)], [live(1)], memory).entries
+    def whose(prior):
+        (entry,) = plan([file("a", id=1)], [live(1)], prior).entries
         return entry.attribution, entry.changes[0].attribution
 
     assert whose(ours((1, "a"))) == ("drift", "drift")
@@ -382,11 +382,11 @@ def test_a_link_that_was_undone_on_the_portal_is_drift():
 def test_an_entry_is_drift_if_any_of_its_changes_is():
     """One value that the portal changed makes the agent's entry drift."""
     values = {"name": "Ivan", "tiktok": "https://tiktok.com/@i"}
-    memory = recall(found(values, values), sent=values)
+    prior = recall(found(values, values), sent=values)
     edited = file("agent-001", {"name": "Oleg", "tiktok": "https://tiktok.com/@i"})
     for tiktok, whose in ((None, "drift"), ("https://tiktok.com/@i", "pending")):
         agent = live(15, "agent-001", {"name": "Ivan", "tiktok": tiktok})
-        assert plan([edited], [agent], memory).entries[0].attribution == whose
+        assert plan([edited], [agent], prior).entries[0].attribution == whose
 
 
 # -- those who are not there --------------------------------------------------------------------
@@ -531,16 +531,16 @@ def test_a_creation_that_was_refused_waits_until_the_file_changes():
     """The same is not tried again; any other value is."""
     desired = file("a", NEW, phone=P)
     (create,) = plan([desired], [], **CREATING).operations
-    memory = Memory(refused={"a": creation_form(create)})
-    made = plan([desired], [], memory, **CREATING)
+    prior = PortalState(refused={"a": creation_form(create)})
+    made = plan([desired], [], prior, **CREATING)
     assert (made.waiting, made.operations) == (("a",), ())
     assert made.warnings[0].message == (
         "is not on the portal, which refused to create the agent. Have the agent invited there; it "
         "is not tried again until the file changes."
     )
     for changed in (file("a", {"name": "Olga Rusu"}, phone=P), file("a", NEW, phone=Q)):
-        assert names(plan([changed], [], memory, **CREATING)) == ["create:a"]
-    assert names(plan([file("b", NEW, phone=P)], [], memory, **CREATING)) == ["create:b"]
+        assert names(plan([changed], [], prior, **CREATING)) == ["create:a"]
+    assert names(plan([file("b", NEW, phone=P)], [], prior, **CREATING)) == ["create:b"]
 
 
 @pytest.mark.parametrize("create", [False, True])
@@ -647,12 +647,12 @@ def test_a_conflict_spreads_to_those_who_wait_and_to_nobody_else():
 def test_nothing_else_is_said_of_an_agent_in_conflict():
     """No warning and no untaken value beside the conflict."""
     values = {"name": "Ivan ", "description.ru": "Р"}
-    memory = recall(found({"name": "Ivan "}, {"name": "Ivan"}), sent=["name"])
+    prior = recall(found({"name": "Ivan "}, {"name": "Ivan"}), sent=["name"])
     agent = live(15, "agent-001", {"name": "Ivan", "description": "E"}, phone=Q)
     desired = file("agent-001", values, phone=P)
-    made = plan([desired], [agent], memory)
+    made = plan([desired], [agent], prior)
     assert (len(made.warnings), len(made.untaken)) == (3, 1)
-    made = plan([desired], [agent], memory, refuses=refuses("agent-001"))
+    made = plan([desired], [agent], prior, refuses=refuses("agent-001"))
     assert (made.warnings, made.untaken, made.operations) == ((), (), ())
 
 
@@ -771,7 +771,7 @@ def test_a_removed_agent_is_unlinked_where_that_is_asked_for():
 
 @pytest.mark.parametrize("removal", [None, "unlink"])
 @pytest.mark.parametrize(
-    ("agent", "memory"),
+    ("agent", "prior"),
     [
         (live(1, "gone"), NOTHING),
         (live(1, "gone"), ours((2, "gone"))),
@@ -780,9 +780,9 @@ def test_a_removed_agent_is_unlinked_where_that_is_asked_for():
     ],
     ids=["no-memory", "never-ours", "linked-anew", "unlinked"],
 )
-def test_only_what_is_still_ours_is_removed(agent, memory, removal):
+def test_only_what_is_still_ours_is_removed(agent, prior, removal):
     """Without memory, never matched, or linked otherwise by somebody since: not ours."""
-    made = plan([], [agent], memory, removal=removal)
+    made = plan([], [agent], prior, removal=removal)
     assert (made.warnings, made.operations, made.entries) == ((), (), ())
 
 
@@ -1010,10 +1010,10 @@ def test_a_removed_agent_is_reported_where_nothing_else_is_asked_for():
 def test_whom_a_login_finds_against_the_memory_is_not_deactivated():
     """The file declares the login of an agent whose own file is gone: who it is has to be said,
     and until then neither of the two is taken off."""
-    users, memory = [user(1, X), user(2, Y)], ours((1, "a"), (2, "gone"))
-    made = staff([member("a", Y)], users, memory, removal="deactivate")
+    users, prior = [user(1, X), user(2, Y)], ours((1, "a"), (2, "gone"))
+    made = staff([member("a", Y)], users, prior, removal="deactivate")
     assert (keys(made.conflicts), made.operations, made.warnings) == (["a"], (), ())
-    alone = staff([member("a", X)], users, memory, removal="deactivate")
+    alone = staff([member("a", X)], users, prior, removal="deactivate")
     assert names(alone) == ["deactivate:2"]
 
 
@@ -1052,8 +1052,8 @@ STATUS = next(field for field in STAFF if field.name == "status")
 
 def told_off(value="inactive", shown="active", key="gone"):
     """A memory in which agent 1 was given this status, and the portal showed that one after."""
-    kept = Trace(digest(STATUS, value), digest(STATUS, shown))
-    return Memory({"1": Remembered(key, {"status": kept})})
+    kept = FieldState(digest(STATUS, value), digest(STATUS, shown))
+    return PortalState({"1": AgentState(key, {"status": kept})})
 
 
 def test_a_deactivation_that_the_portal_ignored_is_told_and_not_repeated():
@@ -1085,7 +1085,7 @@ def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
 
 
 @pytest.mark.parametrize(
-    ("memory", "agent"),
+    ("prior", "agent"),
     [
         (told_off(), user(1, X, {"status": "invited"})),
         (told_off(shown="inactive"), user(1, X)),
@@ -1094,9 +1094,9 @@ def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
     ],
     ids=["another-since", "switched-on-since", "told-otherwise", "never-told"],
 )
-def test_a_deactivation_that_was_not_ignored_is_sent(memory, agent):
+def test_a_deactivation_that_was_not_ignored_is_sent(prior, agent):
     """The portal shows something else than after it was told, or never was told: it is now."""
-    made = staff([], [agent], memory, removal="deactivate")
+    made = staff([], [agent], prior, removal="deactivate")
     assert (names(made), made.untaken) == (["deactivate:1"], ())
 
 
@@ -1118,12 +1118,12 @@ def test_nobody_who_is_a_candidate_of_a_conflict_is_deactivated(recall):
     """The file got a new key and a new login, and the mobile says that it may be the same person:
     neither a second one nor one the less."""
     desired = [member("new", Y, {"name": "Ivan"}, mobile=P)]
-    agents, memory = [mobile(1, P), user(2, "z@a.example")], ours((1, "old"), (2, "gone"))
-    made = staff(desired, agents, memory, removal="deactivate", recall=recall)
+    agents, prior = [mobile(1, P), user(2, "z@a.example")], ours((1, "old"), (2, "gone"))
+    made = staff(desired, agents, prior, removal="deactivate", recall=recall)
     assert keys(made.conflicts) == ["new"]
     assert (names(made), keys(made.entries)) == (["deactivate:2"], ["gone"])
     assert keys(made.warnings) == ["gone"]
-    alone = staff([], agents, memory, removal="deactivate")
+    alone = staff([], agents, prior, removal="deactivate")
     assert names(alone) == ["deactivate:1", "deactivate:2"]
 
 
@@ -1140,12 +1140,12 @@ def test_deactivations_are_limited_like_removals():
     """Those that a file declares and those of agents whose file is gone, together."""
     desired = [member(f"a{at}", f"{at}@x", INACTIVE if at < 2 else ACTIVE) for at in range(10)]
     users = [user(at, f"{at}@x") for at in range(11)]
-    limits, memory = Limits(1.0, 0.2, 10), ours((10, "gone"))
-    assert staff(desired, users, memory, limits=limits).excess == ()
-    (said,) = staff(desired, users, memory, limits=limits, removal="deactivate").excess
+    limits, prior = Limits(1.0, 0.2, 10), ours((10, "gone"))
+    assert staff(desired, users, prior, limits=limits).excess == ()
+    (said,) = staff(desired, users, prior, limits=limits, removal="deactivate").excess
     assert said.startswith("3 of 10 agents on propertyfinder would be taken off (30%)")
     off = [user(at, f"{at}@x", INACTIVE) for at in range(11)]
-    activated = staff(desired, off, memory, limits=Limits(1.0, 0.0, 10), removal="deactivate")
+    activated = staff(desired, off, prior, limits=Limits(1.0, 0.0, 10), removal="deactivate")
     assert (len(activated.operations), activated.excess) == (8, ())
 
 
@@ -1192,8 +1192,8 @@ def test_whom_only_the_memory_knows_is_updated_and_not_created():
 def test_whom_only_the_memory_knows_is_to_be_looked_at():
     """A warning at the file names the person; where something else finds them, and in a conflict,
     there is none."""
-    desired, agent, memory = member("a", Y), user(1, X, name="Ivan"), ours((1, "a"))
-    made = staff([desired], [agent], memory)
+    desired, agent, prior = member("a", Y), user(1, X, name="Ivan"), ours((1, "a"))
+    made = staff([desired], [agent], prior)
     assert messages(made) == [
         (
             "a",
@@ -1204,10 +1204,10 @@ def test_whom_only_the_memory_knows_is_to_be_looked_at():
         ),
     ]
     assert made.warnings[0].source == desired.source
-    assert staff([desired], [agent], memory, refuses=refuses("a")).warnings == ()
-    assert staff([desired], [agent], memory, selection=Selection(("b",))).warnings == ()
+    assert staff([desired], [agent], prior, refuses=refuses("a")).warnings == ()
+    assert staff([desired], [agent], prior, selection=Selection(("b",))).warnings == ()
     for found_otherwise in (member("a", X), member("a", Y, id=1)):
-        assert staff([found_otherwise], [agent], memory).warnings == ()
+        assert staff([found_otherwise], [agent], prior).warnings == ()
 
 
 def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
@@ -1341,10 +1341,10 @@ def test_where_an_update_is_the_whole_agent_everything_goes_out():
 def test_a_whole_agent_has_what_the_portal_does_not_show_too():
     """A first name that was applied and is never shown: left out of a whole body, it would go."""
     declared, agent = member("a", X, {"firstName": "Ivan"}), user(1, X)
-    memory = recall(Match(declared, agent, "email"), sent=["firstName"], fields=STAFF)
-    assert staff([declared], [agent], memory, replaces=True).operations == ()
+    prior = recall(Match(declared, agent, "email"), sent=["firstName"], fields=STAFF)
+    assert staff([declared], [agent], prior, replaces=True).operations == ()
     renamed = member("a", X, {"firstName": "Ivan", "name": "New"})
-    made = staff([renamed], [agent], memory, replaces=True)
+    made = staff([renamed], [agent], prior, replaces=True)
     assert [each.path for each in made.entries[0].changes] == ["name"]
     assert made.operations[0].values["firstName"] == "Ivan"
 
@@ -1409,11 +1409,11 @@ def test_removals_are_a_share_of_the_agents_of_all_portals():
     until now, so they count for the floor."""
     desired = [file(f"a{at}") for at in range(3)]
     agents = [live(at, f"a{at}" if at < 3 else f"gone{at}") for at in range(5)]
-    memory = ours((3, "gone3"), (4, "gone4"))
+    prior = ours((3, "gone3"), (4, "gone4"))
 
     def excess(**limits):
         return plan(
-            desired, agents, memory, removal="unlink", limits=Limits(1.0, 0.1, **limits)
+            desired, agents, prior, removal="unlink", limits=Limits(1.0, 0.1, **limits)
         ).excess
 
     assert len(excess(floor=5)) == 1
@@ -1427,8 +1427,8 @@ def test_removals_have_a_limit_of_their_own():
     """They count as changes too."""
     desired = [file(f"a{at}") for at in range(10)]
     agents = [live(at, f"a{at}" if at < 10 else f"gone{at}") for at in range(14)]
-    memory = ours(*((at, f"gone{at}") for at in range(10, 14)))
-    made = plan(desired, agents, memory, removal="unlink", limits=Limits(0.3, 0.1, 10))
+    prior = ours(*((at, f"gone{at}") for at in range(10, 14)))
+    made = plan(desired, agents, prior, removal="unlink", limits=Limits(0.3, 0.1, 10))
     assert len(made.operations) == 4
     changes, removals = made.excess
     assert changes.startswith("4 of 10 agents on rentix would change (40%)")
@@ -1566,8 +1566,8 @@ def steps(count, path="/users", method="PUT", portal="rentix"):
 )
 def test_time_is_what_the_tightest_limit_forces(count, path, expected):
     """300 requests a minute, 30 of them bulk; a fifth of a second for each where none forces."""
-    paces = (Pace("all", 300), Pace("bulk", 30, (("PUT", "/users/bulk"),)))
-    assert seconds(steps(count, path), paces) == expected
+    rate_limits = (RateLimit("all", 300), RateLimit("bulk", 30, (("PUT", "/users/bulk"),)))
+    assert seconds(steps(count, path), rate_limits) == expected
 
 
 def test_time_without_limits_is_a_fifth_of_a_second_each():
@@ -1619,10 +1619,10 @@ def test_one_plan_of_several_portals_counts_every_agent_once():
 def test_portals_are_served_at_the_same_time():
     """So a plan takes as long as the slowest of them, and not as long as all."""
     empty = plan([], [])
-    paces = {"one": (Pace("all", 10),), "two": (), "idle": (Pace("all", 1),)}
+    rate_limits = {"one": (RateLimit("all", 10),), "two": (), "idle": (RateLimit("all", 1),)}
     groups = {"one": steps(31), "two": steps(50), "idle": ()}
-    joined = join(dict.fromkeys(groups, empty), groups, paces)
-    assert joined.seconds == seconds(groups["one"], paces["one"]) == 180
+    joined = join(dict.fromkeys(groups, empty), groups, rate_limits)
+    assert joined.seconds == seconds(groups["one"], rate_limits["one"]) == 180
     assert seconds(groups["two"], ()) == 10
 
 
@@ -1685,9 +1685,9 @@ def test_a_portal_that_could_not_be_read_is_in_the_plan_with_the_reason():
 def test_a_key_that_was_given_to_somebody_else_by_hand_is_told():
     """The external id says who it is, and the one who was it at the last apply is still there."""
     before = live(1, "a", {"name": "Ana"}, name="Ana")
-    memory = recall(found({"name": "Ana"}, {"name": "Ana"}, key="a", number=1), sent=["name"])
+    prior = recall(found({"name": "Ana"}, {"name": "Ana"}, key="a", number=1), sent=["name"])
     moved = [live(1, None, {"name": "Ana"}, name="Ana"), live(2, "a", {"name": "Bob"}, name="Bob")]
-    made = plan([file("a", {"name": "Ana"})], moved, memory)
+    made = plan([file("a", {"name": "Ana"})], moved, prior)
     (warning,) = made.warnings
     assert (warning.key, warning.source.line) == ("a", 1)
     assert warning.message == (
@@ -1695,5 +1695,5 @@ def test_a_key_that_was_given_to_somebody_else_by_hand_is_told():
         "still there. If that is not the person who is meant, put it right on the portal, or "
         "declare `id`."
     )
-    assert plan([file("a", {"name": "Ana"})], [before], memory).warnings == ()
-    assert plan([file("a", {"name": "Ana"}, id=2)], moved, memory).warnings == ()
+    assert plan([file("a", {"name": "Ana"})], [before], prior).warnings == ()
+    assert plan([file("a", {"name": "Ana"}, id=2)], moved, prior).warnings == ()

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.form import form, parse
-from reconciler.core.model import Memory, Remembered
+from reconciler.core.model import AgentState, PortalState
 from reconciler.core.plan import join
+from reconciler.core.plan_json import form, parse
 from reconciler.core.policy import Selection
 from reconciler.core.review import review, review_all
 
@@ -19,22 +19,22 @@ P = "+373 22 123 456"
 A = "agent-001"
 
 
-def planned(desired, agents, memory=NOTHING, **policy):
+def planned(desired, agents, prior=NOTHING, **policy):
     """The plan for these agents."""
-    return join({"rentix": plan(desired, agents, memory, **policy)}, {"rentix": ()}, {"rentix": ()})
+    return join({"rentix": plan(desired, agents, prior, **policy)}, {"rentix": ()}, {"rentix": ()})
 
 
-def saved(desired, agents, memory=NOTHING, **policy):
+def saved(desired, agents, prior=NOTHING, **policy):
     """The plan for these agents as it comes back from a file."""
-    made = form(planned(desired, agents, memory, **policy), Selection(), ("rentix",), "0")
+    made = form(planned(desired, agents, prior, **policy), Selection(), ("rentix",), "0")
     return parse(json.loads(json.dumps(made)))
 
 
-def stale(before, desired, agents, memory=NOTHING, **policy):
+def stale(before, desired, agents, prior=NOTHING, **policy):
     """Reasons by key: what is not as it was reviewed."""
     return {
         each.key: each.reason
-        for each in review(before, planned(desired, agents, memory, **policy), desired)
+        for each in review(before, planned(desired, agents, prior, **policy), desired)
     }
 
 
@@ -48,7 +48,11 @@ def test_the_same_plan_is_as_reviewed():
     assert stale(BEFORE, [IVAN], [PETR]) == {}
     desired = [file("b", id=1), file("a", id=2), file("new", {"name": "O"}, phone=P), file("w")]
     agents = [live(1, "a"), live(2, "b"), live(9, "gone")]
-    policy = {"create": True, "removal": "unlink", "memory": Memory({"9": Remembered("gone", {})})}
+    policy = {
+        "create": True,
+        "removal": "unlink",
+        "prior": PortalState({"9": AgentState("gone", {})}),
+    }
     before = saved(desired, agents, **policy)
     assert len(before.entries) == 4
     assert stale(before, desired, agents, **policy) == {}
@@ -66,7 +70,7 @@ def test_what_became_so_meanwhile_is_done():
 def test_attribution_place_and_other_agents_do_not_make_a_plan_stale():
     """The file moved, the memory was lost or found, another agent came to the portal."""
     moved = replace(IVAN, source=replace(IVAN.source, file="agents/north/i.yaml", line=9))
-    remembered = Memory({"5": Remembered("z", {})})
+    remembered = PortalState({"5": AgentState("z", {})})
     assert stale(BEFORE, [moved], [PETR, live(2, "x")], remembered) == {}
 
 
@@ -251,41 +255,41 @@ def test_an_update_that_would_be_a_creation_now_is_stale():
 
 def test_a_removal_that_happened_is_done():
     """The agent was unlinked meanwhile; no file has to declare it."""
-    memory = Memory({"9": Remembered("gone", {})})
-    before = saved([], [live(9, "gone")], memory, removal="unlink")
+    prior = PortalState({"9": AgentState("gone", {})})
+    before = saved([], [live(9, "gone")], prior, removal="unlink")
     assert [each.key for each in before.entries] == ["gone"]
-    assert stale(before, [], [live(9)], memory, removal="unlink") == {}
-    assert stale(before, [], [live(9, "gone")], memory, removal="unlink") == {}
+    assert stale(before, [], [live(9)], prior, removal="unlink") == {}
+    assert stale(before, [], [live(9, "gone")], prior, removal="unlink") == {}
 
 
 def test_a_removal_of_somebody_else_is_stale():
     """The external id moved to another agent who was ours: not the one who was reviewed."""
-    memory = Memory({"9": Remembered("gone", {}), "10": Remembered("gone", {})})
-    before = saved([], [live(9, "gone"), live(10)], memory, removal="unlink")
+    prior = PortalState({"9": AgentState("gone", {}), "10": AgentState("gone", {})})
+    before = saved([], [live(9, "gone"), live(10)], prior, removal="unlink")
     moved = [live(9), live(10, "gone")]
-    assert stale(before, [], moved, memory, removal="unlink") == {"gone": "is another agent now"}
+    assert stale(before, [], moved, prior, removal="unlink") == {"gone": "is another agent now"}
 
 
 def test_a_removal_that_the_files_took_back_is_stale():
     """The agent is declared again and still linked: what was reviewed would not happen."""
-    memory = Memory({"9": Remembered("gone", {})})
-    before = saved([], [live(9, "gone")], memory, removal="unlink")
+    prior = PortalState({"9": AgentState("gone", {})})
+    before = saved([], [live(9, "gone")], prior, removal="unlink")
     back = file("gone")
-    said = stale(before, [back], [live(9, "gone")], memory, removal="unlink")
+    said = stale(before, [back], [live(9, "gone")], prior, removal="unlink")
     assert said == {"gone": "is declared again"}
 
 
 def test_a_removal_does_not_hide_another_change_of_its_key():
     """The file pins somebody else for the removed agent's external id: both are reviewed."""
-    memory = Memory({"1": Remembered("a", {})})
+    prior = PortalState({"1": AgentState("a", {})})
     agents = [live(1, "a"), live(2)]
-    before = saved([file("a", {"name": "X"}, id=2)], agents, memory, removal="unlink")
+    before = saved([file("a", {"name": "X"}, id=2)], agents, prior, removal="unlink")
     assert [(each.key, each.id) for each in before.entries] == [("a", 2), ("a", 1)]
     unlinked = [live(1), live(2)]
     now = file("a", {"name": "X"}, id=2)
-    assert stale(before, [now], unlinked, memory, removal="unlink") == {}
+    assert stale(before, [now], unlinked, prior, removal="unlink") == {}
     changed = file("a", {"name": "Y"}, id=2)
-    assert stale(before, [changed], agents, memory, removal="unlink").keys() == {"a"}
+    assert stale(before, [changed], agents, prior, removal="unlink").keys() == {"a"}
 
 
 def test_a_stale_agent_is_told_where_it_is_declared():
@@ -310,12 +314,12 @@ def on_both(rentix, users, desired=BOTH, *, unread=None):
         drafts["rentix"] = plan([each for each in desired if each.portal == "rentix"], rentix)
     if users is not None:
         mine = [each for each in desired if each.portal == "propertyfinder"]
-        drafts["propertyfinder"] = staff(mine, users, removal="deactivate", memory=GONE)
+        drafts["propertyfinder"] = staff(mine, users, removal="deactivate", prior=GONE)
     none = dict.fromkeys(drafts, ())
     return join(drafts, none, none, unread)
 
 
-GONE = Memory({"9": Remembered("gone", {})})
+GONE = PortalState({"9": AgentState("gone", {})})
 PETR_THERE = user(1, X, name="Petr")
 REVIEWED = on_both([PETR], [PETR_THERE])
 

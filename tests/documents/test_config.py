@@ -18,7 +18,7 @@ from reconciler.documents.config import (
     read_config,
 )
 from reconciler.errors import ConfigError, InputError
-from reconciler.git import GitError, git
+from reconciler.store.git import GitError, git
 
 from .conftest import line
 

@@ -12,7 +12,8 @@ from reconciler.core.model import Desired, Source
 from reconciler.documents import propertyfinder as section
 from reconciler.documents.agents import INHERITED, Document, desired
 from reconciler.errors import InputError
-from reconciler.portals import PORTALS, propertyfinder, rentix
+from reconciler.portals import propertyfinder, rentix
+from reconciler.portals.registry import PORTALS
 
 from .conftest import Read, line
 

@@ -22,7 +22,7 @@ from agency import Agency
 
 from reconciler.documents.agents import read_agents
 from reconciler.documents.config import read_config
-from reconciler.documents.folder import content
+from reconciler.documents.discovery import content
 from reconciler.errors import ConfigError, InputError
 
 from .conftest import line
@@ -2110,8 +2110,8 @@ def test_what_lies_there_in_place_of_the_configuration(
 
 def test_a_configuration_elsewhere_may_be_named(agency: Agency) -> None:
     """What the user names by hand may be anywhere, and a link to it too."""
-    outside = agency.root.parent / f"{agency.root.name}-settings.yaml"
-    outside.write_text("agents: people\n")
-    assert read_config(agency.root, outside).agents == "people"
-    outside.with_suffix(".yml").symlink_to(outside)
-    assert read_config(agency.root, outside.with_suffix(".yml")).agents == "people"
+    runtime = agency.root.parent / f"{agency.root.name}-settings.yaml"
+    runtime.write_text("agents: people\n")
+    assert read_config(agency.root, runtime).agents == "people"
+    runtime.with_suffix(".yml").symlink_to(runtime)
+    assert read_config(agency.root, runtime.with_suffix(".yml")).agents == "people"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents import yaml
-from reconciler.documents.syntax import Complaint, explain
 from reconciler.documents.yaml import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, load
+from reconciler.documents.yaml_errors import Complaint, explain
 
 from .conftest import line
 

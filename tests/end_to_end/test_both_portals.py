@@ -11,7 +11,7 @@ import pytest
 from agency import PF_FAST, PREFIX, Agency, person, section, user, writes
 from starlette.responses import JSONResponse, Response
 
-from reconciler import transport
+from reconciler.net import transport
 from reconciler.sandbox.propertyfinder import Limits, Readings
 
 NO_LIMIT = {"floor": 100_000}
@@ -827,7 +827,7 @@ def test_an_agent_without_a_section_is_not_there(both: Agency) -> None:
 def test_both_portals_are_read_and_written_at_the_same_time(both: Agency) -> None:
     """Each portal's first list, and first write, is answered only while the other's is there too."""
     renamed(both)
-    together = {method: asyncio.Barrier(2) for method in ("GET", "write")}
+    merge_streams = {method: asyncio.Barrier(2) for method in ("GET", "write")}
     met: list[tuple[str, bool]] = []
 
     async def meet(call: Any) -> None:
@@ -835,7 +835,7 @@ def test_both_portals_are_read_and_written_at_the_same_time(both: Agency) -> Non
         if not kind or (kind, is_rentix(call)) in met:
             return
         async with asyncio.timeout(20):
-            await together[kind].wait()
+            await merge_streams[kind].wait()
         met.append((kind, is_rentix(call)))
 
     both.portal.state.before.append(meet)

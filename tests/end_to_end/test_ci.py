@@ -16,10 +16,10 @@ from github.platform import BOT, REPOSITORY, TOKEN, Answer, Asked, Platform, ser
 from github.runner import Project, Step, lay_out, project
 from repositories import plain_git, say
 
-from reconciler.git import git
+from reconciler.engine.concurrency import Cancellation
 from reconciler.github import api, reviewed
 from reconciler.sandbox.server import Running
-from reconciler.together import Halt
+from reconciler.store.git import git
 
 A: dict[str, Any] = {"externalId": "a", "name": "Ana"}
 B: dict[str, Any] = {"externalId": "b", "name": "Bogdan"}
@@ -54,7 +54,7 @@ def hub(
     """A project whose three agents are live as its main declares them; nobody waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     served.__dict__.update(Platform(url=served.url).__dict__)
     agency.live(*LIVE)
     made = project(agency, served, tmp_path, first)

@@ -9,13 +9,13 @@ import pytest
 from agency import Agency, person, section, user
 from starlette.responses import JSONResponse, Response
 
-from reconciler import app
 from reconciler.core.policy import Selection
+from reconciler.engine import planning as app
+from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.state import Call
-from reconciler.together import Halt
 
 
 def spoil(agency: Agency, *numbers: int, **change: Any) -> None:
@@ -109,13 +109,13 @@ def test_a_run_that_is_to_end_while_it_reads_ends(agency: Agency) -> None:
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     repository = app.open_repository(agency.root, None)
-    halt = Halt()
-    halt.set()
+    cancellation = Cancellation()
+    cancellation.request()
     environment = {"RENTIX_URL": agency.portal.url, "RENTIX_API_KEY": agency.portal.state.key}
-    world = app.Outside(halt)
+    world = app.Runtime(cancellation)
     with (
         pytest.raises(Interrupted),
-        app.planning(repository, environment, Selection(), outside=world),
+        app.planning(repository, environment, Selection(), runtime=world),
     ):
         pass
     assert agency.calls() == []
@@ -138,7 +138,7 @@ def test_under_faults_an_apply_tells_the_truth_and_the_next_ones_finish(
     agency.declare(*({"externalId": f"a-{n}", "name": f"Nou {n}", "tiktok": None} for n in count))
     agency.portal.state.faults = Faults(seed, 0.3, quick)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Halt, "sleep", lambda halt, _: halt.check())
+        patch.setattr(Cancellation, "sleep", lambda cancellation, _: cancellation.check())
         for _ in range(8):
             done = agency.run("apply", "--yes", "--force", "--format", "json")
             truth = {agent.id: agent.name for agent in agency.truth().values()}

@@ -23,13 +23,14 @@ from repositories import (
     unreachable,
 )
 
-from reconciler import app, applying
 from reconciler.core.model import Finished
-from reconciler.git import git
+from reconciler.engine import applying
+from reconciler.engine import planning as app
+from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.sandbox.readings import Readings
 from reconciler.store.branch import Local, Shared
+from reconciler.store.git import git
 from reconciler.store.ledger import Moved
-from reconciler.together import Halt, together
 
 PLACE = "git:reconciler-ledger"
 REF = "refs/heads/reconciler-ledger"
@@ -78,7 +79,7 @@ def pair(agency: Agency, remote: Path, tmp_path: Path) -> tuple[Agency, Agency]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were asked for; nobody waits."""
     asked: list[float] = []
-    monkeypatch.setattr(Halt, "sleep", lambda _, seconds: asked.append(seconds))
+    monkeypatch.setattr(Cancellation, "sleep", lambda _, seconds: asked.append(seconds))
     return asked
 
 
@@ -184,7 +185,7 @@ def test_the_last_apply_of_an_agent_is_what_is_remembered(
     a, b = pair
     declare(b, first=7)
     meanwhile(monkeypatch, b.apply)
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     a.apply()
     assert remembered(remote)["a"] == picture(1)["url"]
 
@@ -280,27 +281,27 @@ def test_who_wants_the_run_to_end_does_not_wait(
 ) -> None:
     """What was done is written down all the same, and the pauses between the tries are left out."""
     a, b = pair
-    world, before = app.Outside, Halt.sleep
+    world, before = app.Runtime, Cancellation.sleep
     asked: list[float] = []
 
-    def ending(streams: Any, halt: Halt) -> Iterator[Any]:
-        for name, item in together(streams, halt):
+    def ending(streams: Any, cancellation: Cancellation) -> Iterator[Any]:
+        for name, item in merge_streams(streams, cancellation):
             yield name, item
             if isinstance(item, Finished):
-                halt.set()
+                cancellation.request()
 
     def other() -> None:
-        monkeypatch.setattr(app, "Outside", world)
+        monkeypatch.setattr(app, "Runtime", world)
         b.apply("--target", "b")
 
-    def sleep(halt: Halt, seconds: float) -> None:
+    def sleep(cancellation: Cancellation, seconds: float) -> None:
         asked.append(seconds)
-        before(halt, seconds)
+        before(cancellation, seconds)
 
     meanwhile(monkeypatch, other)
-    monkeypatch.setattr(app, "Outside", partial(world, together=ending))
+    monkeypatch.setattr(app, "Runtime", partial(world, merge_streams=ending))
     monkeypatch.setattr(applying, "PAUSES", (3600.0,))
-    monkeypatch.setattr(Halt, "sleep", sleep)
+    monkeypatch.setattr(Cancellation, "sleep", sleep)
     assert a.apply("--target", "a")["exit"] == 130
     assert len(asked) == 1
     assert remembered(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}

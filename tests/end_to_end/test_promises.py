@@ -15,7 +15,7 @@ import pytest
 from agency import FAST, Agency, user
 from starlette.responses import JSONResponse, Response
 
-from reconciler import applying
+from reconciler.engine import applying
 from reconciler.portals.rentix import Rentix
 from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
@@ -708,7 +708,7 @@ def test_what_seemed_unknown_is_known_by_the_last_look(
 ) -> None:
     """The bulk's answer was lost and the list that was to settle it failed; the check afterwards
     sees that all is as declared."""
-    monkeypatch.setattr("reconciler.transport._backoff", lambda _: 0.0)
+    monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2)))
     agency.declare(*({"externalId": f"a-{number}", "name": "New"} for number in (1, 2)))
 

@@ -139,7 +139,7 @@ def test_a_key_goes_over_plain_http_to_loopback_only(shell: Shell) -> None:
 def test_nobody_answers(shell: Shell) -> None:
     """A portal that is not there is an error in words, after bounded tries."""
     (shell.folder / "sitecustomize.py").write_text(
-        "import reconciler.transport as t\nt._backoff = lambda attempt: 0.0\n", "utf-8"
+        "import reconciler.net.transport as t\nt._backoff = lambda attempt: 0.0\n", "utf-8"
     )
     shell.environment |= {"RENTIX_URL": "http://127.0.0.1:9", "PYTHONPATH": str(shell.folder)}
     said = shell.run("-v", "plan")

@@ -21,11 +21,11 @@ import pytest
 from agency import KEY, Agency, person, section, user, writes
 from repositories import clone, commit, plain_git, remote_of, repository, say
 
+from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.readings import Readings
 from reconciler.store import lock
 from reconciler.store.file import File
-from reconciler.store.lock import Turn
-from reconciler.together import Halt
+from reconciler.store.lock import LockWait
 
 PATIENCE = 30.0
 """Seconds after which a test that hangs fails; none waits for it otherwise."""
@@ -263,9 +263,9 @@ def busy(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     slept: list[float] = []
-    monkeypatch.setattr(lock, "Turn", partial(Turn, now=lambda: sum(slept)))
-    monkeypatch.setattr(Halt, "sleep", lambda _, seconds: slept.append(seconds))
-    with File(agency.ledger).lock(Turn(print, print)):
+    monkeypatch.setattr(lock, "LockWait", partial(LockWait, now=lambda: sum(slept)))
+    monkeypatch.setattr(Cancellation, "sleep", lambda _, seconds: slept.append(seconds))
+    with File(agency.ledger).lock(LockWait(print, print)):
         yield agency
 
 
@@ -304,10 +304,10 @@ def test_who_loses_the_lock_before_anything_is_sent_sends_nothing(
     """An error with the reason, and the question does not matter any more."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
-    turns: list[Turn] = []
+    turns: list[LockWait] = []
 
     @contextmanager
-    def taken(_: File, turn: Turn) -> Iterator[tuple[str, ...]]:
+    def taken(_: File, turn: LockWait) -> Iterator[tuple[str, ...]]:
         turns.append(turn)
         if moment == "while it plans":
             turn.lose("It slept.")

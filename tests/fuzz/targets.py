@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.form import digest, parse
+from reconciler.core.plan_json import digest, parse
 from reconciler.documents import yaml
 from reconciler.documents.agents import read_agents
 from reconciler.documents.config import read_config

@@ -16,7 +16,7 @@ from portals.test_any_answer import ANYTHING, changed
 from store.test_ledger import KEPT
 from store.test_planfile import PLAN
 
-from reconciler.core.form import form
+from reconciler.core.plan_json import form
 from reconciler.core.policy import Selection
 from reconciler.store import ledger
 

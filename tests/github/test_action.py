@@ -17,12 +17,12 @@ from linters import BIN, lint
 from repositories import commit, plain_git, repository, say
 from ruamel.yaml import YAML
 
-from reconciler.core.form import counts
 from reconciler.core.model import Plan
+from reconciler.core.plan_json import counts
 from reconciler.documents.config import Config
-from reconciler.git import git
 from reconciler.github.workflows import PYTHON, TEXTS
-from reconciler.portals import PORTALS
+from reconciler.portals.registry import PORTALS
+from reconciler.store.git import git
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "action.yml"
@@ -132,7 +132,7 @@ def test_other_peoples_actions_are_commits() -> None:
 
 def given() -> Iterator[str]:
     """What `reconciler ci` writes as outputs, by its own text: the keys, and the counts of a plan."""
-    tree = ast.parse((ROOT / "reconciler" / "ci.py").read_text("utf-8"))
+    tree = ast.parse((ROOT / "reconciler" / "github" / "ci.py").read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "outputs":

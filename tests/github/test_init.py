@@ -19,7 +19,7 @@ from reconciler.cli import ci_apply, ci_plan
 from reconciler.documents.config import read_config
 from reconciler.documents.schema import schemas
 from reconciler.github.reviewed import artifact
-from reconciler.portals import PORTALS
+from reconciler.portals.registry import PORTALS
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 ACTION = f"agency/agent-reconciler@{SHA}"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from github.platform import FORK, WORKFLOW, Answer, Platform, zipped
-from reconciler.core.form import digest, form
 from reconciler.core.model import Change, Entry, Plan, Source
 from reconciler.core.plan import join
+from reconciler.core.plan_json import digest, form
 from reconciler.core.policy import Selection
 from reconciler.github import api, reviewed
 from reconciler.github.api import GitHub, GitHubError

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from agency import Agency, person, user
 
-from reconciler.together import Halt
+from reconciler.engine.concurrency import Cancellation
 
 Answer = tuple[int, bytes]
 
@@ -22,7 +22,7 @@ USERS = {"items": [user(1, externalId="agent-1"), user(2)]}
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between tries."""
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
 
 
 def said(value: object, status: int = 200) -> Answer:

@@ -10,23 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.fields import Sort
-from reconciler.core.form import request_bytes
 from reconciler.core.model import (
     Desired,
     Live,
-    Memory,
     Operation,
+    PortalState,
     Request,
     Response,
     Session,
     Source,
 )
 from reconciler.core.plan import draft
+from reconciler.core.plan_json import request_bytes
 from reconciler.core.policy import Limits, Selection
 from reconciler.errors import AnswerError, PortalError
-from reconciler.portals import PORTALS
 from reconciler.portals import propertyfinder as module
-from reconciler.portals.doubt import TRIES
+from reconciler.portals.registry import PORTALS
+from reconciler.portals.uncertain import TRIES
 
 from .talk import GATEWAY, LOST, PAGE, ok, perform, play, reading, serve, statuses
 from .talk_propertyfinder import (
@@ -96,7 +96,7 @@ def test_the_address_has_no_slash_at_its_end():
 def test_the_limits_are_the_documented_ones():
     """650 requests a minute, of which 60 for a token, wherever that is asked for."""
     for path in ("/v1/auth/token", "/oauth/token"):
-        everything, token = finder(token_path=path).paces
+        everything, token = finder(token_path=path).rate_limits
         assert (everything.per_minute, token.per_minute) == (650, 60)
         assert everything.counts(Request("GET", "/v1/users"))
         assert token.counts(Request("POST", path))
@@ -481,7 +481,7 @@ def planned(portal, listing, *desired):
         listing,
         fields=portal.fields,
         identifiers=portal.identifiers,
-        memory=Memory(),
+        prior=PortalState(),
         policy=portal.policy,
         limits=Limits(1.0, 1.0, 0),
         selection=Selection(),

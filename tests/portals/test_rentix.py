@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.form import request_bytes
 from reconciler.core.model import Live, Operation, Request, Response, Session
+from reconciler.core.plan_json import request_bytes
 from reconciler.errors import PortalError
-from reconciler.portals import PORTALS
+from reconciler.portals.registry import PORTALS
 from reconciler.portals.rentix import BODY_LIMIT, live
 
 from .talk import (
@@ -80,7 +80,7 @@ def test_the_address_has_no_slash_at_its_end():
 
 def test_the_limits_are_the_documented_ones():
     """300 requests a minute, of which 30 to the bulk endpoint."""
-    everything, bulk = rentix().paces
+    everything, bulk = rentix().rate_limits
     assert (everything.per_minute, bulk.per_minute) == (300, 30)
     assert everything.counts(Request("GET", "/users"))
     assert [

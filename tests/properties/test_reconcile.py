@@ -199,8 +199,8 @@ def rounds(
     reconcile(agency, live, first, reading)
     agency.declare(*second)
     if (agency.root / ".reconciler" / "ledger.json").exists() and agency.plan()["requests"]:
-        memory = json.loads((agency.root / ".reconciler" / "ledger.json").read_text("utf-8"))
-        if memory["portals"]["rentix"]["agents"]:
+        prior = json.loads((agency.root / ".reconciler" / "ledger.json").read_text("utf-8"))
+        if prior["portals"]["rentix"]["agents"]:
             drifted = agency.run("drift")
             assert drifted.code == 0, drifted.out
     done = agency.apply()

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.core.form import form
 from reconciler.core.model import (
     Candidate,
     Change,
@@ -25,6 +24,7 @@ from reconciler.core.model import (
     Unmet,
     Warning,
 )
+from reconciler.core.plan_json import form
 from reconciler.core.policy import Selection
 from reconciler.errors import Problem
 

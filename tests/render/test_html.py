@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.form import parse
 from reconciler.core.model import Change, Conflict, Entry, Plan, Report, Source, Warning
+from reconciler.core.plan_json import parse
 from reconciler.render import html
 from reconciler.render.visible import one_line, visible
 

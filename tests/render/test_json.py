@@ -7,8 +7,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.form import parse
 from reconciler.core.model import Operation, Outcome, Plan, Report, Source
+from reconciler.core.plan_json import parse
 from reconciler.render import json as render
 
 from .samples import plan, report, whole

@@ -12,12 +12,12 @@ from agency import Agency
 from github.platform import Platform, serving
 from repositories import plain_git
 
+from reconciler.engine.concurrency import Cancellation
 from reconciler.github import api
 from reconciler.sandbox.gate import Gate
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
-from reconciler.together import Halt
 
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
 
@@ -42,7 +42,7 @@ def sandbox() -> Iterator[Running]:
 def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Agency:
     """An agency with the long keys, in an empty folder; nobody waits before a next try, and every
     token is the same."""
-    monkeypatch.setattr("reconciler.transport._backoff", lambda _: 0.0)
+    monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
     monkeypatch.setattr(
         "reconciler.sandbox.propertyfinder.calls.uuid4", lambda: type("", (), {"hex": TOKEN})
     )
@@ -81,7 +81,7 @@ def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> 
     """An empty GitHub, in whose runs the long keys are secrets; nobody waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
-    monkeypatch.setattr(Halt, "sleep", lambda *_: None)
+    monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     monkeypatch.setattr("agency.KEY", RENTIX)
     served.__dict__.update(Platform(url=served.url).__dict__)
     for name, value in keyed.environment.items():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.redaction import holds, struck
+from reconciler.net.redaction import holds, struck
 
 from .keys import PIECE, RENTIX, pieces
 

@@ -349,7 +349,7 @@ def test_a_key_in_the_wrong_place_is_not_repeated(keyed: Agency) -> None:
 
 CRASH = """
 import sys
-from reconciler import transport
+from reconciler.net import transport
 def broken(self, request):
     session = self._session
     raise LookupError("a defect")

@@ -20,12 +20,12 @@ import pytest
 import trustme
 from agency import Agency
 
-from reconciler import transport
 from reconciler.core.conversation import Conversation
 from reconciler.core.model import Request, Response, Session
 from reconciler.errors import ConfigError
 from reconciler.github.api import GitHub, GitHubError
-from reconciler.transport import Clock, Transport
+from reconciler.net import transport
+from reconciler.net.transport import Clock, Transport
 
 from .keys import KEYS, PF_SECRET, RENTIX, pieces
 from .wires import Server, ok, serving

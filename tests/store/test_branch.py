@@ -22,11 +22,11 @@ from repositories import (
     unreachable,
 )
 
-from reconciler.core.model import Memory, Remembered, Trace
+from reconciler.core.model import AgentState, FieldState, PortalState
 from reconciler.errors import ConfigError
-from reconciler.git import GitError, git
 from reconciler.store import branch, open_store
 from reconciler.store.branch import Local, Shared, merged
+from reconciler.store.git import GitError, git
 from reconciler.store.ledger import Kept, Moved, text
 
 from .test_ledger import KEPT, MEMORY
@@ -37,12 +37,12 @@ REF = "refs/heads/reconciler-ledger"
 
 def agent(name):
     """One agent in a ledger, who had this name."""
-    return Remembered("a", {"name": Trace(name, name)})
+    return AgentState("a", {"name": FieldState(name, name)})
 
 
 def one(**agents):
     """A ledger of Rentix alone: agents by id (with a letter before it), with their names."""
-    return {"rentix": Memory({key[1:]: agent(name) for key, name in agents.items()})}
+    return {"rentix": PortalState({key[1:]: agent(name) for key, name in agents.items()})}
 
 
 def put(folder, ledger, message="Applied: 1 update"):
@@ -500,8 +500,8 @@ def test_what_could_not_be_pushed_is_forgotten_once_the_others_know_it(pair, rem
         put(a, one(a1="x"))
     put(b, one(a1="x"))
     assert read(a) == one(a1="x")
-    put(b, {"rentix": Memory()})
-    assert read(a) == {"rentix": Memory()}
+    put(b, {"rentix": PortalState()})
+    assert read(a) == {"rentix": PortalState()}
 
 
 def test_what_could_not_be_pushed_is_forgotten_if_it_cannot_be_read(pair, remote, monkeypatch):
@@ -714,9 +714,9 @@ def known(ledger):
     """What is known of each portal of which anything is, whether or not it is said at what
     address."""
     return {
-        name: replace(memory, url="")
-        for name, memory in ledger.items()
-        if memory.agents or memory.refused
+        name: replace(prior, url="")
+        for name, prior in ledger.items()
+        if prior.agents or prior.refused
     }
 
 
@@ -729,15 +729,15 @@ def test_two_ledgers_put_together(base, ours, theirs):
     assert known(merged(base, ours, base)) == known(ours)
     assert known(merged(base, ours, ours)) == known(ours)
     both = merged(base, ours, theirs)
-    for name, memory in both.items():
-        here, there = (each.get(name, Memory()) for each in (ours, theirs))
-        for key, entry in memory.agents.items():
+    for name, prior in both.items():
+        here, there = (each.get(name, PortalState()) for each in (ours, theirs))
+        for key, entry in prior.agents.items():
             assert entry in (here.agents.get(key), there.agents.get(key))
-        for key, entry in memory.refused.items():
+        for key, entry in prior.refused.items():
             assert entry in (here.refused.get(key), there.refused.get(key))
-        assert memory.url in (here.url, there.url)
+        assert prior.url in (here.url, there.url)
         if "" != here.url != there.url != "":
-            assert memory in (here, there)
+            assert prior in (here, there)
 
 
 def at(url, **agents):
@@ -800,12 +800,12 @@ def test_ten_thousand_agents(pair, remote):
     """A large agency's ledger is read and written in seconds, and a small change is a small pack."""
     a, b = pair
     large = {
-        "rentix": Memory(
+        "rentix": PortalState(
             {
-                str(number): Remembered(
+                str(number): AgentState(
                     f"agent-{number:05}",
                     {
-                        name: Trace(f"{number:032x}", f"{number:032x}", f"{name} of {number}")
+                        name: FieldState(f"{number:032x}", f"{number:032x}", f"{name} of {number}")
                         for name in ("name", "avatar", "description.ru", "instagram")
                     },
                 )
@@ -816,7 +816,7 @@ def test_ten_thousand_agents(pair, remote):
     began = time.perf_counter()
     assert put(a, large) is None
     assert read(b) == large
-    changed = {"rentix": Memory({**large["rentix"].agents, "5": agent("x")})}
+    changed = {"rentix": PortalState({**large["rentix"].agents, "5": agent("x")})}
     assert put(b, changed) is None
     assert read(a) == changed
     assert time.perf_counter() - began < 30

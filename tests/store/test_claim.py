@@ -22,11 +22,11 @@ from repositories import (
 )
 
 from reconciler.errors import LockedError
-from reconciler.git import GitError, git
 from reconciler.store import claim as module
 from reconciler.store import lock, open_store
 from reconciler.store.branch import Branch
 from reconciler.store.claim import LEASE, Claim, claimed
+from reconciler.store.git import GitError, git
 
 from .test_lock import HERE, Waiting
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from reconciler.core.model import Memory
+from reconciler.core.model import PortalState
 from reconciler.errors import ConfigError
 from reconciler.store.file import File
 from reconciler.store.ledger import Kept, Moved
@@ -60,7 +60,7 @@ def test_unchanged_content_is_not_written_again(store):
     """The file stays the very same one, so that a watch sees no change."""
     assert save(store, KEPT)
     assert not save(store, dict(reversed(KEPT.items())))
-    assert save(store, {**KEPT, "third": Memory()})
+    assert save(store, {**KEPT, "third": PortalState()})
 
 
 def test_a_ledger_that_another_wrote_meanwhile_is_not_written_over(store):
@@ -70,10 +70,10 @@ def test_a_ledger_that_another_wrote_meanwhile_is_not_written_over(store):
     with pytest.raises(Moved):
         store.save({}, first, "")
     second = store.load()
-    save(store, {**KEPT, "third": Memory()})
+    save(store, {**KEPT, "third": PortalState()})
     with pytest.raises(Moved):
         store.save({}, second, "")
-    assert store.load().ledger == {**KEPT, "third": Memory()}
+    assert store.load().ledger == {**KEPT, "third": PortalState()}
 
 
 def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repositories import repository
 
-from reconciler.core.model import Memory, Remembered, Trace
+from reconciler.core.model import AgentState, FieldState, PortalState
 from reconciler.errors import ConfigError
 from reconciler.store import open_store
 from reconciler.store.branch import Local
@@ -20,31 +20,31 @@ ONE = b'{"version": 1, "portals": {"rentix": {"agents": {"1": %b}}}}'
 """A ledger of one agent."""
 
 KEPT = {
-    "rentix": Memory(
+    "rentix": PortalState(
         agents={
-            "15": Remembered(
+            "15": AgentState(
                 "agent-001",
                 {
-                    "name": Trace("aa", "aa"),
-                    "avatar": Trace("bb", None, {"url": "https://example.com/a.jpg"}, "cc"),
-                    "description.ru": Trace("dd", "ee", "Продаёт\nквартиры"),
+                    "name": FieldState("aa", "aa"),
+                    "avatar": FieldState("bb", None, {"url": "https://example.com/a.jpg"}, "cc"),
+                    "description.ru": FieldState("dd", "ee", "Продаёт\nквартиры"),
                 },
             ),
-            "7": Remembered("id:7", {}),
+            "7": AgentState("id:7", {}),
         },
         refused={"agent-009": "ff"},
     ),
-    "propertyfinder": Memory({"4": Remembered("agent-001", {}, {"publicProfileId": 9})}),
-    "other": Memory(),
+    "propertyfinder": PortalState({"4": AgentState("agent-001", {}, {"publicProfileId": 9})}),
+    "other": PortalState(),
 }
 
 TEXT = st.text(st.characters(), max_size=6)
 VALUE = st.none() | TEXT | st.booleans() | st.dictionaries(TEXT, TEXT, max_size=2)
-TRACE = st.builds(Trace, TEXT, st.none() | TEXT, VALUE, st.none() | TEXT)
+TRACE = st.builds(FieldState, TEXT, st.none() | TEXT, VALUE, st.none() | TEXT)
 ALIASES = st.dictionaries(TEXT, TEXT | st.integers(), max_size=2)
-AGENT = st.builds(Remembered, TEXT, st.dictionaries(TEXT, TRACE, max_size=3), ALIASES)
+AGENT = st.builds(AgentState, TEXT, st.dictionaries(TEXT, TRACE, max_size=3), ALIASES)
 MEMORY = st.builds(
-    Memory,
+    PortalState,
     st.dictionaries(TEXT, AGENT, max_size=3),
     st.dictionaries(TEXT, TEXT, max_size=2),
 )
@@ -85,7 +85,7 @@ def test_the_text_is_the_documented_one():
 def test_further_ids_of_an_agent_are_saved_beside_its_key():
     """Numbers stay numbers, and texts texts: a portal tells one id from the other."""
     for number in (9, "9"):
-        kept = {"pf": Memory({"4": Remembered("a", {}, {"publicProfileId": number})})}
+        kept = {"pf": PortalState({"4": AgentState("a", {}, {"publicProfileId": number})})}
         agent = said(kept)["portals"]["pf"]["agents"]["4"]
         assert agent == {"key": "a", "fields": {}, "aliases": {"publicProfileId": number}}
         assert parse(text(kept), "it") == (kept, None)
@@ -96,7 +96,7 @@ def test_a_ledger_from_before_there_were_further_ids_is_read():
     before = ONE % b'{"key": "a", "fields": {"name": {"applied": "x", "shown": "x"}}}'
     kept, word = parse(before, "it")
     assert word is None
-    assert kept["rentix"].agents["1"] == Remembered("a", {"name": Trace("x", "x")})
+    assert kept["rentix"].agents["1"] == AgentState("a", {"name": FieldState("x", "x")})
     agents = said(kept)["portals"]["rentix"]["agents"]
     assert agents == json.loads(before)["portals"]["rentix"]["agents"]
 

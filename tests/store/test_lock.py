@@ -16,21 +16,21 @@ from repositories import plain_git, repository, say
 from reconciler.errors import LockedError
 from reconciler.store import lock as module
 from reconciler.store import open_store
-from reconciler.store.lock import Holder, Turn, alone, holder, myself
+from reconciler.store.lock import Holder, LockWait, alone, holder, myself
 
 HERE = f"{os.uname().nodename}, process {os.getpid()}, since "
 HOLD = """
 import sys
 from pathlib import Path
-from reconciler.store.lock import Turn, alone
-with alone(Path(sys.argv[1]), Turn(print, print)):
+from reconciler.store.lock import LockWait, alone
+with alone(Path(sys.argv[1]), LockWait(print, print)):
     print("held", flush=True)
     sys.stdin.read()
 """
 """A process that has a lock until it is told to end."""
 
 
-class Waiting(Turn):
+class Waiting(LockWait):
     """A turn that does not really sleep: a moment of it is `then`, and as long as is asked for goes
     by on its clock."""
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.form import digest, form, parse
 from reconciler.core.model import (
     Candidate,
     Change,
@@ -22,6 +21,7 @@ from reconciler.core.model import (
     Step,
     Warning,
 )
+from reconciler.core.plan_json import digest, form, parse
 from reconciler.core.policy import Selection
 from reconciler.errors import PlanFileError
 from reconciler.store import planfile

@@ -17,7 +17,7 @@ from reconciler.core.model import (
     Live,
     Operation,
     Outcome,
-    Pace,
+    RateLimit,
     Request,
     Response,
     Session,
@@ -25,7 +25,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.policy import Policy
 from reconciler.errors import PortalError
-from reconciler.portals.doubt import TRIES, Doubt, compared, given_up
+from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up
 
 FIELDS = (Field("name", Sort.TEXT), Field("instagram", Sort.LINK))
 
@@ -45,7 +45,7 @@ class Tiny:
     name: str = "tiny"
     fields: Sequence[Field] = FIELDS
     identifiers: Sequence[Identifier] = (Identifier("phone", "key", canonical=digits),)
-    paces: Sequence[Pace] = (Pace("all", 10_000),)
+    rate_limits: Sequence[RateLimit] = (RateLimit("all", 10_000),)
     secrets: Sequence[str] = ("TINY_API_KEY",)
 
     @property
@@ -82,7 +82,7 @@ class Tiny:
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send it; where the answer is lost, look before it is sent again."""
         (operation,) = step.operations
-        doubt = Doubt(operation, Response(None))
+        doubt = Uncertain(operation, Response(None))
         for attempt in range(TRIES):
             last = yield replace(step.request, attempt=attempt)
             if last.status == 200 and not last.uncertain:
@@ -92,7 +92,7 @@ class Tiny:
                 return (Outcome(operation, "failed", last.status, said, operation.id),)
             listing, _ = yield from self.read(())
             agent = next(each for each in listing.agents if each.id == operation.id)
-            doubt = Doubt(operation, last, compared(operation, agent, FIELDS))
+            doubt = Uncertain(operation, last, compared(operation, agent, FIELDS))
             if doubt.verdict is Verdict.SAME:
                 return (Outcome(operation, "applied", None, None, operation.id),)
         return (given_up(doubt),)

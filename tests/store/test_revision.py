@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.documents.revision import checked_out
 from reconciler.errors import UsageError
-from reconciler.git import GitError, git
+from reconciler.store.git import GitError, git
+from reconciler.store.revision import checked_out
 
 ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")
 

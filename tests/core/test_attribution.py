@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.model import Memory, Source
-from reconciler.core.origin import FileChange, attribute, compare
+from reconciler.core.attribution import FileChange, attribute, compare
+from reconciler.core.model import PortalState, Source
 from reconciler.core.plan import join
 
 from .build import file, found, live, plan, recall
@@ -13,10 +13,12 @@ from .build import file, found, live, plan, recall
 LIVE = live(1, "a", {"name": "Ion", "youtube": None})
 
 
-def labels(head, base, memory=None):
+def labels(head, base, prior=None):
     """Each change of the plan for `head` with its label, and the agent's."""
     plans = [
-        join({"rentix": plan(files, [LIVE], memory or Memory())}, {"rentix": ()}, {"rentix": ()})
+        join(
+            {"rentix": plan(files, [LIVE], prior or PortalState())}, {"rentix": ()}, {"rentix": ()}
+        )
         for files in (head, base)
     ]
     [entry] = attribute(*plans).entries
@@ -45,10 +47,10 @@ def test_a_change_is_the_pull_requests_unless_the_base_would_make_it(base, said)
 def test_what_somebody_changed_on_the_portal_is_drift_if_both_declare_the_same():
     """A value that was applied and is not shown any more; unless the files change it too."""
     applied = found({"name": "Ana"}, {"name": "Ana"}, key="a", number=1)
-    memory = recall(applied, sent=["name"])
+    prior = recall(applied, sent=["name"])
     same = [file("a", {"name": "Ana"})]
-    assert labels(same, same, memory) == ({"name": "drift"}, "drift")
-    assert labels([file("a", {"name": "Eva"})], same, memory)[1] == "pull_request"
+    assert labels(same, same, prior) == ({"name": "drift"}, "drift")
+    assert labels([file("a", {"name": "Eva"})], same, prior)[1] == "pull_request"
 
 
 def test_an_agent_with_changes_of_both_sorts_is_the_pull_requests():

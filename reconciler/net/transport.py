@@ -31,12 +31,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from reconciler import __version__
 from reconciler.core.conversation import Conversation, drive
-from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request, Response, Session, Value
+from reconciler.core.model import RateLimit, Request, Response, Session, Value
+from reconciler.core.plan_json import request_bytes
 from reconciler.errors import ConfigError
-from reconciler.redaction import PIECE, holds, struck
+from reconciler.net.redaction import PIECE, holds, struck
 
-log = logging.getLogger("reconciler.transport")
+log = logging.getLogger("reconciler.net.transport")
 
 TRIES = 6
 """How often a request goes out at most that surely had no effect (or is a reading)."""
@@ -84,7 +84,7 @@ class Transport:
         url: str,
         login: Login,
         *,
-        paces: Sequence[Pace] = (),
+        rate_limits: Sequence[RateLimit] = (),
         secrets: Iterable[str] = (),
         clock: Clock | None = None,
         wire: httpx.BaseTransport | None = None,
@@ -96,7 +96,7 @@ class Transport:
         self._session: Session | None = None
         self._ends = 0.0
         self._clock = clock or Clock()
-        self._lanes = [_Lane(pace) for pace in paces]
+        self._lanes = [_Lane(rate_limit) for rate_limit in rate_limits]
         self._secrets = [secret for secret in (*secrets, *_of_proxies()) if secret]
         try:
             parts = httpx.URL(url)  # as it is read when something is sent there
@@ -187,7 +187,7 @@ class Transport:
         )
 
     def _once(self, request: Request) -> _Answer:
-        lanes = [lane for lane in self._lanes if lane.pace.counts(request)]
+        lanes = [lane for lane in self._lanes if lane.rate_limit.counts(request)]
         self._enter(lanes)
         content = request_bytes(request)
         headers = dict(self._session.headers) if self._session is not None else {}
@@ -223,7 +223,7 @@ class Transport:
             said = self.clean(f"the connection was lost before the answer ({_plain(error)})")
             return self._told(request, Response(None, None, said, request.writes))
         if lanes:
-            min(lanes, key=lambda lane: lane.pace.per_minute).learn(got.headers)
+            min(lanes, key=lambda lane: lane.rate_limit.per_minute).learn(got.headers)
         pause = _asked(got, self._clock.now())
         if endless:
             return self._told(request, _cut(request, got.status_code, endless), final=True)
@@ -264,7 +264,7 @@ class Transport:
             ((lane.pause(now), lane) for lane in lanes), key=lambda each: each[0], default=(0, None)
         )
         if pause > 0 and lane is not None:
-            log.info("waiting %.1f s for the limit of %s requests", pause, lane.pace.name)
+            log.info("waiting %.1f s for the limit of %s requests", pause, lane.rate_limit.name)
             self._clock.sleep(pause)
             now = max(now + pause, self._clock.now())
         for each in lanes:
@@ -470,15 +470,15 @@ def _plain(error: Exception) -> str:
 class _Lane:
     """One class of requests and how many of them may still go out."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
-        self.sent: deque[float] = deque(maxlen=pace.per_minute)
+    def __init__(self, rate_limit: RateLimit) -> None:
+        self.rate_limit = rate_limit
+        self.sent: deque[float] = deque(maxlen=rate_limit.per_minute)
         self.remaining: float | None = None
         self.reset = 0.0
 
     def pause(self, now: float) -> float:
         """Seconds until one more request is within the limit."""
-        full = len(self.sent) == self.pace.per_minute
+        full = len(self.sent) == self.rate_limit.per_minute
         own = self.sent[0] + WINDOW + MARGIN - now if full else 0.0
         spent = self.remaining is not None and self.remaining < 1
         said = min(self.reset + MARGIN - now, WINDOW + MARGIN) if spent else 0.0

@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from reconciler.core.fields import Field, Sort, Verdict, compare, digest, parent, shown
 from reconciler.core.model import (
+    AgentState,
     Attribution,
     Desired,
+    FieldState,
     Listing,
     Live,
     Match,
-    Memory,
     Operation,
-    Remembered,
-    Trace,
+    PortalState,
     Value,
 )
 
@@ -27,7 +27,7 @@ CHANGED = ""
 """The digest of nothing: the portal shows something else than it did."""
 
 
-def trace(field: Field, path: str, live: Live, remembered: Remembered | None) -> Trace | None:
+def trace(field: Field, path: str, live: Live, remembered: AgentState | None) -> FieldState | None:
     """What is remembered of a path: its own trace, or that of the one string for all languages,
     which holds for each of them for as long as the portal shows the same as then."""
     if remembered is None:
@@ -40,18 +40,18 @@ def trace(field: Field, path: str, live: Live, remembered: Remembered | None) ->
     return replace(whole, shown=digest(field, shown(field, path, live)))
 
 
-def known(field: Field, path: str, live: Live, kept: Trace | None) -> bool:
+def known(field: Field, path: str, live: Live, kept: FieldState | None) -> bool:
     """Whether the portal still shows what it showed after the value was applied."""
     return kept is not None and kept.shown == digest(field, shown(field, path, live))
 
 
-def is_as_before(field: Field, path: str, live: Live, kept: Trace) -> bool:
+def is_as_before(field: Field, path: str, live: Live, kept: FieldState) -> bool:
     """Whether the portal shows what it showed before the value was applied."""
     return kept.before == digest(field, shown(field, path, live))
 
 
 def covers(
-    field: Field, path: str, want: Value, live: Live, kept: Trace | None, verdict: Verdict
+    field: Field, path: str, want: Value, live: Live, kept: FieldState | None, verdict: Verdict
 ) -> bool:
     """Whether the memory says that the portal has the value, though it does not show it.
 
@@ -68,7 +68,7 @@ def covers(
 
 
 def judge(
-    field: Field, path: str, desired: Desired, live: Live, remembered: Remembered | None
+    field: Field, path: str, desired: Desired, live: Live, remembered: AgentState | None
 ) -> Verdict:
     """`compare`, but an equal string is unreadable where the memory knows that it hides languages
     with other texts: they were applied one by one, and the portal shows what it showed then."""
@@ -86,11 +86,11 @@ def judge(
 
 
 def attribution(
-    field: Field, path: str, live: Live, memory: Memory, remembered: Remembered | None
+    field: Field, path: str, live: Live, prior: PortalState, remembered: AgentState | None
 ) -> Attribution | None:
     """Whose change a difference is: the portal's (`drift`) if it shows something else than after
     the last apply, else the files' (`pending`); None if nothing at all is remembered."""
-    if not memory.agents:
+    if not prior.agents:
         return None
     kept = trace(field, path, live, remembered)
     if kept is None or kept.shown is None:
@@ -99,7 +99,7 @@ def attribution(
 
 
 def remember(
-    memory: Memory,
+    prior: PortalState,
     matches: Sequence[Match],
     fields: Mapping[str, Field],
     *,
@@ -108,7 +108,7 @@ def remember(
     ended: Mapping[str, Operation],
     refused: Mapping[str, str | None],
     after: Mapping[str, Live] | None,
-) -> Memory:
+) -> PortalState:
     """The memory after an apply.
 
     `matches` pairs the declared agents with what the portal shows now, `before` has what it showed
@@ -122,7 +122,7 @@ def remember(
     seen = after is not None
     known, keys = {str(found.live.id) for found in matches}, {each.desired.key for each in matches}
     agents = {
-        key: kept for key, kept in memory.agents.items() if key in known or kept.key not in keys
+        key: kept for key, kept in prior.agents.items() if key in known or kept.key not in keys
     }
     for key, operation in ended.items():
         ours = agents.pop(key, None)
@@ -144,14 +144,14 @@ def remember(
             elif old is not None:  # the languages that one string is to replace, and did not yet
                 family = (name for name in old.fields if parent(name) == field.name)
                 fresh = {**{name: old.fields[name] for name in family}, **fresh}
-        agents[key] = Remembered(found.desired.key, fresh, found.live.aliases)
-    creations = {key: form for key, form in {**memory.refused, **refused}.items() if form}
-    return Memory(agents, creations, memory.url)
+        agents[key] = AgentState(found.desired.key, fresh, found.live.aliases)
+    creations = {key: form for key, form in {**prior.refused, **refused}.items() if form}
+    return PortalState(agents, creations, prior.url)
 
 
 def _left(
-    kept: Remembered, operation: Operation, live: Live | None, fields: Mapping[str, Field]
-) -> Remembered | None:
+    kept: AgentState, operation: Operation, live: Live | None, fields: Mapping[str, Field]
+) -> AgentState | None:
     """What is still to be remembered of an agent who was taken off; None if they are off."""
     if live is None:
         return None
@@ -162,7 +162,7 @@ def _left(
     for path, value in operation.values.items():
         field, have = fields[path], shown(fields[path], path, live)
         if digest(field, have) != digest(field, value):
-            left[path] = Trace(digest(field, value), digest(field, have))
+            left[path] = FieldState(digest(field, value), digest(field, have))
     return replace(kept, fields={**kept.fields, **left}) if left else None
 
 
@@ -170,18 +170,18 @@ def _keep(
     field: Field,
     path: str,
     found: Match,
-    old: Remembered | None,
+    old: AgentState | None,
     *,
     sent: bool,
     before: Live | None,
     seen: bool,
-) -> Trace | None:
+) -> FieldState | None:
     want, have = found.desired.values[path], shown(field, path, found.live)
     kept = trace(field, path, found.live, old)
     now = digest(field, have)
     unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
     applied = now if have == want else digest(field, want)
-    fresh = Trace(applied, now, want if unreadable else None)
+    fresh = FieldState(applied, now, want if unreadable else None)
     if not seen:
         return replace(fresh, shown=None, before=now) if sent and unreadable else kept
     if sent:
@@ -198,17 +198,17 @@ def _keep(
     return fresh if verdict is Verdict.SAME else kept
 
 
-def former(memory: Memory, listing: Listing) -> dict[str, list[Live]]:
+def former(prior: PortalState, listing: Listing) -> dict[str, list[Live]]:
     """The live agents that were applied from here, by the key that they had then. One is known by
     any of its ids, as long as none of them says otherwise."""
     by_alias = {
         (name, alias): kept
-        for kept in memory.agents.values()
+        for kept in prior.agents.values()
         for name, alias in kept.aliases.items()
     }
     found: dict[str, list[Live]] = {}
-    for live in listing.agents if memory.agents else ():
-        kept = memory.agents.get(str(live.id))
+    for live in listing.agents if prior.agents else ():
+        kept = prior.agents.get(str(live.id))
         others = (by_alias.get(alias) for alias in live.aliases.items())
         kept = kept or next((each for each in others if each is not None), None)
         if kept is not None and all(
@@ -218,6 +218,6 @@ def former(memory: Memory, listing: Listing) -> dict[str, list[Live]]:
     return found
 
 
-def was_refused(memory: Memory, key: str, form: str) -> bool:
+def was_refused(prior: PortalState, key: str, form: str) -> bool:
     """Whether the portal has refused to create exactly this agent before."""
-    return memory.refused.get(key) == form
+    return prior.refused.get(key) == form

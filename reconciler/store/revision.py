@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reconciler.errors import UsageError
-from reconciler.git import GitError, git
+from reconciler.store.git import GitError, git
 
 FILES = (b"100644", b"100755")
 """The modes of plain files; links and submodules are not followed."""

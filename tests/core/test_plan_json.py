@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.form import counts, digest, form, parse, request_bytes, selection, text
-from reconciler.core.model import Candidate, Memory, Operation, Pace, Remembered, Request, Step
+from reconciler.core.model import (
+    AgentState,
+    Candidate,
+    Operation,
+    PortalState,
+    RateLimit,
+    Request,
+    Step,
+)
 from reconciler.core.plan import join
+from reconciler.core.plan_json import counts, digest, form, parse, request_bytes, selection, text
 from reconciler.core.policy import Limits, Selection
 
 from .build import file, keys, live, member, plan, staff, user
@@ -42,8 +50,8 @@ def rich():
         live(7),
         live(9, "gone"),
     ]
-    memory = Memory({"9": Remembered("gone", {})})
-    draft = plan(desired, agents, memory, removal="unlink", create=True, limits=Limits(0.1, 1.0, 0))
+    prior = PortalState({"9": AgentState("gone", {})})
+    draft = plan(desired, agents, prior, removal="unlink", create=True, limits=Limits(0.1, 1.0, 0))
     steps = [
         step(
             f"s{at}",
@@ -54,7 +62,7 @@ def rich():
         for at, each in enumerate(draft.operations[:5])
     ]
     steps.append(step("s5", Request("DELETE", "/users/2/link"), *draft.operations[5:]))
-    return join({"rentix": draft}, {"rentix": steps}, {"rentix": (Pace("all", 2),)})
+    return join({"rentix": draft}, {"rentix": steps}, {"rentix": (RateLimit("all", 2),)})
 
 
 CHOSEN = Selection(("agents/*",), ("z*",))

@@ -17,7 +17,7 @@ NO_REASON = "the portal gave no reason"
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Uncertain:
     """An operation of which it is not known whether it was done: the answer that left it open,
     and what reading said since."""
 
@@ -52,7 +52,7 @@ def short(text: str) -> str:
     return " ".join(text.split())[:LONGEST_MESSAGE] or NO_REASON
 
 
-def given_up(doubt: Doubt, own: str = NO_REASON) -> Outcome:
+def given_up(doubt: Uncertain, own: str = NO_REASON) -> Outcome:
     """The outcome after the last try: not done if reading says so, else unknown. `own` is what
     the portal itself said."""
     operation, response = doubt.operation, doubt.response

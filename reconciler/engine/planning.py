@@ -16,25 +16,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
+from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.conversation import Send, drive
 from reconciler.core.match import handle
-from reconciler.core.memory import former
 from reconciler.core.model import (
     Change,
     Conflict,
     Desired,
     Entry,
     Listing,
-    Memory,
     Operation,
     Plan,
+    PortalState,
     Request,
     Response,
     Warning,
 )
-from reconciler.core.origin import FileChange, attribute, compare
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.policy import Limits, Selection
+from reconciler.core.state import former
+from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import (
     AnswerError,
     ConfigError,
@@ -46,17 +47,16 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.render.visible import one_line
-from reconciler.together import Halt, together
 
 if TYPE_CHECKING:
     from httpx import BaseTransport
 
-    from reconciler.core.form import Form
+    from reconciler.core.plan_json import PlanDocument
     from reconciler.documents.agents import Document
     from reconciler.documents.config import Config
-    from reconciler.portals import Portal
+    from reconciler.net.transport import Transport
+    from reconciler.portals.registry import Portal
     from reconciler.store.ledger import Store
-    from reconciler.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,21 @@ class Repository:
     documents: Sequence[Document]
 
 
-Together = Callable[[Mapping[str, Callable[[], Iterator[Any]]], Halt], Iterator[tuple[str, Any]]]
+Together = Callable[
+    [Mapping[str, Callable[[], Iterator[Any]]], Cancellation], Iterator[tuple[str, Any]]
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Runtime:
     """How a run meets the world: what ends it before its time, what the time is, what carries its
     requests (None: the network), and how several portals are worked on at once. A simulation has
     a world of its own."""
 
-    halt: Halt = field(default_factory=Halt)
+    cancellation: Cancellation = field(default_factory=Cancellation)
     now: Callable[[], float] = time.time
     wire: BaseTransport | None = None
-    together: Together = together
+    merge_streams: Together = merge_streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Side:
     wire: Transport
     desired: tuple[Desired, ...]
     listing: Listing
-    memory: Memory
+    prior: PortalState
     base: tuple[Desired, ...] = ()
 
 
@@ -102,18 +104,18 @@ class Planned:
     the user; `outside` is the world the run is in; `store` is where the ledger is kept."""
 
     plan: Plan
-    form: Form
+    form: PlanDocument
     sides: Mapping[str, Side]
     drafts: Mapping[str, Draft]
     selection: Selection
     notes: tuple[str, ...]
-    outside: Outside
+    runtime: Runtime
     store: Store
 
     @property
-    def halt(self) -> Halt:
+    def cancellation(self) -> Cancellation:
         """What ends it before its time, on all sides."""
-        return self.outside.halt
+        return self.runtime.cancellation
 
 
 def open_repository(root: Path, config: Path | None) -> Repository:
@@ -131,7 +133,7 @@ def open_base(repository: Repository, reference: str) -> Sequence[Document]:
     Raises UsageError where there is no such commit, or its files cannot be read.
     """
     from reconciler.documents.agents import read_agents  # noqa: PLC0415
-    from reconciler.documents.revision import checked_out  # noqa: PLC0415
+    from reconciler.store.revision import checked_out  # noqa: PLC0415
 
     folder = repository.config.agents
     with checked_out(repository.root, reference) as root:
@@ -162,7 +164,7 @@ def planning(
     selection: Selection,
     names: Sequence[str] = (),
     base: Sequence[Document] | None = None,
-    outside: Outside | None = None,
+    runtime: Runtime | None = None,
     lock: Callable[[str], None] | None = None,
 ) -> Iterator[Callable[[Selection], Planned]]:
     """Read the portals once, all at the same time, for as many plans as are asked for.
@@ -174,7 +176,7 @@ def planning(
     portal can be read; with some that can, the plans say which cannot. Raises Interrupted where
     the run is to end.
     """
-    from reconciler.portals import PORTALS  # noqa: PLC0415
+    from reconciler.portals.registry import PORTALS  # noqa: PLC0415
     from reconciler.store import open_store  # noqa: PLC0415
 
     config = repository.config
@@ -184,11 +186,13 @@ def planning(
         for name in chosen
     ]
     store = open_store(repository.root, config.ledger)
-    world = outside or Outside()
+    world = runtime or Runtime()
     with ExitStack() as stack:
         urls = {portal.name: _url(portal, environment) for portal in portals}
         secrets = _secrets(portals, environment)
-        locked = () if lock is None else stack.enter_context(_locked(store, world.halt, lock))
+        locked = (
+            () if lock is None else stack.enter_context(_locked(store, world.cancellation, lock))
+        )
         kept = store.load()
         _check_targets(repository, selection, kept.ledger.values())
         wires = _wires(portals, urls, secrets, stack, world)
@@ -201,15 +205,15 @@ def planning(
             )
             for portal in portals
         }
-        remembered = {name: remembered_at(kept.ledger, name, url) for name, url in urls.items()}
+        remembered = {name: prior_at(kept.ledger, name, url) for name, url in urls.items()}
         elsewhere = [
-            f"What the ledger knows of {name} is of another address ({memory.url}), so it does not "
+            f"What the ledger knows of {name} is of another address ({prior.url}), so it does not "
             f"count here."
-            for name, memory in kept.ledger.items()
-            if name in remembered and memory.url not in ("", remembered[name].url)
+            for name, prior in kept.ledger.items()
+            if name in remembered and prior.url not in ("", remembered[name].url)
         ]
         answers = read(asked, world)
-        check(world.halt)
+        check(world.cancellation)
         unread = {name: said for name, said in answers.items() if isinstance(said, str)}
         if len(unread) == len(answers):
             raise PortalError("\n".join(unread.values()))
@@ -244,35 +248,37 @@ def planning(
 
 
 @contextmanager
-def _locked(store: Store, halt: Halt, say: Callable[[str], None]) -> Iterator[tuple[str, ...]]:
+def _locked(
+    store: Store, cancellation: Cancellation, say: Callable[[str], None]
+) -> Iterator[tuple[str, ...]]:
     """The right to apply, and notes for the user; a run that loses it is to end. Raises
     LockedError."""
-    from reconciler.store.lock import Turn  # noqa: PLC0415 - for an apply alone
+    from reconciler.store.lock import LockWait  # noqa: PLC0415 - for an apply alone
 
     def lose(why: str) -> None:
-        halt.why = why
-        halt.set()
+        cancellation.reason = why
+        cancellation.request()
         say(f"{why} What is under way is finished, and nothing more is sent.")
 
-    turn = Turn(say, lose, halt.sleep)
+    turn = LockWait(say, lose, cancellation.sleep)
     with store.lock(turn) as notes:
         if turn.waited:
             say("The other apply has ended; going on from what it left.")
         yield notes
 
 
-def check(halt: Halt) -> None:
+def check(cancellation: Cancellation) -> None:
     """Raises LockedError where the right to apply was lost before anything was sent, and
     Interrupted where the run is to end for any other reason."""
-    if halt.wished and halt.why is not None:
-        raise LockedError(f"{halt.why} Nothing was sent from here; run again.")
-    halt.check()
+    if cancellation.requested and cancellation.reason is not None:
+        raise LockedError(f"{cancellation.reason} Nothing was sent from here; run again.")
+    cancellation.check()
 
 
-def remembered_at(ledger: Mapping[str, Memory], portal: str, url: str) -> Memory:
+def prior_at(ledger: Mapping[str, PortalState], portal: str, url: str) -> PortalState:
     """What is remembered of a portal at an address: at another one the ids are other people's."""
-    memory = ledger.get(portal, Memory())
-    return replace(memory, url=url) if memory.url in ("", url) else Memory(url=url)
+    prior = ledger.get(portal, PortalState())
+    return replace(prior, url=url) if prior.url in ("", url) else PortalState(url=url)
 
 
 NOTHING = join({}, {}, {})
@@ -284,18 +290,18 @@ def _wires(
     urls: Mapping[str, str],
     secrets: Mapping[str, Mapping[str, str]],
     stack: ExitStack,
-    world: Outside,
+    world: Runtime,
 ) -> dict[str, Transport]:
     """A client for each portal, which `stack` closes. Raises ConfigError."""
-    from reconciler.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
+    from reconciler.net.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
 
-    clock = Clock(world.now, world.halt.sleep)
+    clock = Clock(world.now, world.cancellation.sleep)
     return {
         portal.name: stack.enter_context(
             Transport(
                 urls[portal.name],
                 partial(portal.login, secrets[portal.name]),
-                paces=portal.paces,
+                rate_limits=portal.rate_limits,
                 secrets=secrets[portal.name].values(),
                 clock=clock,
                 wire=world.wire,
@@ -314,11 +320,11 @@ def _wanted(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...
     return tuple(each for each in found if each is not None)
 
 
-def until(halt: Halt, wire: Transport) -> Send:
+def until(cancellation: Cancellation, wire: Transport) -> Send:
     """How to send until the run is to end."""
 
     def send(request: Request) -> Response:
-        halt.check()
+        cancellation.check()
         return wire.send(request)
 
     return send
@@ -331,7 +337,7 @@ may come and go between two pages."""
 Asked = Mapping[str, "tuple[Portal, Transport, tuple[Desired, ...]]"]
 
 
-def read(asked: Asked, world: Outside) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
+def read(asked: Asked, world: Runtime) -> dict[str, tuple[Listing, tuple[Desired, ...]] | str]:
     """What each portal shows and what is wanted there in its words; or why it could not be read.
     Who was asked when the run was to end is left out."""
 
@@ -340,7 +346,7 @@ def read(asked: Asked, world: Outside) -> dict[str, tuple[Listing, tuple[Desired
     ) -> Iterator[tuple[Listing, tuple[Desired, ...]] | str]:
         for left in reversed(range(READS)):
             try:
-                said = drive(portal.read(wanted), until(world.halt, wire))
+                said = drive(portal.read(wanted), until(world.cancellation, wire))
                 if said[0].complete or not left:
                     yield said
                     return
@@ -352,7 +358,7 @@ def read(asked: Asked, world: Outside) -> dict[str, tuple[Listing, tuple[Desired
                 return
 
     streams = {name: partial(reading, *each) for name, each in asked.items()}
-    found = dict(world.together(streams, world.halt))
+    found = dict(world.merge_streams(streams, world.cancellation))
     return {name: found[name] for name in asked if name in found}
 
 
@@ -366,7 +372,7 @@ def draft_of(repository: Repository, side: Side, selection: Selection) -> Draft:
         side.listing,
         fields=portal.fields,
         identifiers=portal.identifiers,
-        memory=side.memory,
+        prior=side.prior,
         policy=portal.policy,
         limits=Limits(config.limits.changes, config.limits.removals, config.limits.floor, agents),
         selection=selection,
@@ -382,13 +388,13 @@ def _planned(
 ) -> Planned:
     """`made` with these drafts, whose operations become requests; beside the plan of a base, each
     change is labelled."""
-    from reconciler.core.form import form  # noqa: PLC0415
+    from reconciler.core.plan_json import form  # noqa: PLC0415
 
     sides = made.sides
     plan = join(
         drafts,
         {name: side.portal.steps(operations[name]) for name, side in sides.items()},
-        {name: side.portal.paces for name, side in sides.items()},
+        {name: side.portal.rate_limits for name, side in sides.items()},
         unread,
     )
     if base is not None:
@@ -407,11 +413,11 @@ def _chosen(configured: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _check_targets(
-    repository: Repository, selection: Selection, memories: Iterable[Memory]
+    repository: Repository, selection: Selection, memories: Iterable[PortalState]
 ) -> None:
     """A target that fits nobody is a slip, and applying nothing would hide it."""
     keys = {document.key: document.source for document in repository.documents}
-    gone = {kept.key for memory in memories for kept in memory.agents.values()}
+    gone = {kept.key for prior in memories for kept in prior.agents.values()}
     for pattern in selection.targets:
         alone = Selection((pattern,))
         if any(alone.has("", key, source) for key, source in keys.items()):
@@ -499,10 +505,10 @@ def _lost(side: Side) -> set[str]:
     name = handle(side.portal.identifiers)
     there = {
         key
-        for key, agents in former(side.memory, side.listing).items()
+        for key, agents in former(side.prior, side.listing).items()
         if name is None or any(key in (f"id:{live.id}", live.identity.get(name)) for live in agents)
     }
-    return {ours.key for ours in side.memory.agents.values()} - there
+    return {ours.key for ours in side.prior.agents.values()} - there
 
 
 def _is_drift(change: Change) -> bool:
@@ -512,7 +518,7 @@ def _is_drift(change: Change) -> bool:
 
 def left_out(
     planned: Planned,
-    saved: Form,
+    saved: PlanDocument,
     plan: Callable[[Selection], Planned],
     *,
     skip: bool,
@@ -521,7 +527,7 @@ def left_out(
 
     Raises StaleError if there are such agents and they are not to be skipped.
     """
-    from reconciler.core.form import parse, selection  # noqa: PLC0415
+    from reconciler.core.plan_json import parse, selection  # noqa: PLC0415
     from reconciler.core.review import review  # noqa: PLC0415
 
     desired = [each for side in planned.sides.values() for each in side.desired]

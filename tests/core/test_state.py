@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from reconciler.core.diff import SAME, diff
 from reconciler.core.fields import Verdict, digest, parent
-from reconciler.core.memory import (
+from reconciler.core.model import (
+    AgentState,
+    FieldState,
+    Listing,
+    Match,
+    Operation,
+    PortalState,
+    Unmet,
+)
+from reconciler.core.state import (
     attribution,
     covers,
     former,
@@ -20,7 +29,6 @@ from reconciler.core.memory import (
     trace,
     was_refused,
 )
-from reconciler.core.model import Listing, Match, Memory, Operation, Remembered, Trace, Unmet
 from reconciler.portals import propertyfinder
 
 from .build import (
@@ -47,9 +55,9 @@ def settled(values, shown, *, before=None, sent=None):
     return match, recall(match, before=before, sent=values if sent is None else sent)
 
 
-def paths(match, memory, **options):
+def paths(match, prior, **options):
     """The paths that a plan would change."""
-    return [change.path for change in difference(match, memory, **options).changes]
+    return [change.path for change in difference(match, prior, **options).changes]
 
 
 # -- unreadable values are sent once ------------------------------------------------------------
@@ -67,10 +75,10 @@ def paths(match, memory, **options):
 )
 def test_what_cannot_be_compared_is_sent_once_and_not_again(values, shown):
     """Without a memory it is sent; with the memory of that, the plan is empty and silent."""
-    match, memory = settled(values, shown, before={"avatar": {"id": 1}, "description": "old"})
+    match, prior = settled(values, shown, before={"avatar": {"id": 1}, "description": "old"})
     assert paths(match, NOTHING) == list(values)
     assert {change.kind for change in difference(match).changes} == {"unreadable"}
-    again = difference(match, memory)
+    again = difference(match, prior)
     assert (again.changes, again.warnings, again.untaken) == ((), (), ())
 
 
@@ -79,8 +87,8 @@ def test_another_unreadable_value_in_the_file_is_sent(path):
     """The memory is of one value, not of the field."""
     old, new = (URL, OTHER) if path == "avatar" else ("Р", "Новый")
     shown = {"avatar": {"id": 5}, "description": "E"}
-    _, memory = settled({path: old}, shown, before={"avatar": None, "description": "x"})
-    change = difference(found({path: new}, shown), memory).changes[0]
+    _, prior = settled({path: old}, shown, before={"avatar": None, "description": "x"})
+    change = difference(found({path: new}, shown), prior).changes[0]
     assert (change.kind, change.attribution) == ("unreadable", "pending")
 
 
@@ -91,8 +99,8 @@ def test_another_unreadable_value_in_the_file_is_sent(path):
 def test_an_unreadable_value_that_the_portal_changed_is_drift(value, path, other):
     """It shows something else than after the apply, so it is sent again, as drift."""
     shown = {"avatar": {"id": 5}, "description": "E"}
-    _, memory = settled({path: value}, shown, before={"avatar": None, "description": "x"})
-    changes = difference(found({path: value}, {**shown, **other}), memory).changes
+    _, prior = settled({path: value}, shown, before={"avatar": None, "description": "x"})
+    changes = difference(found({path: value}, {**shown, **other}), prior).changes
     assert brief(changes) == [(path, "unreadable", "drift")]
 
 
@@ -100,8 +108,8 @@ def test_losing_the_memory_sends_only_what_cannot_be_compared():
     """Whatever can be seen to be right is left alone; the rest is sent once more, as nobody's."""
     values = {"name": "Ivan", "avatar": URL, "description.ru": "Р", "settings.contact_viber": True}
     shown = {"name": "Ivan", "avatar": {"id": 5}, "description": "Р"}
-    match, memory = settled(values, shown, before={"avatar": None})
-    assert paths(match, memory) == []
+    match, prior = settled(values, shown, before={"avatar": None})
+    assert paths(match, prior) == []
     assert brief(difference(match, NOTHING).changes) == [
         ("avatar", "unreadable", None),
         ("description.ru", "unreadable", None),
@@ -124,15 +132,15 @@ def test_losing_the_memory_sends_only_what_cannot_be_compared():
 )
 def test_what_the_portal_does_not_take_ends_as_one_warning(path, want, old, have):
     """A trimmed name, an ignored null: one warning that names field and place, and no change."""
-    match, memory = settled({path: want}, {path: have}, before={path: old})
+    match, prior = settled({path: want}, {path: have}, before={path: old})
     assert paths(match, NOTHING) == [path]
     for _ in range(3):
-        result = difference(match, memory)
+        result = difference(match, prior)
         assert result.changes == ()
         assert len(result.warnings) == len(result.untaken) == 1
         assert path in result.warnings[0].message
         assert result.untaken[0].path == path
-        memory = recall(match, memory)
+        prior = recall(match, prior)
 
 
 @pytest.mark.parametrize("shown", ["Р", "E"])
@@ -140,8 +148,8 @@ def test_a_trimmed_text_in_languages_is_one_warning(shown):
     """One string is shown for three languages: a reader is told once, of the field, and never
     to write one language's text into another."""
     values = {"description.ru": " Р ", "description.en": " E ", "description.ro": "R"}
-    match, memory = settled(values, {"description": shown}, before={"description": "old"})
-    result = difference(match, memory)
+    match, prior = settled(values, {"description": shown}, before={"description": "old"})
+    result = difference(match, prior)
     assert result.changes == ()
     assert len(result.warnings) <= 1
 
@@ -179,8 +187,8 @@ def test_what_was_not_taken_is_told_as_the_portal_shows_it(values, shown, unmet,
     """Of a text that is shown in one string the whole of what is declared, of one that is shown by
     language that language; and what can be done about it."""
     before = {"description": "old", "avatar": {"id": 4}}
-    match, memory = settled(values, shown, before=before)
-    result = difference(match, memory)
+    match, prior = settled(values, shown, before=before)
+    result = difference(match, prior)
     assert result.changes == ()
     assert result.untaken == (Unmet("rentix", "agent-001", match.desired.source, *unmet),)
     (warning,) = result.warnings
@@ -192,22 +200,24 @@ def test_what_was_not_taken_is_told_as_the_portal_shows_it(values, shown, unmet,
 
 def test_what_was_not_taken_is_sent_again_once_the_portal_changes():
     """Only while it shows what it showed after the apply is it known that sending is no use."""
-    match, memory = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
+    match, prior = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
     changed = found({"name": "Ivan "}, {"name": "Petr"})
-    assert brief(difference(changed, memory).changes) == [("name", "different", "drift")]
-    assert paths(match, memory) == []
+    assert brief(difference(changed, prior).changes) == [("name", "different", "drift")]
+    assert paths(match, prior) == []
 
 
 def test_what_the_portal_took_at_last_is_sent_again_when_it_is_lost():
     """It was trimmed, and then somebody mended it: to show the trimmed one again is drift."""
-    trimmed, memory = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
-    memory = recall(found({"name": "Ivan "}, {"name": "Ivan "}), memory)
-    assert brief(difference(trimmed, memory).changes) == [("name", "different", "drift")]
+    trimmed, prior = settled({"name": "Ivan "}, {"name": "Ivan"}, before={"name": "Petr"})
+    prior = recall(found({"name": "Ivan "}, {"name": "Ivan "}), prior)
+    assert brief(difference(trimmed, prior).changes) == [("name", "different", "drift")]
 
 
 def test_a_readable_value_of_which_nothing_was_seen_is_sent():
     """A memory without what was shown afterwards excuses nothing but a picture."""
-    half = Memory({"15": Remembered("agent-001", {"name": Trace(digest(BY_NAME["name"], "Ivan"))})})
+    half = PortalState(
+        {"15": AgentState("agent-001", {"name": FieldState(digest(BY_NAME["name"], "Ivan"))})}
+    )
     changes = difference(found({"name": "Ivan"}, {"name": "Petr"}), half).changes
     assert brief(changes) == [("name", "different", "pending")]
 
@@ -215,9 +225,9 @@ def test_a_readable_value_of_which_nothing_was_seen_is_sent():
 def test_the_same_ends_every_doubt():
     """What the portal shows as declared is remembered as applied, whoever did it."""
     match = found({"name": "Ivan"}, {"name": "Ivan"})
-    memory = recall(match)
-    assert memory.agents["15"].key == "agent-001"
-    assert brief(difference(found({"name": "Ivan"}, {"name": "Petr"}), memory).changes) == [
+    prior = recall(match)
+    assert prior.agents["15"].key == "agent-001"
+    assert brief(difference(found({"name": "Ivan"}, {"name": "Petr"}), prior).changes) == [
         ("name", "different", "drift")
     ]
 
@@ -228,63 +238,63 @@ def test_the_same_ends_every_doubt():
 @pytest.mark.parametrize("earlier", [None, {"id": 5}])
 def test_a_picture_that_is_imported_late_is_not_sent_again(earlier):
     """While the old one is shown, and when the new one comes, and ever after."""
-    late, memory = settled(
+    late, prior = settled(
         {"avatar": URL}, {"avatar": earlier}, before={"avatar": earlier, "name": "x"}
     )
-    assert memory.agents["15"].fields["avatar"].shown is None
-    assert paths(late, memory) == []
-    memory = recall(late, memory)
+    assert prior.agents["15"].fields["avatar"].shown is None
+    assert paths(late, prior) == []
+    prior = recall(late, prior)
     come = found({"avatar": URL}, {"avatar": {"id": 6}})
-    assert paths(come, memory) == []
-    memory = recall(come, memory)
-    assert (paths(come, memory), difference(come, memory).warnings) == ([], ())
+    assert paths(come, prior) == []
+    prior = recall(come, prior)
+    assert (paths(come, prior), difference(come, prior).warnings) == ([], ())
     swapped = found({"avatar": URL}, {"avatar": {"id": 7}})
-    assert brief(difference(swapped, memory).changes) == [("avatar", "unreadable", "drift")]
+    assert brief(difference(swapped, prior).changes) == [("avatar", "unreadable", "drift")]
 
 
 def test_a_picture_that_never_comes_is_a_warning():
     """The portal shows none: the reader is told that it may still come, and what to check."""
-    match, memory = settled({"avatar": URL}, {"avatar": None}, before={"name": "x"})
-    (warning,) = difference(match, memory).warnings
+    match, prior = settled({"avatar": URL}, {"avatar": None}, before={"name": "x"})
+    (warning,) = difference(match, prior).warnings
     assert "may still be importing" in warning.message
-    assert len(difference(match, memory).untaken) == 1
+    assert len(difference(match, prior).untaken) == 1
 
 
 def test_a_picture_that_does_not_replace_the_old_one_is_a_warning_until_it_does():
     """The portal still shows the one before: told. Once it shows another one, that is it."""
-    match, memory = settled(
+    match, prior = settled(
         {"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5, "variants": []}}
     )
-    result = difference(match, memory)
+    result = difference(match, prior)
     assert result.changes == ()
     (warning,) = result.warnings
     assert "may still be importing" in warning.message
     assert result.untaken == (
         Unmet("rentix", "agent-001", match.desired.source, "avatar", URL, {"id": 5}),
     )
-    assert difference(found({"avatar": URL}, {"avatar": {"id": 6}}), memory) is SAME
+    assert difference(found({"avatar": URL}, {"avatar": {"id": 6}}), prior) is SAME
 
 
 @pytest.mark.parametrize(("want", "now"), [(None, {"id": 6}), ({"id": 9}, {"id": 6})])
 def test_a_third_picture_is_not_a_late_one(want, now):
     """Neither the one that was there nor the one that was sent: somebody changed it since, so
     it is sent again, also after an apply that left the agent alone."""
-    late, memory = settled({"avatar": want}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
-    assert paths(late, memory) == []
+    late, prior = settled({"avatar": want}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    assert paths(late, prior) == []
     third = found({"avatar": want}, {"avatar": now})
-    assert paths(third, memory) == ["avatar"]
-    assert paths(third, recall(third, memory)) == ["avatar"]
+    assert paths(third, prior) == ["avatar"]
+    assert paths(third, recall(third, prior)) == ["avatar"]
 
 
 def test_a_picture_that_replaces_another_may_leave_none_for_a_while():
     """While it is imported the portal shows no picture; when it has come, it is neither a change
     nor drift, and another one after that is."""
     match = found({"avatar": URL}, {"avatar": None})
-    memory = recall(match, before={"avatar": {"id": 5}}, sent=["avatar"])
-    assert paths(match, memory) == []
+    prior = recall(match, before={"avatar": {"id": 5}}, sent=["avatar"])
+    assert paths(match, prior) == []
     come = found({"avatar": URL}, {"avatar": {"id": 6}})
-    assert paths(come, memory) == []
-    known_now = recall(come, memory)
+    assert paths(come, prior) == []
+    known_now = recall(come, prior)
     other = found({"avatar": URL}, {"avatar": {"id": 7}})
     assert brief(difference(other, known_now).changes) == [("avatar", "unreadable", "drift")]
 
@@ -292,7 +302,7 @@ def test_a_picture_that_replaces_another_may_leave_none_for_a_while():
 def test_a_picture_of_a_new_agent_may_be_late_too():
     """Nothing was shown before of an agent who was created."""
     match = found({"avatar": URL}, {"avatar": None})
-    memory = remember(
+    prior = remember(
         NOTHING,
         [match],
         BY_NAME,
@@ -302,8 +312,8 @@ def test_a_picture_of_a_new_agent_may_be_late_too():
         refused={},
         after={},
     )
-    assert memory.agents["15"].fields["avatar"].shown is None
-    assert paths(match, memory) == []
+    assert prior.agents["15"].fields["avatar"].shown is None
+    assert paths(match, prior) == []
 
 
 def test_a_picture_of_which_a_portal_shows_nothing_at_all_is_sent_once():
@@ -318,16 +328,16 @@ def test_a_picture_of_which_a_portal_shows_nothing_at_all_is_sent_once():
 
 def test_a_picture_that_came_at_once_is_known():
     """It is not the one before, so it is the one that was sent."""
-    _, memory = settled({"avatar": URL}, {"avatar": {"id": 6}}, before={"avatar": {"id": 5}})
+    _, prior = settled({"avatar": URL}, {"avatar": {"id": 6}}, before={"avatar": {"id": 5}})
     field = BY_NAME["avatar"]
-    kept = memory.agents["15"].fields["avatar"]
-    assert kept == Trace(digest(field, URL), digest(field, {"id": 6}), URL)
+    kept = prior.agents["15"].fields["avatar"]
+    assert kept == FieldState(digest(field, URL), digest(field, {"id": 6}), URL)
 
 
 def test_a_picture_by_id_that_was_there_is_not_late():
     """Sent once more and shown as declared: nothing is to be waited for."""
-    _, memory = settled({"avatar": {"id": 5}}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
-    assert memory.agents["15"].fields["avatar"].shown is not None
+    _, prior = settled({"avatar": {"id": 5}}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    assert prior.agents["15"].fields["avatar"].shown is not None
 
 
 # -- texts --------------------------------------------------------------------------------------
@@ -335,10 +345,10 @@ def test_a_picture_by_id_that_was_there_is_not_late():
 
 def test_one_string_that_hides_languages_is_no_proof():
     """Three texts were applied and one is shown: declaring that one for all has to be sent."""
-    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    _, prior = settled(PARTS, {"description": "Р"}, before={"description": "old"})
     whole = found({"description": "Р"}, {"description": "Р"})
-    assert brief(difference(whole, memory).changes) == [("description", "unreadable", "pending")]
-    sent = recall(whole, memory, sent=["description"])
+    assert brief(difference(whole, prior).changes) == [("description", "unreadable", "pending")]
+    sent = recall(whole, prior, sent=["description"])
     assert paths(whole, sent) == []
     assert paths(whole, NOTHING) == []
 
@@ -346,9 +356,9 @@ def test_one_string_that_hides_languages_is_no_proof():
 @pytest.mark.parametrize("declared", [{"description": "Р"}, {"description": "Р", "name": "Ivan"}])
 def test_a_string_that_hides_languages_is_sent_even_after_a_failure(declared):
     """The update failed, so the other languages are still there: the next plan sends it again."""
-    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    _, prior = settled(PARTS, {"description": "Р"}, before={"description": "old"})
     whole = found(declared, {"description": "Р", "name": "Ivan"})
-    failed = recall(whole, memory, sent=[])
+    failed = recall(whole, prior, sent=[])
     assert "description" in paths(whole, failed)
 
 
@@ -357,26 +367,26 @@ def test_a_language_that_failed_brings_back_no_old_evidence_of_another():
     english = found({"description.en": "E1"}, {"description.en": "E1", "description.ru": "Y"})
     both = {"description.en": "E2", "description.ru": "Р"}
     shown = {"description.en": "E2", "description.ru": "Y"}
-    memory = recall(found(both, shown), recall(english))
+    prior = recall(found(both, shown), recall(english))
     edited = found({"description.en": "E3"}, shown)
-    assert brief(difference(edited, memory).changes) == [("description.en", "different", "pending")]
+    assert brief(difference(edited, prior).changes) == [("description.en", "different", "pending")]
 
 
 def test_one_string_that_was_applied_stands_for_every_language():
     """The same text declared for one language now is there already; another text is a change."""
-    _, memory = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
-    assert paths(found({"description.ru": "X"}, {"description": "X"}), memory) == []
+    _, prior = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
+    assert paths(found({"description.ru": "X"}, {"description": "X"}), prior) == []
     russian = found({"description.ru": "X"}, {"description": "X"})
-    assert paths(russian, recall(russian, memory)) == []
+    assert paths(russian, recall(russian, prior)) == []
     other = found({"description.ru": "X", "description.en": "Y"}, {"description": "X"})
-    assert paths(other, memory) == ["description.en"]
+    assert paths(other, prior) == ["description.en"]
 
 
 def test_one_string_that_the_portal_changed_stands_for_no_language():
     """What is shown now is somebody's, so the language is sent though the same was applied."""
-    _, memory = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
+    _, prior = settled({"description": "X"}, {"description": "X"}, before={"description": "old"})
     russian = found({"description.ru": "X"}, {"description": "Y"})
-    changes = difference(russian, memory).changes
+    changes = difference(russian, prior).changes
     assert brief(changes) == [("description.ru", "unreadable", "drift")]
 
 
@@ -385,37 +395,37 @@ def test_one_string_that_is_shown_by_language_is_known_by_language(now, whose):
     """The string was applied and each language shows it: a language that the file gives another
     text is the file's change, unless the portal shows another one since."""
     shown = dict.fromkeys(PARTS, "X")
-    _, memory = settled({"description": "X"}, shown, before=dict.fromkeys(PARTS, "old"))
+    _, prior = settled({"description": "X"}, shown, before=dict.fromkeys(PARTS, "old"))
     russian = found({"description.ru": "Р"}, {**shown, "description.ru": now})
-    changes = difference(russian, memory).changes
+    changes = difference(russian, prior).changes
     assert brief(changes) == [("description.ru", "different", whose)]
 
 
 def test_languages_that_are_all_shown_hide_nothing():
     """Each is the declared string now, whatever was applied to one of them before."""
     texts = {"description.ru": "", "description.en": "X", "description.ro": "X"}
-    _, memory = settled({"description.ru": "Р"}, texts, before=texts)
+    _, prior = settled({"description.ru": "Р"}, texts, before=texts)
     whole = found({"description": "X"}, dict.fromkeys(PARTS, "X"))
-    assert paths(whole, memory) == []
+    assert paths(whole, prior) == []
 
 
 def test_a_string_that_the_portal_changed_hides_nothing_known():
     """It shows another text than after the apply, so the remembered languages prove nothing."""
-    _, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
-    assert paths(found({"description": "Y"}, {"description": "Y"}), memory) == []
+    _, prior = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    assert paths(found({"description": "Y"}, {"description": "Y"}), prior) == []
 
 
 def test_an_equal_string_over_equal_languages_is_the_same():
     """Languages that were applied with this very text hide nothing."""
     alike = dict.fromkeys(PARTS, "X")
-    _, memory = settled(alike, {"description": "X"}, before={"description": "old"})
-    assert paths(found({"description": "X"}, {"description": "X"}), memory) == []
+    _, prior = settled(alike, {"description": "X"}, before={"description": "old"})
+    assert paths(found({"description": "X"}, {"description": "X"}), prior) == []
 
 
 def test_judging_is_comparing_where_nothing_is_hidden():
     """For other fields, other paths and without a memory the verdict is the comparison's."""
-    match, memory = settled(PARTS, {"description": "Р"}, before={"description": "old"})
-    kept = memory.agents["15"]
+    match, prior = settled(PARTS, {"description": "Р"}, before={"description": "old"})
+    kept = prior.agents["15"]
     agent = match.live
     text = BY_NAME["description"]
     ours = file("agent-001", {"name": "Ivan", "description": "Y", "description.ru": "Р"})
@@ -438,27 +448,27 @@ def test_without_a_memory_nobody_is_blamed():
 
 def test_a_difference_is_pending_or_drift_by_what_the_portal_showed():
     """The file changed: pending. The portal changed, or both did: drift."""
-    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    _, prior = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
     edited = found({"name": "Oleg"}, {"name": "Ivan"})
-    assert brief(difference(edited, memory).changes) == [("name", "different", "pending")]
+    assert brief(difference(edited, prior).changes) == [("name", "different", "pending")]
     both = found({"name": "Oleg"}, {"name": "Petr"})
-    assert brief(difference(both, memory).changes) == [("name", "different", "drift")]
+    assert brief(difference(both, prior).changes) == [("name", "different", "drift")]
 
 
 def test_what_was_never_applied_is_pending():
     """A new file, or a new key in an old one, beside others that are remembered."""
-    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    _, prior = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
     key = found({"tiktok": "https://tiktok.com/@i"}, {})
-    assert brief(difference(key, memory).changes) == [("tiktok", "different", "pending")]
+    assert brief(difference(key, prior).changes) == [("tiktok", "different", "pending")]
     agent = found({"name": "Olga"}, {"name": "O"}, key="agent-002", number=16)
-    assert brief(difference(agent, memory).changes) == [("name", "different", "pending")]
+    assert brief(difference(agent, prior).changes) == [("name", "different", "pending")]
 
 
 def test_a_late_picture_is_pending():
     """What was not seen yet cannot have been changed by somebody."""
-    _, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
+    _, prior = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": {"id": 5}})
     changed = found({"avatar": OTHER}, {"avatar": {"id": 5}})
-    assert brief(difference(changed, memory).changes) == [("avatar", "unreadable", "pending")]
+    assert brief(difference(changed, prior).changes) == [("avatar", "unreadable", "pending")]
 
 
 # -- remembering --------------------------------------------------------------------------------
@@ -467,31 +477,31 @@ def test_a_late_picture_is_pending():
 def test_a_failed_value_is_not_remembered_as_applied():
     """Neither sent nor shown: the next plan has it again, and as the same person's change."""
     match = found({"name": "Ivan", "avatar": URL}, {"name": "Petr", "avatar": {"id": 5}})
-    memory = recall(match, sent=[])
-    assert memory.agents["15"].fields == {}
-    assert paths(match, memory) == ["name", "avatar"]
+    prior = recall(match, sent=[])
+    assert prior.agents["15"].fields == {}
+    assert paths(match, prior) == ["name", "avatar"]
 
 
 def test_a_failed_value_keeps_what_was_applied_before():
     """The old evidence stays, so that drift of the old value is still told from the new one."""
-    _, memory = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
-    failed = recall(found({"name": "Oleg"}, {"name": "Ivan"}), memory)
-    assert failed.agents["15"].fields == memory.agents["15"].fields
+    _, prior = settled({"name": "Ivan"}, {"name": "Ivan"}, before={"name": "x"})
+    failed = recall(found({"name": "Oleg"}, {"name": "Ivan"}), prior)
+    assert failed.agents["15"].fields == prior.agents["15"].fields
 
 
 def test_drift_is_not_taken_for_applied():
     """An apply that leaves the agent out keeps the evidence against the portal's new value."""
-    _, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
+    _, prior = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
     drifted = found({"avatar": URL}, {"avatar": {"id": 6}})
-    assert recall(drifted, memory) == memory
-    assert paths(drifted, recall(drifted, memory)) == ["avatar"]
+    assert recall(drifted, prior) == prior
+    assert paths(drifted, recall(drifted, prior)) == ["avatar"]
 
 
 def test_only_what_cannot_be_said_back_is_kept_in_full():
     """Addresses of pictures and texts are kept as they are, all else as a digest."""
     values = {"name": "Ivan", "avatar": URL, "description.ru": "Р"}
-    _, memory = settled(values, {"name": "Ivan"}, before={"name": "x"})
-    kept = memory.agents["15"].fields
+    _, prior = settled(values, {"name": "Ivan"}, before={"name": "x"})
+    kept = prior.agents["15"].fields
     assert {path: each.value for path, each in kept.items()} == {
         "name": None,
         "avatar": URL,
@@ -501,8 +511,8 @@ def test_only_what_cannot_be_said_back_is_kept_in_full():
 
 def test_what_the_file_no_longer_declares_is_forgotten():
     """A key that was taken out of the file is not ours any more."""
-    _, memory = settled({"name": "Ivan", "tiktok": None}, {"name": "Ivan"}, before={"name": "x"})
-    assert list(recall(found({"name": "Ivan"}, {}), memory).agents["15"].fields) == ["name"]
+    _, prior = settled({"name": "Ivan", "tiktok": None}, {"name": "Ivan"}, before={"name": "x"})
+    assert list(recall(found({"name": "Ivan"}, {}), prior).agents["15"].fields) == ["name"]
 
 
 def unlinked(number, external):
@@ -516,33 +526,35 @@ def deactivated(number):
     return Operation(f"{verb}:{number}", verb, "x", "b", None, number, values={"name": "off"})
 
 
-def keys_of(memory):
+def keys_of(prior):
     """Who is remembered as whom."""
-    return {number: each.key for number, each in memory.agents.items()}
+    return {number: each.key for number, each in prior.agents.items()}
 
 
-OLD = Memory({"1": Remembered("a", {}), "2": Remembered("b", {})})
+OLD = PortalState({"1": AgentState("a", {}), "2": AgentState("b", {})})
 
 
 @pytest.mark.parametrize("others", [[], [live(2)], [live(2, "c")]], ids=["gone", "none", "another"])
 def test_others_stay_remembered_and_who_was_unlinked_is_forgotten(others):
     """An apply of some agents leaves the memory of the others; who was unlinked is not ours."""
-    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=others)
-    assert keys_of(memory) == {"1": "a", "15": "agent-001"}
+    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=others)
+    assert keys_of(prior) == {"1": "a", "15": "agent-001"}
 
 
 def test_who_still_has_the_external_id_is_remembered():
     """The portal said that it took it off, and shows it all the same."""
-    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=[live(2, "b")])
-    assert keys_of(memory)["2"] == "b"
+    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=[live(2, "b")])
+    assert keys_of(prior)["2"] == "b"
 
 
 def test_whom_the_portal_did_not_take_off_is_remembered_with_what_it_was_told():
     """So that the next plan says so, and does not say it again and again to the portal."""
     on, off = (live(2, None, {"name": name}) for name in ("on", "off"))
-    memory = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[on])
+    prior = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[on])
     field = BY_NAME["name"]
-    assert memory.agents["2"].fields == {"name": Trace(digest(field, "off"), digest(field, "on"))}
+    assert prior.agents["2"].fields == {
+        "name": FieldState(digest(field, "off"), digest(field, "on"))
+    }
     assert "2" not in recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[off]).agents
 
 
@@ -550,13 +562,13 @@ def test_who_does_not_show_what_was_to_take_them_off_is_remembered():
     """Nothing of it is shown, so nobody knows that they are off."""
     agent = live(2)
     hidden = replace(agent, values={"avatar": None})
-    memory = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[hidden])
-    assert "name" in memory.agents["2"].fields
+    prior = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[hidden])
+    assert "name" in prior.agents["2"].fields
 
 
 def test_a_memory_stays_that_of_its_portals_address():
     """At another address the same ids are other people."""
-    assert recall(found({}, {}), Memory(url="https://portal.example")).url == (
+    assert recall(found({}, {}), PortalState(url="https://portal.example")).url == (
         "https://portal.example"
     )
 
@@ -564,7 +576,7 @@ def test_a_memory_stays_that_of_its_portals_address():
 def test_an_agent_to_whom_nothing_was_sent_is_remembered_as_far_as_shown():
     """What the portal shows as declared is known, and nothing else is."""
     match = found({"name": "Ivan", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"})
-    memory = remember(
+    prior = remember(
         NOTHING,
         [match],
         BY_NAME,
@@ -574,19 +586,19 @@ def test_an_agent_to_whom_nothing_was_sent_is_remembered_as_far_as_shown():
         refused={},
         after={"15": match.live},
     )
-    assert list(memory.agents["15"].fields) == ["name"]
+    assert list(prior.agents["15"].fields) == ["name"]
 
 
 def test_who_was_taken_off_is_remembered_while_nobody_has_looked():
     """The portal was not read afterwards."""
-    memory = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, seen=False)
-    assert "2" in memory.agents
+    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, seen=False)
+    assert "2" in prior.agents
 
 
 def test_a_key_is_remembered_of_one_agent_alone():
     """Found to be somebody else now: the former one is not ours any more."""
-    memory = recall(found({}, {}, key="b", number=3), OLD)
-    assert keys_of(memory) == {"1": "a", "3": "b"}
+    prior = recall(found({}, {}, key="b", number=3), OLD)
+    assert keys_of(prior) == {"1": "a", "3": "b"}
 
 
 def test_an_agent_who_is_declared_again_is_remembered_though_gone():
@@ -611,8 +623,8 @@ def test_a_trace_is_the_paths_own_or_the_whole_texts():
     text = BY_NAME["description"]
     live = found({}, {"description": "X"}).live
     shows = digest(text, "X")
-    own, whole = Trace("1"), Trace("2", shows)
-    kept = Remembered("a", {"description.ru": own, "description": whole})
+    own, whole = FieldState("1"), FieldState("2", shows)
+    kept = AgentState("a", {"description.ru": own, "description": whole})
     assert trace(text, "description.ru", live, kept) is own
     assert trace(text, "description.en", live, kept) == whole
     changed = found({}, {"description": "Y"}).live
@@ -624,7 +636,7 @@ def test_a_trace_is_the_paths_own_or_the_whole_texts():
 def test_evidence_holds_only_while_the_portal_shows_the_same():
     """Known means: it was seen after the apply, and is seen now."""
     field, agent = BY_NAME["name"], live(1, "a", {"name": "Ivan"})
-    seen = Trace(digest(field, "Ivan "), digest(field, "Ivan"))
+    seen = FieldState(digest(field, "Ivan "), digest(field, "Ivan"))
     assert known(field, "name", agent, seen)
     assert not known(field, "name", live(1, "a", {"name": "Petr"}), seen)
     assert not known(field, "name", agent, None)
@@ -640,10 +652,10 @@ def test_what_could_not_be_said_back_is_remembered_though_the_portal_was_not_rea
     values = {path: URL if path == "avatar" else "Р", "name": "Ivan"}
     shown = {"avatar": {"id": 5}, "description": "E", "name": "Petr"}
     match = found(values, shown)
-    memory = recall(match, sent=values, seen=False)
-    assert list(memory.agents["15"].fields) == [path]
-    assert memory.agents["15"].fields[path].shown is None
-    assert paths(match, memory) == ["name"]
+    prior = recall(match, sent=values, seen=False)
+    assert list(prior.agents["15"].fields) == [path]
+    assert prior.agents["15"].fields[path].shown is None
+    assert paths(match, prior) == ["name"]
     assert recall(match, sent=[], seen=False).agents["15"].fields == {}
 
 
@@ -652,72 +664,74 @@ def test_a_picture_may_be_late_though_the_portal_was_not_read(earlier):
     """What it showed before the apply is no reason to send it again, and the next apply, which
     leaves the agent alone, does not forget that; no picture where there was one is."""
     match = found({"avatar": URL}, {"avatar": earlier})
-    memory = recall(match, sent=["avatar"], seen=False)
-    assert paths(match, memory) == []
-    assert "may still be importing" in difference(match, memory).warnings[0].message
-    assert paths(match, recall(match, memory)) == []
+    prior = recall(match, sent=["avatar"], seen=False)
+    assert paths(match, prior) == []
+    assert "may still be importing" in difference(match, prior).warnings[0].message
+    assert paths(match, recall(match, prior)) == []
     if earlier is not None:
-        assert paths(found({"avatar": URL}, {"avatar": None}), memory) == ["avatar"]
+        assert paths(found({"avatar": URL}, {"avatar": None}), prior) == ["avatar"]
 
 
 def test_what_was_known_stays_known_though_the_portal_was_not_read():
     """Of what was not sent now the older evidence is kept."""
-    match, memory = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
-    assert recall(match, memory, sent=[], seen=False) == memory
+    match, prior = settled({"avatar": URL}, {"avatar": {"id": 5}}, before={"avatar": None})
+    assert recall(match, prior, sent=[], seen=False) == prior
 
 
-def formers(memory, *users):
+def formers(prior, *users):
     """Live ids by the key that the memory knows them under."""
-    found = former(memory, Listing(users))
+    found = former(prior, Listing(users))
     return {key: [each.id for each in agents] for key, agents in found.items()}
 
 
 def test_a_former_agent_is_known_by_its_id():
     """By its key of then; who was never applied from here, or is not there any more, is nobody's."""
-    memory = Memory({"1": Remembered("a", {}), "3": Remembered("c", {})})
-    assert formers(memory, user(1), user(2)) == {"a": [1]}
+    prior = PortalState({"1": AgentState("a", {}), "3": AgentState("c", {})})
+    assert formers(prior, user(1), user(2)) == {"a": [1]}
     assert formers(NOTHING, user(1)) == {}
 
 
 def test_a_former_agent_is_not_one_of_whom_a_further_id_says_otherwise():
     """The same id with another further one is somebody else; without any it says nothing."""
-    memory = Memory({"1": Remembered("a", {}, {"publicProfileId": 9})})
-    assert formers(memory, user(1, profile=8)) == {}
-    assert formers(memory, user(1, profile=9)) == {"a": [1]}
-    assert formers(memory, user(1)) == {"a": [1]}
+    prior = PortalState({"1": AgentState("a", {}, {"publicProfileId": 9})})
+    assert formers(prior, user(1, profile=8)) == {}
+    assert formers(prior, user(1, profile=9)) == {"a": [1]}
+    assert formers(prior, user(1)) == {"a": [1]}
 
 
 def test_a_former_agent_is_known_by_any_of_its_further_ids():
     """The portal may show it under another id; the name of the further id counts too."""
-    kept = Remembered("a", {}, {"publicProfileId": 9})
-    memory = Memory({"1": kept})
-    assert formers(memory, user(7, profile=9)) == {"a": [7]}
-    assert formers(memory, user(7, profile=8), user(8)) == {}
+    kept = AgentState("a", {}, {"publicProfileId": 9})
+    prior = PortalState({"1": kept})
+    assert formers(prior, user(7, profile=9)) == {"a": [7]}
+    assert formers(prior, user(7, profile=8), user(8)) == {}
     other = replace(user(7), aliases={"otherId": 9})
-    assert formers(memory, other) == {}
+    assert formers(prior, other) == {}
 
 
 def test_an_id_says_more_than_a_further_id():
     """Where both are remembered, of two keys, the agent's own id decides."""
-    memory = Memory(
-        {"1": Remembered("a", {}, {"publicProfileId": 9}), "2": Remembered("b", {}, {})}
+    prior = PortalState(
+        {"1": AgentState("a", {}, {"publicProfileId": 9}), "2": AgentState("b", {}, {})}
     )
-    assert formers(memory, user(2, profile=9)) == {"b": [2]}
+    assert formers(prior, user(2, profile=9)) == {"b": [2]}
 
 
 def test_several_live_agents_can_be_one_key_s_former_ones():
     """The file pinned one and then another: both were applied under it."""
-    memory = Memory({"1": Remembered("a", {}), "2": Remembered("a", {}, {"publicProfileId": 9})})
-    assert formers(memory, user(1), user(2), user(3, profile=9)) == {"a": [1, 2, 3]}
+    prior = PortalState(
+        {"1": AgentState("a", {}), "2": AgentState("a", {}, {"publicProfileId": 9})}
+    )
+    assert formers(prior, user(1), user(2), user(3, profile=9)) == {"a": [1, 2, 3]}
 
 
 def test_further_ids_are_remembered():
     """As the portal shows them at the last apply; an agent without any has none."""
     match = Match(member("a", "x@a.example"), user(1, "x@a.example", profile=9), "email")
-    memory = recall(match, fields=propertyfinder.FIELDS)
-    assert memory.agents["1"].aliases == {"publicProfileId": 9}
+    prior = recall(match, fields=propertyfinder.FIELDS)
+    assert prior.agents["1"].aliases == {"publicProfileId": 9}
     moved = replace(match, live=replace(match.live, aliases={"publicProfileId": 10}))
-    again = recall(moved, memory, fields=propertyfinder.FIELDS)
+    again = recall(moved, prior, fields=propertyfinder.FIELDS)
     assert again.agents["1"].aliases == {"publicProfileId": 10}
     assert recall(found({}, {})).agents["15"].aliases == {}
 
@@ -728,11 +742,11 @@ def test_a_value_that_a_portal_does_not_show_is_sent_once_and_not_again():
     match = Match(member("a", values={"firstName": "Ivan"}), user(1), "id")
     before = diff(match, fields, NOTHING, hold=False)
     assert brief(before.changes) == [("firstName", "unreadable", None)]
-    memory = recall(match, sent=["firstName"], fields=propertyfinder.FIELDS)
-    again = diff(match, fields, memory, hold=False)
+    prior = recall(match, sent=["firstName"], fields=propertyfinder.FIELDS)
+    again = diff(match, fields, prior, hold=False)
     assert (again.changes, again.warnings) == ((), ())
     other = replace(match, desired=member("a", values={"firstName": "Oleg"}))
-    changes = diff(other, fields, memory, hold=False).changes
+    changes = diff(other, fields, prior, hold=False).changes
     assert brief(changes) == [("firstName", "unreadable", "pending")]
 
 
@@ -781,7 +795,7 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     now = found(declared, {**shown, **shown_text})
     fields = {parent(change.path) for change in difference(earlier).changes}
     sent = [path for path in declared if parent(path) in fields]
-    memory = remember(
+    prior = remember(
         NOTHING,
         [now],
         BY_NAME,
@@ -791,7 +805,7 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
         refused={},
         after={"15": now.live},
     )
-    again = difference(now, memory)
+    again = difference(now, prior)
     assert {change.path for change in again.changes} <= set(declared) - set(sent)
     lost = difference(Match(now.desired, now.live, now.by))
     assert {parent(each.path) for each in again.untaken} <= {

@@ -30,7 +30,7 @@ from reconciler.core.policy import Selection
 
 FORMAT_VERSION = "1.0"
 
-Form = dict[str, Any]
+PlanDocument = dict[str, Any]
 UNSEEN = re.compile(
     "(?<=##)\\[|[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
@@ -62,16 +62,18 @@ def request_bytes(request: Request) -> bytes | None:
         return json.dumps(request.body, separators=(",", ":")).encode()
 
 
-def text(said: Form) -> str:
+def text(said: PlanDocument) -> str:
     """A form as text: indented, in its own script, but for what a terminal or a workflow could take
     for a command (`##[`) or a reader could not see, which is written as JSON's escapes."""
     plain = json.dumps(said, ensure_ascii=False, indent=2)
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain) + "\n"
 
 
-def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str) -> Form:
+def form(
+    plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str
+) -> PlanDocument:
     """The plan as plain JSON, with its digest."""
-    said: Form = {
+    said: PlanDocument = {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
         "complete": plan.complete,
@@ -106,7 +108,7 @@ def form(plan: Plan, selection: Selection, portals: Sequence[str], tool_version:
     return {"digest": digest(said), **said}
 
 
-def conflict(each: Conflict) -> Form:
+def conflict(each: Conflict) -> PlanDocument:
     """A conflict as the JSON has it, in a plan and in a report."""
     return {
         "portal": each.portal,
@@ -120,7 +122,7 @@ def conflict(each: Conflict) -> Form:
     }
 
 
-def warning(each: Warning) -> Form:
+def warning(each: Warning) -> PlanDocument:
     """A warning as the JSON has it, in a plan and in a report."""
     return {
         "portal": each.portal,
@@ -142,7 +144,7 @@ def source(place: Source | None) -> dict[str, Any] | None:
     return None if place is None else {"file": place.file, "line": place.line}
 
 
-def _entry(entry: Entry) -> Form:
+def _entry(entry: Entry) -> PlanDocument:
     return {
         "portal": entry.portal,
         "key": entry.key,

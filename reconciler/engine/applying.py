@@ -11,19 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.app import (
-    Planned,
-    Repository,
-    Side,
-    check,
-    draft_of,
-    read,
-    remembered_at,
-    until,
-)
 from reconciler.core.fields import parent
 from reconciler.core.match import handle, is_linked, match
-from reconciler.core.memory import former, remember
 from reconciler.core.model import (
     Conflict,
     Desired,
@@ -31,8 +20,8 @@ from reconciler.core.model import (
     Finished,
     Listing,
     Live,
-    Memory,
     Outcome,
+    PortalState,
     Report,
     Scalar,
     Started,
@@ -41,9 +30,20 @@ from reconciler.core.model import (
 )
 from reconciler.core.operations import creation_form
 from reconciler.core.plan import Draft
+from reconciler.core.state import former, remember
+from reconciler.engine.concurrency import Cancellation
+from reconciler.engine.execute import execute
+from reconciler.engine.planning import (
+    Planned,
+    Repository,
+    Side,
+    check,
+    draft_of,
+    prior_at,
+    read,
+    until,
+)
 from reconciler.errors import ConfigError, Interrupted
-from reconciler.execute import execute
-from reconciler.together import Halt
 
 if TYPE_CHECKING:
     from reconciler.store.ledger import Ledger
@@ -62,7 +62,7 @@ def apply(
     Whatever happens, what was done is remembered. Raises LockedError where the right to apply was
     lost before.
     """
-    check(planned.halt)
+    check(planned.cancellation)
     report = Report((), stale=stale, plan=planned.plan)
     begun: set[str] = set()
     outcomes: list[tuple[str, Outcome]] = []
@@ -70,12 +70,14 @@ def apply(
         (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
     }
     try:
-        for _, event in planned.outside.together(_streams(planned, begun), planned.halt):
+        for _, event in planned.runtime.merge_streams(
+            _streams(planned, begun), planned.cancellation
+        ):
             watch(event)
             if isinstance(event, Finished):
                 outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
     except BaseException as error:
-        planned.halt.set()
+        planned.cancellation.request()
         ended = {step for step, _ in outcomes}
         left = [step for step in planned.plan.steps if step.id not in ended]
         outcomes += _undone(left, begun)
@@ -84,12 +86,12 @@ def apply(
             return report
         raise
     report = replace(report, outcomes=tuple(outcomes))
-    if planned.halt.wished:
-        return _saved(planned, _interrupted(report, planned.halt))
+    if planned.cancellation.requested:
+        return _saved(planned, _interrupted(report, planned.cancellation))
     try:
         return _conclude(repository, planned, report)
     except KeyboardInterrupt:
-        planned.halt.set()
+        planned.cancellation.request()
         return _unsaved(report)
 
 
@@ -114,7 +116,7 @@ def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterat
 
     def events(name: str, side: Side) -> Iterator[Event]:
         steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
-        portals = {name: (side.portal.perform, until(planned.halt, side.wire))}
+        portals = {name: (side.portal.perform, until(planned.cancellation, side.wire))}
         for event in execute(steps, portals):
             if isinstance(event, Started):
                 begun.add(event.step.id)
@@ -167,9 +169,9 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
         if name in busy
     }
     try:
-        answers = read(asked, planned.outside)
+        answers = read(asked, planned.runtime)
     except KeyboardInterrupt:  # somebody does not wait for the check; what was done is known
-        planned.halt.set()
+        planned.cancellation.request()
         answers = {}
     except Exception:  # a defect in the check is no reason to forget what was done
         _save(planned, report, {})
@@ -187,12 +189,12 @@ def _conclude(repository: Repository, planned: Planned, report: Report) -> Repor
     }
     listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
     memories, report = _save(planned, replace(report, notes=(*report.notes, *notes)), listings)
-    if planned.halt.wished:
-        return _interrupted(report, planned.halt)
+    if planned.cancellation.requested:
+        return _interrupted(report, planned.cancellation)
     checked = {
         name: draft_of(
             repository,
-            replace(planned.sides[name], listing=listing, memory=memories[name]),
+            replace(planned.sides[name], listing=listing, prior=memories[name]),
             planned.selection,
         )
         if name in busy
@@ -243,9 +245,13 @@ def _changed_hands(
             yield who, said
 
 
-def _interrupted(report: Report, halt: Halt) -> Report:
+def _interrupted(report: Report, cancellation: Cancellation) -> Report:
     """The report of a run that ended before its time, with the reason if nobody wished it."""
-    notes = () if halt.why is None else (f"{halt.why} Nothing more was sent from here; run again.",)
+    notes = (
+        ()
+        if cancellation.reason is None
+        else (f"{cancellation.reason} Nothing more was sent from here; run again.",)
+    )
     return replace(report, interrupted=True, notes=(*report.notes, *notes))
 
 
@@ -264,7 +270,7 @@ PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 def _save(
     planned: Planned, report: Report, listings: Mapping[str, Listing]
-) -> tuple[dict[str, Memory], Report]:
+) -> tuple[dict[str, PortalState], Report]:
     """Write down what is remembered now, by portal; the report says if that was not possible.
 
     `listings` are what the portals showed afterwards; of one that was not read, what was done is
@@ -273,10 +279,10 @@ def _save(
     """
     from reconciler.store.ledger import Moved  # noqa: PLC0415
 
-    def put_onto(ledger: Ledger) -> dict[str, Memory]:
+    def put_onto(ledger: Ledger) -> dict[str, PortalState]:
         return {
             name: _remembered(
-                replace(side, memory=remembered_at(ledger, name, side.memory.url)),
+                replace(side, prior=prior_at(ledger, name, side.prior.url)),
                 planned.drafts[name],
                 listings.get(name),
                 _done(report, name),
@@ -291,7 +297,7 @@ def _save(
     for pause in (0.0, *PAUSES):
         if pause:
             with suppress(Interrupted):  # who wants the run to end does not wait
-                planned.halt.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+                planned.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         try:
             kept = planned.store.load()
             memories = put_onto(kept.ledger)
@@ -302,7 +308,7 @@ def _save(
         except Moved:
             continue
         except ConfigError as error:
-            memories = put_onto({name: side.memory for name, side in planned.sides.items()})
+            memories = put_onto({name: side.prior for name, side in planned.sides.items()})
             note = f"The ledger was not written. {error}"
             break
     return memories, report if note is None else replace(report, notes=(*report.notes, note))
@@ -324,7 +330,7 @@ def _done(report: Report, portal: str) -> list[Outcome]:
 
 def _remembered(
     side: Side, drafted: Draft, listing: Listing | None, done: Sequence[Outcome]
-) -> Memory:
+) -> PortalState:
     """What to remember of a side after its operations; `listing` is what the portal showed then,
     None where it was not read."""
     portal = side.portal
@@ -345,7 +351,7 @@ def _remembered(
         portal.identifiers,
         order=portal.policy.order,
         creating=portal.policy.create,
-        recall=former(side.memory, shown) if portal.policy.recall else None,
+        recall=former(side.prior, shown) if portal.policy.recall else None,
     )
     name = handle(portal.identifiers)
     found_now = {found.desired.key: found.live.id for found in now.matches}
@@ -359,7 +365,7 @@ def _remembered(
         and is_linked(found, name)
     }
     return remember(
-        side.memory,
+        side.prior,
         [
             *changed_hands.values(),
             *(

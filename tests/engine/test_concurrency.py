@@ -9,9 +9,9 @@ from threading import Event, Thread
 
 import pytest
 
-from reconciler import together as module
+from reconciler.engine import concurrency as module
+from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import Interrupted
-from reconciler.together import Halt, together
 
 LONG = 30
 """Seconds after which a test that hangs fails; none waits for it otherwise."""
@@ -24,12 +24,16 @@ def giving(*items):
 
 def test_no_stream_gives_nothing():
     """And there is nothing to wait for."""
-    assert list(together({}, Halt())) == []
+    assert list(merge_streams({}, Cancellation())) == []
 
 
 def test_items_come_with_the_names_of_their_streams_and_in_their_order():
     """All of them, each stream's own order kept; a stream may give none."""
-    got = list(together({"one": giving(1, 2, 3), "two": giving("a", "b"), "no": giving()}, Halt()))
+    got = list(
+        merge_streams(
+            {"one": giving(1, 2, 3), "two": giving("a", "b"), "no": giving()}, Cancellation()
+        )
+    )
     assert [item for name, item in got if name == "one"] == [1, 2, 3]
     assert [item for name, item in got if name == "two"] == ["a", "b"]
     assert len(got) == 5
@@ -37,7 +41,9 @@ def test_items_come_with_the_names_of_their_streams_and_in_their_order():
 
 def test_what_is_empty_is_an_item_too():
     """Nought, an empty text and an empty list are no ends of a stream."""
-    assert [item for _, item in together({"one": giving(0, "", [], False)}, Halt())] == [
+    assert [
+        item for _, item in merge_streams({"one": giving(0, "", [], False)}, Cancellation())
+    ] == [
         0,
         "",
         [],
@@ -54,7 +60,7 @@ def test_items_come_as_they_come():
         yield "late"
 
     seen = []
-    for name, item in together({"slow": slow, "quick": giving("early")}, Halt()):
+    for name, item in merge_streams({"slow": slow, "quick": giving("early")}, Cancellation()):
         seen.append((name, item))
         told.set()
     assert seen == [("quick", "early"), ("slow", "late")]
@@ -67,7 +73,7 @@ def test_streams_are_at_work_at_the_same_time():
     def stream():
         yield both.wait(LONG)
 
-    got = dict(together({"one": stream, "two": stream}, Halt()))
+    got = dict(merge_streams({"one": stream, "two": stream}, Cancellation()))
     assert sorted(got.values()) == [0, 1]
 
 
@@ -78,7 +84,7 @@ def test_each_stream_is_in_a_thread_of_its_name():
         thread = threading.current_thread()
         yield thread.name, thread.daemon
 
-    assert dict(together({"rentix": stream, "pf": stream}, Halt())) == {
+    assert dict(merge_streams({"rentix": stream, "pf": stream}, Cancellation())) == {
         "rentix": ("rentix", True),
         "pf": ("pf", True),
     }
@@ -87,29 +93,29 @@ def test_each_stream_is_in_a_thread_of_its_name():
 @pytest.mark.parametrize("error", [LookupError("no"), SystemExit(3), KeyboardInterrupt("inside")])
 def test_what_a_stream_raises_is_raised_here(error):
     """With what came before it; and the others are told to end."""
-    halt = Halt()
+    cancellation = Cancellation()
 
     def broken():
         yield 1
         raise error
 
-    streams, seen = together({"broken": broken}, halt), []
+    streams, seen = merge_streams({"broken": broken}, cancellation), []
     with pytest.raises(type(error)) as raised:
         seen.extend(streams)
     assert raised.value is error
     assert seen == [("broken", 1)]
     with pytest.raises(Interrupted):
-        halt.check()
+        cancellation.check()
 
 
 def test_an_exception_is_raised_after_the_other_streams_came_to_their_end():
     """They are told to end, and what they still have to say is not lost; of several exceptions the
     first is raised."""
-    halt = Halt()
+    cancellation = Cancellation()
 
     def orderly():
         with suppress(Interrupted):
-            halt.sleep(LONG)
+            cancellation.sleep(LONG)
             pytest.fail("nobody wanted the run to end")
         yield "what was done"
         raise ValueError("later")
@@ -120,7 +126,7 @@ def test_an_exception_is_raised_after_the_other_streams_came_to_their_end():
 
     seen = []
     with pytest.raises(LookupError):
-        seen.extend(together({"orderly": orderly, "broken": broken}, halt))
+        seen.extend(merge_streams({"orderly": orderly, "broken": broken}, cancellation))
     assert seen == [("orderly", "what was done")]
 
 
@@ -131,7 +137,7 @@ def test_a_stream_that_is_interrupted_has_ended():
         yield 1
         raise Interrupted
 
-    got = list(together({"one": interrupted, "two": giving("a", "b")}, Halt()))
+    got = list(merge_streams({"one": interrupted, "two": giving("a", "b")}, Cancellation()))
     assert sorted(map(str, (item for _, item in got))) == ["1", "a", "b"]
 
 
@@ -163,12 +169,12 @@ class CtrlC(SimpleQueue):
 def test_an_interruption_in_between_does_not_wait(monkeypatch):
     """The streams learn that the run is to end; what is under way is left behind."""
     monkeypatch.setattr(module, "SimpleQueue", CtrlC)
-    halt, release, ended = Halt(), Event(), Event()
+    cancellation, release, ended = Cancellation(), Event(), Event()
     seen = []
     with pytest.raises(KeyboardInterrupt):
-        seen.extend(together({"one": under_way(release, ended)}, halt))
+        seen.extend(merge_streams({"one": under_way(release, ended)}, cancellation))
     assert seen == [("one", "begun")]
-    assert halt.wished
+    assert cancellation.requested
     assert not ended.is_set()
     release.set()
     assert ended.wait(LONG)
@@ -176,12 +182,12 @@ def test_an_interruption_in_between_does_not_wait(monkeypatch):
 
 def test_whoever_leaves_before_the_end_stops_the_streams():
     """Nobody would hear what they say."""
-    halt, release, ended = Halt(), Event(), Event()
-    streams = together({"one": under_way(release, ended)}, halt)
+    cancellation, release, ended = Cancellation(), Event(), Event()
+    streams = merge_streams({"one": under_way(release, ended)}, cancellation)
     assert next(streams) == ("one", "begun")
-    assert not halt.wished
+    assert not cancellation.requested
     streams.close()
-    assert halt.wished
+    assert cancellation.requested
     assert not ended.is_set()
     release.set()
     assert ended.wait(LONG)
@@ -189,9 +195,9 @@ def test_whoever_leaves_before_the_end_stops_the_streams():
 
 def test_streams_that_came_to_their_end_leave_no_wish():
     """The same halt serves for what comes next: portals are read, and then written to."""
-    halt = Halt()
-    assert len(list(together({"one": giving(1, 2), "two": giving(3)}, halt))) == 3
-    assert not halt.wished
+    cancellation = Cancellation()
+    assert len(list(merge_streams({"one": giving(1, 2), "two": giving(3)}, cancellation))) == 3
+    assert not cancellation.requested
 
 
 # The wish to end
@@ -199,41 +205,41 @@ def test_streams_that_came_to_their_end_leave_no_wish():
 
 def test_without_the_wish_to_end_nothing_is_stopped():
     """Checks pass, and a sleep ends by itself."""
-    halt = Halt()
-    halt.check()
-    halt.sleep(0)
-    assert not halt.wished
+    cancellation = Cancellation()
+    cancellation.check()
+    cancellation.sleep(0)
+    assert not cancellation.requested
 
 
 def test_the_wish_to_end_stays():
     """Every check and every sleep after it is stopped, however short."""
-    halt = Halt()
-    halt.set()
-    halt.set()
-    assert halt.wished
+    cancellation = Cancellation()
+    cancellation.request()
+    cancellation.request()
+    assert cancellation.requested
     for _ in range(2):
         with pytest.raises(Interrupted):
-            halt.check()
+            cancellation.check()
         with pytest.raises(Interrupted):
-            halt.sleep(LONG)
+            cancellation.sleep(LONG)
         with pytest.raises(Interrupted):
-            halt.sleep(0)
+            cancellation.sleep(0)
 
 
 def test_the_wish_to_end_wakes_who_sleeps():
     """In another thread, and at once."""
-    halt, asleep, woken = Halt(), Event(), Event()
+    cancellation, asleep, woken = Cancellation(), Event(), Event()
 
     def sleeper():
         asleep.set()
         try:
-            halt.sleep(LONG * 10)
+            cancellation.sleep(LONG * 10)
         except Interrupted:
             woken.set()
 
     thread = Thread(target=sleeper, daemon=True)
     thread.start()
     assert asleep.wait(LONG)
-    halt.set()
+    cancellation.request()
     assert woken.wait(LONG)
     thread.join(LONG)

@@ -6,27 +6,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.match import Matching, candidate, handle, label
-from reconciler.core.memory import was_refused
 from reconciler.core.model import (
     Conflict,
     Desired,
     Listing,
     Live,
-    Memory,
     Operation,
+    PortalState,
     Warning,
 )
 from reconciler.core.operations import creating, creation_form
 from reconciler.core.policy import Policy
+from reconciler.core.state import was_refused
 
 
-def arrivals(
+def find_creations(
     absent: Iterable[Desired],
     listing: Listing,
     fields: Sequence[Field],
     identifiers: Sequence[Identifier],
     policy: Policy,
-    memory: Memory,
+    prior: PortalState,
     formers: Mapping[str, Sequence[Live]],
 ) -> tuple[list[Operation], list[Warning], list[Conflict]]:
     """What becomes of agents that the portal does not show: those to create, those that wait,
@@ -34,14 +34,14 @@ def arrivals(
     creations: list[Operation] = []
     waiting: list[Warning] = []
     unsure: list[Conflict] = []
-    remembered = {ours.key: number for number, ours in memory.agents.items()}
+    remembered = {ours.key: number for number, ours in prior.agents.items()}
     for each in absent:
         operation = creating(each, fields, handle(identifiers), policy)
         was = formers.get(each.key, ())
         if policy.recall and each.key in remembered and not was:
             unsure.append(Conflict(each.portal, each.key, each.source, _vanished(each, remembered)))
             continue
-        why = _why_not_created(each, operation, listing, identifiers, policy, memory, was)
+        why = _why_not_created(each, operation, listing, identifiers, policy, prior, was)
         if why is None:
             creations.append(operation)
         elif listing.complete:
@@ -57,7 +57,7 @@ def _why_not_created(
     listing: Listing,
     identifiers: Sequence[Identifier],
     policy: Policy,
-    memory: Memory,
+    prior: PortalState,
     was: Sequence[Live],
 ) -> str | None:
     """Why an absent agent is not created; None if it is to be. `was` is who it was when it was
@@ -74,7 +74,7 @@ def _why_not_created(
     if lacking:
         said = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
         return f"is not on the portal, and to be created it needs {said}."
-    if was_refused(memory, desired.key, creation_form(operation)):
+    if was_refused(prior, desired.key, creation_form(operation)):
         return (
             "is not on the portal, which refused to create the agent. Have the agent invited "
             "there; it is not tried again until the file changes."
@@ -115,13 +115,13 @@ def _where_they_are(
     return f"is not on the portal yet. Have the agent invited there; {later}"
 
 
-def strangers(listing: Listing, matching: Matching) -> list[Live]:
+def unmatched(listing: Listing, matching: Matching) -> list[Live]:
     """The live agents whom no file declares, as far as that is known."""
     matched = {found.live.id for found in matching.matches}
     return [live for live in listing.agents if live.id not in matched]
 
 
-def twins(
+def duplicates(
     creations: Iterable[Operation],
     absent: Mapping[str, Desired],
     others: Iterable[Live],

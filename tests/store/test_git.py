@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from repositories import plain_git, repository
 
-from reconciler.git import GitError, git
+from reconciler.store.git import GitError, git
 
 
 def says(folder: Path, text: str) -> str:

@@ -12,41 +12,43 @@ from reconciler.errors import Interrupted
 Item = TypeVar("Item")
 
 
-class Halt:
-    """The wish to end: set from outside, seen by whoever is about to send or to wait. `why` is the
-    reason, where it is not a person's wish."""
+class Cancellation:
+    """A request to end the run early, checked before each send and each wait.
+
+    `reason` says why, unless a person asked for it.
+    """
 
     def __init__(self) -> None:
-        self._wish = Event()
-        self.why: str | None = None
+        self._event = Event()
+        self.reason: str | None = None
 
-    def set(self) -> None:
+    def request(self) -> None:
         """Nothing more is to be sent."""
-        self._wish.set()
+        self._event.set()
 
     @property
-    def wished(self) -> bool:
+    def requested(self) -> bool:
         """Whether the run is to end."""
-        return self._wish.is_set()
+        return self._event.is_set()
 
     def check(self) -> None:
         """Raises Interrupted once the run is to end."""
-        if self.wished:
+        if self.requested:
             raise Interrupted
 
     def sleep(self, seconds: float) -> None:
         """Wait so long. Raises Interrupted as soon as the run is to end."""
-        if self._wish.wait(seconds):
+        if self._event.wait(seconds):
             raise Interrupted
 
 
-def together(
-    streams: Mapping[str, Callable[[], Iterator[Item]]], halt: Halt
+def merge_streams(
+    streams: Mapping[str, Callable[[], Iterator[Item]]], cancellation: Cancellation
 ) -> Iterator[tuple[str, Item]]:
     """What the streams give, with their names, as it comes.
 
-    An exception of a stream sets `halt`, so that the others come to their end in order; it is
-    raised after them. Whoever leaves before the end sets `halt` too, and does not wait.
+    An exception in a stream requests a cancellation, so that the others end in order, and is raised
+    after they have. Leaving early requests a cancellation too, and does not wait.
     """
     said: SimpleQueue[tuple[str, Item | None, BaseException | None]] = SimpleQueue()
     for name, stream in streams.items():
@@ -56,7 +58,7 @@ def together(
         while left:
             name, item, error = said.get()
             if error is not None:
-                halt.set()
+                cancellation.request()
                 failure = failure or error
             if item is not None:
                 yield name, item
@@ -64,7 +66,7 @@ def together(
                 left -= 1
     finally:
         if left:
-            halt.set()
+            cancellation.request()
     if failure is not None:
         raise failure
 

@@ -22,16 +22,16 @@ from reconciler import __version__
 from reconciler.errors import InputError, PortalError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.app import Planned, Repository
-    from reconciler.core.form import Form
     from reconciler.core.model import Event, Plan, Report
-    from reconciler.together import Halt
+    from reconciler.core.plan_json import PlanDocument
+    from reconciler.engine.concurrency import Cancellation
+    from reconciler.engine.planning import Planned, Repository
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 log = logging.getLogger("reconciler")
 LATE = {
-    "demo": ("reconciler.demo", "The whole story on a throw-away sandbox."),
+    "demo": ("reconciler.cli.demo", "The whole story on a throw-away sandbox."),
     "sandbox": ("reconciler.sandbox.command", "Serve the portals locally, to try the tool on."),
 }
 """Commands that are imported when they are called: their module, and what they do. They need the
@@ -207,7 +207,7 @@ output = options(
 @click.pass_obj
 def init(setting: Setting, portals: tuple[str, ...], branch: str, action: str | None) -> int:
     """Lay out a repository: configuration, a sample agent, schemas, workflows."""
-    from reconciler import init as layout  # noqa: PLC0415
+    from reconciler.github import layout  # noqa: PLC0415
 
     done = layout.init(setting.root, portals, branch, action)
     for path in done.written:
@@ -223,7 +223,7 @@ def init(setting: Setting, portals: tuple[str, ...], branch: str, action: str | 
 @click.pass_obj
 def validate(setting: Setting) -> int:
     """Check the files; no network, nothing is written."""
-    from reconciler import app  # noqa: PLC0415 - what a command needs is imported by it
+    from reconciler.engine import planning as app  # noqa: PLC0415 - what a command needs is imported by it
 
     repository = app.open_repository(setting.root, setting.config)
     from reconciler.documents.yaml import parser  # noqa: PLC0415
@@ -267,8 +267,8 @@ def plan(
     target: Path | None,
 ) -> int:
     """Show what an apply would change; nothing is changed."""
-    from reconciler import app  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.engine import planning as app  # noqa: PLC0415
     from reconciler.render.visible import one_line  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
@@ -293,7 +293,7 @@ def plan(
 @output
 def show(file: Path, form: str, target: Path | None) -> int:
     """Show a saved plan."""
-    from reconciler.core.form import parse  # noqa: PLC0415
+    from reconciler.core.plan_json import parse  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
     saved = planfile.load(file)
@@ -314,8 +314,8 @@ def drift(
     target: Path | None,
 ) -> int:
     """Show what somebody changed behind the files' back; exit 2 if anything."""
-    from reconciler import app  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.engine import planning as app  # noqa: PLC0415
 
     repository = app.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
@@ -363,9 +363,10 @@ def apply(
     target: Path | None,
 ) -> int:
     """Make the portals as the files say, and check the outcome."""
-    from reconciler import app, applying  # noqa: PLC0415
-    from reconciler.core.form import selection  # noqa: PLC0415
+    from reconciler.core.plan_json import selection  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.engine import applying  # noqa: PLC0415
+    from reconciler.engine import planning as app  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
@@ -399,7 +400,10 @@ def apply(
         if asks:
             _ask()
         _check_target(target)
-        with _progress(setting, planned.plan) as watch, _interruptible(setting, planned.halt):
+        with (
+            _progress(setting, planned.plan) as watch,
+            _interruptible(setting, planned.cancellation),
+        ):
             done = applying.apply(repository, planned, stale, watch)
             _write(_report_text(done, planned.form["digest"], form, target), target, form)
     return done.exit_code
@@ -422,7 +426,7 @@ def continuous() -> None:
 @click.pass_obj
 def ci_plan(setting: Setting, out: Path) -> int:
     """Plan a pull request, and tell it there."""
-    from reconciler import ci  # noqa: PLC0415
+    from reconciler.github import ci  # noqa: PLC0415
 
     return ci.plan(_workflow(setting), out)
 
@@ -438,7 +442,7 @@ def ci_plan(setting: Setting, out: Path) -> int:
 @click.pass_obj
 def ci_apply(setting: Setting, workflow: str) -> int:
     """Apply what was reviewed in the pull requests that led to a branch's head."""
-    from reconciler import ci  # noqa: PLC0415
+    from reconciler.github import ci  # noqa: PLC0415
 
     return ci.apply(_workflow(setting), workflow)
 
@@ -447,15 +451,14 @@ def ci_apply(setting: Setting, workflow: str) -> int:
 @click.pass_obj
 def ci_drift(setting: Setting) -> int:
     """Keep an issue for each portal on which somebody changed something."""
-    from reconciler import ci  # noqa: PLC0415
+    from reconciler.github import ci  # noqa: PLC0415
 
     return ci.drift(_workflow(setting))
 
 
 def _workflow(setting: Setting) -> Any:  # noqa: ANN401 - what only a workflow imports
     """Where a step of a workflow runs."""
-    from reconciler import ci  # noqa: PLC0415
-    from reconciler.github import run  # noqa: PLC0415
+    from reconciler.github import ci, run  # noqa: PLC0415
 
     here = run.read(os.environ)
     os.environ |= run.credentials(here, os.environ)
@@ -463,8 +466,8 @@ def _workflow(setting: Setting) -> Any:  # noqa: ANN401 - what only a workflow i
     def say(line: str) -> None:
         click.echo(_without_keys(line))
 
-    def guard(halt: Halt) -> AbstractContextManager[None]:
-        return _interruptible(setting, halt)
+    def guard(cancellation: Cancellation) -> AbstractContextManager[None]:
+        return _interruptible(setting, cancellation)
 
     return ci.Setting(setting.root, setting.config, here, os.environ, say, _without_keys, guard)
 
@@ -512,17 +515,17 @@ def _ask() -> None:
 
 
 @contextmanager
-def _interruptible(setting: Setting, halt: Halt) -> Iterator[None]:
+def _interruptible(setting: Setting, cancellation: Cancellation) -> Iterator[None]:
     """While something may be under way, the first Ctrl-C (or SIGTERM) only says that the run is to
     end; the second one ends it."""
 
     def take_note() -> None:
-        halt.set()
+        cancellation.request()
         with suppress(OSError):  # nobody may be listening any more
             setting.say("Interrupted: what is under way is finished. Once more, and it is not.")
 
     def wish(*_: object) -> None:
-        if halt.wished:
+        if cancellation.requested:
             raise KeyboardInterrupt
         # Not here: whoever is interrupted may just be looking at the wish, and hold its lock.
         threading.Thread(target=take_note, name="halt").start()
@@ -597,7 +600,12 @@ def _show(
 
 
 def _plan_text(
-    saved: Form, made: Plan, form: str, target: Path | None, part: str = "plan", **more: bool
+    saved: PlanDocument,
+    made: Plan,
+    form: str,
+    target: Path | None,
+    part: str = "plan",
+    **more: bool,
 ) -> str:
     """A plan (or drift) in a format, by the module of its name."""
     render: Any = import_module(f"reconciler.render.{form}")
@@ -672,8 +680,8 @@ def _printed(said: str) -> str:
 def _without_keys(said: str) -> str:
     """A message without the keys of this run, should somebody have written one into a file. A key
     that is as short as a word is left: it would strike out the words."""
-    from reconciler.portals import PORTALS  # noqa: PLC0415
-    from reconciler.redaction import PIECE, struck  # noqa: PLC0415
+    from reconciler.net.redaction import PIECE, struck  # noqa: PLC0415
+    from reconciler.portals.registry import PORTALS  # noqa: PLC0415
 
     names = [f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")]
     keys = [os.environ.get(name, "").strip() for name in (*names, "GITHUB_TOKEN")]

@@ -16,8 +16,8 @@ from reconciler.core.model import (
     Started,
     Step,
 )
+from reconciler.engine.execute import execute
 from reconciler.errors import Interrupted
-from reconciler.execute import execute
 
 
 def operation(name, *waits, portal="rentix"):

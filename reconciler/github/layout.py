@@ -10,9 +10,9 @@ from pathlib import Path
 from reconciler.documents.config import DEFAULT_FILE, Config, read_config
 from reconciler.documents.schema import schemas
 from reconciler.errors import UsageError
-from reconciler.git import GitError, git
 from reconciler.github.workflows import workflows
-from reconciler.portals import PORTALS
+from reconciler.portals.registry import PORTALS
+from reconciler.store.git import GitError, git
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9]+([._/-][A-Za-z0-9]+)*")

@@ -27,7 +27,7 @@ STORY = (
 
 def samples() -> Path:
     """The folder with the sample agents: in the installed package, or beside it in a checkout."""
-    here = Path(str(files(__name__)))
+    here = Path(str(files("reconciler") / "demo"))
     packed = here / "agents"
     return packed if packed.is_dir() else here.parent.parent / "agents"
 
@@ -37,7 +37,7 @@ def demo() -> int:
     """The whole story on a throw-away sandbox: plan, apply, plan again is empty."""
     from reconciler.cli import run  # noqa: PLC0415 - it is cli that calls this command
 
-    here = Path(str(files(__name__)))
+    here = Path(str(files("reconciler") / "demo"))
     live = json.loads((here / "live.json").read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(samples(), Path(folder) / "agents")

@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from reconciler.documents.syntax import SMART_QUOTES, quoted
 from reconciler.documents.yaml import MAX_PROBLEMS, Path, Tree, visible
+from reconciler.documents.yaml_errors import SMART_QUOTES, quoted
 from reconciler.errors import Problem
 
 _YES = frozenset(("yes", "y", "on", "true", "1", "да", "da"))

@@ -8,17 +8,17 @@ from reconciler.core import links
 from reconciler.core.diff import not_taken
 from reconciler.core.fields import Field, digest
 from reconciler.core.match import Matching, label
-from reconciler.core.memory import known
-from reconciler.core.model import Listing, Live, Memory, Operation, Remembered, Unmet, Warning
+from reconciler.core.model import AgentState, Listing, Live, Operation, PortalState, Unmet, Warning
 from reconciler.core.operations import ending
 from reconciler.core.policy import Policy, Selection
+from reconciler.core.state import known
 
 
-def departures(
+def find_removals(
     portal: str,
     matching: Matching,
     listing: Listing,
-    memory: Memory,
+    prior: PortalState,
     table: Mapping[str, Field],
     policy: Policy,
     name: str | None,
@@ -34,14 +34,14 @@ def departures(
     ended: list[tuple[Operation, Live]] = []
     reports: list[Warning] = []
     kept_on: list[Unmet] = []
-    if not listing.complete or not memory.agents:
+    if not listing.complete or not prior.agents:
         return claims, ended, reports, kept_on
     kept = {str(found.live.id) for found in matching.matches}
     kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
     open_keys = {each.key for each in matching.conflicts} | {each.key for each in matching.absent}
     others = {found.desired.key: found.live for found in matching.matches}
     for live in listing.agents:
-        ours = memory.agents.get(str(live.id))
+        ours = prior.agents.get(str(live.id))
         held = live.identity.get(name) if name else None
         if ours is None or str(live.id) in kept or ours.key in open_keys:
             continue
@@ -72,7 +72,7 @@ def _left_there(portal: str, key: str, live: Live, other: Live | None) -> Warnin
 
 
 def _ignored(
-    portal: str, ours: Remembered, live: Live, table: Mapping[str, Field], policy: Policy
+    portal: str, ours: AgentState, live: Live, table: Mapping[str, Field], policy: Policy
 ) -> Unmet | None:
     """What the portal was told to take an agent off by, if it showed the same afterwards."""
     if policy.off is None or policy.removal is None:

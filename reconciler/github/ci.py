@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reconciler import app, applying
-from reconciler.core.form import counts
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
+from reconciler.core.plan_json import counts
 from reconciler.core.policy import Selection
+from reconciler.engine import applying
+from reconciler.engine import planning as app
+from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import InputError, LimitsError, UsageError
-from reconciler.git import GitError, git
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Level, Note, annotate, outputs, quietly, summarise
 from reconciler.github.notices import RUN, comment, issue, marker
@@ -27,7 +28,7 @@ from reconciler.github.run import Pull, Run
 from reconciler.render import html, markdown, text
 from reconciler.render.view import plural
 from reconciler.store import planfile
-from reconciler.together import Halt
+from reconciler.store.git import GitError, git
 
 if TYPE_CHECKING:
     from reconciler.documents.agents import Document
@@ -58,7 +59,7 @@ class Setting:
     environment: Mapping[str, str]
     say: Callable[[str], None]
     clean: Callable[[str], str]
-    guard: Callable[[Halt], AbstractContextManager[None]]
+    guard: Callable[[Cancellation], AbstractContextManager[None]]
     sleep: Callable[[float], None] = time.sleep
 
     def github(self) -> GitHub:
@@ -277,7 +278,7 @@ def apply(setting: Setting, workflow: str) -> int:
                 planned, stale = chosen
             if _superseded(setting, github, run.branch, commits):
                 return 0
-            with setting.guard(planned.halt):
+            with setting.guard(planned.cancellation):
                 report = applying.apply(repository, planned, stale, lambda _: None)
     quietly(text.report(report, width=100, color=False), setting.say)
     told = [*planned.notes, *(whys if stale else ())]

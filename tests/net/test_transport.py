@@ -18,11 +18,11 @@ import respx
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.form import request_bytes
-from reconciler.core.model import Pace, Request, Response, Session
+from reconciler.core.model import RateLimit, Request, Response, Session
+from reconciler.core.plan_json import request_bytes
+from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted, ReconcilerError
-from reconciler.together import Halt
-from reconciler.transport import Clock, Transport
+from reconciler.net.transport import Clock, Transport
 
 URL = "https://crm.example/api/v1"
 KEY = "rk-live/0123456789abcdef"
@@ -30,7 +30,7 @@ GET = Request("GET", "/users")
 PUT = Request("PUT", "/users", {"id": 1, "name": "Ion"})
 BULK = Request("POST", "/users/bulk", {"operations": []})
 START = 1_700_000_000.0
-PACES = (Pace("all", 300), Pace("bulk", 30, (("POST", "/users/bulk"),)))
+PACES = (RateLimit("all", 300), RateLimit("bulk", 30, (("POST", "/users/bulk"),)))
 
 
 class Wait:
@@ -95,9 +95,9 @@ def wait():
 
 
 @contextmanager
-def opened(wait, url=URL, *, halt=None, **more):
+def opened(wait, url=URL, *, cancellation=None, **more):
     """A transport with the key, on the fake clock; with `halt`, its pauses are real ones."""
-    clock = wait.clock if halt is None else Clock(lambda: wait.now, halt.sleep)
+    clock = wait.clock if cancellation is None else Clock(lambda: wait.now, cancellation.sleep)
 
     def login():
         """A key for good; nothing has to be asked."""
@@ -288,7 +288,7 @@ def test_the_own_count_keeps_to_300_a_minute(portal, wait):
     """Without any header and any 429, no more than 300 requests go out in any 60 seconds."""
     times = []
     portal.says(lambda _: (times.append(wait.now), ok())[1])
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         for _ in range(620):
             wait.now += 0.01
             assert wire.send(GET).status == 200
@@ -305,7 +305,7 @@ def test_the_own_count_keeps_to_30_bulks_a_minute(portal, wait):
         return ok({"results": []})
 
     portal.says(answer)
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         for _ in range(30):
             wire.send(BULK)
         wire.send(PUT)
@@ -322,7 +322,7 @@ def test_the_own_count_keeps_to_30_bulks_a_minute(portal, wait):
 def test_no_mixture_of_requests_passes_a_limit(calls):
     """Whatever the order and the gaps, each class stays within its limit in any 60 seconds."""
     wait, times = Wait(), {"all": [], "bulk": []}
-    paces = (Pace("all", 6), Pace("bulk", 3, (("POST", "/users/bulk"),)))
+    rate_limits = (RateLimit("all", 6), RateLimit("bulk", 3, (("POST", "/users/bulk"),)))
 
     def answer(request):
         times["all"].append(wait.now)
@@ -330,15 +330,18 @@ def test_no_mixture_of_requests_passes_a_limit(calls):
             times["bulk"].append(wait.now)
         return ok()
 
-    with respx.mock(assert_all_called=False) as router, opened(wait, paces=paces) as wire:
+    with (
+        respx.mock(assert_all_called=False) as router,
+        opened(wait, rate_limits=rate_limits) as wire,
+    ):
         router.route().mock(side_effect=answer)
         for bulk, gap in calls:
             wait.now += gap
             wire.send(BULK if bulk else GET)
-    for pace in paces:
-        sent = times[pace.name]
-        pairs = zip(sent, sent[pace.per_minute :], strict=False)
-        assert all(later - first >= 60 for first, later in pairs), pace.name
+    for rate_limit in rate_limits:
+        sent = times[rate_limit.name]
+        pairs = zip(sent, sent[rate_limit.per_minute :], strict=False)
+        assert all(later - first >= 60 for first, later in pairs), rate_limit.name
 
 
 def rate(remaining, reset):
@@ -364,7 +367,7 @@ def test_the_portals_own_count_slows_down_before_any_429(portal, wait):
         return ok(**rate(state["left"], state["reset"]))
 
     portal.says(answer)
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         for _ in range(11):
             assert wire.send(GET).status == 200
     assert state["refused"] == 0
@@ -378,7 +381,7 @@ def test_a_bulks_headers_speak_of_bulks_alone(portal, wait):
         ok({"id": 1}, **rate(250, START + 20)),
         ok({"results": []}),
     )
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         wire.send(BULK)
         wire.send(PUT)
         assert wait.slept == []
@@ -389,7 +392,7 @@ def test_a_bulks_headers_speak_of_bulks_alone(portal, wait):
 def test_the_count_of_the_headers_goes_down_without_further_headers(portal, wait):
     """A portal that said that two are left, and then nothing, gets two before the reset."""
     portal.says(ok(**rate(2, START + 20)), ok())
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         for _ in range(3):
             wire.send(GET)
         assert wait.slept == []
@@ -400,7 +403,7 @@ def test_the_count_of_the_headers_goes_down_without_further_headers(portal, wait
 def test_a_reset_an_hour_away_is_waited_for_a_minute_at_most(portal, wait):
     """The portal counts minutes: a header that says otherwise is not believed."""
     portal.says(ok(**rate(0, START + 3600)), ok())
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         wire.send(GET)
         wire.send(GET)
     assert wait.now < START + 62
@@ -409,7 +412,7 @@ def test_a_reset_an_hour_away_is_waited_for_a_minute_at_most(portal, wait):
 def test_a_reset_in_the_past_is_no_reason_to_wait(portal, wait):
     """A portal whose clock is behind does not stop anything."""
     portal.says(ok(**rate(0, START - 30)))
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         for _ in range(3):
             wire.send(GET)
     assert wait.slept == []
@@ -439,7 +442,7 @@ def test_an_unreadable_header_raises_nothing(portal, wait, name, value):
     headers |= {name.encode(): value}
     refusal = httpx.Response(429, headers=list(headers.items()), json={})
     portal.says(refusal, httpx.Response(200, headers=list(headers.items()), json={"items": []}))
-    with opened(wait, paces=PACES) as wire:
+    with opened(wait, rate_limits=PACES) as wire:
         assert wire.send(GET).status in (200, 429)
         assert wire.send(PUT).status == 200
 
@@ -987,8 +990,8 @@ def test_a_login_that_fails_for_good_is_told(portal, wait):
 def test_logins_have_a_limit_of_their_own(portal, wait):
     """The portal counts them apart, and all of them with everything else."""
     portal.says(Doorman())
-    paces = (Pace("all", 100), Pace("token", 2, (("POST", "/token"),)))
-    with asking(wait, seconds=10, paces=paces) as wire:
+    rate_limits = (RateLimit("all", 100), RateLimit("token", 2, (("POST", "/token"),)))
+    with asking(wait, seconds=10, rate_limits=rate_limits) as wire:
         for _ in range(3):
             wire.send(GET)
             wait.now += 9
@@ -1054,11 +1057,11 @@ def test_another_success_with_nothing_is_uncertain(portal, wire, status):
 # An end in between
 
 
-def halted_while(portal, halt, refusal):
+def halted_while(portal, cancellation, refusal):
     """The portal wants a pause, and meanwhile somebody wants the run to end."""
 
     def answer(_):
-        halt.set()
+        cancellation.request()
         return refusal
 
     portal.says(answer)
@@ -1067,10 +1070,10 @@ def halted_while(portal, halt, refusal):
 @pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
 def test_the_wish_to_end_cuts_a_pause_short(portal, request_):
     """Nobody waits for a portal's minute with Ctrl-C pressed: nothing more is sent."""
-    halt = Halt()
-    halted_while(portal, halt, httpx.Response(429, headers={"Retry-After": "100"}, json={}))
+    cancellation = Cancellation()
+    halted_while(portal, cancellation, httpx.Response(429, headers={"Retry-After": "100"}, json={}))
     with (
-        opened(Wait(), halt=halt) as wire,
+        opened(Wait(), cancellation=cancellation) as wire,
         pytest.raises(Interrupted),
     ):
         wire.send(request_)
@@ -1079,9 +1082,9 @@ def test_the_wish_to_end_cuts_a_pause_short(portal, request_):
 
 def test_the_wish_to_end_cuts_a_login_short(portal, wait):
     """No token, and what needs one is not sent."""
-    halt = Halt()
-    halted_while(portal, halt, httpx.Response(503, json={}))
-    clock = Clock(lambda: wait.now, halt.sleep)
+    cancellation = Cancellation()
+    halted_while(portal, cancellation, httpx.Response(503, json={}))
+    clock = Clock(lambda: wait.now, cancellation.sleep)
     with asking(wait, clock=clock) as wire, pytest.raises(Interrupted):
         wire.send(PUT)
     assert [sent.url.path for sent in portal.requests] == ["/api/v1/token"]
@@ -1089,21 +1092,21 @@ def test_the_wish_to_end_cuts_a_login_short(portal, wait):
 
 def test_the_wish_to_end_cuts_the_pause_of_a_later_attempt_short(portal, wait):
     """What was to go out again does not."""
-    halt = Halt()
-    halt.set()
-    with opened(wait, halt=halt) as wire, pytest.raises(Interrupted):
+    cancellation = Cancellation()
+    cancellation.request()
+    with opened(wait, cancellation=cancellation) as wire, pytest.raises(Interrupted):
         wire.send(Request("PUT", "/users", {"id": 1}, attempt=4))
     assert portal.requests == []
 
 
 def test_the_wish_to_end_cuts_the_wait_for_a_limit_short(portal, wait):
     """The third of two a minute does not go out."""
-    halt = Halt()
+    cancellation = Cancellation()
     portal.says(ok())
-    with opened(wait, halt=halt, paces=(Pace("all", 2),)) as wire:
+    with opened(wait, cancellation=cancellation, rate_limits=(RateLimit("all", 2),)) as wire:
         wire.send(GET)
         wire.send(GET)
-        halt.set()
+        cancellation.request()
         with pytest.raises(Interrupted):
             wire.send(GET)
     assert len(portal.requests) == 2

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from reconciler.documents.syntax import quoted
+from reconciler.documents.yaml_errors import quoted
 
 # Quotes that YAML does not know: an office program puts them where straight ones were typed.
 CURLY = "^[“”„‟‘’‚].*[“”„‟‘’‚]$"

@@ -1,0 +1,1 @@
+"""Plans and applies: files, portals and ledger, put to work together."""
