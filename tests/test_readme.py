@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -17,7 +20,7 @@ from reconciler.documents.config import read_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -64,7 +67,7 @@ def test_every_sample_file_is_valid(tmp_path: Path) -> None:
 def test_the_table_of_what_is_inherited_is_that_of_the_program() -> None:
     """Row by row, from the one table that reading and schema use too."""
     page = (ROOT / "docs" / "files.md").read_text("utf-8")
-    table = page.partition("| left out in `propertyfinder` | taken from |")[2].partition("\n\n")[0]
+    table = page.partition("| omitted in `propertyfinder` | defaults to |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", table, re.MULTILINE)
     said = {name: ".".join(source) for name, source in INHERITED["propertyfinder"].items()}
     assert dict(rows) == said
@@ -86,12 +89,47 @@ def test_the_tables_name_every_command() -> None:
     assert named == {*cli.commands, *LATE}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """A link within the repository leads to a file that is there."""
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-        if not target.startswith("https://"):
-            assert (page.parent / target).exists(), target
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_resolve(page: Path) -> None:
+    """Each relative link points to a file of the repository, and each anchor to a heading."""
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        if link.startswith("https://"):
+            continue
+        target, _, anchor = link.partition("#")
+        path = page.parent / target if target else page
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_paths_exist(page: Path) -> None:
+    """Each script, test and benchmark that a page names exists."""
+    text = page.read_text("utf-8")
+    for path in re.findall(r"`(?:python )?((?:bench|script|tests)/[\w./-]+)", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_completion_lines_print_a_script() -> None:
+    """Each shell has a line in the README, and its variable makes the program print a script."""
+    shells = re.findall(r"_RECONCILER_COMPLETE=(\w+)_source reconciler", README)
+    assert shells == ["bash", "zsh", "fish"]
+    for shell in shells:
+        code = "from reconciler.cli import cli; cli(prog_name='reconciler')"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "_RECONCILER_COMPLETE": f"{shell}_source"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"_RECONCILER_COMPLETE={shell}_complete" in done.stdout
 
 
 def test_every_option_has_help() -> None:
