@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
     assert shown
     for block in shown:
         prompt, _, output = block.partition("\n")
-        said = agency.run(*prompt.removeprefix("$ reconciler ").split())
+        said = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
         assert said.code == 0, said.err
         assert said.out.startswith(output), said.out
 
