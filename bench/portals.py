@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def seconds(folder: Path, environment: dict[str, str], runs: int, *arguments: st
 
 def measure(count: int, runs: int) -> None:
     """Print one line for so many agents."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, state = Path(name), State(Store(None), "sandbox")
+    with tempfile.TemporaryDirectory() as name, closing(Store()) as store:
+        folder, state = Path(name), State(store)
         first, second = lay_out(folder, count)
         state.load(first)
         state.propertyfinder.load(second)

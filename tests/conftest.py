@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def portal() -> Iterator[Running]:
     """One sandbox for all tests of this process; each begins a new world on it."""
-    with running(State(Store(None), KEY)) as sandbox:
+    with closing(Store()) as store, running(State(store, KEY)) as sandbox:
         yield sandbox
 
 

@@ -39,10 +39,10 @@ def demo() -> int:
 
     here = Path(str(files("reconciler") / "demo"))
     live = json.loads((here / "live.json").read_text("utf-8"))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store()) as store:
         shutil.copytree(samples(), Path(folder) / "agents")
         shutil.copy(here / "reconciler.yaml", folder)
-        state = State(Store(None), KEY)
+        state = State(store, KEY)
         state.load(live["rentix"])
         state.propertyfinder.load(live["propertyfinder"])
         with running(state) as portals, contextlib.chdir(folder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from asyncio import CancelledError
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,7 @@ from reconciler.sandbox.faults import Dropped
 from reconciler.sandbox.propertyfinder.calls import PropertyFinder
 from reconciler.sandbox.rentix import Rentix
 from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +77,10 @@ def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
     `state.reset(users, readings)` begins a new world on it without a restart. A state that is
     passed in stays open afterwards; the one made here is closed.
     """
-    own = state or State()
+    if state is None:
+        with closing(Store()) as store, running(State(store), port) as sandbox:
+            yield sandbox
+        return
     started, told = Event(), []
 
     def ready(sandbox: Running) -> None:
@@ -84,7 +88,7 @@ def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
         started.set()
 
     with _bound(port) as listener:
-        server = _Server(own, listener, ready)
+        server = _Server(state, listener, ready)
 
         def run() -> None:
             try:
@@ -102,8 +106,6 @@ def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
         finally:
             server.should_exit = True
             thread.join()
-            if state is None:
-                own.store.close()
 
 
 def _bound(port: int) -> socket.socket:

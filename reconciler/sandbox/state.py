@@ -136,7 +136,7 @@ class State:
     from a former world no longer has an effect.
     """
 
-    store: Store = field(default_factory=Store)
+    store: Store
     key: str = "sandbox"
     readings: Readings = field(default_factory=Readings)
     limits: Limits = field(default_factory=Limits)

@@ -28,6 +28,7 @@ from reconciler.errors import InputError, Interrupted, PortalError
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.gate import Gate, RefusalError
 from reconciler.sandbox.state import Call, State
+from reconciler.sandbox.store import Store
 from reconciler.store import ledger
 from reconciler.store.file import File
 
@@ -82,7 +83,7 @@ class Schedule:
         random.seed(seed)  # the program's own jitter
         self.root, self.result = root, result
         self.world: World = world(Random(f"world {seed}"))
-        state = State()
+        state = State(Store())
         state.reset(self.world.rentix, self.world.readings, self.world.limits)
         state.propertyfinder.reset(
             self.world.propertyfinder, self.world.pf_readings, self.world.pf_limits

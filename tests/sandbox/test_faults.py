@@ -17,6 +17,7 @@ from reconciler.sandbox import Limits, Readings
 from reconciler.sandbox.faults import KINDS, Dropped, Faults
 from reconciler.sandbox.server import application, running
 from reconciler.sandbox.state import State
+from reconciler.sandbox.store import Store
 
 AGENTS = [
     {"id": 1, "externalId": "a", "name": "Ana", "description": "Flats", "avatar": {"id": 5}},
@@ -576,7 +577,7 @@ def test_a_reset_ends_the_faults(state, strike):
 
 def test_the_application_can_be_driven_by_hand():
     """A simulation needs no event loop: a sleep is what it makes of it, a drop is raised."""
-    state = State()
+    state = State(Store())
     state.load(AGENTS)
     body = json.dumps(NEW).encode()
     headers = [(b"authorization", b"ApiKey sandbox"), (b"content-type", b"application/json")]

@@ -4,6 +4,7 @@ came to them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,10 +33,11 @@ class Came(NamedTuple):
 @pytest.fixture(scope="package")
 def sandbox() -> Iterator[Running]:
     """One sandbox that takes the long keys."""
-    state = State(Store(None), RENTIX)
-    state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
-    with running(state) as made:
-        yield made
+    with closing(Store()) as store:
+        state = State(store, RENTIX)
+        state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
+        with running(state) as made:
+            yield made
 
 
 @pytest.fixture
