@@ -1,8 +1,8 @@
-"""A faithful local simulation of the portals, written from `apis/*.md` alone.
+"""A local simulation of the portals, written from `docs/portals/` alone.
 
-It imports nothing of the rest of the product, so that one mistake cannot cancel another. The
-server lives in `reconciler.sandbox.server` and the command in `reconciler.sandbox.command`; they
-are not imported here, because they bring starlette and uvicorn with them.
+It imports nothing from the rest of the package, so a mistake made there cannot hide itself here.
+The server (`reconciler.sandbox.server`) and the command (`reconciler.sandbox.command`) are not
+imported here, because they need starlette and uvicorn.
 """
 
 from reconciler.sandbox.agent import Agent

@@ -26,20 +26,27 @@ _SETS: tuple[type[Switches], ...] = (
     *(Readings, Limits),
     *(propertyfinder.Readings, propertyfinder.Limits),
 )
+_EXAMPLES = """\b
+Examples:
+  Start with no agents, on a free port:
+    reconciler sandbox --port 0
+  Keep the agents in a file, and start from a file of users:
+    reconciler sandbox --db sandbox.db --load users.json
+  Let PUT create agents, and make every tenth request fail:
+    reconciler sandbox --creation upsert --faults 7 --fault-share 0.1
+"""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _switches(function: _Function) -> _Function:
-    """An option for every reading and every limit, in the order of their declaration."""
+    """Add an option for every reading and limit, in the order of their declaration."""
     named = [
-        (name, each, switches.choices()[each.name])
-        for switches in _SETS
-        for name, each in switches.named().items()
+        (name, each, switches) for switches in _SETS for name, each in switches.named().items()
     ]
-    for name, each, choices in reversed(named):
+    for name, each, switches in reversed(named):
         kind: Any
-        if choices:
+        if choices := switches.choices()[each.name]:
             kind = click.Choice(choices)
         elif isinstance(each.default, float):
             kind = click.FloatRange(min=0, min_open=True)
@@ -50,47 +57,47 @@ def _switches(function: _Function) -> _Function:
             type=kind,
             default=each.default,
             show_default=True,
-            help=each.metadata["doc"],
+            help=switches.help_of(each),
         )
         function = option(function)
     return function
 
 
-@click.command()
+@click.command(epilog=_EXAMPLES)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="Port on 127.0.0.1; 0 takes a free one.",
+    help="Port on 127.0.0.1; 0 picks a free one.",
 )
 @click.option(
     "--db",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="SQLite file to keep the agents in; without it they are kept in memory.",
+    help="Keep the agents in this SQLite file instead of memory.",
 )
 @click.option(
     "--load",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Users to start from, in place of any in --db: "
+    help="Replace all agents at the start with the users of this file: "
     '{"rentix": [User, ...], "propertyfinder": [User, ...]}.',
 )
-@click.option("--key", default="sandbox", show_default=True, help="The API key that is accepted.")
+@click.option("--key", default="sandbox", show_default=True, help="API key to accept.")
 @click.option(
     "--faults",
     metavar="SEED",
     type=int,
-    help="Let requests fail as on a bad day: lost, late, half done, with wrong answers; each one "
-    "is told on stderr. The number decides which and how; the same one replays. Without it, none.",
+    help="Make requests fail at random: lost, late, half done or answered wrongly. Each fault is "
+    "logged on stderr. The same SEED replays the same faults.",
 )
 @click.option(
     "--fault-share",
     type=click.FloatRange(0, 1),
     default=0.33,
     show_default=True,
-    help="How many of the requests meet with a fault, with --faults.",
+    help="Share of requests that fail, with --faults.",
 )
 @click.option("--suspended", is_flag=True, help="Answer 403: the agency is suspended.")
 @_switches
@@ -98,7 +105,7 @@ def _switches(function: _Function) -> _Function:
     "--pf-without",
     multiple=True,
     type=click.Choice(propertyfinder.SCOPES),
-    help="A scope that the key does not have; may be given more than once.",
+    help="Remove a scope from the key; repeat for several.",
 )
 def sandbox(
     port: int,
@@ -111,16 +118,16 @@ def sandbox(
     pf_without: tuple[str, ...],
     **switches: str | float,
 ) -> None:
-    """Serve the portals locally, to try the tool on.
+    """Serve the portals locally.
 
-    The switches choose among what the portals' documents leave open. Those that begin with --pf-
-    are Property Finder's, all others Rentix's.
+    Options that begin with --pf- are for Property Finder, all others for Rentix. Where a vendor's
+    documentation leaves something open, an option picks a reading; its help cites the facts.
     """
-    # Here, as --help needs no starlette.
+    # Imported here because --help does not need starlette.
     from reconciler.sandbox.faults import Faults  # noqa: PLC0415
-    from reconciler.sandbox.server import serve  # noqa: PLC0415
+    from reconciler.sandbox.server import Application, serve  # noqa: PLC0415
 
-    users = None if load is None else _users(load)
+    users = {} if load is None else _read_users(load)
     try:
         store = Store(db)
     except sqlite3.Error as error:
@@ -130,41 +137,50 @@ def sandbox(
         state.propertyfinder.readings = propertyfinder.Readings.chosen(switches)
         state.propertyfinder.limits = propertyfinder.Limits.chosen(switches)
         state.propertyfinder.scopes -= set(pf_without)
+        if load is not None:
+            _load_users(state, load, users)
+        application = Application(state)
         if faults is not None:
-            state.faults = Faults(faults, fault_share, tell=partial(click.echo, err=True))
-        portals = {"rentix": state.load, "propertyfinder": state.propertyfinder.load}
-        for name, hold in portals.items():
-            try:
-                if users is not None:
-                    hold(users.get(name, []))
-            except LoadError as error:
-                raise click.ClickException(f"{load}: {name}: {error}") from error
+            application.faults = Faults(faults, fault_share, log=partial(click.echo, err=True))
         try:
-            serve(state, port, _say)
+            serve(application, port, _announce)
         except OSError as error:
             raise click.ClickException(f"port {port}: {error.strerror or error}") from error
 
 
-def _say(sandbox: Running) -> None:
-    """The URLs for a program, then a line for a person; at once, as the reader may stop early."""
+def _announce(sandbox: Running) -> None:
+    """Print the URLs and keys, all at once: the reader may stop after the first lines."""
     lines = [f"{name} {url}" for name, url in sandbox.urls.items()]
     lines.append(f"propertyfinder key {sandbox.state.propertyfinder.key}")
     lines.append(f"propertyfinder secret {sandbox.state.propertyfinder.secret}")
-    lines.append(f"The key is {sandbox.state.key}; stop with Ctrl-C.")
+    lines.append(f"rentix key {sandbox.state.key}")
+    lines.append("Press Ctrl-C to stop.")
     click.echo("\n".join(lines))
 
 
-def _users(path: Path) -> dict[str, list[Any]]:
-    """The users to start from in a file, by their portal."""
+def _read_users(path: Path) -> dict[str, list[Any]]:
+    """Read the users to load, by portal. Raises `click.ClickException`."""
     try:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise click.ClickException(f"{path}: not JSON: {error}") from error
+        raise click.ClickException(f"{path}: invalid JSON: {error}") from error
     if not isinstance(document, dict) or not document.keys() <= {"rentix", "propertyfinder"}:
-        raise click.ClickException(f'{path}: must be an object of "rentix" and "propertyfinder"')
-    for name, listed in document.items():
-        if not isinstance(listed, list):
-            raise click.ClickException(f"{path}: {name} must be a list of users")
+        raise click.ClickException(
+            f'{path}: must be an object with the keys "rentix" and "propertyfinder"'
+        )
+    for name, users in document.items():
+        if not isinstance(users, list):
+            raise click.ClickException(f"{path}: {name}: must be a list of users")
     return document
+
+
+def _load_users(state: State, path: Path, users: dict[str, list[Any]]) -> None:
+    """Replace the users of both portals. Raises `click.ClickException`."""
+    loaders = {"rentix": state.load, "propertyfinder": state.propertyfinder.load}
+    for name, load in loaders.items():
+        try:
+            load(users.get(name, []))
+        except LoadError as error:
+            raise click.ClickException(f"{path}: {name}: {error}") from error

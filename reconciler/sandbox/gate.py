@@ -1,6 +1,6 @@
-"""How a request is let in: credentials, rate, path, content type, size, JSON, in this order.
+"""Admit requests: credentials, rate limit, path, content type, size and JSON, in this order.
 
-What the portals have in common; each says by its own `Gate` what is its own.
+`Gate` holds what the portals share; each portal's subclass adds its own rules.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 
-from reconciler.sandbox.state import Call, Logged, State, Window
+from reconciler.sandbox.state import Call, LogEntry, State, Window
 from reconciler.sandbox.values import encodable
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class RefusalError(Exception):
-    """A refusal, which becomes an answer in the form of the portal."""
+    """A refused request; the gate turns it into a response in the portal's own format."""
 
     def __init__(
         self, status: int, message: str | list[str], headers: Mapping[str, str] | None = None
     ) -> None:
-        """The status, the portal's text or list of texts, and headers that go with it."""
+        """Take the status, the portal's message (or list of messages) and extra headers."""
         super().__init__(message)
         self.status = status
         self.message = message
@@ -39,9 +39,9 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A documented call: `path` as the documents write it, a `:name` stands for one segment.
+    """A documented call: in `path`, written as documented, `:name` matches one segment.
 
-    `kind` is what the portal's own rules go by, such as the class of its limits.
+    `kind` is the portal's own classification, such as a rate-limit class or a scope.
     """
 
     method: str
@@ -50,21 +50,29 @@ class Route:
     kind: str = ""
 
     def match(self, segments: list[str]) -> tuple[str, ...] | None:
-        """The decoded segments that stand for names, or None where this is another path."""
+        """Return the decoded variable segments, or None if the path differs."""
         pattern = self.path.split("/")[1:]
         if len(pattern) != len(segments):
             return None
-        named = []
+        parameters = []
         for expected, segment in zip(pattern, segments, strict=True):
             if expected.startswith(":") and segment:
-                named.append(unquote(segment))
+                parameters.append(unquote(segment))
             elif expected != segment:
                 return None
-        return tuple(named)
+        return tuple(parameters)
 
 
-class Rate(NamedTuple):
-    """How many requests a window takes, and for how many seconds it holds."""
+class Match(NamedTuple):
+    """Where a request leads: its route (None: no such call) and the methods its path allows."""
+
+    route: Route | None
+    parameters: tuple[str, ...]
+    allowed: list[str]
+
+
+class RateLimit(NamedTuple):
+    """How many requests a window allows, and its length in seconds."""
 
     window: Window
     limit: int
@@ -72,8 +80,8 @@ class Rate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request that was let in, on its way to its effect."""
+class Exchange:
+    """An admitted request, before its effect."""
 
     gate: Gate
     request: Request
@@ -81,106 +89,121 @@ class Admitted:
     call: Call
 
     async def answer(self) -> Response:
-        """Do what the call says; a refusal of it is an answer too."""
+        """Carry out the call and return the response; a refusal is a response too."""
         return await self.gate.answer(self)
 
 
-class Gate(ABC):
-    """The ASGI application of a portal: lets requests in, answers them by routes, logs them all.
+Respond = Callable[[Exchange], Awaitable["Response"]]
+"""How an admitted request is answered: by `Exchange.answer`, or with a fault around it."""
 
-    It routes by the path as it was sent and not by starlette's, which is decoded: there an
-    external id with an encoded slash looks like two segments.
+
+class Gate(ABC):
+    """A portal's ASGI application: admits, routes, answers and logs requests.
+
+    It matches the path as sent. Starlette matches the decoded path, in which an external id with an
+    encoded slash looks like two segments.
     """
 
     NAME: ClassVar[str]
-    """The portal's name, for what tells of it."""
+    """The portal's name, for log lines."""
 
-    def __init__(self, state: State) -> None:
-        """A gate to what this state holds."""
+    def __init__(self, state: State, respond: Respond = Exchange.answer) -> None:
+        """Serve the portal from this state."""
         self.state = state
+        self._respond = respond
 
     @abstractmethod
     def routes(self) -> tuple[Route, ...]:
-        """The calls there are."""
+        """Return the portal's calls."""
 
     @abstractmethod
     def check_access(self, request: Request, route: Route | None) -> None:
-        """Refuse who may not make this call; the route is None where the path is none."""
+        """Check the credentials; `route` is None for an unknown call. Raises `RefusalError`."""
 
     @abstractmethod
-    def rates(self, route: Route | None) -> list[Rate]:
-        """The limits of a call, the one it is best known by last."""
+    def rate_limits(self, route: Route | None) -> list[RateLimit]:
+        """Return the limits that count this call, the most specific one last."""
 
     @abstractmethod
-    def tells_when(self) -> bool:
-        """Whether a 429 carries `Retry-After`."""
+    def sends_retry_after(self) -> bool:
+        """Return whether a 429 carries `Retry-After`."""
 
     @abstractmethod
     def refusal(self, request: Request, problem: RefusalError) -> Response:
-        """A refusal in the form of the portal."""
+        """Return a refusal in the portal's format."""
 
     def body_limit(self) -> float:
-        """How many bytes a body may have."""
+        """Return the largest body accepted, in bytes."""
         return math.inf
 
     def headers(self, route: Route | None) -> Mapping[str, str]:  # noqa: ARG002
-        """The headers that every answer to this call carries."""
+        """Return the headers of every response to this call."""
         return {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         try:
-            raw = await request.body()  # first of all, or a refusal may cut off who still sends
+            raw = await request.body()  # first: an early answer would reset a client mid-upload
         except ClientDisconnect:
             return
-        sent = scope["raw_path"].decode("ascii")
-        query = scope["query_string"].decode("latin-1")
-        entry = Logged(request.method, f"{sent}?{query}" if query else sent)
-        segments = sent.split("/")[1 + scope["root_path"].count("/") :]
-        matches = [
-            (route, named)
-            for route in self.routes()
-            if (named := route.match(segments)) is not None
-        ]
-        route, named = next((m for m in matches if m[0].method == request.method), (None, ()))
-        self.state.log.append(entry)  # now, as it may never get an answer
+        match = self._match(request)
+        entry = LogEntry(request.method, _path(scope))
+        self.state.log.append(entry)  # now: the request may never get an answer
         try:
-            self.check_access(request, route)
-            self._check_rate(route)
-            if route is None:
-                _refuse_path(request, [match[0].method for match in matches])
-            if request.method in ("PUT", "POST", "PATCH"):
-                entry.body = self._json(request, raw)
-            call = Call(entry.method, entry.path, named, request.query_params, entry.body)
-            admitted = Admitted(self, request, route, call)
-            faults = self.state.faults
-            response = await (admitted.answer() if faults is None else faults.answer(admitted))
+            response = await self._respond(self._admit(request, raw, match, entry))
         except RefusalError as problem:
-            response = self.stamped(self.refusal(request, problem), route)
+            response = self.with_headers(self.refusal(request, problem), match.route)
         entry.status = response.status_code
         await response(scope, receive, send)
 
-    async def answer(self, admitted: Admitted) -> Response:
-        """The effect of a call and its answer, whatever goes wrong."""
-        call = admitted.call
+    async def answer(self, exchange: Exchange) -> Response:
+        """Carry out the call and return its response; an unexpected error is logged, and a 500."""
+        call = exchange.call
         try:
-            response = await self._effect(admitted.route, call)
+            response = await self._effect(exchange.route, call)
         except RefusalError as problem:
-            response = self.refusal(admitted.request, problem)
+            response = self.refusal(exchange.request, problem)
         except Exception:
             logging.getLogger(__name__).exception("%s %s", call.method, call.path)
             broken = RefusalError(500, "Internal server error")
-            response = self.refusal(admitted.request, broken)
-        return self.stamped(response, admitted.route)
+            response = self.refusal(exchange.request, broken)
+        return self.with_headers(response, exchange.route)
 
-    def stamped(self, response: Response, route: Route | None) -> Response:
-        """An answer of the portal's own, with the headers that all of them carry."""
+    def with_headers(self, response: Response, route: Route | None) -> Response:
+        """Add the headers of every response to this call."""
         response.headers.update(self.headers(route))
         return response
 
+    def _match(self, request: Request) -> Match:
+        """Find the route of a request."""
+        scope = request.scope
+        segments = _path(scope, query=False).split("/")[1 + scope["root_path"].count("/") :]
+        matches = [
+            (route, parameters)
+            for route in self.routes()
+            if (parameters := route.match(segments)) is not None
+        ]
+        allowed = sorted({route.method for route, _ in matches})
+        for route, parameters in matches:
+            if route.method == request.method:
+                return Match(route, parameters, allowed)
+        return Match(None, (), allowed)
+
+    def _admit(self, request: Request, raw: bytes, match: Match, entry: LogEntry) -> Exchange:
+        """Check a request in the documented order; log its body. Raises `RefusalError`."""
+        self.check_access(request, match.route)
+        self._check_rate(match.route)
+        if match.route is None:
+            _refuse_path(request, match.allowed)
+        if request.method in ("PUT", "POST", "PATCH"):
+            entry.body = self._json(request, raw)
+        query = request.query_params
+        call = Call(entry.method, entry.path, match.parameters, query, entry.body)
+        return Exchange(self, request, match.route, call)
+
     async def _effect(self, route: Route, call: Call) -> Response:
-        """What the call does, between the faults before and after it."""
+        """Run the call's handler between its `before` and `after` hooks."""
         for before in list(self.state.before):
             if (instead := await before(call)) is not None:
                 return instead
@@ -191,17 +214,19 @@ class Gate(ABC):
         return response
 
     def _check_rate(self, route: Route | None) -> None:
-        """Count the request in the windows it belongs to, or in none where one of them is full."""
-        rates, now = self.rates(route), self.state.clock()
+        """Count the request in its windows; if one of them is full, refuse it and count nothing."""
+        rates, now = self.rate_limits(route), self.state.clock()
         ends = [(rate.window.ends(now, rate.length), rate) for rate in rates]
         full = [end for end, rate in ends if rate.window.used >= rate.limit]
         if full:
             wait = {"Retry-After": str(max(1, math.ceil(max(full) - now)))}
-            raise RefusalError(429, "Too many requests", wait if self.tells_when() else None)
+            headers = wait if self.sends_retry_after() else None
+            raise RefusalError(429, "Too many requests", headers)
         for rate in rates:
             rate.window.count(now)
 
     def _json(self, request: Request, raw: bytes) -> object:
+        """Parse the body. Raises `RefusalError` for its type, its size or invalid JSON."""
         content_type = request.headers.get("content-type", "").partition(";")[0]
         if content_type.strip().lower() != "application/json":
             raise RefusalError(415, "Content-Type must be application/json")
@@ -209,22 +234,29 @@ class Gate(ABC):
             raise RefusalError(413, "Request body is too large")
         try:
             text = raw.decode("utf-8")
-            value = json.loads(text, parse_constant=_no_number)
-            # An escape can spell half a surrogate pair, which no database keeps.
-            fits = "\\u" not in text or encodable(json.dumps(value, ensure_ascii=False))
+            value = json.loads(text, parse_constant=_reject_constant)
+            # An escape can encode a lone surrogate, which no database stores.
+            valid = "\\u" not in text or encodable(json.dumps(value, ensure_ascii=False))
         except (ValueError, RecursionError):
-            fits = False
-        if not fits:
+            valid = False
+        if not valid:
             raise RefusalError(400, "Request body is not valid JSON")
         return value
 
 
+def _path(scope: Scope, *, query: bool = True) -> str:
+    """Return the path as sent, with the query unless it is empty or not wanted."""
+    path: str = scope["raw_path"].decode("ascii")
+    search = scope["query_string"].decode("latin-1") if query else ""
+    return f"{path}?{search}" if search else path
+
+
 def _refuse_path(request: Request, allowed: list[str]) -> NoReturn:
     if allowed:
-        listed = ", ".join(sorted(set(allowed)))
-        raise RefusalError(405, f"Method {request.method} is not allowed here", {"Allow": listed})
+        headers = {"Allow": ", ".join(allowed)}
+        raise RefusalError(405, f"Method {request.method} is not allowed here", headers)
     raise RefusalError(404, f"Cannot {request.method} {request.url.path}")
 
 
-def _no_number(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

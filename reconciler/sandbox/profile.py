@@ -1,6 +1,6 @@
-"""What PUT and an upsert take: checked first as a whole, then written into an agent.
+"""What PUT and an upsert accept: checked as a whole first, then written into an agent.
 
-Facts: `apis/rentix.md`, "What PUT and an upsert take" and "Doubts".
+Facts: docs/portals/rentix.md, "What PUT and an upsert take" and the doubts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.sandbox.agent import CHANNELS, LANGUAGES, SOCIAL, Agent
 from reconciler.sandbox.gate import RefusalError
-from reconciler.sandbox.values import Json, https, is_id
+from reconciler.sandbox.values import Json, is_id, split_https
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from reconciler.sandbox.readings import Limits, Readings
     from reconciler.sandbox.store import Store
 
-_SOCIAL_FORM = {
-    "instagram": ("instagram.com", "/"),
-    "youtube": ("youtube.com", "/"),
-    "tiktok": ("tiktok.com", "/@"),
-}
-
 
 def object_of(body: object, *keys: str) -> Json:
-    """The body as an object, with no keys but these if any are given, else a refusal."""
+    """Return the body as an object, with these keys only if any are given.
+
+    Raises:
+        RefusalError: 400.
+    """
     if not isinstance(body, dict):
         raise RefusalError(400, ["body must be an object"])
     if keys and (unknown := list(_unknown(body, keys))):
@@ -35,8 +33,8 @@ def object_of(body: object, *keys: str) -> Json:
     return body
 
 
-def external_id_in(body: Json) -> str:
-    """The external id of a body: a string of 1 to 255 characters ("Limits")."""
+def external_id_of(body: Json) -> str:
+    """Return the external id of a body. Raises a `RefusalError` of 400 if it is invalid."""
     value = body.get("externalId")
     if not isinstance(value, str):
         raise RefusalError(400, ["externalId must be a string"])
@@ -45,12 +43,16 @@ def external_id_in(body: Json) -> str:
     return value
 
 
-def identified(body: Json) -> int | str:
-    """The id or the external id that names the agent: exactly one of them ("Errors")."""
+def identifier_of(body: Json) -> int | str:
+    """Return the one identifier of a body: the id (int) or the external id (str).
+
+    Raises:
+        RefusalError: 400, there is none, there are both, or it is invalid.
+    """
     if "id" in body and "externalId" in body:
         raise RefusalError(400, "Cannot use both id and externalId")
     if "externalId" in body:
-        return external_id_in(body)
+        return external_id_of(body)
     if "id" not in body:
         raise RefusalError(400, "User identifier required")
     if not is_id(body["id"]):
@@ -59,7 +61,7 @@ def identified(body: Json) -> int | str:
 
 
 def check(profile: Json) -> None:
-    """Refuse a profile (a body without its identifiers) with the list of all that is wrong."""
+    """Check a body without its identifiers. Raises a `RefusalError` of 400 with every problem."""
     if problems := [*_unknown(profile, _CHECKS), *_problems(profile)]:
         raise RefusalError(400, problems)
 
@@ -74,43 +76,44 @@ def _problems(profile: Json) -> Iterator[str]:
             yield from _CHECKS[key](key, value)
 
 
-def _string(key: str, value: object) -> Iterator[str]:
+def _check_string(key: str, value: object) -> Iterator[str]:
     if not isinstance(value, str):
         yield f"{key} must be a string"
 
 
-def _description(key: str, value: object) -> Iterator[str]:
+def _check_description(key: str, value: object) -> Iterator[str]:
     if isinstance(value, dict):
         yield from _unknown(value, LANGUAGES, f"{key}.")
         for language in LANGUAGES:
             if language in value:
-                yield from _string(f"{key}.{language}", value[language])
+                yield from _check_string(f"{key}.{language}", value[language])
     elif not isinstance(value, str):
         yield f"{key} must be a string or an object of {', '.join(LANGUAGES)}"
 
 
-def _avatar(key: str, value: object) -> Iterator[str]:
+def _check_avatar(key: str, value: object) -> Iterator[str]:
     if value is None:
         return
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= {"url", "id"}:
         yield f"{key} must be null or an object of either url or id"
-    elif "url" in value and not https(value["url"]):
+    elif "url" in value and not split_https(value["url"]):
         yield f"{key}.url must be an https URL"
     elif "id" in value and not is_id(value["id"]):
         yield f"{key}.id must be a positive integer"
 
 
-def _social(key: str, value: object) -> Iterator[str]:
-    host, path = _SOCIAL_FORM[key]
+def _check_link(key: str, value: object) -> Iterator[str]:
     if value is None:
         return
-    url = https(value)
-    named = url and re.fullmatch(rf"(\w+\.)?{re.escape(host)}", url[0], re.ASCII)
-    if not url or not named or not url[1].startswith(path) or url[1] == path:
-        yield f"{key} must be null or a URL like https://{host}{path}NAME"
+    host, slash, rest = SOCIAL[key].partition("/")
+    start = slash + rest
+    url = split_https(value)
+    same_site = url and re.fullmatch(rf"(\w+\.)?{re.escape(host)}", url[0], re.ASCII)
+    if not url or not same_site or not url[1].startswith(start) or url[1] == start:
+        yield f"{key} must be null or a URL like https://{SOCIAL[key]}NAME"
 
 
-def _settings(key: str, value: object) -> Iterator[str]:
+def _check_settings(key: str, value: object) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"{key} must be an object"
         return
@@ -121,22 +124,25 @@ def _settings(key: str, value: object) -> Iterator[str]:
 
 
 _CHECKS: dict[str, Callable[[str, object], Iterator[str]]] = {
-    "name": _string,
-    "phone": _string,
-    "description": _description,
-    "avatar": _avatar,
-    **dict.fromkeys(SOCIAL, _social),
-    "settings": _settings,
+    "name": _check_string,
+    "phone": _check_string,
+    "description": _check_description,
+    "avatar": _check_avatar,
+    **dict.fromkeys(SOCIAL, _check_link),
+    "settings": _check_settings,
 }
 
 
-def created(number: int, external_id: str, profile: Json) -> Agent:
-    """The agent that a checked profile creates, all channels on (doubt 1); `apply` does the rest.
+def new_agent(number: int, external_id: str, profile: Json) -> Agent:
+    """Return the agent that a checked profile creates, with all channels on (doubt 1).
 
-    Raises a `RefusalError` of 400 where name or phone is missing or the phone is none.
+    `apply` writes the rest of the profile.
+
+    Raises:
+        RefusalError: 400, the name or phone is missing, or the phone is invalid.
     """
-    needed = ("name", "phone")
-    if missing := [key for key in needed if not profile.get(key, "").strip()]:
+    required = ("name", "phone")
+    if missing := [key for key in required if not profile.get(key, "").strip()]:
         raise RefusalError(400, [f"{key} is required to create a user" for key in missing])
     phone = _international(profile["phone"])
     if phone is None:
@@ -145,7 +151,7 @@ def created(number: int, external_id: str, profile: Json) -> Agent:
 
 
 def _international(phone: str) -> str | None:
-    """A phone as +37322123456; one without a country is Moldovan, as the portal is."""
+    """Return a phone as +37322123456, or None; without a country code, it is Moldovan."""
     digits = re.sub(r"[\s().-]", "", phone)
     if digits.startswith("00"):
         digits = "+" + digits[2:]
@@ -157,14 +163,15 @@ def _international(phone: str) -> str | None:
 
 
 def apply(agent: Agent, profile: Json, readings: Readings, limits: Limits, store: Store) -> None:
-    """Write a checked profile into an agent, under these readings; what it leaves out is kept.
+    """Write a checked profile into an agent; what it omits is kept. The agent is not saved.
 
-    Raises a `RefusalError` of 400 for a picture that is not known, with the agent not yet stored.
+    Raises:
+        RefusalError: 400, the picture is unknown.
     """
     if "name" in profile:
-        agent.name = _taken(profile["name"], readings, one_line=True)
+        agent.name = _stored(profile["name"], readings, one_line=True)
     if "description" in profile:
-        _describe(agent, profile["description"], readings)
+        _write_description(agent, profile["description"], readings)
     for key in SOCIAL:
         if key in profile and (profile[key] is not None or readings.social_null == "clears"):
             setattr(agent, key, profile[key])
@@ -172,11 +179,11 @@ def apply(agent: Agent, profile: Json, readings: Readings, limits: Limits, store
         rest = dict.fromkeys(CHANNELS, True) if readings.settings_partial == "replace" else {}
         agent.settings |= rest | profile["settings"]
     if "avatar" in profile:
-        _picture(agent, profile["avatar"], readings, limits, store)
+        _write_avatar(agent, profile["avatar"], readings, limits, store)
 
 
-def _taken(text: str, readings: Readings, *, one_line: bool) -> str:
-    """A text as the portal keeps it (doubt 7)."""
+def _stored(text: str, readings: Readings, *, one_line: bool) -> str:
+    """Return a text as the portal stores it (doubt 7)."""
     if readings.strings == "kept":
         return text
     if readings.strings == "normalised":
@@ -186,32 +193,32 @@ def _taken(text: str, readings: Readings, *, one_line: bool) -> str:
     return text.strip()
 
 
-def _describe(agent: Agent, value: str | dict[str, str], readings: Readings) -> None:
-    """Doubt 3: a string is used for all languages, an object merges or replaces."""
+def _write_description(agent: Agent, value: str | dict[str, str], readings: Readings) -> None:
+    """Write a string into all languages; merge an object, or replace with it (doubt 3)."""
     agent.description_put_as_string = isinstance(value, str)
-    given = dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
+    texts = dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
     if readings.description_partial == "replace":
         agent.description = dict.fromkeys(LANGUAGES, "")
     agent.description |= {
-        language: _taken(text, readings, one_line=False) for language, text in given.items()
+        language: _stored(text, readings, one_line=False) for language, text in texts.items()
     }
 
 
-def _picture(
+def _write_avatar(
     agent: Agent, value: Json | None, readings: Readings, limits: Limits, store: Store
 ) -> None:
-    """Doubt 4: the import may finish with the answer, later, or never."""
+    """Remove, choose or import a picture; an import finishes now, later, or never (doubt 4)."""
     if value is not None and "url" in value and readings.avatar_import == "never":
         return
-    agent.avatar_pending = None  # whatever was still under way is overtaken
+    agent.avatar_pending = None  # this replaces an unfinished import
     if value is None:
         agent.avatar, agent.avatar_source = None, None
     elif "id" in value:
         known = store.picture(value["id"])
         if known is None and readings.avatar_ids == "known":
             raise RefusalError(400, ["avatar.id must be the id of an uploaded picture"])
-        agent.avatar, agent.avatar_source = known or (store.uploaded(value["id"]), None)
+        agent.avatar, agent.avatar_source = known or (store.upload_picture(value["id"]), None)
     elif readings.avatar_import == "late":
         agent.avatar_pending = {"url": value["url"], "reads": limits.import_reads}
     else:
-        agent.avatar, agent.avatar_source = store.imported(value["url"]), value["url"]
+        agent.avatar, agent.avatar_source = store.import_picture(value["url"]), value["url"]

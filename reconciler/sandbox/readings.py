@@ -1,81 +1,87 @@
-"""What the documents leave open, as switches: one field a doubt (`apis/rentix.md`, "Doubts").
+"""What Rentix's documentation leaves open, as switches: a field for each doubt.
 
-A default is the behaviour that the documents say most plainly.
+Facts: docs/portals/rentix.md. A default is the reading that the documentation suggests most
+strongly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from reconciler.sandbox.switches import Doubts, Switches, switch
+
+_PAGE = "docs/portals/rentix.md"
 
 
 @dataclass(frozen=True, slots=True)
 class Readings(Doubts):
-    """One reading of every doubt in `apis/rentix.md`; `str()` gives the command line's switches."""
+    """One reading of every doubt about Rentix; `str()` returns the options that set it."""
+
+    PAGE: ClassVar[str] = _PAGE
 
     creation: Literal["invite", "upsert"] = switch(
-        "invite", "Doubt 1: agents are invited only, or a PUT with a new externalId creates one."
+        "invite", "Whether a PUT with a new externalId creates an agent", "doubt 1"
     )
     phone_on_existing: Literal["ignored", "refused"] = switch(
-        "ignored", "Doubt 2: what a phone sent for an agent that exists does."
+        "ignored", "What happens to a phone sent for an existing agent", "doubt 2"
     )
     description: Literal["as-put", "string", "object"] = switch(
-        "as-put", "Doubt 3: what a description reads back as."
+        "as-put", "How GET shows a description", "doubt 3"
     )
     description_language: Literal["ru", "en", "ro"] = switch(
-        "ru",
-        "Doubt 3: the language shown by --description string; if empty, the first that is not.",
+        "ru", "Language of --description string, unless its text is empty", "doubt 3"
     )
     description_partial: Literal["merge", "replace"] = switch(
-        "merge", "Doubt 3: whether languages left out of an object are kept or emptied."
+        "merge", "Whether a partial description keeps or empties other languages", "doubt 3"
     )
     description_empty: Literal["null", "omitted", "blank"] = switch(
-        "null", "Doubt 3: how an object shows a language without text."
+        "null", "How an object shows a language without text", "doubt 3"
     )
     avatar_import: Literal["at-once", "late", "never"] = switch(
-        "at-once", "Doubt 4: when a picture from a URL is shown; never is a silent failure."
+        "at-once", "When a picture from a URL appears; never fails silently", "doubt 4"
     )
     avatar_ids: Literal["any", "known"] = switch(
-        "any", "Doubt 4: whether any picture id is taken, or only one loaded or imported here."
+        "any", "Accept any picture id, or only ids loaded or imported here", "doubt 4"
     )
     settings_partial: Literal["merge", "replace"] = switch(
-        "merge", "Doubt 5: whether channels left out are kept or go back to on."
+        "merge", "Whether partial settings keep other channels or turn them on", "doubt 5"
     )
     social_null: Literal["clears", "ignored"] = switch(
-        "clears", "Doubt 6: what null does to instagram, youtube and tiktok."
+        "clears", "What null does to a social link", "doubt 6"
     )
     strings: Literal["kept", "trimmed", "normalised"] = switch(
-        "kept", "Doubt 7: what becomes of names and texts; normalised is trimmed, NFC, one blank."
+        "kept", "How text is stored; normalised means trimmed, NFC, single spaces", "doubt 7"
     )
     bulk_by_id: Literal["accepted", "refused"] = switch(
-        "accepted", "Doubt 8: whether an operation of a bulk may name its agent by id."
+        "accepted", "Whether a bulk operation may identify its agent by id", "doubt 8"
     )
     bulk_refusal: Literal["413", "400"] = switch(
-        "413", "Limits: the status for more operations than --bulk-limit."
+        "413", "Status for a bulk request above --bulk-limit", "Limits"
     )
     listing: Literal["whole", "next", "total"] = switch(
-        "whole", "Endpoints: the list in one answer, or in pages marked by next or by total only."
+        "whole", "Show the whole list, or pages with a next link or only a total", "Calls"
     )
     conflict_status: Literal["409", "400"] = switch(
-        "409", "Errors: the status, which is not stated, where an external id is already linked."
+        "409", "Status for linking an external id that is taken", "Errors"
     )
     retry: Literal["retry-after", "reset-only"] = switch(
-        "retry-after", "Limits: whether a 429 carries Retry-After or X-RateLimit-Reset alone."
+        "retry-after", "Send Retry-After with a 429, or only X-RateLimit-Reset", "Limits"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits(Switches):
-    """The numbers of `apis/rentix.md`, "Limits", and those that some readings need."""
+    """Rentix's limits, and the numbers that some readings need."""
 
-    rate_limit: int = switch(300, "Requests a window, all endpoints.")
-    bulk_rate_limit: int = switch(30, "Requests a window, bulk endpoints; they count as both.")
-    rate_window: float = switch(60.0, "Length of a window in seconds, from its first request.")
-    body_limit: int = switch(512 * 1024, "Bytes of a body, past it 413.")
-    bulk_limit: int = switch(100, "Operations in one bulk request.")
-    page_size: int = switch(50, "Agents a page, with --listing next or total.")
+    PAGE: ClassVar[str] = _PAGE
+
+    rate_limit: int = switch(300, "Requests per window, all endpoints", "Limits")
+    bulk_rate_limit: int = switch(30, "Bulk requests per window", "Limits")
+    rate_window: float = switch(60.0, "Seconds per window, from its first request", "Limits")
+    body_limit: int = switch(512 * 1024, "Bytes per body; a larger one gets 413", "Limits")
+    bulk_limit: int = switch(100, "Operations per bulk request", "Limits")
+    page_size: int = switch(50, "Agents per page, with --listing next or total", "Calls")
     import_reads: int = switch(
-        1, "List reads that still show the former picture, with --avatar-import late."
+        1, "List reads before a new picture appears, with --avatar-import late", "doubt 4"
     )

@@ -1,4 +1,4 @@
-"""The calls of the Rentix users API (`apis/rentix.md`, "Endpoints")."""
+"""The Rentix users API: its access, limits, errors and calls (docs/portals/rentix.md)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
-from reconciler.sandbox.agent import Agent, shown
-from reconciler.sandbox.gate import Gate, Rate, RefusalError, Route
+from reconciler.sandbox.agent import Agent, show
+from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
 from reconciler.sandbox.profile import (
     apply,
     check,
-    created,
-    external_id_in,
-    identified,
+    external_id_of,
+    identifier_of,
+    new_agent,
     object_of,
 )
 from reconciler.sandbox.state import Call, State
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 _BULK = "bulk"
 _CODES = {404: "NOT_FOUND", 409: "CONFLICT"}
-_PHRASES = {413: "Payload Too Large"}  # Python calls it this or that, depending on its version
+_PHRASES = {413: "Payload Too Large"}  # Python's phrase depends on its version
 
 
 class Rentix(Gate):
-    """The portal as an application, to be mounted at `/api/v1`: its keys, limits and errors."""
+    """The portal's application, mounted at `/api/v1`: its keys, limits and errors."""
 
     NAME = "rentix"
 
-    def __init__(self, state: State) -> None:
-        """The portal on this state."""
-        super().__init__(state)
+    def __init__(self, state: State, respond: Respond) -> None:
+        """Serve the portal from this state."""
+        super().__init__(state, respond)
         calls = Calls(state)
         self._routes = (
             Route("GET", "/agency", calls.agency),
@@ -51,11 +51,11 @@ class Rentix(Gate):
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """The documented calls."""
+        """Return the documented calls."""
         return self._routes
 
     def check_access(self, request: Request, route: Route | None) -> None:  # noqa: ARG002
-        """Either header has the key ("Authentication"), whatever the path is."""
+        """Check the key in either header ("Authentication"), for unknown paths too."""
         authorization = request.headers.get("authorization")
         key = request.headers.get("x-api-key")
         if authorization is not None and key is not None:
@@ -64,31 +64,32 @@ class Rentix(Gate):
             scheme, _, rest = authorization.partition(" ")
             key = rest.strip() if scheme.lower() == "apikey" else None
         if not key:
-            raise RefusalError(401, "API key required")
+            raise RefusalError(401, "API key is required")
         if key != self.state.key:
             raise RefusalError(401, "Invalid API key")
         if self.state.suspended:
-            raise RefusalError(403, "Agency is suspended or API access is not enabled")
+            raise RefusalError(403, "Agency is suspended")
 
-    def rates(self, route: Route | None) -> list[Rate]:
-        """All requests count as such, bulks as bulks too ("Limits")."""
+    def rate_limits(self, route: Route | None) -> list[RateLimit]:
+        """Count every request; count bulk requests in their own window as well ("Limits")."""
         state, limits = self.state, self.state.limits
-        rates = [Rate(state.all_requests, limits.rate_limit, limits.rate_window)]
+        rates = [RateLimit(state.all_requests, limits.rate_limit, limits.rate_window)]
         if route is not None and route.kind == _BULK:
-            rates.append(Rate(state.bulk_requests, limits.bulk_rate_limit, limits.rate_window))
+            bulk = RateLimit(state.bulk_requests, limits.bulk_rate_limit, limits.rate_window)
+            rates.append(bulk)
         return rates
 
-    def tells_when(self) -> bool:
-        """A reading: `Retry-After` or `X-RateLimit-Reset` alone."""
+    def sends_retry_after(self) -> bool:
+        """Follow the reading: `Retry-After`, or only `X-RateLimit-Reset`."""
         return self.state.readings.retry == "retry-after"
 
     def body_limit(self) -> int:
-        """How many bytes a body may have ("Limits")."""
+        """Return the largest body accepted, in bytes ("Limits")."""
         return self.state.limits.body_limit
 
     def headers(self, route: Route | None) -> dict[str, str]:
-        """The headers of every answer, which speak of the endpoint's own class."""
-        window, limit, length = self.rates(route)[-1]
+        """Return the rate-limit headers, which describe the endpoint's own class."""
+        window, limit, length = self.rate_limits(route)[-1]
         ends = window.ends(self.state.clock(), length)
         return {
             "X-RateLimit-Limit": str(limit),
@@ -97,7 +98,7 @@ class Rentix(Gate):
         }
 
     def refusal(self, request: Request, problem: RefusalError) -> Response:  # noqa: ARG002
-        """The general form ("Errors")."""
+        """Return the general form ("Errors")."""
         body = {
             "statusCode": problem.status,
             "message": problem.message,
@@ -107,18 +108,18 @@ class Rentix(Gate):
 
 
 class Calls:
-    """The seven calls and `GET /agency`, on the agents of a state and under its readings."""
+    """The seven calls and `GET /agency`, on a state and under its readings."""
 
     def __init__(self, state: State) -> None:
-        """The calls on this state."""
+        """Use this state."""
         self._state = state
 
     def agency(self, _call: Call) -> Response:
-        """The key's agency; what it shows is not documented."""
+        """Return the agency of the key."""
         return JSONResponse({"id": 1, "name": "Sandbox Agency"})
 
     def list(self, call: Call) -> Response:
-        """All agents, in pages where the reading says so. An import waits for whole reads."""
+        """Return all agents, in pages under some readings; a late import counts complete reads."""
         state, listing = self._state, self._state.readings.listing
         total, start, size = len(state.store), 0, -1
         marker: Json = {}
@@ -128,36 +129,37 @@ class Calls:
                 raise RefusalError(400, ["page must be a positive integer"])
             size = state.limits.page_size
             start = (int(page) - 1) * size
-            following = f"/users?page={int(page) + 1}" if start + size < total else None
-            marker = {"next": following} if listing == "next" else {"total": total}
+            next_page = f"/users?page={int(page) + 1}" if start + size < total else None
+            marker = {"next": next_page} if listing == "next" else {"total": total}
         agents = state.store.agents(start, size)
-        items = [shown(agent, state.readings, in_list=True) for agent in agents]
-        if size < 0 or start + size >= total:  # with its last page the list has been read
-            self._go_on_importing()
+        items = [show(agent, state.readings, in_list=True) for agent in agents]
+        if size < 0 or start + size >= total:  # the last page completes a read
+            self._advance_imports()
         return JSONResponse({"items": items, **marker})
 
     def by_id(self, call: Call) -> Response:
-        """One agent, by its id."""
-        return JSONResponse(shown(self._named(call), self._state.readings, in_list=False))
+        """Return one agent by id."""
+        return JSONResponse(show(self._agent_of(call), self._state.readings, in_list=False))
 
     def by_external_id(self, call: Call) -> Response:
-        """One agent, by its external id, which was percent-encoded in the path."""
+        """Return one agent by external id."""
         agent = _found(self._state.store.by_external_id(call.parameters[0]))
-        return JSONResponse(shown(agent, self._state.readings, in_list=False))
+        return JSONResponse(show(agent, self._state.readings, in_list=False))
 
     def put(self, call: Call) -> Response:
-        """Update an agent, or create one where the reading allows it."""
+        """Update an agent, or create one if the reading allows it (doubt 1)."""
         agent, is_new = self._upsert(object_of(call.body))
-        done = "created" if is_new else "updated"
-        return JSONResponse({"id": agent.id, "externalId": agent.external_id, done: True})
+        verb = "created" if is_new else "updated"
+        return JSONResponse({"id": agent.id, "externalId": agent.external_id, verb: True})
 
     def bulk(self, call: Call) -> Response:
-        """Many upserts, each for itself; 422 where all of them fail ("Bulk results")."""
+        """Run many upserts, each independently; answer 422 if all fail ("Bulk results")."""
         operations = object_of(call.body, "operations").get("operations")
         if not isinstance(operations, list) or not operations:
             raise RefusalError(400, ["operations must be an array of at least 1 element"])
-        if wrong := [place for place, each in enumerate(operations) if not isinstance(each, dict)]:
-            raise RefusalError(400, [f"operations.{place} must be an object" for place in wrong])
+        invalid = [place for place, each in enumerate(operations) if not isinstance(each, dict)]
+        if invalid:
+            raise RefusalError(400, [f"operations.{place} must be an object" for place in invalid])
         limit = self._state.limits.bulk_limit
         if len(operations) > limit:
             status = int(self._state.readings.bulk_refusal)
@@ -169,9 +171,9 @@ class Calls:
         return JSONResponse({"results": results, "summary": summary}, 200 if succeeded else 422)
 
     def link(self, call: Call) -> Response:
-        """Give an agent an external id; the one it has already is fine."""
-        external_id = external_id_in(object_of(call.body, "externalId"))
-        agent = self._named(call)
+        """Link an external id to an agent; repeating the link is fine."""
+        external_id = external_id_of(object_of(call.body, "externalId"))
+        agent = self._agent_of(call)
         conflict = int(self._state.readings.conflict_status)
         if agent.external_id not in (None, external_id):
             raise RefusalError(conflict, "User already has external ID")
@@ -183,35 +185,38 @@ class Calls:
         return JSONResponse({"id": agent.id, "externalId": external_id, "linked": True})
 
     def unlink(self, call: Call) -> Response:
-        """Take the external id from an agent, and say which one it was."""
-        agent = self._named(call)
+        """Unlink the external id of an agent and return it."""
+        agent = self._agent_of(call)
         former, agent.external_id = agent.external_id, None
         if former is None:
             raise RefusalError(400, "User has no external ID")
         self._state.store.save(agent)
         return JSONResponse({"id": agent.id, "externalId": former, "unlinked": True})
 
-    def _named(self, call: Call) -> Agent:
-        """The agent whose id is in the path."""
+    def _agent_of(self, call: Call) -> Agent:
+        """Return the agent whose id is in the path. Raises `RefusalError`."""
         number = call.parameters[0]
         if not re.fullmatch("[0-9]+", number):
             raise RefusalError(400, "Validation failed (numeric string is expected)")
-        # Digits without end are no id of anyone, and more than SQLite can look up.
+        # A longer number is no agent's id, and SQLite cannot look it up.
         return _found(self._state.store.by_id(int(number)) if len(number) < 19 else None)
 
     def _upsert(self, body: Json) -> tuple[Agent, bool]:
-        """The agent as it is after a PUT or an operation, and whether that created it."""
+        """Return the agent after a PUT or an operation, and whether it is new."""
         state = self._state
         store, readings = state.store, state.readings
-        who = identified(body)
+        identifier = identifier_of(body)
         profile = {key: value for key, value in body.items() if key not in ("id", "externalId")}
         check(profile)
-        agent = store.by_id(who) if isinstance(who, int) else store.by_external_id(who)
+        if isinstance(identifier, int):
+            agent = store.by_id(identifier)
+        else:
+            agent = store.by_external_id(identifier)
         is_new = agent is None
         if agent is None:
-            if isinstance(who, int) or readings.creation == "invite":
+            if isinstance(identifier, int) or readings.creation == "invite":
                 raise RefusalError(404, "User not found")
-            agent = created(store.next_id(), who, profile)
+            agent = new_agent(store.next_id(), identifier, profile)
         elif "phone" in profile and readings.phone_on_existing == "refused":
             raise RefusalError(400, ["phone cannot be changed"])
         apply(agent, profile, readings, state.limits, store)
@@ -219,7 +224,7 @@ class Calls:
         return agent, is_new
 
     def _operation(self, operation: Json) -> Json:
-        """The result of one operation of a bulk; its failure is a result too."""
+        """Run one bulk operation and return its result, success or failure."""
         result = {"op": operation.get("op"), "externalId": operation.get("externalId")}
         try:
             agent, _ = self._upsert(self._profile_of(operation))
@@ -232,27 +237,31 @@ class Calls:
         return {**result, "externalId": agent.external_id, "id": agent.id, "success": True}
 
     def _profile_of(self, operation: Json) -> Json:
-        """The body of an operation, which is what a PUT of the same would have."""
-        if operation.get("op") != "upsert":  # link and unlink are hinted at only (doubt 9)
+        """Return the body that a PUT for this operation would have. Raises `RefusalError`."""
+        if operation.get("op") != "upsert":  # link and unlink: doubt 9
             raise RefusalError(400, "op must be upsert")
         refused = self._state.readings.bulk_by_id == "refused"
         if refused and "id" in operation and "externalId" not in operation:
             raise RefusalError(400, "User identifier required")
         return {key: value for key, value in operation.items() if key != "op"}
 
-    def _go_on_importing(self) -> None:
-        """Bring every late import one list read nearer, and show those that have arrived."""
+    def _advance_imports(self) -> None:
+        """Count a list read for every late import, and show the pictures that are due."""
         store = self._state.store
         for agent in store.importing():
             pending = agent.avatar_pending or {}
             pending["reads"] -= 1
             if pending["reads"] <= 0:
-                agent.avatar, agent.avatar_source = store.imported(pending["url"]), pending["url"]
+                agent.avatar, agent.avatar_source = (
+                    store.import_picture(pending["url"]),
+                    pending["url"],
+                )
                 agent.avatar_pending = None
             store.save(agent)
 
 
 def _found(agent: Agent | None) -> Agent:
+    """Return the agent. Raises a `RefusalError` of 404 if there is none."""
     if agent is None:
         raise RefusalError(404, "User not found")
     return agent

@@ -1,4 +1,4 @@
-"""Serve the portals on 127.0.0.1: for a process of its own, or from a thread of this one."""
+"""Serve the portals on 127.0.0.1, in this process or in a thread of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from asyncio import CancelledError
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.routing import Mount, Router
 
-from reconciler.sandbox.faults import Dropped
+from reconciler.sandbox.faults import Dropped, Faults
+from reconciler.sandbox.gate import Exchange, Gate
 from reconciler.sandbox.propertyfinder.calls import PropertyFinder
 from reconciler.sandbox.rentix import Rentix
 from reconciler.sandbox.state import State
@@ -23,95 +24,113 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
 _HOST = "127.0.0.1"
 
-
-class Portal(NamedTuple):
-    """A portal of the sandbox: its name, where it is mounted, and its application on a state."""
-
-    name: str
-    path: str
-    application: Callable[[State], ASGIApp]
+PORTALS: dict[str, type[Gate]] = {"/api/v1": Rentix, "": PropertyFinder}
+"""The portals by mount path; the first path that matches answers, so the shortest comes last."""
 
 
-PORTALS = (Portal("rentix", "/api/v1", Rentix), Portal("propertyfinder", "", PropertyFinder))
-"""Every portal there is; the one with the shortest path comes last, as the first match answers."""
+class Application:
+    """Both portals as one ASGI application on one state.
+
+    Assign `faults` to make requests fail, and None to stop.
+    """
+
+    def __init__(self, state: State, faults: Faults | None = None) -> None:
+        """Mount a gate for each portal."""
+        self.state = state
+        self.faults = faults
+        self.gates = {path: gate(state, self._respond) for path, gate in PORTALS.items()}
+        # A bare router: starlette's own application would turn Dropped into a 500.
+        mounts = [Mount(path, gate) for path, gate in self.gates.items()]
+        self._router = Router(mounts, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises `Dropped` if a fault drops the connection."""
+        await self._router(scope, receive, send)
+
+    async def _respond(self, exchange: Exchange) -> Response:
+        """Answer an admitted request, through the faults if there are any."""
+        return await (exchange.answer() if self.faults is None else self.faults.answer(exchange))
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sandbox that answers: the base URL of every portal, and the state they all go by."""
+    """A sandbox that is listening: the base URL of each portal, and its application."""
 
     urls: Mapping[str, str]
-    state: State
+    application: Application
 
     @property
     def url(self) -> str:
         """The base URL of Rentix, such as http://127.0.0.1:8765/api/v1."""
         return self.urls["rentix"]
 
-
-def application(state: State) -> ASGIApp:
-    """All portals on one state."""
-    # A router alone: starlette's own application would answer 500 before it lets Dropped through.
-    mounts = [Mount(portal.path, portal.application(state)) for portal in PORTALS]
-    return Router(mounts, redirect_slashes=False)
+    @property
+    def state(self) -> State:
+        """The state of the portals."""
+        return self.application.state
 
 
-def serve(state: State, port: int, ready: Callable[[Running], None]) -> None:
-    """Answer on `port` (0: a free one) until SIGINT or SIGTERM, and call `ready` once it does.
+def serve(application: Application, port: int, ready: Callable[[Running], None]) -> None:
+    """Serve on `port` (0: a free one) until SIGINT or SIGTERM; call `ready` once listening.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
     with _bound(port) as listener:
-        _Server(state, listener, ready).run(sockets=[listener])
+        _Server(application, listener, ready).run(sockets=[listener])
 
 
 @contextmanager
 def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
-    """A sandbox in a thread of this process, for as long as the context lasts.
+    """Serve in a thread of this process while the context is open.
 
-    `state.reset(users, readings)` begins a new world on it without a restart. A state that is
-    passed in stays open afterwards; the one made here is closed.
+    The store of a state that is passed in stays open; without a state, a new one is made and its
+    store closed at the end. To start over without a restart, call `state.reset(users, readings)`.
+
+    Raises:
+        OSError: the port is in use.
     """
     if state is None:
         with closing(Store()) as store, running(State(store), port) as sandbox:
             yield sandbox
         return
-    started, told = Event(), []
+    listening: list[Running] = []
+    started = Event()
 
     def ready(sandbox: Running) -> None:
-        told.append(sandbox)
+        listening.append(sandbox)
         started.set()
 
     with _bound(port) as listener:
-        server = _Server(state, listener, ready)
+        server = _Server(Application(state), listener, ready)
 
         def run() -> None:
             try:
                 server.run(sockets=[listener])
             finally:
-                started.set()  # a start that failed must not leave us waiting
+                started.set()  # a failed start must not block the caller
 
         thread = Thread(target=run, name="sandbox", daemon=True)
         thread.start()
         started.wait()
         try:
-            if not told:
+            if not listening:
                 raise RuntimeError("the sandbox did not start")
-            yield told[0]
+            yield listening[0]
         finally:
             server.should_exit = True
             thread.join()
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket of our own, so that a free port is known before anything is served."""
-    # With the protocol named, asyncio turns Nagle's delay off; without it, every answer to a
-    # connection that is kept open waits 40 ms.
+    """Bind before serving, so that the number of a free port is known."""
+    # asyncio disables Nagle's algorithm only if the protocol is named; otherwise every response on
+    # a keep-alive connection waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,54 +142,53 @@ def _bound(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, that tells when it answers and takes a signal as a plain request to end."""
+    """uvicorn that reports when it is listening, shuts down on a signal and drops connections."""
 
     def __init__(
-        self, state: State, listener: socket.socket, ready: Callable[[Running], None]
+        self, application: Application, listener: socket.socket, ready: Callable[[Running], None]
     ) -> None:
         base = f"http://{_HOST}:{listener.getsockname()[1]}"
-        urls = {portal.name: base + portal.path for portal in PORTALS}
+        urls = {gate.NAME: base + path for path, gate in PORTALS.items()}
         self._ready = ready
-        self._running = Running(urls, state)
-        self._application = application(state)
+        self._running = Running(urls, application)
         super().__init__(
             uvicorn.Config(
                 self._answer,
-                interface="asgi3",  # a bound method is taken for an older kind otherwise
-                proxy_headers=False,  # the client is who is at the other end of the socket
-                http="h11",  # the one that is always there, whatever else is installed
+                interface="asgi3",  # uvicorn mistakes a bound method for an older interface
+                proxy_headers=False,  # the client is the peer of the socket
+                http="h11",  # always installed with uvicorn
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
                 access_log=False,
-                log_config=None,  # the logging of this process is not ours to set up
+                log_config=None,  # leave the process's logging alone
                 log_level="warning",
                 timeout_graceful_shutdown=1,
             )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then say so."""
+        """Start listening, then call `ready`."""
         await super().startup(sockets)
         self._ready(self._running)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End without waiting for what waits itself, such as an answer that is slow by a fault."""
+        """Shut down without waiting for requests that sleep, such as a slow answer."""
         for task in self.server_state.tasks:
             task.cancel()
         await super().shutdown(sockets)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or end its connection where a fault says so."""
+        """Answer a request, or reset its connection if a fault drops it."""
         try:
-            await self._application(scope, receive, send)
-        except (Dropped, CancelledError):  # cancelled by our own end
-            self._drop(scope)
+            await self._running.application(scope, receive, send)
+        except (Dropped, CancelledError):  # cancelled by `shutdown`
+            self._reset(scope)
             while (await receive())["type"] != "http.disconnect":
-                pass  # or uvicorn would complain that there is no whole answer
+                pass  # returning earlier makes uvicorn log an incomplete response
 
-    def _drop(self, scope: Scope) -> None:
-        """End the connection of a request with a reset."""
+    def _reset(self, scope: Scope) -> None:
+        """Reset the connection of a request."""
         for connection in list(self.server_state.connections):
             if getattr(connection, "client", None) == scope["client"]:
                 peer = connection.transport.get_extra_info("socket")
@@ -178,5 +196,5 @@ class _Server(uvicorn.Server):
                 connection.transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """End in good order; uvicorn itself would raise the signal again afterwards."""
+        """Shut down; uvicorn would raise the signal again afterwards."""
         self.should_exit = True

@@ -1,4 +1,7 @@
-"""What a running sandbox is made of: its users, its readings, its windows and its log."""
+"""What a running sandbox knows: users, readings, limits, rate windows and the request log.
+
+State is data. The gates read and change it; it knows neither them nor the faults.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox import propertyfinder
-from reconciler.sandbox.agent import loaded
+from reconciler.sandbox.agent import load_agents
 from reconciler.sandbox.propertyfinder.store import Users
-from reconciler.sandbox.propertyfinder.user import loaded as loaded_users
+from reconciler.sandbox.propertyfinder.user import load_users
 from reconciler.sandbox.readings import Limits, Readings
 from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from reconciler.sandbox.faults import Faults
-
-_LOG_LENGTH = 10_000  # enough for any test, and a bound for a sandbox that is left running
+_LOG_LENGTH = 10_000  # plenty for a test, and a bound for a sandbox that runs for days
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let in: `path` as it was sent, `parameters` the decoded parts of it."""
+    """An admitted request: `path` as sent, `parameters` its decoded variable segments."""
 
     method: str
     path: str
@@ -37,17 +38,17 @@ class Call:
 
 
 Before = Callable[[Call], Awaitable["Response | None"]]
-"""A fault before the effect: a response given here is the answer, and nothing is done."""
+"""A hook before the effect: if it returns a response, that is the answer and nothing is done."""
 
 After = Callable[[Call, "Response"], Awaitable["Response | None"]]
-"""A fault after the effect: a response given here is sent instead of the true one."""
+"""A hook after the effect: if it returns a response, that replaces the true one."""
 
 
 @dataclass(slots=True)
-class Logged:
-    """A request as it came in, refused or not; `body` is None where no JSON was read.
+class LogEntry:
+    """A request as received, refused or not; `body` is None if no JSON was read.
 
-    `status` is 0 for as long as there is no answer, and for ever where the connection is dropped.
+    `status` is 0 until the request is answered; it stays 0 if the connection is dropped.
     """
 
     method: str
@@ -58,13 +59,13 @@ class Logged:
 
 @dataclass(slots=True)
 class Window:
-    """A fixed window of requests, counted from the first of them."""
+    """A fixed rate-limit window, counted from its first request."""
 
     started: float = -math.inf
     used: int = 0
 
     def ends(self, now: float, length: float) -> float:
-        """When the window that holds at `now` ends; a past one is forgotten first."""
+        """Return when the current window ends, in seconds; reset it first if it has expired."""
         if now >= self.started + length:
             self.started, self.used = -math.inf, 0
         return (self.started if self.used else now) + length
@@ -77,10 +78,10 @@ class Window:
 
 @dataclass(slots=True)
 class PropertyFinderState:
-    """All that is Property Finder's own; `users` is where the truth is.
+    """Property Finder's part of the state; `users` holds the truth.
 
-    Assign `readings`, `limits` and `scopes` freely, and take tokens out of `tokens` (each with
-    the time it expires): `tokens.clear()` revokes them all.
+    Assign `readings`, `limits` and `scopes` at any time. `tokens` maps each valid token to its
+    expiry time; `tokens.clear()` revokes them all.
     """
 
     users: Users
@@ -94,12 +95,12 @@ class PropertyFinderState:
     token_requests: Window = field(default_factory=Window)
 
     def load(self, users: Iterable[Mapping[str, Any]]) -> None:
-        """Hold these users, in the form GET shows them, in place of all there were.
+        """Replace all users with these, given as GET shows them.
 
         Raises:
-            LoadError: they are not users; what there was stays.
+            LoadError: a user is invalid; the users in place stay.
         """
-        self.users.replace(loaded_users(users))
+        self.users.replace(load_users(users))
 
     def reset(
         self,
@@ -107,12 +108,12 @@ class PropertyFinderState:
         readings: propertyfinder.Readings | None = None,
         limits: propertyfinder.Limits | None = None,
     ) -> None:
-        """Begin a new world: all scopes, no tokens, empty windows.
+        """Start over with these users: all scopes, no tokens, empty rate windows.
 
-        Users, readings and limits that are not given are none and the defaults.
+        Readings and limits that are not given go back to their defaults.
 
         Raises:
-            LoadError: they are not users.
+            LoadError: a user is invalid.
         """
         self.load(users)
         self.readings = readings or propertyfinder.Readings()
@@ -124,16 +125,15 @@ class PropertyFinderState:
 
 @dataclass(slots=True)
 class State:
-    """All that the portals of the sandbox go by; what is not shared is Rentix's.
+    """The state of both portals; everything outside `propertyfinder` and `store` is Rentix's.
 
-    Assign `readings`, `limits` and `suspended` freely: the next request goes by them, without a
-    restart. `propertyfinder` has the same of Property Finder.
+    Whoever opens the store closes it. Assign `readings`, `limits` and `suspended` at any time: the
+    next request uses them.
 
-    `before` and `after` are the seam for faults: they are awaited in turn around the effect of a
-    call that was let in, and the first response one of them gives is the answer. `faults` strikes
-    calls at random, around all of that. What takes time waits by `sleep`, so that `clock` and
-    `sleep` together can be a time of one's own. `world` counts the resets: what is still under way
-    from a former world no longer has an effect.
+    `before` and `after` are hooks around the effect of every admitted call, awaited in order; the
+    first response that a hook returns is the answer. Everything that waits uses `sleep`, so
+    replacing `clock` and `sleep` simulates time. `world` counts resets: a request that sleeps
+    through a reset has no effect.
     """
 
     store: Store
@@ -143,11 +143,10 @@ class State:
     suspended: bool = False
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    faults: Faults | None = None
     world: int = 0
     before: list[Before] = field(default_factory=list)
     after: list[After] = field(default_factory=list)
-    log: deque[Logged] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
+    log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
     all_requests: Window = field(default_factory=Window)
     bulk_requests: Window = field(default_factory=Window)
     propertyfinder: PropertyFinderState = field(init=False)
@@ -156,12 +155,12 @@ class State:
         self.propertyfinder = PropertyFinderState(self.store.propertyfinder)
 
     def load(self, users: Iterable[Mapping[str, Any]]) -> None:
-        """Hold these users on Rentix, in the form GET shows them, in place of all there were.
+        """Replace all of Rentix's agents with these, given as GET shows them.
 
         Raises:
-            LoadError: they are not users; what there was stays.
+            LoadError: a user is invalid; the agents in place stay.
         """
-        self.store.replace(loaded(users))
+        self.store.replace(load_agents(users))
 
     def reset(
         self,
@@ -169,18 +168,18 @@ class State:
         readings: Readings | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Begin a new world: no faults, empty windows, an empty log, nothing suspended.
+        """Start over with these users on Rentix: no hooks, an empty log, empty rate windows.
 
-        Users, readings and limits that are not given are none and the defaults; so is all of
-        Property Finder, which has a `reset` of its own for its users.
+        Readings and limits that are not given go back to their defaults. Property Finder is reset
+        too and has no users then; load them with its own `reset`.
 
         Raises:
-            LoadError: they are not users.
+            LoadError: a user is invalid.
         """
         self.load(users)
         self.readings = readings or Readings()
         self.limits = limits or Limits()
-        self.suspended, self.faults = False, None
+        self.suspended = False
         self.world += 1
         for each in (self.before, self.after, self.log):
             each.clear()

@@ -1,4 +1,4 @@
-"""The users in SQLite, in memory or in a file that tests may read as the oracle of the truth."""
+"""Both portals' users in SQLite: in memory, or in a file that tests read to learn the truth."""
 
 from __future__ import annotations
 
@@ -12,119 +12,94 @@ from reconciler.sandbox.database import Database, Table
 from reconciler.sandbox.propertyfinder.store import Users
 from reconciler.sandbox.values import Json
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS rentix_users (
-    id INTEGER PRIMARY KEY,
-    external_id TEXT UNIQUE,
-    name TEXT NOT NULL,
-    phone TEXT NOT NULL,
-    description TEXT NOT NULL,
-    description_put_as_string INTEGER NOT NULL,
-    avatar TEXT,
-    avatar_source TEXT,
-    avatar_pending TEXT,
-    instagram TEXT,
-    youtube TEXT,
-    tiktok TEXT,
-    settings TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS rentix_pictures (id INTEGER PRIMARY KEY, avatar TEXT, source TEXT);
+_PICTURES = """
+CREATE TABLE IF NOT EXISTS rentix_pictures (id INTEGER PRIMARY KEY, avatar TEXT, source TEXT)
 """
-_FIRST_PICTURE = 1001  # imported pictures stand out among loaded ones
+_FIRST_PICTURE = 1001  # keeps imported pictures apart from loaded ones
 
 
 class Store:
-    """Every agent of the agency on Rentix, and the pictures the portal knows; safe in any thread.
+    """The agents of the agency on Rentix and the portal's pictures; any thread may use it.
 
     `propertyfinder` holds the users of Property Finder, in the same file.
 
-    The table `rentix_users` has one row an agent:
-
-    - `id`, `external_id` (unique or null), `name`, `phone` as loaded or normalised at creation;
-    - `description`: JSON object, always with `ru`, `en` and `ro`, "" where there is no text, and
-      `description_put_as_string`: 1 where a string was put last, 0 where an object was;
-    - `avatar`: JSON as GET shows it, or null; `avatar_source`: the URL that picture was imported
-      from, or null; `avatar_pending`: JSON `{"url", "reads"}` of an import that is still to
-      finish, or null;
-    - `instagram`, `youtube`, `tiktok`: URL or null;
-    - `settings`: JSON object of `posting_type` and the four `contact_*` switches.
-
-    A file is in WAL mode, so another process can read it (`file:PATH?mode=ro`) meanwhile.
+    The table `rentix_users` has a row for each agent, with the fields of `Agent` as columns;
+    `description`, `avatar`, `avatar_pending` and `settings` are JSON. A file is in WAL mode, so
+    another process can read it (`file:PATH?mode=ro`) while it is served.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open the file, or memory where there is none. Raises `sqlite3.Error` if it cannot."""
+        """Open the file, or memory without one. Raises `sqlite3.Error` if that fails."""
         self._database = Database(path)
         try:
-            self._database.create(_SCHEMA)
-            json_columns = {"description", "avatar", "avatar_pending", "settings"}
-            self._agents = Table(self._database, "rentix_users", Agent, json_columns)
+            self._agents = Table(self._database, "rentix_users", Agent, {"external_id": "UNIQUE"})
+            self._database.run(_PICTURES)
             self.propertyfinder = Users(self._database)
         except sqlite3.Error:
             self._database.close()
             raise
 
     def close(self) -> None:
-        """Close the file, as one file without a `-wal` beside it."""
+        """Close the database; a file is left without a `-wal` file beside it."""
         self._database.close()
 
     def replace(self, agents: Iterable[Agent]) -> None:
-        """Forget everything and hold these agents instead."""
+        """Replace all agents and pictures with these."""
         agents = list(agents)
         pictures = {agent.avatar["id"]: agent.avatar for agent in agents if agent.avatar}
         with self._database.transaction():
             self._agents.replace(agents)
             self._database.run("DELETE FROM rentix_pictures")
             for avatar in pictures.values():
-                self._keep_picture(avatar, None)
+                self._add_picture(avatar, None)
 
     def agents(self, start: int = 0, count: int = -1) -> list[Agent]:
-        """The agents by ascending id: `count` of them (all if negative) from `start` on."""
+        """Return `count` agents (all if negative) by ascending id, from `start` on."""
         return self._agents.select("ORDER BY id LIMIT ? OFFSET ?", count, start)
 
     def __len__(self) -> int:
-        """How many agents there are."""
+        """Return how many agents there are."""
         return self._agents.count()
 
     def by_id(self, number: int) -> Agent | None:
-        """The agent with this id."""
+        """Return the agent with this id."""
         return self._agents.one("WHERE id = ?", number)
 
     def by_external_id(self, external_id: str) -> Agent | None:
-        """The agent with this external id."""
+        """Return the agent with this external id."""
         return self._agents.one("WHERE external_id = ?", external_id)
 
     def importing(self) -> list[Agent]:
-        """The agents whose picture is still being imported."""
+        """Return the agents with an unfinished picture import."""
         return self._agents.select("WHERE avatar_pending IS NOT NULL")
 
     def save(self, agent: Agent) -> None:
-        """Write an agent, new or known by its id."""
+        """Insert the agent, or update the one with its id."""
         self._agents.save(agent)
 
     def next_id(self) -> int:
-        """An id that no agent has."""
+        """Return a free agent id."""
         return self._database.number("SELECT COALESCE(MAX(id), 0) + 1 FROM rentix_users")
 
-    def imported(self, url: str) -> Json:
-        """A new picture, imported from `url`: every import has an id of its own."""
+    def import_picture(self, url: str) -> Json:
+        """Return a new picture imported from `url`; every import has its own id."""
         with self._database.transaction():
             number = self._database.number(
                 "SELECT MAX(?, COALESCE(MAX(id), 0) + 1) FROM rentix_pictures", _FIRST_PICTURE
             )
-            return self._keep_picture(picture(number), url)
+            return self._add_picture(picture(number), url)
 
     def picture(self, number: int) -> tuple[Json, str | None] | None:
-        """A picture loaded or imported before, with the URL it came from if it was imported."""
+        """Return a known picture and the URL it was imported from (None if uploaded)."""
         query = "SELECT avatar, source FROM rentix_pictures WHERE id = ?"
         found = self._database.run(query, number)
         return (json.loads(found[0][0]), found[0][1]) if found else None
 
-    def uploaded(self, number: int) -> Json:
-        """A picture that is said to have been uploaded elsewhere, known from now on."""
-        return self._keep_picture(picture(number), None)
+    def upload_picture(self, number: int) -> Json:
+        """Return a picture with this id, as if it had been uploaded elsewhere."""
+        return self._add_picture(picture(number), None)
 
-    def _keep_picture(self, avatar: Json, source: str | None) -> Json:
+    def _add_picture(self, avatar: Json, source: str | None) -> Json:
         insert = "INSERT INTO rentix_pictures VALUES (?, ?, ?)"
         self._database.run(insert, avatar["id"], json.dumps(avatar), source)
         return avatar

@@ -8,38 +8,45 @@ from itertools import product
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 
-def switch(default: object, doc: str) -> Any:  # noqa: ANN401 - stands for any field's type
-    """A field with its default and the line that documents it, here and in the command's help."""
-    return field(default=default, metadata={"doc": doc})
+def switch(default: object, help_text: str, section: str) -> Any:  # noqa: ANN401 - any field's type
+    """Declare a switch: its default, its help, and the section of the facts page behind it."""
+    return field(default=default, metadata={"help": help_text, "section": section})
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Values that each differ from their default only where someone says so."""
+    """Switches of one portal; each keeps its default unless it is set."""
 
     PREFIX: ClassVar[str] = ""
-    """What the command's options for these switches begin with."""
+    """What the names of these options begin with."""
+    PAGE: ClassVar[str]
+    """The page of the portal's facts, which the help cites."""
 
     @classmethod
     def named(cls) -> dict[str, Field[Any]]:
-        """Every field by the name of its option, without the dashes in front."""
+        """Return every field by the name of its option, without leading dashes."""
         return {f"{cls.PREFIX}{each.name}".replace("_", "-"): each for each in fields(cls)}
 
     @classmethod
     def chosen(cls, options: Mapping[str, object]) -> Self:
-        """The switches among the options of a command, as click names them."""
+        """Return the switches among a command's options, which click names with underscores."""
         return cls(
             **{each.name: options[name.replace("-", "_")] for name, each in cls.named().items()}
         )
 
     @classmethod
     def choices(cls) -> dict[str, tuple[str, ...]]:
-        """Every field with the values it can have, if they are listed, in the order of both."""
+        """Return the values of every field, in order; empty for a number."""
         hints = get_type_hints(cls)
         return {each.name: get_args(hints[each.name]) for each in fields(cls)}
 
+    @classmethod
+    def help_of(cls, each: Field[Any]) -> str:
+        """Return the help of an option: what it does, and where the facts are."""
+        return f"{each.metadata['help']} ({cls.PAGE}, {each.metadata['section']})."
+
     def flags(self) -> list[str]:
-        """The options of `reconciler sandbox` that give these switches."""
+        """Return the options of `reconciler sandbox` that set these switches."""
         return [
             part
             for name, each in self.named().items()
@@ -50,16 +57,16 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Doubts(Switches):
-    """One reading of every doubt that a portal's documents leave.
+    """One reading of every doubt that a portal's documentation leaves open.
 
-    A default is the behaviour that the documents say most plainly.
+    A default is the reading that the documentation suggests most strongly.
     """
 
     @classmethod
     def every(cls, *names: str) -> Iterator[Self]:
-        """All combinations of the named doubts, lazily; of all of them where none is named.
+        """Yield all combinations of the named doubts; of all doubts if none is named.
 
-        All of them together are hundreds of thousands: name the ones that can meet.
+        All doubts have hundreds of thousands of combinations: name the ones that interact.
         """
         choices = cls.choices()
         chosen = names or tuple(choices)
@@ -69,11 +76,11 @@ class Doubts(Switches):
 
     @classmethod
     def each(cls) -> Iterator[Self]:
-        """The defaults, then every other reading of every doubt with the rest at its default."""
+        """Yield the defaults, then each other reading of each doubt with the rest at default."""
         yield cls()
         for name in cls.choices():
             yield from (reading for reading in cls.every(name) if reading != cls())
 
     def __str__(self) -> str:
-        """The switches in one line, "defaults" if there are none: a name for a test's case."""
+        """Return the switches on one line, "defaults" without any: a name for a test case."""
         return " ".join(self.flags()) or "defaults"

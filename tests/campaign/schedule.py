@@ -69,9 +69,9 @@ def run(seed: int) -> Result:
             result.wrong = f"{error}  [{Path(where.filename).name}:{where.lineno}]"
         finally:
             schedule.portals.state.store.close()
-        strikes = (line.partition(": ")[2] for line in schedule.faults.told)
+        strikes = (line.partition(": ")[2] for line in schedule.faults.lines)
         result.kinds = dict(Counter(strikes))
-        result.told += schedule.faults.told
+        result.told += schedule.faults.lines
     return result
 
 
@@ -90,7 +90,8 @@ class Schedule:
         )
         self.portals = Portals(state)
         self.simulation = Simulation(state, f"simulation {seed}")
-        state.faults = self.faults = Faults(seed, self.random.choice(SHARES))
+        self.faults = Faults(seed, self.random.choice(SHARES))
+        self.simulation.application.faults = self.faults
         self.environment = {
             "RENTIX_URL": self.simulation.urls["rentix"],
             "RENTIX_API_KEY": state.key,
@@ -229,13 +230,13 @@ class Schedule:
 
     def look(self) -> tuple[Plan, Matches]:
         """A plan without faults, and who everybody is in it."""
-        self.portals.state.faults = None
+        self.simulation.application.faults = None
         self.simulation.begin(None)
         self.simulation.pass_time(120)  # whatever limit was used up
         with self.planned() as planned:
             plan = planned.plan
         assert not plan.unread, plan.unread
-        self.portals.state.faults = self.faults
+        self.simulation.application.faults = self.faults
         self.tell("look")
         matches = {
             (name, found.desired.key): found.live.id
@@ -266,7 +267,7 @@ class Schedule:
     def refuse(self, gate: Gate, what: Any, status: int, said: Any) -> None:
         """A refusal of the portal's own."""
         late = self.simulation.overtook  # what is late meets, and leaves, what nobody could know
-        twice = self.faults.told and self.faults.told[-1].endswith("done twice")
+        twice = self.faults.lines and self.faults.lines[-1].endswith("done twice")
         if not late and not twice and not is_allowed(self.world, what, status, str(said)):
             self.refused.append(f"{gate.NAME} {what}: {status} {said}")
 

@@ -18,7 +18,7 @@ import httpx
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted
 from reconciler.sandbox.faults import Dropped
-from reconciler.sandbox.server import PORTALS
+from reconciler.sandbox.server import Application
 from reconciler.sandbox.state import State
 
 START = 1_800_000_000.0
@@ -84,8 +84,8 @@ class Simulation(httpx.BaseTransport):
         self.state = state
         self.random = Random(seed)
         self.now = START
-        self.applications = {portal.path: portal.application(state) for portal in PORTALS}
-        self.urls = {portal.name: HOST + portal.path for portal in PORTALS}
+        self.application = Application(state)
+        self.urls = {gate.NAME: HOST + path for path, gate in self.application.gates.items()}
         self.asides: list[Aside] = []
         self.requests = self.unreached = self.disk = self.overtook = 0
         self.moment: Moment | None = None
@@ -109,7 +109,7 @@ class Simulation(httpx.BaseTransport):
         self._end_here(after=False)
         self.pass_time(self.random.uniform(0.01, 0.2))
         self.between()
-        if self.state.faults is not None and self.random.random() < UNREACHED:
+        if self.application.faults is not None and self.random.random() < UNREACHED:
             self.unreached += 1
             self._tell(request, "could not connect")
             raise httpx.ConnectError("nobody there", request=request)
@@ -147,7 +147,7 @@ class Simulation(httpx.BaseTransport):
     def _running(self, request: httpx.Request, exchange: Exchange) -> Any:
         """The application at work on a request."""
         path = request.url.raw_path.partition(b"?")[0].decode("ascii")
-        root = next(each for each in self.applications if path.startswith(each))
+        root = next(each for each in self.application.gates if path.startswith(each))
         scope = {
             "type": "http",
             "method": request.method,
@@ -162,7 +162,7 @@ class Simulation(httpx.BaseTransport):
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        return self.applications[root](scope, receive, exchange.send)
+        return self.application.gates[root](scope, receive, exchange.send)
 
     def pass_time(self, seconds: float) -> None:
         """Let the time pass, and happen what was to happen meanwhile."""

@@ -128,15 +128,15 @@ def test_under_faults_an_apply_tells_the_truth_and_the_next_ones_finish(
     """With real connections that really break: no kind that takes longer than a time-out, which
     the campaign has in simulated time."""
     quick = [
-        *("500", "503", "dropped", "done, then 500", "done, then dropped", "cut short"),
+        *("500", "503", "dropped", "done, then 500", "done, then dropped", "truncated"),
         *("done, then 200 with HTML", "200 with HTML", "half done, then 500 with results"),
-        *("a result missing", "a result twice", "results in another order", "a wrong type"),
+        *("result missing", "result repeated", "results reordered", "wrong type"),
     ]
     count = range(1, 13)
     agency.live(*(user(number, externalId=f"a-{number}") for number in count))
     agency.configure(bulk=4)
     agency.declare(*({"externalId": f"a-{n}", "name": f"Nou {n}", "tiktok": None} for n in count))
-    agency.portal.state.faults = Faults(seed, 0.3, quick)
+    agency.portal.application.faults = Faults(seed, 0.3, quick)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cancellation, "sleep", lambda cancellation, _: cancellation.check())
         for _ in range(8):
@@ -149,6 +149,6 @@ def test_under_faults_an_apply_tells_the_truth_and_the_next_ones_finish(
                 break
         else:
             raise AssertionError(done)
-    agency.portal.state.faults = None
+    agency.portal.application.faults = None
     assert list(truth.values()) == [f"Nou {number}" for number in count]
     assert agency.plan()["agents"] == []

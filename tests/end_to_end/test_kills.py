@@ -25,7 +25,7 @@ from starlette.responses import Response
 from zygote import PATIENCE, Process, Start, zygote
 
 from reconciler.sandbox.agent import Agent
-from reconciler.sandbox.propertyfinder.user import User, blank_profile
+from reconciler.sandbox.propertyfinder.user import User, empty_profile
 from reconciler.sandbox.readings import Readings
 from reconciler.store.ledger import parse
 
@@ -65,7 +65,7 @@ def arrival(number: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
     return (
         both(number, name=name, phone=phone(number), on_pf={**NEW, "mobile": mobile}),
         _agent(Agent(0, name, phone(number), key(number))),
-        _person(User(0, mail, mobile, 3, "Nou", "Venit", profile=blank_profile() | public)),
+        _person(User(0, mail, mobile, 3, "Nou", "Venit", profile=empty_profile() | public)),
     )
 
 

@@ -1,4 +1,4 @@
-"""One sandbox for all tests, in a thread of this process; each test begins a new world on it."""
+"""One sandbox for all tests, in a thread of this process; each test resets it."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ USERS = [
 
 @pytest.fixture(scope="session")
 def sandbox():
-    """The sandbox that answers for the whole run."""
+    """Serve a sandbox during the whole run."""
     with running() as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
 def client(sandbox):
-    """One connection with the right key."""
+    """Return a client with the right key."""
     with httpx.Client(base_url=sandbox.url, headers={"Authorization": "ApiKey sandbox"}) as client:
         yield client
 
 
 @pytest.fixture
 def state(sandbox):
-    """A new world: Ivan, who has an external id, and Olga, who has none."""
+    """Reset Rentix: Ivan, who has an external id, and Olga, who has none."""
     sandbox.state.reset(USERS)
     sandbox.state.clock = time.time
     return sandbox.state
@@ -48,14 +48,11 @@ def state(sandbox):
 
 @pytest.fixture
 def api(client, state):
-    """Sends a call to the new world and gives its status and its JSON."""
+    """Return a function that sends a call and returns its status and JSON."""
 
     def call(method, path, body=None):
-        answer = (
-            client.request(method, path, json=body)
-            if body is not None
-            else client.request(method, path)
-        )
+        content = {} if body is None else {"json": body}
+        answer = client.request(method, path, **content)
         return answer.status_code, answer.json()
 
     return call
@@ -85,9 +82,9 @@ PF_USERS = [
 
 @pytest.fixture(scope="session")
 def pf_client(sandbox):
-    """One connection with a token, which each new world takes."""
+    """Return a client with a token that is valid after every reset."""
     headers = {
-        "Authorization": "Bearer of-the-tests",
+        "Authorization": "Bearer test-token",
         "X-PF-Error-Format": "problem-json-v2",
     }
     with httpx.Client(base_url=sandbox.urls["propertyfinder"], headers=headers) as client:
@@ -96,40 +93,36 @@ def pf_client(sandbox):
 
 @pytest.fixture
 def pf_state(state):
-    """A new world on Property Finder: Ivan, and Olga, who is inactive and has no public profile."""
-    mine = state.propertyfinder
-    mine.reset(PF_USERS)
-    mine.tokens["of-the-tests"] = math.inf
-    return mine
+    """Reset Property Finder: Ivan, and Olga, who is inactive and has no public profile."""
+    state.propertyfinder.reset(PF_USERS)
+    state.propertyfinder.tokens["test-token"] = math.inf
+    return state.propertyfinder
 
 
 @pytest.fixture
 def pf(pf_client, pf_state):
-    """Sends a call to the new world and gives its status and its JSON, None where there is none."""
+    """Return a function that sends a call and returns its status and JSON (None if empty)."""
 
     def call(method, path, body=None):
-        answer = (
-            pf_client.request(method, path, json=body)
-            if body is not None
-            else pf_client.request(method, path)
-        )
+        content = {} if body is None else {"json": body}
+        answer = pf_client.request(method, path, **content)
         return answer.status_code, answer.json() if answer.content else None
 
     return call
 
 
 class Clock:
-    """A clock that a test sets."""
+    """A clock that the test sets."""
 
     now = 1000.0
 
     def __call__(self):
-        """The time it is."""
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture
 def clock(state):
-    """The sandbox goes by a clock of ours: 1000 seconds after the epoch."""
+    """Give the sandbox a clock that starts 1000 seconds after the epoch."""
     state.clock = Clock()
     return state.clock

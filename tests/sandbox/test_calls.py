@@ -1,4 +1,4 @@
-"""The documented calls, their answers and their errors (`apis/rentix.md`)."""
+"""Rentix's documented calls, responses and errors (docs/portals/rentix.md)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.sandbox import Limits, LoadError, Readings
+from reconciler.sandbox.agent import SOCIAL
 
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
 
 
 def refused(status, message, error):
-    """An answer in the general form."""
+    """Return an error response in the general form."""
     return status, {"statusCode": status, "message": message, "error": error}
 
 
 def test_list_shows_every_agent_with_every_field(api):
-    """GET /users shows all agents, phones spaced as they were loaded."""
+    """GET /users shows all agents, with phones spaced as loaded."""
     status, body = api("GET", "/users")
     assert status == 200
     assert body == {
@@ -35,9 +36,8 @@ def test_list_shows_every_agent_with_every_field(api):
                         {"url": "https://cdn.rentix.example/5/128.webp", "variantSize": "128"}
                     ],
                 },
+                **dict.fromkeys(SOCIAL),
                 "instagram": "https://instagram.com/ivan",
-                "youtube": None,
-                "tiktok": None,
                 "settings": {"posting_type": "agent", **dict.fromkeys(CHANNELS, True)},
             },
             {
@@ -47,9 +47,7 @@ def test_list_shows_every_agent_with_every_field(api):
                 "phone": "+373 69 111 222",
                 "description": "",
                 "avatar": None,
-                "instagram": None,
-                "youtube": None,
-                "tiktok": None,
+                **dict.fromkeys(SOCIAL),
                 "settings": {"posting_type": "agent", **dict.fromkeys(CHANNELS, True)},
             },
         ]
@@ -57,30 +55,30 @@ def test_list_shows_every_agent_with_every_field(api):
 
 
 @pytest.mark.parametrize("path", ["/users/1", "/users/external/agent-001"])
-def test_one_agent_is_shown_with_a_compact_phone(api, path):
-    """The single GETs differ from the list in the phone's spacing only."""
+def test_a_single_get_shows_a_compact_phone(api, path):
+    """The single GETs differ from the list only in the spacing of the phone."""
     listed = api("GET", "/users")[1]["items"][0]
     assert api("GET", path) == (200, {**listed, "phone": "+37322123456"})
 
 
 def test_put_updates_by_id_and_by_external_id(api):
-    """PUT /users changes what it names and keeps the rest."""
+    """PUT /users changes the given fields and keeps the rest."""
     before = api("GET", "/users/1")[1]
-    done = {"id": 1, "externalId": "agent-001", "updated": True}
-    assert api("PUT", "/users", {"id": 1, "name": "Ion"}) == (200, done)
+    updated = {"id": 1, "externalId": "agent-001", "updated": True}
+    assert api("PUT", "/users", {"id": 1, "name": "Ion"}) == (200, updated)
     youtube = "https://youtube.com/@ion"
-    assert api("PUT", "/users", {"externalId": "agent-001", "youtube": youtube}) == (200, done)
+    assert api("PUT", "/users", {"externalId": "agent-001", "youtube": youtube}) == (200, updated)
     assert api("GET", "/users/1")[1] == {**before, "name": "Ion", "youtube": youtube}
 
 
-def test_put_of_an_agent_without_external_id_says_null(api):
-    """The answer's externalId is the agent's, null where it has none."""
-    done = {"id": 2, "externalId": None, "updated": True}
-    assert api("PUT", "/users", {"id": 2}) == (200, done)
+def test_put_returns_a_null_external_id(api):
+    """The response has the agent's externalId, null if it has none."""
+    updated = {"id": 2, "externalId": None, "updated": True}
+    assert api("PUT", "/users", {"id": 2}) == (200, updated)
 
 
-def test_put_takes_every_field(api):
-    """All that the documents list is taken and shown."""
+def test_put_accepts_every_field(api):
+    """Every documented field is accepted and shown."""
     fields = {
         "name": "Ion",
         "description": {"ru": "р", "en": "e", "ro": "ș"},
@@ -97,8 +95,8 @@ def test_put_takes_every_field(api):
     assert shown["settings"] == {"posting_type": "agent", **channels}
 
 
-def test_link_and_unlink_answer_as_documented(api):
-    """Link gives an id, again is fine, unlink names the former one."""
+def test_link_and_unlink(api):
+    """Linking twice is fine, and unlinking returns the former id."""
     linked = {"id": 2, "externalId": "agent-002", "linked": True}
     assert api("POST", "/users/2/link", {"externalId": "agent-002"}) == (200, linked)
     assert api("POST", "/users/2/link", {"externalId": "agent-002"}) == (200, linked)
@@ -109,8 +107,8 @@ def test_link_and_unlink_answer_as_documented(api):
     assert api("DELETE", "/users/2/link") == refused(400, "User has no external ID", "Bad Request")
 
 
-def test_agency_answers(api):
-    """GET /agency answers for the key's agency."""
+def test_agency(api):
+    """GET /agency returns the agency of the key."""
     assert api("GET", "/agency") == (200, {"id": 1, "name": "Sandbox Agency"})
 
 
@@ -160,13 +158,13 @@ def test_agency_answers(api):
         ),
     ],
 )
-def test_refusals_have_the_documented_text(api, method, path, body, expected):
-    """Every message of the table, and the paths and methods that are none, in the general form."""
+def test_errors_have_the_documented_message(api, method, path, body, expected):
+    """Every documented message, and unknown paths and methods, in the general form."""
     assert api(method, path, body) == refused(*expected)
 
 
-def test_wrong_method_names_the_right_ones(client, state):
-    """A 405 says which methods there are."""
+def test_a_405_lists_the_allowed_methods(client, state):
+    """The Allow header lists them."""
     assert client.patch("/users").headers["allow"] == "GET, PUT"
 
 
@@ -201,8 +199,8 @@ def test_wrong_method_names_the_right_ones(client, state):
         ({"settings": {"posting_type": "x"}}, "property settings.posting_type should not exist"),
     ],
 )
-def test_a_wrong_profile_is_refused_with_a_list(api, profile, message):
-    """What PUT does not take is a 400 with a list of texts, and changes nothing."""
+def test_an_invalid_profile_is_a_400_with_a_list(api, profile, message):
+    """PUT answers 400 with a list of messages, and changes nothing."""
     before = api("GET", "/users")
     expected = refused(400, [message], "Bad Request")
     assert api("PUT", "/users", {"id": 1, **profile}) == expected
@@ -210,7 +208,7 @@ def test_a_wrong_profile_is_refused_with_a_list(api, profile, message):
 
 
 def test_all_problems_of_a_profile_are_listed(api):
-    """Several problems are several texts."""
+    """Each problem has its message."""
     body = {"id": 1, "name": 1, "x": 2}
     assert api("PUT", "/users", body)[1]["message"] == [
         "property x should not exist",
@@ -243,8 +241,8 @@ def test_all_problems_of_a_profile_are_listed(api):
         ("POST", "/users/bulk", {"operations": [1]}, "operations.0 must be an object"),
     ],
 )
-def test_a_wrong_body_is_refused(api, method, path, body, message):
-    """Identifiers and bodies of the wrong form are a 400."""
+def test_an_invalid_body_is_a_400(api, method, path, body, message):
+    """This covers identifiers and the shape of bodies."""
     assert api(method, path, body) == refused(400, [message], "Bad Request")
 
 
@@ -253,20 +251,20 @@ def test_a_wrong_body_is_refused(api, method, path, body, message):
     ["a/b", "a%2Fb", "100%", "a?b=c", "a#b", "a b", "Иван", "линк/external", "..", "+", "я" * 255],
 )
 def test_any_external_id_works_in_a_path(api, external_id):
-    """Percent-encoded in a path, every external id finds its agent."""
+    """Every external id finds its agent if it is percent-encoded."""
     assert api("POST", "/users/2/link", {"externalId": external_id})[0] == 200
     status, agent = api("GET", f"/users/external/{quote(external_id, safe='').replace('.', '%2E')}")
     assert (status, agent["id"], agent["externalId"]) == (200, 2, external_id)
 
 
-def test_a_slash_that_is_not_encoded_is_another_path(api):
-    """Only an encoded slash belongs to the external id."""
+def test_a_raw_slash_is_another_path(api):
+    """Only an encoded slash is part of the external id."""
     assert api("POST", "/users/2/link", {"externalId": "a/b"})[0] == 200
     assert api("GET", "/users/external/a/b")[0] == 404
 
 
-def test_bulk_gives_one_result_an_operation(api):
-    """One failure does not stop the others, and each result is for its operation."""
+def test_bulk_returns_one_result_per_operation(api):
+    """A failure does not stop the others, and results are in the order of the operations."""
     operations = [
         {"op": "upsert", "externalId": "agent-001", "name": "Ion"},
         {"op": "upsert", "externalId": "no", "name": "x"},
@@ -276,8 +274,8 @@ def test_bulk_gives_one_result_an_operation(api):
         {"op": "upsert"},
     ]
 
-    def failure(status, text, code, external_id=None, op="upsert"):
-        error = {"statusCode": status, "body": {"error": text, "error_code": code}}
+    def failure(status, message, code, external_id=None, op="upsert"):
+        error = {"statusCode": status, "body": {"error": message, "error_code": code}}
         return {"op": op, "externalId": external_id, "id": None, "success": False, "error": error}
 
     status, body = api("POST", "/users/bulk", {"operations": operations})
@@ -294,16 +292,16 @@ def test_bulk_gives_one_result_an_operation(api):
     assert [agent["name"] for agent in api("GET", "/users")[1]["items"]] == ["Ion", "Ana"]
 
 
-def test_bulk_where_all_fail_is_a_422_with_the_same_body(api):
-    """The status is 422, the results are there all the same."""
+def test_bulk_is_a_422_if_all_fail(api):
+    """The body has the results as usual."""
     status, body = api("POST", "/users/bulk", {"operations": [{"op": "upsert", "id": 9}]})
     assert status == 422
     assert body["summary"] == {"total": 1, "succeeded": 0, "failed": 1}
     assert body["results"][0]["error"]["statusCode"] == 404
 
 
-def test_the_log_has_every_request_and_can_be_cleared(api, state):
-    """Tests read what was sent: method, path as sent, body, status."""
+def test_the_log_has_every_request(api, state):
+    """An entry has method, path as sent, body and status; the log can be cleared."""
     api("GET", "/users/external/a%2Fb?x=1")
     api("PUT", "/users", {"id": 1})
     logged = [(each.method, each.path, each.body, each.status) for each in state.log]
@@ -316,8 +314,8 @@ def test_the_log_has_every_request_and_can_be_cleared(api, state):
     assert len(state.log) == 1
 
 
-def test_faults_before_and_after_the_effect(client, state):
-    """A fault before prevents the effect, a fault after hides it; both see the call."""
+def test_hooks_before_and_after_the_effect(client, state):
+    """A hook before prevents the effect, a hook after hides it; both get the call."""
     from starlette.responses import HTMLResponse
 
     seen = []
@@ -343,8 +341,8 @@ def test_faults_before_and_after_the_effect(client, state):
     assert [entry.status for entry in state.log] == [502, 504]
 
 
-def test_a_defect_of_the_sandbox_is_a_500(client, state, caplog):
-    """What nobody foresaw is answered in the general form and logged, and the server goes on."""
+def test_an_unexpected_error_is_a_500(client, state, caplog):
+    """It is answered in the general form and logged, and the server keeps running."""
 
     async def broken(call):
         raise ZeroDivisionError
@@ -358,7 +356,7 @@ def test_a_defect_of_the_sandbox_is_a_500(client, state, caplog):
 
 
 def test_users_with_missing_keys_get_defaults(api, state):
-    """An empty user is one; ids are given where there are none; objects stay objects."""
+    """An empty user is valid, missing ids are assigned, and objects stay objects."""
     state.load(
         [{}, {"id": 7, "description": {"ru": "x"}, "settings": {"contact_viber": False}}, {}]
     )
@@ -375,32 +373,32 @@ def test_users_with_missing_keys_get_defaults(api, state):
     [
         ([1], "user 0 must be an object"),
         ([{"nmae": 1}], "user 0 has the unknown key nmae"),
-        ([{"id": 0}], "user 0: id must be a whole number from 1 on"),
-        ([{"name": 1}], "user 0: name must be text"),
-        ([{"name": "\ud800"}], "user 0: name must be text"),
+        ([{"id": 0}], "user 0: id must be a positive integer"),
+        ([{"name": 1}], "user 0: name must be a string"),
+        ([{"name": "\ud800"}], "user 0: name must be a string"),
         ([{"externalId": ""}], "user 0: externalId must have 1 to 255 characters"),
         ([{"avatar": 1}], "user 0: avatar must be null or an object with an id"),
-        ([{"description": {"de": ""}}], "user 0: description is of ru, en and ro"),
+        ([{"description": {"de": ""}}], "user 0: description has the unknown key de"),
         ([{"settings": {"x": 1}}], "user 0: settings has the unknown key x"),
         (
             [{"settings": {"contact_viber": 1}}],
-            "user 0: settings.contact_viber is of the wrong type",
+            "user 0: settings.contact_viber has the wrong type",
         ),
         ([{"settings": []}], "user 0: settings must be an object"),
-        ([{"id": 1}, {"id": 1}], "id 1 is there twice"),
-        ([{"externalId": "a"}, {"externalId": "a"}], "externalId 'a' is there twice"),
+        ([{"id": 1}, {"id": 1}], "id 1 appears twice"),
+        ([{"externalId": "a"}, {"externalId": "a"}], "externalId 'a' appears twice"),
     ],
 )
-def test_users_that_are_none_are_refused(state, users, message):
-    """One clear line, and what there was stays."""
+def test_invalid_users_are_not_loaded(state, users, message):
+    """The error is one line, and the users in place stay."""
     with pytest.raises(LoadError) as caught:
         state.load(users)
     assert str(caught.value) == message
     assert len(state.store) == 2
 
 
-def test_reset_begins_a_new_world(api, state):
-    """Readings, limits, log, faults and agents are all as new."""
+def test_reset_starts_over(api, state):
+    """Readings, limits, log and agents are back to their initial values."""
     api("PUT", "/users", {"id": 1, "avatar": {"url": "https://x.md/a.jpg"}})
     state.suspended = True
     state.reset([{"id": 3}], Readings(listing="total"), Limits(page_size=1))

@@ -1,10 +1,11 @@
-"""What goes wrong on purpose: what each kind of fault does to the truth and to the answer."""
+"""What each kind of fault does to the truth and to the response."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,7 @@ import pytest
 
 from reconciler.sandbox import Limits, Readings
 from reconciler.sandbox.faults import KINDS, Dropped, Faults
-from reconciler.sandbox.server import application, running
+from reconciler.sandbox.server import Application, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
 
@@ -30,30 +31,36 @@ BULK = {"operations": [{"op": "upsert", "id": number, "name": "New"} for number 
 
 
 @pytest.fixture
-def strike(state):
-    """From here on this kind of fault strikes wherever it makes sense."""
-
-    def strike(kind, seed=1):
-        state.faults = Faults(seed, 1, [kind])
-        return state.faults
-
+def application(sandbox, state):
+    """Return the application of the sandbox, with four agents; end its faults afterwards."""
     state.load(AGENTS)
-    yield strike
-    state.faults = None
+    yield sandbox.application
+    sandbox.application.faults = None
+
+
+@pytest.fixture
+def inject(application):
+    """Return a function that makes every request fail in this way, where it applies."""
+
+    def inject(kind, seed=1):
+        application.faults = Faults(seed, 1, [kind])
+        return application.faults
+
+    return inject
 
 
 def name_of(state, number=1):
-    """The true name of an agent."""
+    """Return the true name of an agent."""
     return state.store.by_id(number).name
 
 
 def names(state):
-    """The true names of all agents."""
+    """Return the true names of all agents."""
     return [agent.name for agent in state.store.agents()]
 
 
 class Sleep:
-    """A sleep that lasts until the test says so, and tells when it has begun."""
+    """A sleep that lasts until the test ends it; `begun` is set when it starts."""
 
     def __init__(self):
         self.begun = threading.Event()
@@ -69,13 +76,13 @@ class Sleep:
         await awake.wait()
 
     def end(self):
-        """Wake who sleeps."""
+        """End the sleep."""
         self._wake()
 
 
 @pytest.fixture
 def sleep(state, monkeypatch):
-    """The sandbox sleeps as long as the test wants."""
+    """Let the test end the sandbox's sleep."""
     sleep = Sleep()
     monkeypatch.setattr(state, "sleep", sleep)
     yield sleep
@@ -93,59 +100,61 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("done", [False, True])
-@pytest.mark.parametrize(("kind", "status", "form", "when"), FAILURES)
-def test_an_answer_that_tells_nothing_of_the_effect(
-    client, state, strike, kind, status, form, when, done
+@pytest.mark.parametrize(("kind", "status", "media_type", "retry_after"), FAILURES)
+def test_a_failure_before_or_after_the_effect(
+    client, state, inject, kind, status, media_type, retry_after, done
 ):
-    """The same failure comes before the effect and after it."""
-    faults = strike(f"done, then {kind}" if done else kind)
+    """The response does not show whether the call took effect."""
+    faults = inject(f"done, then {kind}" if done else kind)
     answer = client.put("/users", json=NEW)
     assert answer.status_code == state.log[-1].status == status
-    assert answer.headers["content-type"].startswith(form)
-    assert ("retry-after" in answer.headers) == when
+    assert answer.headers["content-type"].startswith(media_type)
+    assert ("retry-after" in answer.headers) == retry_after
     assert name_of(state) == ("Anna" if done else "Ana")
-    assert faults.told == [f"1 rentix PUT /users: {'done, then ' if done else ''}{kind}"]
+    assert faults.lines == [f"1 rentix PUT /users: {'done, then ' if done else ''}{kind}"]
     if kind == "500":
         body = {"statusCode": 500, "message": "Internal server error"}
         assert answer.json() == {**body, "error": "Internal Server Error"}
         assert answer.headers["x-ratelimit-remaining"] == "299"
     else:
-        assert "x-ratelimit-remaining" not in answer.headers  # a gateway knows no such thing
+        assert "x-ratelimit-remaining" not in answer.headers  # a gateway does not send it
 
 
-def test_a_500_is_in_the_form_of_its_portal(pf_client, pf_state, strike):
-    """Property Finder's own 500 is a problem document, of its token call too."""
-    strike("500")
+def test_a_500_has_the_format_of_its_portal(pf_client, pf_state, inject):
+    """Property Finder's 500 is a problem document, for its token call too."""
+    inject("500")
     for answer in (pf_client.get("/v1/users"), pf_client.post("/v1/auth/token", json={})):
-        form = answer.headers["content-type"]
-        assert (answer.status_code, form) == (500, "application/problem+json")
+        media_type = answer.headers["content-type"]
+        assert (answer.status_code, media_type) == (500, "application/problem+json")
         assert answer.json()["code"] == "INTERNAL_ERROR"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("429 ")])
 @pytest.mark.parametrize("path", ["/users", "/users/bulk"])
-def test_a_429_means_what_its_headers_say(client, state, clock, strike, kind, path):
-    """Until then all is refused, and from then on nothing; the reset says the same."""
-    strike(kind)
+def test_a_429_lasts_as_long_as_its_headers_say(
+    client, state, clock, application, inject, kind, path
+):
+    """Requests are refused until then and accepted afterwards; the reset time is the same."""
+    inject(kind)
     method = "POST" if path == "/users/bulk" else "PUT"
     body = BULK if path == "/users/bulk" else NEW
     answer = client.request(method, path, json=body)
-    state.faults = None
+    application.faults = None
     assert (answer.status_code, name_of(state)) == (429, "Ana")
-    when = answer.headers.get("retry-after")
-    if kind == "429 with nothing":
-        assert when is None
+    retry_after = answer.headers.get("retry-after")
+    if kind == "429 without headers":
+        assert retry_after is None
         assert not any(name.startswith("x-ratelimit") for name in answer.headers)
         assert client.request(method, path, json=body).status_code == 200
         return
     reset = int(answer.headers["x-ratelimit-reset"])
     assert answer.headers["x-ratelimit-remaining"] == "0"
     if kind == "429 with Retry-After":
-        assert int(when) == reset - clock.now
+        assert int(retry_after) == reset - clock.now
     elif kind == "429 with a date":
-        assert parsedate_to_datetime(when).timestamp() == reset
+        assert parsedate_to_datetime(retry_after).timestamp() == reset
     else:
-        assert when is None
+        assert retry_after is None
     assert 1 <= reset - clock.now <= 20
     clock.now = reset - 0.5
     assert client.request(method, path, json=body).status_code == 429
@@ -154,20 +163,20 @@ def test_a_429_means_what_its_headers_say(client, state, clock, strike, kind, pa
 
 
 @pytest.mark.parametrize(("kind", "name"), [("dropped", "Ana"), ("done, then dropped", "Anna")])
-def test_a_dropped_connection_is_reset(client, state, strike, caplog, kind, name):
-    """The client sees a reset and nothing of an answer; only the effect tells them apart."""
-    strike(kind)
+def test_a_dropped_connection_is_reset(client, state, application, inject, caplog, kind, name):
+    """The client gets a reset and no response; only the effect differs."""
+    inject(kind)
     with pytest.raises(httpx.ReadError, match="reset"):
         client.put("/users", json=NEW)
     assert (name_of(state), state.log[-1].status) == (name, 0)
-    state.faults = None
+    application.faults = None
     assert client.get("/users/1").json()["name"] == name
     assert caplog.records == []
 
 
-def test_a_body_that_is_cut_short(client, state, strike, caplog):
-    """The headers tell the whole length, half of that comes, and then a reset."""
-    strike("cut short")
+def test_a_truncated_body(client, state, inject, caplog):
+    """The headers have the full length; half of the body arrives, then a reset."""
+    inject("truncated")
     got = b""
     with client.stream("PUT", "/users", json=NEW) as answer:
         assert answer.status_code == 200
@@ -182,35 +191,33 @@ def test_a_body_that_is_cut_short(client, state, strike, caplog):
     assert caplog.records == []
 
 
-def test_a_dropped_connection_leaves_the_others_alone(sandbox, client, state, strike):
-    """Only the connection of the request that was struck ends."""
+def test_a_dropped_connection_does_not_affect_others(sandbox, client, state, application, inject):
+    """Only the connection of the failed request ends."""
     with httpx.Client(base_url=sandbox.url, headers=client.headers) as other:
         peers = [
             each.get("/agency").extensions["network_stream"].get_extra_info("client_addr")
             for each in (other, client)
         ]
-        strike("dropped")
+        inject("dropped")
         with pytest.raises(httpx.ReadError):
             client.get("/agency")
-        state.faults = None
+        application.faults = None
         stream = other.get("/agency").extensions["network_stream"]
         assert stream.get_extra_info("client_addr") == peers[0] != peers[1]
 
 
-def test_nothing_comes_back_of_what_was_done(client, state, strike):
-    """A 200 without a body."""
-    strike("done, then 200 with nothing")
+def test_an_empty_200(client, state, inject):
+    """The call takes effect, and the 200 has no body."""
+    inject("done, then empty 200")
     answer = client.put("/users", json=NEW)
     assert (answer.status_code, answer.content) == (200, b"")
     assert name_of(state) == "Anna"
 
 
 @pytest.mark.parametrize(("kind", "meanwhile"), [("done late", "Ana"), ("done, then slow", "Anna")])
-def test_a_slow_answer_has_its_effect_before_or_after(
-    client, state, strike, sleep, kind, meanwhile
-):
-    """It takes longer than a client waits; a late effect is real."""
-    strike(kind)
+def test_a_slow_write(client, state, inject, sleep, kind, meanwhile):
+    """It takes longer than a client waits, and takes effect before or after that."""
+    inject(kind)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.put, "/users", json=NEW)
         assert sleep.begun.wait(10)
@@ -221,9 +228,9 @@ def test_a_slow_answer_has_its_effect_before_or_after(
     assert name_of(state) == "Anna"
 
 
-def test_an_effect_comes_late_also_where_nobody_waits_any_more(client, state, strike, sleep):
-    """The client has gone; what it asked for is done all the same."""
-    strike("done late")
+def test_a_late_effect_without_a_client(client, state, inject, sleep):
+    """The call takes effect although the client has given up."""
+    inject("done late")
     with pytest.raises(httpx.ReadTimeout):
         client.post("/users/3/link", json={"externalId": "c"}, timeout=0.05)
     assert state.store.by_id(3).external_id is None
@@ -238,20 +245,20 @@ def test_an_effect_comes_late_also_where_nobody_waits_any_more(client, state, st
     assert state.store.by_id(3).external_id == "c"
 
 
-def test_a_slow_look_is_only_slow(client, state, strike, sleep):
-    """A list comes whole, and late."""
-    faults = strike("slow")
+def test_a_slow_read(client, state, inject, sleep):
+    """The list is complete, and late."""
+    faults = inject("slow")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.get, "/users")
         assert sleep.begun.wait(10)
         sleep.end()
         assert len(waiting.result().json()["items"]) == 4
-    assert faults.told == ["1 rentix GET /users: slow"]
+    assert faults.lines == ["1 rentix GET /users: slow"]
 
 
-def test_a_new_world_has_no_late_effect_of_the_former(client, state, strike, sleep):
-    """A request that sleeps through a reset is forgotten."""
-    strike("done late")
+def test_a_reset_cancels_late_effects(client, state, inject, sleep):
+    """A request that sleeps through a reset has no effect."""
+    inject("done late")
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.put, "/users", json=NEW)
         assert sleep.begun.wait(10)
@@ -262,45 +269,45 @@ def test_a_new_world_has_no_late_effect_of_the_former(client, state, strike, sle
     assert name_of(state) == "Ana"
 
 
-def test_a_sandbox_ends_at_once_while_an_answer_is_slow(caplog):
-    """Nobody waits for what waits itself; the client is cut off, and no word of it is logged."""
+def test_shutdown_does_not_wait_for_a_slow_answer(caplog):
+    """The connection is reset, and nothing is logged."""
     with ThreadPoolExecutor() as pool:
-        with running() as own:
-            own.state.faults = Faults(1, 1, ["slow"])
-            sleep = own.state.sleep = Sleep()
+        with running() as sandbox:
+            sandbox.application.faults = Faults(1, 1, ["slow"])
+            sleep = sandbox.state.sleep = Sleep()
             headers = {"Authorization": "ApiKey sandbox"}
-            waiting = pool.submit(httpx.get, f"{own.url}/users", headers=headers)
+            waiting = pool.submit(httpx.get, f"{sandbox.url}/users", headers=headers)
             assert sleep.begun.wait(10)
         with pytest.raises(httpx.ReadError):
             waiting.result()
     assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
-def test_a_gateway_may_ask_twice(client, state, strike):
-    """The answer is the second one: what was unlinked has no external id any more."""
-    strike("done twice")
+def test_a_repeated_request(client, state, inject):
+    """The response is the second one: after an unlink, there is no external id to unlink."""
+    inject("done twice")
     answer = client.delete("/users/1/link")
     assert (answer.status_code, state.store.by_id(1).external_id) == (400, None)
     assert client.put("/users", json=NEW).json()["updated"] is True
 
 
 def results(answer):
-    """Which agents the results of a bulk speak of, None where one has no id."""
+    """Return the agent id of each bulk result, None without one."""
     return [each["id"] for each in answer.json()["results"]]
 
 
-def test_results_in_another_order(client, state, strike):
-    """All is done, and the results are the right ones, elsewhere."""
-    strike("results in another order")
+def test_reordered_results(client, state, inject):
+    """Everything is done, and every result is there."""
+    inject("results reordered")
     answer = client.post("/users/bulk", json=BULK)
     assert results(answer) != sorted(results(answer)) == [1, 2, 3, 4]
     assert names(state) == ["New"] * 4
 
 
-@pytest.mark.parametrize(("kind", "count"), [("a result missing", 3), ("a result twice", 5)])
-def test_a_result_too_few_or_too_many(client, state, strike, kind, count):
-    """All is done, and the summary counts all of it."""
-    strike(kind)
+@pytest.mark.parametrize(("kind", "count"), [("result missing", 3), ("result repeated", 5)])
+def test_a_missing_or_repeated_result(client, state, inject, kind, count):
+    """Everything is done, and the summary counts all of it."""
+    inject(kind)
     answer = client.post("/users/bulk", json=BULK)
     assert len(results(answer)) == count
     assert len(set(results(answer))) == min(count, 4)
@@ -308,22 +315,22 @@ def test_a_result_too_few_or_too_many(client, state, strike, kind, count):
     assert names(state) == ["New"] * 4
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_half_of_a_bulk(client, state, strike, told):
-    """The portal breaks down in the middle, and does or does not say how far it came."""
-    strike("half done, then 500 with results" if told else "half done, then 500")
+@pytest.mark.parametrize("with_results", [False, True])
+def test_half_of_a_bulk_request(client, state, inject, with_results):
+    """The portal fails in the middle, with or without the results so far."""
+    inject("half done, then 500 with results" if with_results else "half done, then 500")
     answer = client.post("/users/bulk", json=BULK)
     assert answer.status_code == 500
     assert names(state) == ["New", "New", "Ciprian", "Dan"]
-    assert (results(answer) if told else answer.json()["message"]) == (
-        [1, 2] if told else "Internal server error"
+    assert (results(answer) if with_results else answer.json()["message"]) == (
+        [1, 2] if with_results else "Internal server error"
     )
 
 
 @pytest.mark.parametrize("status", [500, 429])
-def test_one_operation_fails_for_now(client, state, strike, status):
-    """It is not done and says so; the others are."""
-    strike(f"one operation failed with {status}")
+def test_one_operation_fails_temporarily(client, state, inject, status):
+    """Its result is a failure; the others are done."""
+    inject(f"operation failed with {status}")
     answer = client.post("/users/bulk", json=BULK)
     place = results(answer).index(None)
     failed = answer.json()["results"][place]
@@ -334,10 +341,10 @@ def test_one_operation_fails_for_now(client, state, strike, status):
 
 
 @pytest.mark.parametrize("reading", ["413", "400"])
-def test_a_lower_limit_of_bulks(client, state, strike, reading):
-    """This bulk is too large from now on; a smaller one goes, without another fault."""
+def test_a_lower_bulk_limit(client, state, inject, reading):
+    """This bulk request is too large now; a smaller one succeeds."""
     state.readings = Readings(bulk_refusal=reading)
-    strike("the limit of bulks lowered")
+    inject("bulk limit lowered")
     assert client.post("/users/bulk", json=BULK).status_code == int(reading)
     limit = state.limits.bulk_limit
     assert limit < 4
@@ -350,11 +357,13 @@ def test_a_lower_limit_of_bulks(client, state, strike, reading):
     ("method", "path", "body"),
     [("GET", "/users", None), ("POST", "/users/bulk", {"operations": BULK["operations"][:1]})],
 )
-def test_a_window_that_somebody_else_fills(client, state, clock, strike, method, path, body):
-    """This call is done; the next of its class is a real 429 until the window ends."""
-    strike("the window full from now on")
+def test_a_window_that_another_client_uses_up(
+    client, state, clock, application, inject, method, path, body
+):
+    """This call is done; the next one of its class gets a 429 until the window ends."""
+    inject("window used up")
     answer = client.request(method, path, json=body)
-    state.faults = None
+    application.faults = None
     assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (200, "0")
     refused = client.request(method, path, json=body)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
@@ -362,9 +371,9 @@ def test_a_window_that_somebody_else_fills(client, state, clock, strike, method,
     assert client.request(method, path, json=body).status_code == 200
 
 
-def test_a_list_without_somebody_says_so(client, pf_client, pf_state, state, strike):
-    """The total counts who is left out."""
-    strike("somebody left out of the list")
+def test_an_incomplete_list_has_the_full_total(client, pf_client, pf_state, state, inject):
+    """The total counts the user that is left out."""
+    inject("user missing from the list")
     for listing in ("whole", "total", "next"):
         state.readings = Readings(listing=listing)
         shown = client.get("/users").json()
@@ -374,9 +383,9 @@ def test_a_list_without_somebody_says_so(client, pf_client, pf_state, state, str
     assert len(state.store) == 4
 
 
-def test_a_list_whose_next_page_is_itself(client, pf_client, pf_state, state, strike):
-    """Whoever follows that comes to the same page again."""
-    strike("the same page next")
+def test_a_page_that_links_to_itself(client, pf_client, pf_state, state, inject):
+    """The link leads to the same page again."""
+    inject("same page again")
     shown = client.get("/users").json()
     assert (len(shown["items"]), shown["next"]) == (4, "/users")
     state.readings, state.limits = Readings(listing="total"), Limits(page_size=1)
@@ -387,24 +396,24 @@ def test_a_list_whose_next_page_is_itself(client, pf_client, pf_state, state, st
 
 @pytest.mark.parametrize(
     "kind",
-    ["somebody left out of the list", "the same page next", "a wrong type in a user"],
+    ["user missing from the list", "same page again", "wrong type in a user"],
 )
-def test_a_list_of_nobody_and_a_refusal_stay_what_they_are(
-    client, pf_client, pf_state, state, strike, kind
+def test_empty_lists_and_refusals_stay_unchanged(
+    client, pf_client, pf_state, state, application, inject, kind
 ):
-    """Where nobody is listed there is nobody to leave out or to spoil."""
-    asked = [(pf_client, "/v1/users?email=x@y.example"), (pf_client, "/v1/users?colour=red")]
-    true = [on.get(path).json() for on, path in asked]
-    strike(kind)
-    got = [on.get(path).json() for on, path in asked]
-    assert state.faults.faulted == 2
-    for former, now in zip(true, got, strict=True):
-        places = [path for path, *_ in differences(former, now)]
+    """Without users in the response, there is nothing to remove or corrupt."""
+    calls = [(pf_client, "/v1/users?email=x@y.example"), (pf_client, "/v1/users?colour=red")]
+    true = [on.get(path).json() for on, path in calls]
+    inject(kind)
+    got = [on.get(path).json() for on, path in calls]
+    assert application.faults.faulted == 2
+    for before, after in zip(true, got, strict=True):
+        places = [path for path, *_ in differences(before, after)]
         assert places in ([], [("pagination", "nextPage")], [("attributes", "trace_id")])
 
 
 def differences(true, got, path=()):
-    """Where a document differs from the true one, with both values."""
+    """Return where a document differs from the true one, with both values."""
     if isinstance(true, dict) and isinstance(got, dict) and true.keys() == got.keys():
         return [each for key in true for each in differences(true[key], got[key], (*path, key))]
     if isinstance(true, list) and isinstance(got, list) and len(true) == len(got):
@@ -413,55 +422,55 @@ def differences(true, got, path=()):
     return [] if true == got and type(true) is type(got) else [(path, true, got)]
 
 
-@pytest.mark.parametrize("kind", ["a wrong type", "a wrong type in a user"])
-def test_one_value_is_of_another_type(client, pf_client, pf_state, state, strike, kind):
-    """It is never another value of the right type, nor a null where a null may be."""
+@pytest.mark.parametrize("kind", ["wrong type", "wrong type in a user"])
+def test_one_value_has_a_wrong_type(client, pf_client, pf_state, state, application, inject, kind):
+    """It is never a different value of the right type, nor a null that is documented."""
     calls = [(client, "GET", "/users", None), (pf_client, "GET", "/v1/users", None)]
-    if kind == "a wrong type":
+    if kind == "wrong type":
         calls += [(client, "POST", "/users/bulk", BULK), (client, "PUT", "/users", NEW)]
     state.readings = Readings(listing="next")
     places = set()
     for number, (on, method, path, body) in enumerate(calls):
-        state.faults = None
+        application.faults = None
         true = on.request(method, path, json=body).json()
         for seed in range(30):
-            strike(kind, seed)
+            inject(kind, seed)
             state.bulk_requests.used = 0
             got = on.request(method, path, json=body)
-            ((where, former, wrong),) = differences(true, got.json())
-            assert type(wrong) is not type(former)
-            assert former is not None
+            ((where, right, wrong),) = differences(true, got.json())
+            assert type(wrong) is not type(right)
+            assert right is not None
             if wrong is None:
                 assert where[-1] not in ("externalId", "avatar", "publicProfile", "total")
-            if kind == "a wrong type in a user":
+            if kind == "wrong type in a user":
                 assert where[0] in ("items", "data")
                 assert len(where) > 1
-            places.add((number, where[-1] if where else "the whole"))
+            places.add((number, where[-1] if where else "root"))
     assert len(places) > 20
 
 
-def test_the_tokens_end_early(pf_client, pf_state, strike):
-    """A 401, and the next token is as good as any."""
-    strike("the tokens revoked")
+def test_revoked_tokens(pf_client, pf_state, inject):
+    """The call gets a 401, and the next token is valid."""
+    inject("tokens revoked")
     assert pf_client.patch("/v1/users/11", json={"firstName": "Io"}).status_code == 401
     assert (pf_state.tokens, pf_state.users.by_id(11).first_name) == ({}, "Ivan")
     pair = {"apiKey": pf_state.key, "apiSecret": pf_state.secret}
     assert pf_client.post("/v1/auth/token", json=pair).status_code == 200
 
 
-def test_a_picture_comes_late(client, pf_client, pf_state, state, strike):
-    """The import ends after one to three looks at the list, though imports are at once."""
-    strike("a picture late")
+def test_a_late_picture(client, pf_client, pf_state, state, application, inject):
+    """The import takes one to three list reads, although imports are immediate."""
+    inject("late picture")
     url = "https://agency.example/new.jpg"
     client.put("/users", json={"id": 1, "avatar": {"url": url}}).raise_for_status()
     pf_client.patch("/v1/public-profiles/901", json={"imageUrl": url}).raise_for_status()
-    assert len(state.faults.told) == 2
-    state.faults = None
+    assert len(application.faults.lines) == 2
+    application.faults = None
     assert (state.readings, state.limits) == (Readings(), Limits())
     agent, user = state.store.by_id(1), pf_state.users.by_id(11)
     assert agent.avatar_source != url != user.picture_source
-    looks = agent.avatar_pending["reads"], user.picture_pending["reads"]
-    assert all(1 <= each <= 3 for each in looks)
+    reads = agent.avatar_pending["reads"], user.picture_pending["reads"]
+    assert all(1 <= each <= 3 for each in reads)
     for _ in range(4):
         client.get("/users").raise_for_status()
         pf_client.get("/v1/users").raise_for_status()
@@ -470,20 +479,19 @@ def test_a_picture_comes_late(client, pf_client, pf_state, state, strike):
 
 
 @pytest.fixture
-def ask(client, pf_client, pf_state, state, monkeypatch):
-    """Sends a call to either portal, whatever becomes of it, with a sleep that takes no time."""
+def send(client, pf_client, pf_state, application, monkeypatch):
+    """Return a function that sends a call to a portal and ignores the outcome; sleeps are instant."""
 
-    async def no_time(seconds):
+    async def instant(seconds):
         assert 35 <= seconds <= 90
 
-    def ask(portal, method, path, body=None):
+    def send(portal, method, path, body=None):
         on = client if portal == "rentix" else pf_client
         with suppress(httpx.ReadError):
             on.request(method, path, json=body)
 
-    monkeypatch.setattr(state, "sleep", no_time)
-    yield ask
-    state.faults = None
+    monkeypatch.setattr(application.state, "sleep", instant)
+    return send
 
 
 PICTURE = "https://agency.example/p.jpg"
@@ -500,18 +508,19 @@ PROPERTYFINDER = [
 ]
 
 
-def anew(state, faults):
-    """The world as it was at first, with these faults in it."""
-    tokens, users = dict.fromkeys(["of-the-tests"], 9e99), state.propertyfinder.users.all()
+def restart(application, faults):
+    """Restore the users of the start, with these faults."""
+    state = application.state
+    tokens, users = {"test-token": math.inf}, state.propertyfinder.users.all()
     state.reset(AGENTS)
     state.propertyfinder.users.replace(users)
     state.propertyfinder.tokens |= tokens
-    state.faults = faults
+    application.faults = faults
 
 
-def test_a_seed_replays_whatever_the_other_portal_is_asked(ask, state):
-    """The same calls have the same fate; another seed gives another one."""
-    told = []
+def test_a_seed_replays_whatever_the_other_portal_is_asked(send, application):
+    """The same calls get the same faults; another seed gives others."""
+    logs = []
     for seed, calls in [
         (5, RENTIX * 3),
         (5, [each for pair in zip(RENTIX * 3, PROPERTYFINDER * 4, strict=True) for each in pair]),
@@ -519,64 +528,57 @@ def test_a_seed_replays_whatever_the_other_portal_is_asked(ask, state):
     ]:
         faults = Faults(seed, 0.6)
         for call in calls:
-            anew(state, faults)
-            ask(*call)
+            restart(application, faults)
+            send(*call)
         assert faults.seen == len(calls)
-        assert faults.faulted == len(faults.told)
-        told.append([line for line in faults.told if " rentix " in line])
-    assert told[0] == told[1] != told[2]
-    assert 2 < len(told[0]) < 12
+        assert faults.faulted == len(faults.lines)
+        logs.append([line for line in faults.lines if " rentix " in line])
+    assert logs[0] == logs[1] != logs[2]
+    assert 2 < len(logs[0]) < 12
 
 
-def test_a_share_of_nothing_and_of_everything(ask, client, state):
-    """None is struck, or each one; who is not let in is not counted."""
-    for share, struck in ((0, 0), (1, 7)):
+def test_a_share_of_nothing_and_of_everything(send, client, application):
+    """No request fails, or each one; a request that is not admitted does not count."""
+    for share, faulted in ((0, 0), (1, 7)):
         faults = Faults(1, share)
         for call in RENTIX + PROPERTYFINDER:
-            anew(state, faults)
-            ask(*call)
-        anew(state, faults)
-        ask("rentix", "GET", "/nowhere")
+            restart(application, faults)
+            send(*call)
+        restart(application, faults)
+        send("rentix", "GET", "/nowhere")
         client.get("/users", headers={"Authorization": "ApiKey no"})
-        assert (faults.seen, faults.faulted, len(faults.told)) == (7, struck, struck)
+        assert (faults.seen, faults.faulted, len(faults.lines)) == (7, faulted, faulted)
 
 
-def test_a_third_is_struck_if_nothing_is_said(ask, state):
+def test_a_third_of_the_requests_fails_by_default(send, application):
     """The share holds over many requests."""
-    state.faults = faults = Faults(1, kinds=["500"])
+    application.faults = faults = Faults(1, kinds=["500"])
     for _ in range(150):
-        ask("rentix", "GET", "/agency")
+        send("rentix", "GET", "/agency")
     assert faults.seen == 150
     assert 35 < faults.faulted < 65
 
 
-def test_every_kind_comes_up_and_none_touches_the_truth(ask, client, state):
-    """Users are as they were or as they were told to be, and the server answers to the end."""
+def test_every_kind_occurs_and_none_corrupts_the_truth(send, application, client, state):
+    """Users are as they were or as requested, and the server keeps answering."""
     faults, calls = Faults(1, 1), [*RENTIX, RENTIX[2], RENTIX[2], *PROPERTYFINDER]
     missing = set(KINDS)
     for call in calls * 60:
-        anew(state, faults)
-        ask(*call)
+        restart(application, faults)
+        send(*call)
         assert set(names(state)) <= {"Ana", "Ben", "Ciprian", "Dan", "New"}
         users = state.propertyfinder.users.all()
         assert {user.first_name for user in users} <= {"Ivan", "Olga", "New"}
-        missing.discard(faults.told[-1].partition(": ")[2])
+        missing.discard(faults.lines[-1].partition(": ")[2])
         if not missing:
             break
     assert not missing
-    state.faults = None
+    application.faults = None
     assert client.get("/agency").status_code == 200
 
 
-def test_a_reset_ends_the_faults(state, strike):
-    """A new world is a good one."""
-    strike("500")
-    state.reset()
-    assert state.faults is None
-
-
 def test_the_application_can_be_driven_by_hand():
-    """A simulation needs no event loop: a sleep is what it makes of it, a drop is raised."""
+    """A simulation needs no event loop: it defines `sleep`, and a drop is raised."""
     state = State(Store())
     state.load(AGENTS)
     body = json.dumps(NEW).encode()
@@ -599,17 +601,17 @@ def test_the_application_can_be_driven_by_hand():
             yield self.seconds
 
     state.sleep = Asleep
-    state.faults = Faults(1, 1, ["done late"])
-    running = application(state)(dict(scope), receive, send)
-    assert 35 <= running.send(None) <= 90
+    application = Application(state, Faults(1, 1, ["done late"]))
+    request = application(dict(scope), receive, send)
+    assert 35 <= request.send(None) <= 90
     assert name_of(state) == "Ana"
     with pytest.raises(StopIteration):
-        running.send(None)
+        request.send(None)
     assert (name_of(state), sent[0]["status"]) == ("Anna", 200)
 
     sent.clear()
-    state.faults = Faults(1, 1, ["dropped"])
+    application.faults = Faults(1, 1, ["dropped"])
     with pytest.raises(Dropped):
-        application(state)(dict(scope), receive, send).send(None)
+        application(dict(scope), receive, send).send(None)
     assert sent == []
     state.store.close()

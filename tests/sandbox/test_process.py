@@ -1,4 +1,4 @@
-"""The command as a process of its own: its lines, its switches, its file, its end."""
+"""The command as a separate process: its output, its options, its file, its end."""
 
 from __future__ import annotations
 
@@ -26,80 +26,81 @@ KEY = {"Authorization": "ApiKey sandbox"}
 
 
 def environment():
-    """The variables of this process, with the checkout on the path."""
+    """Return the variables of this process, with the checkout on the path."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @contextmanager
 def process(*switches, end=signal.SIGTERM):
-    """A sandbox on a free port: its base URL, and after its end its output in the dict."""
+    """Start a sandbox on a free port; yield its URL and, after its end, its output."""
     command = [*COMMAND, "--port", "0", *map(str, switches)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment(), text=True, **pipes) as child:
-        told = {"first": child.stdout.readline(), "lines": child.stdout}
+        run = {"first": child.stdout.readline(), "lines": child.stdout}
         try:
-            told["url"] = told["first"].strip().removeprefix("rentix ")
-            yield told
+            run["url"] = run["first"].strip().removeprefix("rentix ")
+            yield run
         finally:
             child.send_signal(end)
-            told["rest"], told["errors"] = child.stdout.read(), child.stderr.read()
-            told["exit"] = child.wait(timeout=10)
+            run["rest"], run["errors"] = child.stdout.read(), child.stderr.read()
+            run["exit"] = child.wait(timeout=10)
 
 
 def failing(*switches):
-    """A sandbox that does not start: its exit code and what it says."""
+    """Run a sandbox that does not start; return its exit code and stderr."""
     command = [*COMMAND, *map(str, switches)]
-    done = subprocess.run(
+    process = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=10, check=False
     )
-    assert done.stdout == ""
-    return done.returncode, done.stderr
+    assert process.stdout == ""
+    return process.returncode, process.stderr
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_answers_and_ends_in_good_order(end):
-    """The first line is the URL, which answers at once; a signal ends it with 0 and no word."""
-    with process(end=end) as told, httpx.Client(base_url=told["url"], headers=KEY) as client:
-        assert told["first"].startswith("rentix http://127.0.0.1:")
-        assert told["first"].endswith("/api/v1\n")
+def test_it_prints_its_urls_and_stops_on_a_signal(end):
+    """The first line is a URL that answers at once; a signal stops it with exit code 0."""
+    with process(end=end) as run, httpx.Client(base_url=run["url"], headers=KEY) as client:
+        assert run["first"].startswith("rentix http://127.0.0.1:")
+        assert run["first"].endswith("/api/v1\n")
         assert client.get("/users").json() == {"items": []}
-    base = told["url"].removesuffix("/api/v1")
-    assert told["rest"].splitlines() == [
+    base = run["url"].removesuffix("/api/v1")
+    assert run["rest"].splitlines() == [
         f"propertyfinder {base}",
         "propertyfinder key sandbox-key-sandbox-key-sandbox-key-sand",
         "propertyfinder secret sandbox-secret-sandbox-secret-sa",
-        "The key is sandbox; stop with Ctrl-C.",
+        "rentix key sandbox",
+        "Press Ctrl-C to stop.",
     ]
-    assert (told["exit"], told["errors"]) == (0, "")
+    assert (run["exit"], run["errors"]) == (0, "")
 
 
-def test_its_file_is_the_truth_for_another_process(tmp_path):
-    """The file can be read while it is served, has what no GET shows, and outlasts the process."""
+def test_another_process_reads_the_truth_in_its_file(tmp_path):
+    """The file can be read while it is served, has more than GET shows, and persists."""
     db, load = tmp_path / "agents.db", tmp_path / "load.json"
     load.write_text(json.dumps({"rentix": [{"id": 4, "externalId": "a"}], "propertyfinder": []}))
     query = "SELECT name, description, avatar_source FROM rentix_users WHERE external_id = 'a'"
     truth = ("Ион", '{"ru": "р", "en": "", "ro": ""}', "https://x.md/a.jpg")
     body = {"id": 4, "name": "Ион", "description": {"ru": "р"}, "avatar": {"url": truth[2]}}
-    with process("--db", db, "--load", load) as told:
-        httpx.put(told["url"] + "/users", json=body, headers=KEY).raise_for_status()
+    with process("--db", db, "--load", load) as run:
+        httpx.put(run["url"] + "/users", json=body, headers=KEY).raise_for_status()
         with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as oracle:
             assert oracle.execute(query).fetchall() == [truth]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agents.db", "load.json"]
-    with process("--db", db) as told:
-        shown = httpx.get(told["url"] + "/users", headers=KEY).json()["items"]
+    with process("--db", db) as run:
+        shown = httpx.get(run["url"] + "/users", headers=KEY).json()["items"]
     assert [agent["name"] for agent in shown] == ["Ион"]
-    with process("--db", db, "--load", load) as told:
-        shown = httpx.get(told["url"] + "/users", headers=KEY).json()["items"]
+    with process("--db", db, "--load", load) as run:
+        shown = httpx.get(run["url"] + "/users", headers=KEY).json()["items"]
     assert [agent["name"] for agent in shown] == ["Agent 4"]
 
 
-def test_its_printed_pair_opens_property_finder(tmp_path):
-    """The lines that are printed are all that a user needs, and the file keeps its users too."""
+def test_the_printed_credentials_work(tmp_path):
+    """The output has all that a user needs, and the file keeps Property Finder's users too."""
     db, load = tmp_path / "agents.db", tmp_path / "load.json"
     load.write_text(json.dumps({"propertyfinder": [{"id": 4, "email": "a@x.md"}]}))
     query = "SELECT id, email, profile_id, status FROM propertyfinder_users"
-    with process("--db", db, "--load", load) as told:
-        base, key, secret = (told["lines"].readline().split()[-1] for _ in range(3))
+    with process("--db", db, "--load", load) as run:
+        base, key, secret = (run["lines"].readline().split()[-1] for _ in range(3))
         assert (len(key), len(secret)) == (40, 32)
         with httpx.Client(base_url=base) as client:
             token = client.post("/v1/auth/token", json={"apiKey": key, "apiSecret": secret}).json()
@@ -112,8 +113,8 @@ def test_its_printed_pair_opens_property_finder(tmp_path):
         assert (user.status, user.profile["email"]) == ("inactive", "a@x.md")
 
 
-def test_every_reading_and_limit_is_a_switch(tmp_path):
-    """The switches of a set of readings, given to the command, give those readings."""
+def test_every_reading_and_limit_is_an_option(tmp_path):
+    """The flags of some readings and limits set exactly those on the state."""
     from click.testing import CliRunner
 
     from reconciler.sandbox import server
@@ -128,7 +129,9 @@ def test_every_reading_and_limit_is_a_switch(tmp_path):
     )
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "serve", lambda state, port, ready: seen.append((state, port)))
+        patch.setattr(
+            server, "serve", lambda application, port, ready: seen.append((application.state, port))
+        )
         arguments = ["--key", "k", "--suspended", *readings.flags(), *limits.flags()]
         arguments += ["--pf-without", "roles:read", "--pf-without", "users:read"]
         arguments += [*pf_readings.flags(), *pf_limits.flags()]
@@ -139,8 +142,8 @@ def test_every_reading_and_limit_is_a_switch(tmp_path):
     assert (state.suspended, port) == (True, 8765)
     assert (default.readings, default.limits, default.key) == (Readings(), Limits(), "sandbox")
     assert not default.suspended
-    mine, default = state.propertyfinder, default.propertyfinder
-    assert (mine.readings, mine.limits, mine.scopes) == (
+    other, default = state.propertyfinder, default.propertyfinder
+    assert (other.readings, other.limits, other.scopes) == (
         pf_readings,
         pf_limits,
         {"users:full_access"},
@@ -152,60 +155,75 @@ def test_every_reading_and_limit_is_a_switch(tmp_path):
     assert default.scopes == set(propertyfinder.SCOPES)
 
 
-def test_the_help_explains_every_switch():
-    """Each reading, each limit, with its line."""
+def test_the_help_explains_every_option():
+    """It has every reading and limit, and cites every doubt on its page."""
     from click.testing import CliRunner
 
     from reconciler.sandbox.command import sandbox
 
-    text = CliRunner().invoke(sandbox, ["--help"]).output
+    text = " ".join(CliRunner().invoke(sandbox, ["--help"]).output.split())
     for name in (*Readings.choices(), *Limits.__slots__):
         assert f"--{name.replace('_', '-')}" in text
     for switches in (propertyfinder.Readings, propertyfinder.Limits):
         assert all(f"--{name} " in text for name in switches.named())
     for doubt in range(1, 9):
-        assert f"Doubt {doubt}:" in text
+        assert f"(docs/portals/rentix.md, doubt {doubt})" in text
+    for doubt in (1, 2, 4, 5, 6):
+        assert f"(docs/portals/propertyfinder.md, doubt {doubt})" in text
 
 
-def test_faults_are_told_as_they_come_and_replay():
-    """The same number gives the same faults, a line each on stderr; nothing else is said there."""
-    told = []
+def test_the_help_cites_what_the_pages_have():
+    """Every section or doubt that an option cites exists on its page."""
+    for switches in (Readings, Limits, propertyfinder.Readings, propertyfinder.Limits):
+        page = (ROOT / switches.PAGE).read_text("utf-8")
+        for each in switches.named().values():
+            section = each.metadata["section"]
+            doubt = section.removeprefix("doubt ")
+            heading = f"## {section}\n" if doubt == section else f"\n{doubt}. "
+            assert heading in page, (switches.PAGE, section)
+
+
+def test_faults_are_logged_and_replayed():
+    """The same seed gives the same faults, a line each on stderr, and no other output."""
+    logs = []
     for _ in range(2):
-        with process("--faults", 1, "--fault-share", 1) as lines:
+        with process("--faults", 1, "--fault-share", 1) as run:
             for _ in range(8):
                 with suppress(httpx.ReadError, httpx.ReadTimeout):
-                    httpx.get(lines["url"] + "/users", headers=KEY, timeout=0.5)
-        assert lines["exit"] == 0
-        told.append(lines["errors"].splitlines())
-    assert told[0] == told[1]
-    starts = [line.partition(": ")[0] for line in told[0]]
+                    httpx.get(run["url"] + "/users", headers=KEY, timeout=0.5)
+        assert run["exit"] == 0
+        logs.append(run["errors"].splitlines())
+    assert logs[0] == logs[1]
+    starts = [line.partition(": ")[0] for line in logs[0]]
     assert starts == [f"{number} rentix GET /users" for number in range(1, len(starts) + 1)]
-    assert len(starts) > 2  # the limit may be full for the rest of them
+    assert len(starts) > 2  # a fault may have used up the rate limit for the rest
 
 
-def test_faults_are_a_switch():
-    """Without it there are none; their share is a third if nothing is said, and never above 1."""
+def test_faults_are_an_option():
+    """There are none without it; their share is a third by default, and at most 1."""
     from click.testing import CliRunner
 
     from reconciler.sandbox import server
     from reconciler.sandbox.command import sandbox
     from reconciler.sandbox.faults import Faults
 
-    seen, made = [], []
+    seen, created = [], []
 
-    def note(*arguments, **rest):
-        made.append(arguments)
+    def record(*arguments, **rest):
+        created.append(arguments)
         return Faults(*arguments, **rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "serve", lambda state, port, ready: seen.append(state.faults))
-        patch.setattr("reconciler.sandbox.faults.Faults", note)
+        patch.setattr(
+            server, "serve", lambda application, port, ready: seen.append(application.faults)
+        )
+        patch.setattr("reconciler.sandbox.faults.Faults", record)
         for arguments in ([], ["--faults", "0"], ["--faults", "7", "--fault-share", "0.5"]):
             assert CliRunner().invoke(sandbox, arguments).exit_code == 0
     assert [each is None for each in seen] == [True, False, False]
-    assert made == [(0, 0.33), (7, 0.5)]
-    wrong = CliRunner().invoke(sandbox, ["--faults", "7", "--fault-share", "1.5"])
-    assert wrong.exit_code == 2
+    assert created == [(0, 0.33), (7, 0.5)]
+    invalid = CliRunner().invoke(sandbox, ["--faults", "7", "--fault-share", "1.5"])
+    assert invalid.exit_code == 2
     assert "--faults SEED" in CliRunner().invoke(sandbox, ["--help"]).output
 
 
@@ -213,16 +231,19 @@ def test_faults_are_a_switch():
     ("content", "message"),
     [
         (None, "No such file or directory"),
-        ("{", "not JSON: "),
-        ("[]", 'must be an object of "rentix" and "propertyfinder"'),
-        ('{"rentx": []}', 'must be an object of "rentix" and "propertyfinder"'),
-        ('{"rentix": {}}', "rentix must be a list of users"),
-        ('{"rentix": [{"name": 1}]}', "rentix: user 0: name must be text"),
-        ('{"propertyfinder": [{"id": 0}]}', "propertyfinder: user 0: id must be a whole number"),
+        ("{", "invalid JSON: "),
+        ("[]", 'must be an object with the keys "rentix" and "propertyfinder"'),
+        ('{"rentx": []}', 'must be an object with the keys "rentix" and "propertyfinder"'),
+        ('{"rentix": {}}', "rentix: must be a list of users"),
+        ('{"rentix": [{"name": 1}]}', "rentix: user 0: name must be a string"),
+        (
+            '{"propertyfinder": [{"id": 0}]}',
+            "propertyfinder: user 0: id must be a positive integer",
+        ),
     ],
 )
-def test_a_wrong_file_to_load_is_one_line(tmp_path, content, message):
-    """A clear line and exit code 1, without a traceback."""
+def test_an_invalid_file_to_load_is_one_line(tmp_path, content, message):
+    """The error is one line with exit code 1, without a traceback."""
     path = tmp_path / "load.json"
     if content is not None:
         path.write_text(content)
@@ -231,10 +252,10 @@ def test_a_wrong_file_to_load_is_one_line(tmp_path, content, message):
     assert errors.startswith(f"Error: {path}: {message}")
 
 
-def test_a_wrong_database_and_a_taken_port_are_one_line(tmp_path, sandbox):
-    """What cannot be opened or bound is said in a line, with exit code 1."""
+def test_an_invalid_database_and_a_used_port_are_one_line(tmp_path, sandbox):
+    """The error is one line with exit code 1."""
     path = tmp_path / "agents.db"
-    path.write_text("this is no database" * 100)
+    path.write_text("not a database" * 100)
     assert failing("--port", 0, "--db", path) == (1, f"Error: {path}: file is not a database\n")
     path.unlink()
     with closing(sqlite3.connect(path)) as other:
@@ -245,18 +266,18 @@ def test_a_wrong_database_and_a_taken_port_are_one_line(tmp_path, sandbox):
     assert failing("--port", port) == (1, f"Error: port {port}: Address already in use\n")
 
 
-def test_a_state_of_ones_own_outlasts_the_server(tmp_path):
+def test_the_store_of_a_given_state_stays_open(tmp_path):
     """`running` serves a state that is passed in, and leaves its store open."""
     store = Store(tmp_path / "agents.db")
     with closing(store):
-        with running(State(store, key="k")) as own:
-            url = own.urls["rentix"] + "/agency"
+        with running(State(store, key="k")) as sandbox:
+            url = sandbox.urls["rentix"] + "/agency"
             assert httpx.get(url, headers={"X-API-Key": "k"}).status_code == 200
         assert store.agents() == []
 
 
-def test_saving_never_takes_an_external_id_from_another():
-    """Two agents cannot have one external id, and the store loses nobody over it."""
+def test_saving_a_duplicate_external_id_fails():
+    """Two agents cannot have one external id, and no agent is lost."""
     with closing(Store()) as store:
         store.replace([Agent(1, "A", "+1", "x"), Agent(2, "B", "+2")])
         with pytest.raises(sqlite3.IntegrityError):
@@ -264,9 +285,9 @@ def test_saving_never_takes_an_external_id_from_another():
         assert [agent.external_id for agent in store.agents()] == ["x", None]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
-def test_the_seven_documented_calls_with_plain_curl(sandbox, state):
-    """They answer as documented when called with plain curl."""
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_seven_calls_with_curl(sandbox, state):
+    """They answer plain curl as documented."""
 
     def curl(*arguments):
         headers = ["-H", "Authorization: ApiKey sandbox", "-H", "Content-Type: application/json"]

@@ -1,4 +1,4 @@
-"""The documented calls of Property Finder, and their errors (`apis/propertyfinder.md`)."""
+"""Property Finder's calls and errors (docs/portals/propertyfinder.md)."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NEW = {
 
 
 def problems(answer):
-    """The status of a refusal, and what is wrong where."""
+    """Return the status of an error, and its problems by pointer."""
     status, body = answer
     assert body["status"] == status
     return status, [(each["pointer"], each["detail"]) for each in body["errors"]]
 
 
 def test_list_shows_every_user_with_every_field(pf):
-    """GET /v1/users shows all users; one may have no last name and no public profile."""
+    """GET /v1/users shows all users; a last name and a public profile can be null."""
     status, body = pf("GET", "/v1/users")
     assert status == 200
     assert body["pagination"] == {
@@ -105,7 +105,7 @@ def test_list_shows_every_user_with_every_field(pf):
     ],
 )
 def test_pages(pf, pf_state, query, found, links):
-    """A page says how many there are and which comes next."""
+    """A page has the total and the number of the next page."""
     pf_state.load([{"id": number} for number in (3, 1, 5, 2, 4)])
     body = pf("GET", f"/v1/users?{query}")[1]
     assert [user["id"] for user in body["data"]] == found
@@ -114,8 +114,8 @@ def test_pages(pf, pf_state, query, found, links):
     assert pagination["total"] == 5
 
 
-def test_no_users_are_no_pages(pf, pf_state):
-    """An empty list has no page that is full."""
+def test_an_empty_list_has_no_pages(pf, pf_state):
+    """The number of pages is 0."""
     pf_state.load([])
     body = pf("GET", "/v1/users")[1]
     assert (body["data"], body["pagination"]["totalPages"]) == ([], 0)
@@ -139,7 +139,7 @@ def test_no_users_are_no_pages(pf, pf_state):
     ],
 )
 def test_filters(pf, query, found):
-    """Each filter is a list of values of which one must fit, and all filters must."""
+    """A user matches every filter, by one of its values."""
     body = pf("GET", f"/v1/users?{query}")[1]
     assert [user["id"] for user in body["data"]] == found
     assert body["pagination"]["total"] == len(found)
@@ -159,14 +159,14 @@ def test_filters(pf, query, found):
         ("mail=x", "/mail"),
     ],
 )
-def test_a_wrong_query_is_refused(pf, query, pointer):
-    """Pages, filters and names that are none are a 400."""
+def test_an_invalid_query_is_a_400(pf, query, pointer):
+    """This covers pages, filters and unknown names."""
     status, found = problems(pf("GET", f"/v1/users?{query}"))
     assert (status, [where for where, _ in found]) == (400, [pointer])
 
 
-def test_a_creation_shows_the_user_with_both_ids(pf, pf_state):
-    """POST /v1/users answers 201 with the user, as GET shows it from then on."""
+def test_a_creation_returns_the_user_with_both_ids(pf, pf_state):
+    """POST /v1/users answers 201 with the user as GET shows it."""
     status, user = pf("POST", "/v1/users", NEW)
     assert status == 201
     assert (user["id"], user["publicProfile"]["id"], user["status"]) == (13, 900_001, "active")
@@ -181,8 +181,8 @@ def test_a_creation_shows_the_user_with_both_ids(pf, pf_state):
     assert pf_state.users.by_id(13).picture_source == "https://x.md/a.jpg"
 
 
-def test_a_creation_with_the_least(pf):
-    """A public profile has to be there, and may be empty."""
+def test_a_minimal_creation(pf):
+    """A public profile is required, and can be empty."""
     status, user = pf("POST", "/v1/users", {**NEW, "publicProfile": {}})
     assert status == 201
     profile = user["publicProfile"]
@@ -210,14 +210,14 @@ def test_a_creation_with_the_least(pf):
         ({"a/b~c": 1}, ("/a~1b~0c", "is not known")),
     ],
 )
-def test_a_wrong_creation_is_refused(pf, change, expected):
-    """What breaks the schema is a 400 that points to it, and creates nobody."""
+def test_an_invalid_creation_is_a_400(pf, change, expected):
+    """The error points to the problem, and no user is created."""
     assert problems(pf("POST", "/v1/users", NEW | change)) == (400, [expected])
     assert pf("GET", "/v1/users")[1]["pagination"]["total"] == 2
 
 
 def test_all_problems_are_listed(pf):
-    """Whatever is missing or wrong is said at once, also in the public profile."""
+    """This covers missing and invalid values, in the public profile too."""
     body = {"firstName": "A", "publicProfile": {"phone": "x", "bio": {"en": "x"}}}
     status, found = problems(pf("POST", "/v1/users", body))
     assert status == 400
@@ -243,7 +243,7 @@ def test_all_problems_are_listed(pf):
     ],
 )
 def test_a_body_is_an_object(pf_client, pf_state, method, path, body):
-    """Any other JSON is a 400 that points to the whole."""
+    """Any other JSON is a 400 that points to the root."""
     answer = pf_client.request(
         method,
         path,
@@ -273,14 +273,14 @@ def test_a_body_is_an_object(pf_client, pf_state, method, path, body):
         ({"spokenLanguages": "en"}, ("/spokenLanguages", "must be an array")),
         ({"spokenLanguages": [1, 17]}, ("/spokenLanguages/1", "must be the id of a language")),
         ({"spokenLanguages": ["1"]}, ("/spokenLanguages/0", "must be the id of a language")),
-        ({"spokenLanguages": [1, 2, 1]}, ("/spokenLanguages/2", "must not be there twice")),
+        ({"spokenLanguages": [1, 2, 1]}, ("/spokenLanguages/2", "must not appear twice")),
         ({"compliances": {}}, ("/compliances", "must be an array")),
         ({"imageVariants": {}}, ("/imageVariants", "is not known")),
         ({"id": 901}, ("/id", "is not known")),
     ],
 )
-def test_a_wrong_public_profile_is_refused(pf, change, expected):
-    """The same checks in PATCH and, with the pointer of the whole body, in POST."""
+def test_an_invalid_public_profile_is_a_400(pf, change, expected):
+    """PATCH and POST have the same checks, with pointers into their own body."""
     before = pf("GET", "/v1/users")
     assert problems(pf("PATCH", "/v1/public-profiles/901", change)) == (400, [expected])
     pointer, detail = expected
@@ -289,16 +289,16 @@ def test_a_wrong_public_profile_is_refused(pf, change, expected):
     assert pf("GET", "/v1/users") == before
 
 
-def test_every_language_has_its_id():
-    """All ids of the vendor's table, and none of its holes."""
-    from reconciler.sandbox.propertyfinder.body import LANGUAGES
+def test_language_ids():
+    """These ids are accepted, and no others."""
+    from reconciler.sandbox.propertyfinder.body import SPOKEN_LANGUAGES
 
-    assert len(LANGUAGES) == 63
-    assert set(range(1, 71)) - LANGUAGES == {17, 28, 31, 46, 48, 58, 63}
+    assert len(SPOKEN_LANGUAGES) == 63
+    assert set(range(1, 71)) - SPOKEN_LANGUAGES == {17, 28, 31, 46, 48, 58, 63}
 
 
-def test_a_patch_changes_what_it_names(pf):
-    """The private part by the user's id, the public one by the profile's; 204 with nothing."""
+def test_a_patch_changes_only_the_given_fields(pf):
+    """The user's id is for the private part, the profile's for the public one; both answer 204."""
     before = pf("GET", "/v1/users?id=11")[1]["data"][0]
     account = {
         "firstName": "Ion",
@@ -318,8 +318,8 @@ def test_a_patch_changes_what_it_names(pf):
     assert pf("PATCH", "/v1/users/11", {}) == pf("PATCH", "/v1/public-profiles/901", {})
 
 
-def test_deactivation_and_back(pf):
-    """`isActive` is what GET shows as the status."""
+def test_deactivation_and_reactivation(pf):
+    """GET shows `isActive` as the status."""
     assert pf("PATCH", "/v1/users/11", {"isActive": False}) == (204, None)
     assert pf("GET", "/v1/users?status=inactive")[1]["data"][0]["id"] == 11
     assert pf("PATCH", "/v1/users/11", {"isActive": True}) == (204, None)
@@ -338,15 +338,15 @@ def test_deactivation_and_back(pf):
         ({"name": "x"}, ("/name", "is not known")),
     ],
 )
-def test_a_wrong_private_part_is_refused(pf, change, expected):
-    """PATCH takes the role as a string, and nothing that is public."""
+def test_an_invalid_private_part_is_a_400(pf, change, expected):
+    """PATCH accepts the role as a string, and no public field."""
     assert problems(pf("PATCH", "/v1/users/11", change)) == (400, [expected])
 
 
 def test_business_rules(pf):
-    """A login is unique in whatever case, and a role has to be one: 422, and nothing is done."""
+    """A login is unique ignoring case, and the role must exist; otherwise 422, and no change."""
     taken = ("/email", "is the e-mail of another user")
-    role = ("/roleId", "is no role")
+    role = ("/roleId", "is not a role")
     body = {**NEW, "email": "OLGA@agency.example", "roleId": 99}
     assert problems(pf("POST", "/v1/users", body)) == (422, [taken, role])
     change = {"firstName": "Ion", "email": "olga@agency.example", "roleId": "99"}
@@ -356,7 +356,7 @@ def test_business_rules(pf):
 
 
 def test_roles(pf):
-    """The vendor's roles, and each that a user was loaded with."""
+    """They are the vendor's, and those of the loaded users."""
     assert pf("GET", "/v1/roles") == (
         200,
         {
@@ -388,18 +388,18 @@ def test_roles(pf):
         ("POST", "/oauth/token", 404),
     ],
 )
-def test_what_is_not_there(pf, method, path, status):
-    """Each id is of its own kind, nobody can be deleted, and one user cannot be asked for."""
+def test_unknown_ids_paths_and_methods(pf, method, path, status):
+    """The two kinds of id do not mix; a user can be neither deleted nor read alone."""
     assert pf(method, path, {})[0] == status
 
 
-def test_a_wrong_method_names_the_right_one(pf_client, pf_state):
-    """A 405 says which method there is."""
+def test_a_405_lists_the_allowed_methods(pf_client, pf_state):
+    """The Allow header lists them."""
     assert pf_client.get("/v1/users/11").headers["allow"] == "PATCH"
 
 
-def test_the_log_and_the_faults_are_those_of_the_sandbox(pf, state):
-    """One log and one seam for both portals; a path tells which one it was."""
+def test_both_portals_share_the_log_and_the_hooks(pf, state):
+    """The path shows which portal a request was for."""
     seen = []
 
     async def before(call):
@@ -427,7 +427,7 @@ def test_the_log_and_the_faults_are_those_of_the_sandbox(pf, state):
 
 
 def test_a_user_has_defaults(pf, pf_state):
-    """An empty user is one; ids of both kinds are given where there are none."""
+    """An empty user is valid, and missing ids of both kinds are assigned."""
     pf_state.load([{}, {"id": 7, "publicProfile": {"id": 1_000_000, "bio": "x"}}, {}])
     first, second, third = pf("GET", "/v1/users")[1]["data"]
     assert [user["id"] for user in (first, second, third)] == [7, 8, 9]
@@ -442,8 +442,8 @@ def test_a_user_has_defaults(pf, pf_state):
     assert second["email"] == second["publicProfile"]["email"] == "user-8@agency.example"
 
 
-def test_what_is_shown_can_be_loaded(pf, pf_state):
-    """The list of one world is the beginning of another."""
+def test_a_list_can_be_loaded(pf, pf_state):
+    """Loading what GET shows restores the users."""
     pf("POST", "/v1/users", NEW)
     before = pf("GET", "/v1/users")
     pf_state.load(before[1]["data"])
@@ -452,8 +452,8 @@ def test_what_is_shown_can_be_loaded(pf, pf_state):
     assert pf("GET", "/v1/users") != before
 
 
-def test_the_roles_are_those_of_the_world(pf, pf_state):
-    """A role that someone was loaded with stays for as long as nothing else is loaded."""
+def test_loading_replaces_the_roles(pf, pf_state):
+    """A role of a loaded user exists until other users are loaded."""
     assert pf("PATCH", "/v1/users/12", {"roleId": "3"})[0] == 204
     assert pf("PATCH", "/v1/users/12", {"roleId": "17"})[0] == 204
     pf_state.load([{"id": 12}])
@@ -465,12 +465,12 @@ def test_the_roles_are_those_of_the_world(pf, pf_state):
     [
         ([1], "user 0 must be an object"),
         ([{"mail": 1}], "user 0 has the unknown key mail"),
-        ([{"id": "1"}], "user 0: id must be a whole number from 1 on"),
-        ([{"firstName": 1}], "user 0: firstName must be text"),
-        ([{"email": None}], "user 0: email must be text"),
-        ([{"mobile": 1}], "user 0: mobile must be text"),
+        ([{"id": "1"}], "user 0: id must be a positive integer"),
+        ([{"firstName": 1}], "user 0: firstName must be a string"),
+        ([{"email": None}], "user 0: email must be a string"),
+        ([{"mobile": 1}], "user 0: mobile must be a string"),
         ([{"status": "gone"}], "user 0: status must be one of active, inactive, archived"),
-        ([{"roleId": "3"}], "user 0: roleId must be a whole number from 1 on"),
+        ([{"roleId": "3"}], "user 0: roleId must be a positive integer"),
         ([{"publicProfile": 1}], "user 0: publicProfile must be an object"),
         (
             [{"publicProfile": {"imageUrl": "x"}}],
@@ -478,40 +478,40 @@ def test_the_roles_are_those_of_the_world(pf, pf_state):
         ),
         (
             [{"publicProfile": {"id": 0}}],
-            "user 0: publicProfile.id must be a whole number from 1 on",
+            "user 0: publicProfile.id must be a positive integer",
         ),
-        ([{"publicProfile": {"phone": 1}}], "user 0: publicProfile.phone must be text"),
-        ([{"publicProfile": {"bio": 1}}], "user 0: publicProfile.bio must be text"),
+        ([{"publicProfile": {"phone": 1}}], "user 0: publicProfile.phone must be a string"),
+        ([{"publicProfile": {"bio": 1}}], "user 0: publicProfile.bio must be a string"),
         (
             [{"publicProfile": {"bio": {"en": ""}}}],
             "user 0: publicProfile.bio has the unknown key en",
         ),
         (
             [{"publicProfile": {"spokenLanguages": None}}],
-            "user 0: publicProfile.spokenLanguages is of the wrong type",
+            "user 0: publicProfile.spokenLanguages has the wrong type",
         ),
         (
             [{"publicProfile": {"experienceSince": "2012"}}],
-            "user 0: publicProfile.experienceSince is of the wrong type",
+            "user 0: publicProfile.experienceSince has the wrong type",
         ),
-        ([{"id": 1}, {"id": 1}], "id 1 is there twice"),
-        ([{"email": "a@x.md"}, {"email": "A@x.md"}], "email 'a@x.md' is there twice"),
+        ([{"id": 1}, {"id": 1}], "id 1 appears twice"),
+        ([{"email": "a@x.md"}, {"email": "A@x.md"}], "email 'a@x.md' appears twice"),
         (
             [{"publicProfile": {"id": 5}}, {"publicProfile": {"id": 5}}],
-            "publicProfile.id 5 is there twice",
+            "publicProfile.id 5 appears twice",
         ),
     ],
 )
-def test_users_that_are_none_are_refused(pf_state, users, message):
-    """One clear line, and what there was stays."""
+def test_invalid_users_are_not_loaded(pf_state, users, message):
+    """The error is one line, and the users in place stay."""
     with pytest.raises(LoadError) as caught:
         pf_state.load(users)
     assert str(caught.value) == message
     assert [user.id for user in pf_state.users.all()] == [11, 12]
 
 
-def test_the_portals_do_not_mix(pf, api, state):
-    """A reset of all empties both; a load of one leaves the other as it is."""
+def test_the_portals_are_separate(pf, api, state):
+    """A reset of the state empties both; loading one leaves the other alone."""
     state.load([])
     assert pf("GET", "/v1/users")[1]["pagination"]["total"] == 2
     state.propertyfinder.load([{}])

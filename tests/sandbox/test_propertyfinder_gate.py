@@ -1,4 +1,7 @@
-"""Who is let in to Property Finder: tokens, scopes, rates, forms (`apis/propertyfinder.md`)."""
+"""Which requests Property Finder admits: tokens, scopes, rates, formats of errors.
+
+Facts: docs/portals/propertyfinder.md.
+"""
 
 from __future__ import annotations
 
@@ -11,68 +14,70 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def stranger(sandbox):
-    """A connection without a token, which asks for no form of errors."""
+def anonymous(sandbox):
+    """Return a client without a token, which asks for no format of errors."""
     with httpx.Client(base_url=sandbox.urls["propertyfinder"]) as client:
         yield client
 
 
 @pytest.fixture
-def pair(pf_state):
-    """What asks for a token."""
+def credentials(pf_state):
+    """Return the body of a token request."""
     return {"apiKey": pf_state.key, "apiSecret": pf_state.secret}
 
 
-def bearer(client, pair, path="/v1/auth/token"):
-    """The header with a new token."""
-    return {"Authorization": f"Bearer {client.post(path, json=pair).json()['accessToken']}"}
+def bearer(client, credentials, path="/v1/auth/token"):
+    """Return the header with a new token."""
+    return {"Authorization": f"Bearer {client.post(path, json=credentials).json()['accessToken']}"}
 
 
-def test_a_token_is_good_until_it_expires(stranger, pf_state, clock, pair):
-    """It lasts half an hour by the clock of the sandbox; a new one does not end the former."""
-    answer = stranger.post("/v1/auth/token", json=pair)
+def test_a_token_is_valid_until_it_expires(anonymous, pf_state, clock, credentials):
+    """It lasts half an hour by the sandbox's clock; a new token does not revoke it."""
+    answer = anonymous.post("/v1/auth/token", json=credentials)
     token = answer.json().pop("accessToken")
     assert answer.status_code == 200
     assert answer.json() == {"accessToken": token, "tokenType": "Bearer", "expiresIn": 1800}
     first = {"Authorization": f"Bearer {token}"}
     clock.now += 1799
-    second = bearer(stranger, pair)
+    second = bearer(anonymous, credentials)
     assert second != first
-    assert stranger.get("/v1/users", headers=first).status_code == 200
+    assert anonymous.get("/v1/users", headers=first).status_code == 200
     clock.now += 1
-    assert stranger.get("/v1/users", headers=first).status_code == 401
-    assert stranger.get("/v1/users", headers=second).status_code == 200
+    assert anonymous.get("/v1/users", headers=first).status_code == 401
+    assert anonymous.get("/v1/users", headers=second).status_code == 200
 
 
-def test_a_life_can_be_short_and_ended(stranger, pf_state, clock, pair):
-    """A limit of ours says how long, and all tokens can be revoked at once."""
+def test_a_token_can_be_short_lived_or_revoked(anonymous, pf_state, clock, credentials):
+    """A limit sets its lifetime, and all tokens can be revoked at once."""
     pf_state.limits = Limits(token_lifetime=5)
-    assert stranger.post("/v1/auth/token", json=pair).json()["expiresIn"] == 5
-    headers = bearer(stranger, pair)
+    assert anonymous.post("/v1/auth/token", json=credentials).json()["expiresIn"] == 5
+    headers = bearer(anonymous, credentials)
     pf_state.tokens.clear()
-    assert stranger.get("/v1/users", headers=headers).status_code == 401
-    headers = bearer(stranger, pair)
-    assert stranger.get("/v1/users", headers=headers).status_code == 200
+    assert anonymous.get("/v1/users", headers=headers).status_code == 401
+    headers = bearer(anonymous, credentials)
+    assert anonymous.get("/v1/users", headers=headers).status_code == 200
     clock.now += 5
-    assert stranger.get("/v1/users", headers=headers).status_code == 401
+    assert anonymous.get("/v1/users", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(
     ("path", "other"), [("/v1/auth/token", "/oauth/token"), ("/oauth/token", "/v1/auth/token")]
 )
-def test_where_a_token_is_asked_for(stranger, pf_state, pair, path, other):
-    """Doubt 1: one of the two paths, and the other one is none."""
+def test_the_token_path(anonymous, pf_state, credentials, path, other):
+    """Doubt 1: one of the two paths exists, the other is a 404."""
     pf_state.readings = Readings(token_path=path)
-    headers = bearer(stranger, pair, path)
-    assert stranger.get("/v1/users", headers=headers).status_code == 200
-    assert stranger.post(other, json=pair).status_code == 404
-    assert stranger.get(path).status_code == 405
+    headers = bearer(anonymous, credentials, path)
+    assert anonymous.get("/v1/users", headers=headers).status_code == 200
+    assert anonymous.post(other, json=credentials).status_code == 404
+    assert anonymous.get(path).status_code == 405
 
 
 @pytest.mark.parametrize("part", ["apiKey", "apiSecret"])
-def test_a_wrong_pair_is_a_401(stranger, pf_state, pair, part):
-    """Either part may be wrong; nothing says which."""
-    answer = stranger.post("/v1/auth/token", json=pair | {part: "x" * len(pair[part])})
+def test_wrong_credentials_are_a_401(anonymous, pf_state, credentials, part):
+    """The error does not reveal which part is wrong."""
+    answer = anonymous.post(
+        "/v1/auth/token", json=credentials | {part: "x" * len(credentials[part])}
+    )
     assert answer.status_code == 401
     assert answer.json()["message"] == "The API key or its secret is wrong"
 
@@ -91,9 +96,9 @@ def test_a_wrong_pair_is_a_401(stranger, pf_state, pair, part):
         ({"apiKey": "x" * 40, "apiSecret": "x" * 32, "scope": "x"}, "/scope is not known"),
     ],
 )
-def test_what_asks_for_a_token_has_a_form(stranger, pf_state, body, message):
-    """A key has 40 characters and a secret 32, and there is nothing else."""
-    answer = stranger.post("/v1/auth/token", json=body)
+def test_an_invalid_token_request_is_a_400(anonymous, pf_state, body, message):
+    """A key has 40 characters and a secret 32; no other field is allowed."""
+    answer = anonymous.post("/v1/auth/token", json=body)
     assert (answer.status_code, answer.json()["message"]) == (400, message)
 
 
@@ -103,14 +108,14 @@ def test_what_asks_for_a_token_has_a_form(stranger, pf_state, body, message):
         {},
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer no"},
-        {"Authorization": "ApiKey of-the-tests"},
-        {"X-API-Key": "of-the-tests"},
+        {"Authorization": "ApiKey test-token"},
+        {"X-API-Key": "test-token"},
     ],
 )
-def test_without_a_token_nothing_is_told(stranger, pf_state, headers):
-    """A call needs a token, and is refused before its body is read."""
-    assert stranger.get("/v1/users", headers=headers).status_code == 401
-    assert stranger.post("/v1/users", headers=headers, content=b"{").status_code == 401
+def test_a_call_without_a_token_is_a_401(anonymous, pf_state, headers):
+    """The token is checked before the body."""
+    assert anonymous.get("/v1/users", headers=headers).status_code == 401
+    assert anonymous.post("/v1/users", headers=headers, content=b"{").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -123,8 +128,8 @@ def test_without_a_token_nothing_is_told(stranger, pf_state, headers):
         ("roles:read", "GET", "/v1/roles"),
     ],
 )
-def test_a_scope_that_is_missing_is_a_403(pf, pf_state, scope, method, path):
-    """The others do not help; the refusal names the scope, or under a reading does not."""
+def test_a_missing_scope_is_a_403(pf, pf_state, scope, method, path):
+    """The error names the scope, unless a reading hides it; other scopes do not help."""
     pf_state.scopes = set(SCOPES) - {scope}
     status, body = pf(method, path, {})
     assert (status, body["title"]) == (403, "Forbidden")
@@ -135,8 +140,8 @@ def test_a_scope_that_is_missing_is_a_403(pf, pf_state, scope, method, path):
     assert pf(method, path, {})[0] in (200, 204, 400)
 
 
-def test_errors_in_the_form_that_is_asked_for(pf_client, pf_state):
-    """With the header a problem has seven parts, and a content type of its own."""
+def test_errors_in_the_newer_format(pf_client, pf_state):
+    """With the header, an error has seven fields and its own content type."""
     answer = pf_client.patch("/v1/public-profiles/901", json={"phone": "x"})
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
@@ -162,8 +167,8 @@ def test_errors_in_the_form_that_is_asked_for(pf_client, pf_state):
     ("form", "reading"),
     [(None, "by-header"), ("problem-json-v1", "by-header"), ("problem-json-v2", "older")],
 )
-def test_errors_in_the_older_form(pf_client, pf_state, form, reading):
-    """Without the header, or under a reading always, there are two texts."""
+def test_errors_in_the_older_format(pf_client, pf_state, form, reading):
+    """Without the header, or under a reading, an error has two strings."""
     pf_state.readings = Readings(errors=reading)
     request = pf_client.build_request("PATCH", "/v1/users/11", json={"email": "x", "mobile": 1})
     del request.headers["X-PF-Error-Format"]
@@ -175,8 +180,8 @@ def test_errors_in_the_older_form(pf_client, pf_state, form, reading):
     assert answer.json() == {"error": "Bad Request", "message": message}
 
 
-def test_a_defect_of_the_sandbox_is_a_500(pf, state, caplog):
-    """What nobody foresaw is answered in the form of this portal."""
+def test_an_unexpected_error_is_a_500(pf, state, caplog):
+    """It is answered in the format of this portal."""
 
     async def broken(call):
         raise ZeroDivisionError
@@ -200,39 +205,39 @@ def test_a_defect_of_the_sandbox_is_a_500(pf, state, caplog):
     ],
 )
 def test_bodies(pf_client, pf_state, content, headers, status):
-    """JSON of any size, which says that it is JSON."""
+    """A body is JSON of any size, with the content type of JSON."""
     answer = pf_client.patch("/v1/users/11", content=content, headers=headers)
     assert answer.status_code == status
 
 
-def test_all_calls_but_for_a_token_share_a_limit(pf, pf_state, clock, pair):
-    """650 a minute, then a 429 in the form of the portal, until the window ends."""
+def test_all_calls_except_for_tokens_share_a_limit(pf, pf_state, clock, credentials):
+    """After 650 requests in a minute, calls get a 429 until the window ends."""
     assert Limits().rate_limit == 650
     pf_state.limits = Limits(rate_limit=3)
     assert [pf("GET", "/v1/users")[0], pf("GET", "/v1/no")[0]] == [200, 404]
     assert pf("POST", "/v1/users", {})[0] == 400
     status, body = pf("GET", "/v1/roles")
     assert (status, body["code"]) == (429, "RATE_LIMIT_EXCEEDED")
-    assert pf("POST", "/v1/auth/token", pair)[0] == 200
+    assert pf("POST", "/v1/auth/token", credentials)[0] == 200
     clock.now += 60
     assert pf("GET", "/v1/roles")[0] == 200
 
 
-def test_tokens_have_a_limit_of_their_own(pf, pf_state, clock, pair):
-    """60 a minute, wrong pairs count too, and other calls go on."""
+def test_tokens_have_a_separate_limit(pf, pf_state, clock, credentials):
+    """After 60 in a minute, wrong credentials included, tokens get a 429; other calls do not."""
     assert Limits().token_rate_limit == 60
     pf_state.limits = Limits(token_rate_limit=2, rate_window=10)
-    wrong = pair | {"apiKey": "x" * 40}
-    assert [pf("POST", "/v1/auth/token", each)[0] for each in (wrong, pair)] == [401, 200]
-    assert pf("POST", "/v1/auth/token", pair)[0] == 429
+    wrong = credentials | {"apiKey": "x" * 40}
+    assert [pf("POST", "/v1/auth/token", each)[0] for each in (wrong, credentials)] == [401, 200]
+    assert pf("POST", "/v1/auth/token", credentials)[0] == 429
     assert pf("GET", "/v1/users")[0] == 200
     clock.now += 10
-    assert pf("POST", "/v1/auth/token", pair)[0] == 200
+    assert pf("POST", "/v1/auth/token", credentials)[0] == 200
 
 
 @pytest.mark.parametrize(("reading", "wait"), [("nothing", None), ("retry-after", "31")])
-def test_a_429_may_say_when_to_come_again(pf_client, pf_state, clock, reading, wait):
-    """It is not documented; no answer has headers about rates."""
+def test_a_429_with_and_without_retry_after(pf_client, pf_state, clock, reading, wait):
+    """Retry-After is not documented; no response has rate-limit headers."""
     pf_state.limits, pf_state.readings = Limits(rate_limit=1), Readings(retry=reading)
     pf_client.get("/v1/users")
     clock.now += 29.5

@@ -1,4 +1,4 @@
-"""Every reading of every doubt of Property Finder (`apis/propertyfinder.md`, "Doubts")."""
+"""What every reading of every doubt changes (docs/portals/propertyfinder.md, "Doubts")."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEW = {
 
 @pytest.fixture
 def under(pf_state):
-    """Sets some readings on the running sandbox."""
+    """Return a function that sets readings."""
 
     def under(**readings):
         pf_state.readings = Readings(**readings)
@@ -28,13 +28,13 @@ def under(pf_state):
 
 @pytest.fixture
 def user(pf):
-    """Gives Ivan as the list shows him."""
+    """Return a function that returns Ivan as the list shows him."""
     return lambda: pf("GET", "/v1/users?id=11")[1]["data"][0]
 
 
 @pytest.fixture
 def put(pf):
-    """Changes Ivan's public profile, which has to be taken."""
+    """Return a function that changes Ivan's public profile."""
 
     def put(**profile):
         assert pf("PATCH", "/v1/public-profiles/901", profile) == (204, None)
@@ -42,8 +42,8 @@ def put(pf):
     return put
 
 
-def test_readings_and_limits_are_switches_too():
-    """A failing case can be repeated by hand; the prefix says which portal is meant."""
+def test_readings_and_limits_are_switches():
+    """The name of a case is what to type to reproduce it; the prefix is the portal's."""
     assert str(Readings()) == "defaults"
     assert str(Readings(deactivate_by="status")) == "--pf-deactivate-by status"
     assert Limits(token_lifetime=5).flags() == ["--pf-token-lifetime", "5"]
@@ -53,7 +53,7 @@ def test_readings_and_limits_are_switches_too():
 
 @pytest.mark.parametrize("status", ["inactive", "archived"])
 def test_deactivation_by_status(pf, under, user, status):
-    """Doubt 2: a PATCH sets what GET shows."""
+    """Doubt 2: a PATCH sets the status that GET shows."""
     under(deactivate_by="status")
     assert pf("PATCH", "/v1/users/11", {"status": status}) == (204, None)
     assert user()["status"] == status
@@ -67,8 +67,8 @@ def test_deactivation_by_status(pf, under, user, status):
 @pytest.mark.parametrize(
     ("by", "other"), [("isActive", {"status": "inactive"}), ("status", {"isActive": False})]
 )
-def test_the_switch_that_is_not_meant(pf, under, user, by, other):
-    """Doubt 2: it is not known, or does nothing whatever it says."""
+def test_the_other_deactivation_field(pf, under, user, by, other):
+    """Doubt 2: it is unknown, or has no effect whatever its value."""
     under(deactivate_by=by)
     status, body = pf("PATCH", "/v1/users/11", {"firstName": "Ion", **other})
     assert (status, body["errors"][0]["detail"]) == (400, "is not known")
@@ -80,7 +80,7 @@ def test_the_switch_that_is_not_meant(pf, under, user, by, other):
 
 
 def test_one_name(pf, pf_state, under, user):
-    """Doubt 3: first and last name are taken and kept nowhere; the public name is the one."""
+    """Known gaps: first and last name are accepted and not stored; the public name counts."""
     under(names="one")
     assert (user()["firstName"], user()["lastName"]) == (None, None)
     assert pf("PATCH", "/v1/users/11", {"firstName": "Ion", "mobile": "1234567"}) == (204, None)
@@ -92,17 +92,17 @@ def test_one_name(pf, pf_state, under, user):
     status, new = pf("POST", "/v1/users", NEW)
     assert (status, new["firstName"], new["lastName"]) == (201, None, None)
     assert new["publicProfile"]["name"] == "Ana Rusu"
-    least = {key: value for key, value in NEW.items() if not key.endswith("Name")}
-    assert pf("POST", "/v1/users", {**least, "email": "b@x.md"})[0] == 201
+    minimal = {key: value for key, value in NEW.items() if not key.endswith("Name")}
+    assert pf("POST", "/v1/users", {**minimal, "email": "b@x.md"})[0] == 201
 
 
 @pytest.mark.parametrize(
-    ("taken", "as_object", "as_string"),
+    ("accepted", "as_object", "as_string"),
     [("object", 204, 400), ("string", 400, 204), ("either", 204, 204)],
 )
-def test_the_form_in_which_texts_are_taken(pf, under, taken, as_object, as_string):
-    """Doubt 4: an object, a string, or either; in a creation too."""
-    under(texts_taken=taken)
+def test_the_form_in_which_texts_are_accepted(pf, under, accepted, as_object, as_string):
+    """Doubt 4: an object, a string, or either, in a creation too."""
+    under(texts_taken=accepted)
     for text, status in (({"primary": "x"}, as_object), ("x", as_string), (1, 400)):
         assert pf("PATCH", "/v1/public-profiles/901", {"bio": text})[0] == status
         new = {**NEW, "email": f"{type(text).__name__}@x.md", "publicProfile": {"position": text}}
@@ -110,7 +110,7 @@ def test_the_form_in_which_texts_are_taken(pf, under, taken, as_object, as_strin
 
 
 @pytest.mark.parametrize(
-    ("readings", "put_text", "shown"),
+    ("readings", "text", "shown"),
     [
         ({}, {"secondary": "s"}, {"primary": "Sells flats", "secondary": "s"}),
         ({"texts_partial": "replace"}, {"secondary": "s"}, {"primary": None, "secondary": "s"}),
@@ -124,15 +124,15 @@ def test_the_form_in_which_texts_are_taken(pf, under, taken, as_object, as_strin
         ({"texts_partial": "replace"}, {}, None),
     ],
 )
-def test_what_a_text_reads_back_as(under, user, put, readings, put_text, shown):
-    """Doubt 4: in both languages or the primary one; merged or replaced."""
+def test_how_get_shows_a_text(under, user, put, readings, text, shown):
+    """Doubt 4: in both languages or only the primary one; merged or replaced."""
     under(**readings)
-    put(bio=put_text)
+    put(bio=text)
     assert user()["publicProfile"]["bio"] == shown
 
 
-def test_a_string_leaves_the_other_language_or_empties_it(under, pf_state, put):
-    """Doubt 4: a string is the primary text, and the truth is there for a test to see."""
+def test_a_string_keeps_or_empties_the_other_language(under, pf_state, put):
+    """Doubt 4: a string is the primary text; a test can read the truth."""
     put(bio={"secondary": "s"})
     under(texts="string", texts_taken="string")
     put(bio="p")
@@ -144,12 +144,12 @@ def test_a_string_leaves_the_other_language_or_empties_it(under, pf_state, put):
 
 @pytest.fixture
 def picture(user):
-    """Gives Ivan's picture as the list shows it."""
+    """Return a function that returns Ivan's picture as the list shows it."""
     return lambda: user()["publicProfile"]["imageVariants"]
 
 
 def test_a_picture_imported_at_once(pf_state, put, picture):
-    """Doubt 5: each import looks like no other, also of the same URL; null takes it away."""
+    """Doubt 5: each import has its own addresses, even for the same URL; null removes it."""
     assert picture() is None
     put(imageUrl="https://x.md/a.jpg")
     first = picture()
@@ -164,21 +164,21 @@ def test_a_picture_imported_at_once(pf_state, put, picture):
     assert pf_state.users.by_id(11).picture_source is None
 
 
-def test_a_picture_imported_after_some_looks(pf, pf_state, under, put, picture):
-    """Doubt 5: the former one is shown for so many lists that show the user."""
+def test_a_picture_imported_after_some_reads(pf, pf_state, under, put, picture):
+    """Doubt 5: lists with this user show the old picture that many times."""
     put(imageUrl="https://x.md/a.jpg")
-    former = picture()
+    old = picture()
     under(picture_import="after-reads")
     pf_state.limits = Limits(import_reads=2)
     put(imageUrl="https://x.md/b.jpg")
     pf("GET", "/v1/users?id=12")
-    assert [picture() == former for _ in range(4)] == [True, True, False, False]
+    assert [picture() == old for _ in range(4)] == [True, True, False, False]
     user = pf_state.users.by_id(11)
     assert (user.picture_pending, user.picture_source) == (None, "https://x.md/b.jpg")
 
 
 def test_a_picture_imported_after_some_time(pf_state, clock, under, put, picture):
-    """Doubt 5: the clock of the sandbox says when, however often one looks."""
+    """Doubt 5: only the sandbox's clock counts, not the number of reads."""
     under(picture_import="after-time")
     pf_state.limits = Limits(import_time=9.5)
     put(imageUrl="https://x.md/a.jpg")
@@ -189,8 +189,8 @@ def test_a_picture_imported_after_some_time(pf_state, clock, under, put, picture
     assert picture() is not None
 
 
-def test_a_late_picture_can_be_overtaken(pf_state, under, put, picture):
-    """Doubt 5: what is put afterwards holds."""
+def test_a_newer_picture_replaces_a_late_one(pf_state, under, put, picture):
+    """Doubt 5: the unfinished import is discarded."""
     under(picture_import="after-reads")
     put(imageUrl="https://x.md/a.jpg")
     put(imageUrl=None)
@@ -202,20 +202,20 @@ def test_a_late_picture_can_be_overtaken(pf_state, under, put, picture):
     assert pf_state.users.by_id(11).picture_source == "https://x.md/b.jpg"
 
 
-def test_a_picture_that_is_never_imported(pf, pf_state, under, put, picture):
-    """Doubt 5: the answer says nothing of it, and the former picture stays."""
+def test_a_failed_import_is_silent(pf, pf_state, under, put, picture):
+    """Doubt 5: the response does not mention it, and the old picture stays."""
     put(imageUrl="https://x.md/a.jpg")
-    former = picture()
+    old = picture()
     under(picture_import="never")
     put(imageUrl="https://x.md/b.jpg")
-    assert [picture() for _ in range(3)] == [former] * 3
+    assert [picture() for _ in range(3)] == [old] * 3
     assert pf_state.users.by_id(11).picture_source == "https://x.md/a.jpg"
     new = {**NEW, "publicProfile": {"imageUrl": "https://x.md/c.jpg"}}
     assert pf("POST", "/v1/users", new)[1]["publicProfile"]["imageVariants"] is None
 
 
-def test_a_patch_can_answer_with_the_user(pf, under, user):
-    """Doubt 6: 200 with what GET shows."""
+def test_a_patch_can_return_the_user(pf, under, user):
+    """Doubt 6: the response is a 200 with the user as GET shows it."""
     under(patch_answer="200")
     status, body = pf("PATCH", "/v1/users/11", {"firstName": "Ion"})
     assert (status, body) == (200, user())
@@ -241,8 +241,8 @@ CLEARED = {key: [] if isinstance(value, list) else None for key, value in OPTION
     ("reading", "status", "after"),
     [("clears", 204, CLEARED), ("ignored", 204, OPTIONAL), ("refused", 400, OPTIONAL)],
 )
-def test_null_for_what_need_not_be_there(pf, under, user, put, picture, reading, status, after):
-    """Bodies: it clears, does nothing, or is refused, for each field alone."""
+def test_null_for_an_optional_field(pf, under, user, put, picture, reading, status, after):
+    """Known gaps: it clears the field, does nothing, or is refused."""
     put(**OPTIONAL, imageUrl="https://x.md/a.jpg")
     under(nulls=reading)
     for key in (*OPTIONAL, "imageUrl"):
@@ -262,7 +262,7 @@ def test_null_for_what_need_not_be_there(pf, under, user, put, picture, reading,
     ],
 )
 def test_strings(pf, under, user, put, reading, first, email, phone, bio):
-    """Bodies: texts are kept, trimmed or normalised, those of a creation too."""
+    """Strings are kept, trimmed or normalised, in a creation too."""
     under(strings=reading)
     name = " Io\u0301n  P "
     assert pf("PATCH", "/v1/users/11", {"firstName": name, "email": "Ion@X.md"})[0] == 204
@@ -272,12 +272,12 @@ def test_strings(pf, under, user, put, reading, first, email, phone, bio):
     assert (shown["firstName"], shown["email"]) == (first, email)
     assert (profile["name"], profile["phone"], profile["bio"]["primary"]) == (first, phone, bio)
     new = {**NEW, "firstName": name, "publicProfile": {"name": name}}
-    made = pf("POST", "/v1/users", new)[1]
-    assert (made["firstName"], made["publicProfile"]["name"]) == (first, first)
+    user = pf("POST", "/v1/users", new)[1]
+    assert (user["firstName"], user["publicProfile"]["name"]) == (first, first)
 
 
-def test_a_creation_may_need_the_contacts(pf, under):
-    """Bodies: the public name, e-mail and phone need not be there, or have to."""
+def test_a_creation_can_require_the_contacts(pf, under):
+    """Known gaps: the public name, e-mail and phone are optional or required."""
     assert pf("POST", "/v1/users", {**NEW, "publicProfile": {}})[0] == 201
     under(contacts="required")
     status, body = pf("POST", "/v1/users", {**NEW, "email": "b@x.md", "publicProfile": {}})

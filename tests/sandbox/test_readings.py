@@ -1,4 +1,4 @@
-"""Every reading of every doubt (`apis/rentix.md`, "Doubts") changes what the portal does."""
+"""What every reading of every doubt changes (docs/portals/rentix.md, "Doubts")."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from reconciler.sandbox import Limits, Readings
+from reconciler.sandbox.agent import SOCIAL
 
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
 NEW = {"externalId": "new", "name": "Ion", "phone": "022 33-44-55"}
@@ -14,7 +15,7 @@ NEW = {"externalId": "new", "name": "Ion", "phone": "022 33-44-55"}
 
 @pytest.fixture
 def under(state):
-    """Sets some readings on the running sandbox."""
+    """Return a function that sets readings."""
 
     def under(**readings):
         state.readings = Readings(**readings)
@@ -22,8 +23,8 @@ def under(state):
     return under
 
 
-def test_every_combination_can_be_enumerated():
-    """All, the combinations of some, or one changed at a time; none of them twice."""
+def test_combinations_of_readings():
+    """All, those of some doubts, or one change at a time; without duplicates."""
     choices = Readings.choices()
     some = list(Readings.every("creation", "strings"))
     assert len(some) == len(set(some)) == 6
@@ -37,21 +38,21 @@ def test_every_combination_can_be_enumerated():
         assert getattr(Readings(), name) == values[0]
 
 
-def test_readings_and_limits_are_switches_too():
-    """A failing case can be repeated by hand."""
+def test_readings_and_limits_are_switches():
+    """The name of a case is what to type to reproduce it."""
     assert str(Readings()) == "defaults"
     assert str(Readings(bulk_by_id="refused")) == "--bulk-by-id refused"
     assert Limits(rate_limit=5).flags() == ["--rate-limit", "5"]
 
 
-def test_creation_by_invitation_only(api):
-    """Doubt 1: a new externalId is not found, in a bulk too."""
+def test_creation_by_invitation(api):
+    """Doubt 1: a new externalId is not found, in a bulk request either."""
     assert api("PUT", "/users", NEW)[1]["message"] == "User not found"
     assert api("POST", "/users/bulk", {"operations": [{"op": "upsert", **NEW}]})[0] == 422
 
 
 def test_creation_by_put(api, under):
-    """Doubt 1: name and phone create an agent, all channels on, the phone international."""
+    """Doubt 1: name and phone create an agent with all channels on and an international phone."""
     under(creation="upsert")
     assert api("PUT", "/users", NEW) == (200, {"id": 3, "externalId": "new", "created": True})
     shown = api("GET", "/users/3")[1]
@@ -62,7 +63,7 @@ def test_creation_by_put(api, under):
 
 
 def test_creation_in_a_bulk(api, under):
-    """Doubt 1: an upsert of a bulk creates too, with the other fields."""
+    """Doubt 1: a bulk upsert creates an agent too, with its other fields."""
     under(creation="upsert")
     operation = {"op": "upsert", **NEW, "settings": {"contact_viber": False}, "description": "x"}
     body = api("POST", "/users/bulk", {"operations": [operation]})[1]
@@ -82,7 +83,7 @@ def test_creation_in_a_bulk(api, under):
     ],
 )
 def test_creation_needs_name_and_phone(api, under, body, message):
-    """Doubt 1: without them nothing is created."""
+    """Doubt 1: without them, nothing is created."""
     under(creation="upsert")
     status, answer = api("PUT", "/users", {"externalId": "new", **body})
     assert (status, answer["message"]) == (400, message)
@@ -90,13 +91,13 @@ def test_creation_needs_name_and_phone(api, under, body, message):
 
 
 def test_an_unknown_id_is_never_created(api, under):
-    """Doubt 1: creation is by externalId."""
+    """Doubt 1: only an externalId creates an agent."""
     under(creation="upsert")
     assert api("PUT", "/users", {"id": 9, "name": "x", "phone": "+37322123456"})[0] == 404
 
 
 @pytest.mark.parametrize(
-    ("phone", "kept"),
+    ("phone", "stored"),
     [
         ("+373 22 123 456", "+37322123456"),
         ("0037322123456", "+37322123456"),
@@ -106,15 +107,15 @@ def test_an_unknown_id_is_never_created(api, under):
         ("+40 721 234 567", "+40721234567"),
     ],
 )
-def test_phones_become_international(api, state, under, phone, kept):
-    """Doubt 1: the phone is normalised to international form."""
+def test_phones_become_international(api, state, under, phone, stored):
+    """Doubt 1: the phone is stored in international form."""
     under(creation="upsert")
     assert api("PUT", "/users", {**NEW, "phone": phone})[0] == 200
-    assert state.store.by_external_id("new").phone == kept
+    assert state.store.by_external_id("new").phone == stored
 
 
 def test_phone_of_an_existing_agent(api, under):
-    """Doubt 2: ignored or refused, and never changed."""
+    """Doubt 2: it is ignored or refused, and never changed."""
     assert api("PUT", "/users", {"id": 1, "name": "A", "phone": "+1"})[0] == 200
     under(phone_on_existing="refused")
     status, body = api("PUT", "/users", {"id": 1, "name": "B", "phone": "+1"})
@@ -151,8 +152,8 @@ def test_phone_of_an_existing_agent(api, under):
         ({"description": "string"}, "", ""),
     ],
 )
-def test_what_a_description_reads_back_as(api, under, readings, put, shown):
-    """Doubt 3: what was put, one language or always an object; merged or replaced."""
+def test_how_get_shows_a_description(api, under, readings, put, shown):
+    """Doubt 3: as sent, as one language or as an object; merged or replaced."""
     under(**readings)
     assert api("PUT", "/users", {"id": 1, "description": put})[0] == 200
     assert api("GET", "/users/1")[1]["description"] == shown
@@ -160,8 +161,8 @@ def test_what_a_description_reads_back_as(api, under, readings, put, shown):
 
 
 @pytest.mark.parametrize("shown", ["as-put", "string", "object"])
-def test_the_store_has_every_language_whatever_is_shown(api, state, under, shown):
-    """Doubt 3: the truth is there for a test to see."""
+def test_the_store_has_every_language(api, state, under, shown):
+    """Doubt 3: whatever GET shows, a test can read the truth."""
     under(description=shown)
     api("PUT", "/users", {"id": 1, "description": {"ru": "р"}})
     agent = state.store.by_id(1)
@@ -170,18 +171,18 @@ def test_the_store_has_every_language_whatever_is_shown(api, state, under, shown
 
 
 def picture(api):
-    """The id of the picture that the list shows for Ivan."""
+    """Return the id of the picture that the list shows for Ivan."""
     avatar = api("GET", "/users")[1]["items"][0]["avatar"]
     return avatar and avatar["id"]
 
 
 def put_picture(api, avatar):
-    """Put a picture for Ivan, which answers as any update."""
+    """Send a picture for Ivan; the response is that of any update."""
     assert api("PUT", "/users", {"id": 1, "avatar": avatar})[0] == 200
 
 
 def test_a_picture_imported_at_once(api, state):
-    """Doubt 4: each import has an id of its own, also of the same URL."""
+    """Doubt 4: each import has its own id, even for the same URL."""
     put_picture(api, {"url": "https://x.md/a.jpg"})
     first = picture(api)
     put_picture(api, {"url": "https://x.md/a.jpg"})
@@ -195,7 +196,7 @@ def test_a_picture_imported_at_once(api, state):
 
 
 def test_a_picture_imported_late(api, state, under):
-    """Doubt 4: the former picture is shown for so many list reads; single GETs do not count."""
+    """Doubt 4: the list shows the old picture that many times; single GETs do not count."""
     under(avatar_import="late")
     state.limits = Limits(import_reads=2)
     put_picture(api, {"url": "https://x.md/a.jpg"})
@@ -206,18 +207,18 @@ def test_a_picture_imported_late(api, state, under):
     assert state.store.by_id(1).avatar_source == "https://x.md/a.jpg"
 
 
-@pytest.mark.parametrize("overtaking", [None, {"id": 7}])
-def test_a_late_picture_can_be_overtaken(api, state, under, overtaking):
-    """Doubt 4: what is put afterwards holds."""
+@pytest.mark.parametrize("newer", [None, {"id": 7}])
+def test_a_newer_picture_replaces_a_late_one(api, state, under, newer):
+    """Doubt 4: the unfinished import is discarded."""
     under(avatar_import="late")
     put_picture(api, {"url": "https://x.md/a.jpg"})
-    put_picture(api, overtaking)
-    wanted = overtaking and overtaking["id"]
-    assert [picture(api) for _ in range(3)] == [wanted] * 3
+    put_picture(api, newer)
+    expected = newer and newer["id"]
+    assert [picture(api) for _ in range(3)] == [expected] * 3
 
 
 def test_a_late_picture_and_pages(api, state, under):
-    """Doubt 4: a list in pages is one read, over with its last page."""
+    """Doubt 4: a list in pages counts as one read, at its last page."""
     under(avatar_import="late", listing="next")
     state.limits = Limits(page_size=1)
     put_picture(api, {"url": "https://x.md/a.jpg"})
@@ -226,8 +227,8 @@ def test_a_late_picture_and_pages(api, state, under):
     assert picture(api) == 1001
 
 
-def test_a_picture_that_is_never_imported(api, state, under):
-    """Doubt 4: the answer says updated and the former picture stays."""
+def test_a_failed_import_is_silent(api, state, under):
+    """Doubt 4: the response is that of an update, and the old picture stays."""
     under(avatar_import="never")
     put_picture(api, {"url": "https://x.md/a.jpg"})
     assert [picture(api) for _ in range(3)] == [5] * 3
@@ -235,7 +236,7 @@ def test_a_picture_that_is_never_imported(api, state, under):
 
 
 def test_picture_ids(api, under):
-    """Doubt 4: any id, or only those loaded or imported here."""
+    """Doubt 4: any id is accepted, or only those loaded or imported here."""
     put_picture(api, {"url": "https://x.md/a.jpg"})
     under(avatar_ids="known")
     for number in (5, 1001):
@@ -252,7 +253,7 @@ def test_picture_ids(api, under):
 
 @pytest.mark.parametrize(("reading", "phone"), [("merge", False), ("replace", True)])
 def test_partial_settings(api, under, reading, phone):
-    """Doubt 5: channels left out are kept, or go back to on."""
+    """Doubt 5: omitted channels are kept, or turned on."""
     under(settings_partial=reading)
     api("PUT", "/users", {"id": 1, "settings": {"contact_phone": False}})
     api("PUT", "/users", {"id": 1, "settings": {"contact_viber": False}})
@@ -265,9 +266,9 @@ def test_partial_settings(api, under, reading, phone):
     ("reading", "shown"), [("clears", None), ("ignored", "https://instagram.com/ivan")]
 )
 def test_null_for_social_links(api, under, reading, shown):
-    """Doubt 6: it clears, or does nothing; the avatar's null clears either way."""
+    """Doubt 6: it clears them or does nothing; a null avatar clears either way."""
     under(social_null=reading)
-    body = {"id": 1, "instagram": None, "youtube": None, "tiktok": None, "avatar": None}
+    body = {"id": 1, **dict.fromkeys(SOCIAL), "avatar": None}
     assert api("PUT", "/users", body)[0] == 200
     agent = api("GET", "/users/1")[1]
     assert (agent["instagram"], agent["avatar"]) == (shown, None)
@@ -282,16 +283,16 @@ def test_null_for_social_links(api, under, reading, shown):
     ],
 )
 def test_strings(api, under, reading, name, description):
-    """Doubt 7: names and texts are kept, trimmed or normalised."""
+    """Doubt 7: names and descriptions are kept, trimmed or normalised."""
     under(strings=reading)
-    put = {"name": " Io\u0301n  P ", "description": " a  e\u0301\n"}
-    assert api("PUT", "/users", {"id": 1, **put})[0] == 200
+    profile = {"name": " Io\u0301n  P ", "description": " a  e\u0301\n"}
+    assert api("PUT", "/users", {"id": 1, **profile})[0] == 200
     agent = api("GET", "/users/1")[1]
     assert (agent["name"], agent["description"]) == (name, description)
 
 
 def test_bulk_by_id_refused(api, under):
-    """Doubt 8: each operation by id fails, those by externalId work."""
+    """Doubt 8: operations by id fail, those by externalId succeed."""
     under(bulk_by_id="refused")
     operations = [
         {"op": "upsert", "id": 1, "name": "x"},
@@ -309,7 +310,7 @@ def test_bulk_by_id_refused(api, under):
 
 @pytest.mark.parametrize("status", ["413", "400"])
 def test_too_many_operations(api, state, under, status):
-    """Limits: past the limit the whole bulk is refused, and nothing of it is done."""
+    """Limits: the whole bulk request is refused, and nothing is done."""
     under(bulk_refusal=status)
     operation = {"op": "upsert", "id": 1, "name": "x"}
     answer = api("POST", "/users/bulk", {"operations": [operation] * 101})
@@ -320,15 +321,15 @@ def test_too_many_operations(api, state, under, status):
     assert api("POST", "/users/bulk", {"operations": [operation] * 3})[0] == int(status)
 
 
-def test_conflicts_as_400(api, under):
-    """Errors: the status of a conflict is not stated."""
+def test_a_conflict_can_be_a_400(api, under):
+    """Errors: the status of a conflict is not documented."""
     under(conflict_status="400")
     for number, external_id in ((2, "agent-001"), (1, "other")):
         assert api("POST", f"/users/{number}/link", {"externalId": external_id})[0] == 400
 
 
-def test_pages_with_a_next_marker(api, state, under):
-    """Endpoints: each page says where the next one is, the last says null."""
+def test_pages_with_a_next_link(api, state, under):
+    """Calls: each page links to the next one; the last has null."""
     under(listing="next")
     state.limits = Limits(page_size=2)
     state.load([{"id": number} for number in range(1, 6)])
@@ -342,7 +343,7 @@ def test_pages_with_a_next_marker(api, state, under):
 
 
 def test_pages_with_a_total_only(api, state, under):
-    """Endpoints: only the total tells that there is more."""
+    """Calls: only the total shows that there is more."""
     under(listing="total")
     state.limits = Limits(page_size=1)
     first, second = api("GET", "/users")[1], api("GET", "/users?page=2")[1]
@@ -352,13 +353,13 @@ def test_pages_with_a_total_only(api, state, under):
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1.5", "9" * 30, ""])
-def test_a_page_that_is_none(api, under, page):
-    """Endpoints: pages are counted from 1."""
+def test_an_invalid_page_is_a_400(api, under, page):
+    """Calls: pages start at 1."""
     under(listing="next")
     assert api("GET", f"/users?page={page}")[0] == 400
 
 
 def test_a_whole_list_has_no_marker(api):
-    """Endpoints: no paging is documented, and ?page= does nothing then."""
+    """Calls: no paging is documented; without paging, ?page= does nothing."""
     assert api("GET", "/users?page=2") == api("GET", "/users")
     assert api("GET", "/users")[1].keys() == {"items"}

@@ -1,4 +1,4 @@
-"""Property Finder's half of the sandbox, written from `apis/propertyfinder.md` alone."""
+"""Property Finder's half of the sandbox, written from docs/portals/propertyfinder.md alone."""
 
 from reconciler.sandbox.propertyfinder.readings import SCOPES, Limits, Readings
 from reconciler.sandbox.propertyfinder.user import User

@@ -1,6 +1,6 @@
-"""What POST and PATCH take: checked first as a whole, then written into a user.
+"""What POST and PATCH accept: checked as a whole first, then written into a user.
 
-Facts: `apis/propertyfinder.md`, "POST /v1/users takes", "Endpoints" and "Doubts".
+Facts: docs/portals/propertyfinder.md, "What POST and PATCH take" and "Known gaps".
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from typing import Any, NamedTuple
 
 from reconciler.sandbox.gate import RefusalError
 from reconciler.sandbox.propertyfinder.readings import Limits, Readings
-from reconciler.sandbox.propertyfinder.user import STATUSES, TEXTS, TONGUES, User
-from reconciler.sandbox.values import Json, https, is_id
+from reconciler.sandbox.propertyfinder.user import (
+    STATUSES,
+    STRINGS,
+    TEXT_LANGUAGES,
+    TEXTS,
+    User,
+)
+from reconciler.sandbox.values import Json, is_id, split_https
 
-LANGUAGES = {
+SPOKEN_LANGUAGES = {
     *range(1, 17),
     *range(18, 28),
     *(29, 30, *range(32, 46), 47, 49, *range(50, 58), *range(59, 63), *range(64, 71)),
 }
-"""The ids there are; the holes are the vendor's."""
+"""The language ids that are accepted."""
 
 _CONTACTS = ("name", "email", "phone")
 _PHONES = ("mobile", "phone", "phoneSecondary", "whatsappPhone")
@@ -28,43 +34,43 @@ _LISTS = ("spokenLanguages", "compliances")
 
 
 class Problem(NamedTuple):
-    """What is wrong, and a JSON pointer to where in the body."""
+    """What is wrong, and a JSON pointer to its place in the body."""
 
     detail: str
     pointer: str
 
 
 class ProblemsError(RefusalError):
-    """A refusal of what a body says: 400 where it breaks the schema, 422 where a business rule."""
+    """A refused body: 400 if it breaks the schema, 422 if it breaks a business rule."""
 
     def __init__(self, status: int, problems: list[Problem]) -> None:
-        """The status, and every problem there is."""
+        """Take the status and every problem."""
         broken = "the schema" if status == 400 else "a business rule"
         super().__init__(status, f"The request breaks {broken}")
         self.problems = problems
 
 
 Check = Callable[[Any, str], Iterator[Problem]]
-"""Gives the problems of a value; the text is the pointer to it."""
+"""Yields the problems of a value; the string is a JSON pointer to it."""
 
 
-def _that(fits: Callable[[Any], object], detail: str) -> Check:
-    """A check that has one thing to say, where a value does not fit."""
+def _that(valid: Callable[[Any], object], detail: str) -> Check:
+    """Return a check with one possible problem."""
 
     def check(value: object, pointer: str) -> Iterator[Problem]:
-        if not fits(value):
+        if not valid(value):
             yield Problem(detail, pointer)
 
     return check
 
 
 def _text(pattern: str, detail: str) -> Check:
-    """A check that a value is a string of this form."""
+    """Return a check for strings that match a pattern."""
     return _that(lambda it: isinstance(it, str) and re.fullmatch(pattern, it, re.DOTALL), detail)
 
 
 def _object(checks: Mapping[str, Check], required: Collection[str] = ()) -> Check:
-    """A check that a value is an object of these keys and no others."""
+    """Return a check for objects with these keys and no others."""
 
     def check(value: object, pointer: str) -> Iterator[Problem]:
         if not isinstance(value, dict):
@@ -84,18 +90,19 @@ def _object(checks: Mapping[str, Check], required: Collection[str] = ()) -> Chec
 
 
 def _or_null(check: Check) -> Check:
-    """The same check, which lets null pass."""
+    """Return the same check, which also accepts null."""
     return lambda value, pointer: iter(()) if value is None else check(value, pointer)
 
 
-def _languages(value: object, pointer: str) -> Iterator[Problem]:
+def _check_languages(value: object, pointer: str) -> Iterator[Problem]:
+    """Yield the problems of a list of spoken languages."""
     yield from _LIST(value, pointer)
     ids = value if isinstance(value, list) else []
     for place, each in enumerate(ids):
-        if type(each) is not int or each not in LANGUAGES:
+        if type(each) is not int or each not in SPOKEN_LANGUAGES:
             yield Problem("must be the id of a language", f"{pointer}/{place}")
         elif each in ids[:place]:
-            yield Problem("must not be there twice", f"{pointer}/{place}")
+            yield Problem("must not appear twice", f"{pointer}/{place}")
 
 
 _ANY = _that(lambda _: True, "")
@@ -110,26 +117,25 @@ _SWITCHES = {
     "status": _that(lambda it: it in STATUSES, f"must be one of {', '.join(STATUSES)}"),
 }
 _PROFILE = {
-    "name": _STRING,
+    **dict.fromkeys(STRINGS, _STRING),
     "email": _EMAIL,
     "phone": _PHONE,
     "phoneSecondary": _PHONE,
     "whatsappPhone": _PHONE,
-    "imageUrl": _that(https, "must be an https URL"),
-    "linkedinAddress": _STRING,
+    "imageUrl": _that(split_https, "must be an https URL"),
     "experienceSince": _that(
         lambda it: type(it) is int and 1000 <= it <= 9999, "must be a year of four digits"
     ),
     "nationality": _text("[A-Za-z]{2}", "must be a code of two letters"),
-    "spokenLanguages": _languages,
+    "spokenLanguages": _check_languages,
     "compliances": _LIST,
 }
 
 
 def _texts(readings: Readings) -> Check:
-    """The check of bio and position, which are objects, strings, or either (doubt 4)."""
+    """Return the check of bio and position: objects, strings, or either (doubt 4)."""
     text = _STRING if readings.nulls == "refused" else _or_null(_STRING)
-    as_object = _object(dict.fromkeys(TONGUES, text))
+    as_object = _object(dict.fromkeys(TEXT_LANGUAGES, text))
     if readings.texts_taken == "object":
         return as_object
     if readings.texts_taken == "string":
@@ -140,15 +146,15 @@ def _texts(readings: Readings) -> Check:
 
 
 def _profile(readings: Readings) -> dict[str, Check]:
-    """The checks of the public part."""
+    """Return the checks of the public profile."""
     checks = _PROFILE | dict.fromkeys(TEXTS, _texts(readings))
     if readings.nulls == "refused":
         return checks
     return {key: check if key in _CONTACTS else _or_null(check) for key, check in checks.items()}
 
 
-def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is to be found out
-    """What asks for a token, or a refusal."""
+def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is checked
+    """Return a checked token request. Raises `ProblemsError`."""
     checks = {
         "apiKey": _text(".{40}", "must be a string of 40 characters"),
         "apiSecret": _text(".{32}", "must be a string of 32 characters"),
@@ -157,15 +163,15 @@ def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is to be found 
 
 
 def new_user(body: Any, readings: Readings) -> Json:  # noqa: ANN401
-    """A user to create, or a refusal."""
+    """Return a checked creation. Raises `ProblemsError`."""
     profile = _object(_profile(readings), _CONTACTS if readings.contacts == "required" else ())
     checks = _ACCOUNT | {"roleId": _that(is_id, "must be an integer"), "publicProfile": profile}
-    needed = [key for key in checks if readings.names == "parts" or not key.endswith("Name")]
-    return _checked(body, _object(checks, needed))
+    required = [key for key in checks if readings.names == "parts" or not key.endswith("Name")]
+    return _checked(body, _object(checks, required))
 
 
 def account(body: Any, readings: Readings) -> Json:  # noqa: ANN401
-    """Changes of a user's private part, or a refusal."""
+    """Return a checked change of a user's private part. Raises `ProblemsError`."""
     checks = _ACCOUNT | {"roleId": _text("[0-9]{1,15}", "must be a string of digits")}
     for key, check in _SWITCHES.items():  # doubt 2
         if key == readings.deactivate_by:
@@ -176,11 +182,12 @@ def account(body: Any, readings: Readings) -> Json:  # noqa: ANN401
 
 
 def profile(body: Any, readings: Readings) -> Json:  # noqa: ANN401
-    """Changes of a public profile, or a refusal."""
+    """Return a checked change of a public profile. Raises `ProblemsError`."""
     return _checked(body, _object(_profile(readings)))
 
 
 def _checked(body: Any, check: Check) -> Json:  # noqa: ANN401
+    """Return the body. Raises a `ProblemsError` of 400 with every problem."""
     if problems := list(check(body, "")):
         raise ProblemsError(400, problems)
     checked: Json = body
@@ -188,36 +195,36 @@ def _checked(body: Any, check: Check) -> Json:  # noqa: ANN401
 
 
 def write_account(user: User, body: Json, readings: Readings) -> None:
-    """Write a checked private part into a user; what it leaves out is kept."""
-    kept = {key: _kept(key, value, readings) for key, value in body.items()}
+    """Write a checked private part into a user; what it omits is kept."""
+    values = {key: _stored(key, value, readings) for key, value in body.items()}
     if readings.names == "parts":
-        user.first_name = kept.get("firstName", user.first_name)
-        user.last_name = kept.get("lastName", user.last_name)
-    user.email = kept.get("email", user.email)
-    user.mobile = kept.get("mobile", user.mobile)
-    user.role_id = int(kept.get("roleId", user.role_id))
-    status = kept.get(readings.deactivate_by, user.status)
+        user.first_name = values.get("firstName", user.first_name)
+        user.last_name = values.get("lastName", user.last_name)
+    user.email = values.get("email", user.email)
+    user.mobile = values.get("mobile", user.mobile)
+    user.role_id = int(values.get("roleId", user.role_id))
+    status = values.get(readings.deactivate_by, user.status)
     user.status = {True: "active", False: "inactive"}.get(status, status)
 
 
 def write_profile(user: User, body: Json, readings: Readings, limits: Limits, now: float) -> None:
-    """Write a checked public part into a user who has one; what it leaves out is kept."""
+    """Write a checked public part into a user with a profile; what it omits is kept."""
     user.profile = dict(user.profile or {})
     for key, value in body.items():
         if value is None and readings.nulls == "ignored":
             continue
         if key == "imageUrl":
-            _import(user, value, readings, limits, now)
+            _import_picture(user, value, readings, limits, now)
         elif key in TEXTS:
-            user.profile[key] = _both(key, value, user.profile[key], readings)
+            user.profile[key] = _merged(key, value, user.profile[key], readings)
         elif key in _LISTS:
             user.profile[key] = value or []
         else:
-            user.profile[key] = _kept(key, value, readings)
+            user.profile[key] = _stored(key, value, readings)
 
 
-def _kept(key: str, value: Any, readings: Readings) -> Any:  # noqa: ANN401
-    """A value as the portal keeps it, if it is a text."""
+def _stored(key: str, value: Any, readings: Readings) -> Any:  # noqa: ANN401
+    """Return a value as the portal stores it: a string may be trimmed or normalised."""
     if not isinstance(value, str) or readings.strings == "kept":
         return value
     if readings.strings == "normalised":
@@ -231,25 +238,27 @@ def _kept(key: str, value: Any, readings: Readings) -> Any:  # noqa: ANN401
     return value.strip()
 
 
-def _both(key: str, value: Json | str | None, former: Json, readings: Readings) -> Json:
-    """Both languages of a text after a change (doubt 4); a string is the primary one."""
+def _merged(key: str, value: Json | str | None, before: Json, readings: Readings) -> Json:
+    """Return bio or position after a change (doubt 4); a string is the primary text."""
     if value is None:
-        return dict.fromkeys(TONGUES)
-    given = value if isinstance(value, dict) else {"primary": value}
-    rest = former if readings.texts_partial == "merge" else dict.fromkeys(TONGUES)
-    taken = {
-        tongue: _kept(key, text, readings)
-        for tongue, text in given.items()
+        return dict.fromkeys(TEXT_LANGUAGES)
+    texts = value if isinstance(value, dict) else {"primary": value}
+    rest = before if readings.texts_partial == "merge" else dict.fromkeys(TEXT_LANGUAGES)
+    changes = {
+        language: _stored(key, text, readings)
+        for language, text in texts.items()
         if text is not None or readings.nulls == "clears"
     }
-    return rest | taken
+    return rest | changes
 
 
-def _import(user: User, url: str | None, readings: Readings, limits: Limits, now: float) -> None:
-    """Doubt 5: the import may finish at once, later, or never."""
+def _import_picture(
+    user: User, url: str | None, readings: Readings, limits: Limits, now: float
+) -> None:
+    """Import or remove a picture; an import finishes now, later, or never (doubt 5)."""
     if url is not None and readings.picture_import == "never":
         return
-    user.picture_pending = None  # whatever was still under way is overtaken
+    user.picture_pending = None  # this replaces an unfinished import
     if url is None:
         user.show_picture(None)
     elif readings.picture_import == "at-once":

@@ -1,19 +1,22 @@
-"""Property Finder's users API: its access, limits, errors and calls (`apis/propertyfinder.md`)."""
+"""The Property Finder users API: its access, limits, errors and calls.
+
+Facts: docs/portals/propertyfinder.md.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from starlette.responses import JSONResponse, Response
 
-from reconciler.sandbox.gate import Gate, Rate, RefusalError, Route
+from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
 from reconciler.sandbox.propertyfinder import body
 from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
-from reconciler.sandbox.propertyfinder.user import STATUSES, User, blank_profile, shown
+from reconciler.sandbox.propertyfinder.user import STATUSES, User, empty_profile, show
 from reconciler.sandbox.state import Call, State
 from reconciler.sandbox.values import Json
 
@@ -38,13 +41,13 @@ _NUMBERS = ("roleId", "id", "publicProfileId")
 
 
 class PropertyFinder(Gate):
-    """The portal as an application, to be mounted at the root."""
+    """The portal's application, mounted at the root."""
 
     NAME = "propertyfinder"
 
-    def __init__(self, state: State) -> None:
-        """The portal on this state."""
-        super().__init__(state)
+    def __init__(self, state: State, respond: Respond) -> None:
+        """Serve the portal from this state."""
+        super().__init__(state, respond)
         self._calls = calls = Calls(state)
         self._routes = (
             Route("GET", "/v1/users", calls.list, "users:read"),
@@ -55,12 +58,12 @@ class PropertyFinder(Gate):
         )
 
     def routes(self) -> tuple[Route, ...]:
-        """The documented calls; where a token is asked for is a reading (doubt 1)."""
+        """Return the documented calls; the path of the token call is a reading (doubt 1)."""
         path = self.state.propertyfinder.readings.token_path
         return (Route("POST", path, self._calls.token, _TOKEN), *self._routes)
 
     def check_access(self, request: Request, route: Route | None) -> None:
-        """A token that is still good, of a key with the scope that the call is of."""
+        """Check that the token is valid and its key has the scope of the call."""
         if route is None or route.kind == _TOKEN:
             return
         mine = self.state.propertyfinder
@@ -71,31 +74,31 @@ class PropertyFinder(Gate):
             raise RefusalError(401, "The token is not valid or has expired")
         if route.kind not in mine.scopes:
             named = mine.readings.scope_detail == "named"
-            which = f"The scope {route.kind} is required" if named else "Access is denied"
-            raise RefusalError(403, which)
+            message = f"The scope {route.kind} is required" if named else "Access is denied"
+            raise RefusalError(403, message)
 
-    def rates(self, route: Route | None) -> list[Rate]:
-        """Requests for a token count for themselves, all others together."""
+    def rate_limits(self, route: Route | None) -> list[RateLimit]:
+        """Count token requests in one window and all others in another."""
         mine = self.state.propertyfinder
         limits = mine.limits
         if route is not None and route.kind == _TOKEN:
-            return [Rate(mine.token_requests, limits.token_rate_limit, limits.rate_window)]
-        return [Rate(mine.requests, limits.rate_limit, limits.rate_window)]
+            return [RateLimit(mine.token_requests, limits.token_rate_limit, limits.rate_window)]
+        return [RateLimit(mine.requests, limits.rate_limit, limits.rate_window)]
 
-    def tells_when(self) -> bool:
-        """A reading, as `Retry-After` is not documented."""
+    def sends_retry_after(self) -> bool:
+        """Follow the reading: `Retry-After` is not documented."""
         return self.state.propertyfinder.readings.retry == "retry-after"
 
     def refusal(self, request: Request, problem: RefusalError) -> Response:
-        """The problem in the form that was asked for, or in the older one ("Errors")."""
+        """Return the error in the format that the request asks for, or the older one ("Errors")."""
         status = problem.status
         title = HTTPStatus(status).phrase
         code = _CODES.get(status) or HTTPStatus(status).name
         problems = problem.problems if isinstance(problem, ProblemsError) else []
-        wanted = request.headers.get("x-pf-error-format") == "problem-json-v2"
-        if not wanted or self.state.propertyfinder.readings.errors == "older":
-            told = [f"{each.pointer or '/'} {each.detail}" for each in problems]
-            message = "; ".join(told) or problem.message
+        is_v2 = request.headers.get("x-pf-error-format") == "problem-json-v2"
+        if not is_v2 or self.state.propertyfinder.readings.errors == "older":
+            details = [f"{each.pointer or '/'} {each.detail}" for each in problems]
+            message = "; ".join(details) or problem.message
             return JSONResponse({"error": title, "message": message}, status, problem.headers)
         form = {
             "type": f"https://errors.propertyfinder.example/{code.lower().replace('_', '-')}",
@@ -110,15 +113,15 @@ class PropertyFinder(Gate):
 
 
 class Calls:
-    """The six calls, on the users of a state and under its readings."""
+    """The six calls, on a state and under its readings."""
 
     def __init__(self, state: State) -> None:
-        """The calls on this state."""
+        """Use this state."""
         self._state = state
         self._mine = state.propertyfinder
 
     def token(self, call: Call) -> Response:
-        """A new token for the key; the former ones stay good."""
+        """Return a new token; earlier ones stay valid."""
         mine, given = self._mine, body.credentials(call.body)
         if (given["apiKey"], given["apiSecret"]) != (mine.key, mine.secret):
             raise RefusalError(401, "The API key or its secret is wrong")
@@ -127,11 +130,11 @@ class Calls:
         return JSONResponse({"accessToken": token, "tokenType": "Bearer", "expiresIn": lifetime})
 
     def list(self, call: Call) -> Response:
-        """A page of the users that pass every filter. A late picture waits for such looks."""
+        """Return a page of the users that match every filter; late pictures count such reads."""
         page, size, filters = _query(call.query)
         users, total = self._mine.users.page(filters, (page - 1) * size, size)
         for user in users:
-            if user.look_at_picture(self._state.clock()):
+            if user.advance_import(self._state.clock()):
                 self._mine.users.save(user)
         pages = -(-total // size)
         pagination = {
@@ -142,11 +145,11 @@ class Calls:
             "nextPage": page + 1 if page < pages else None,
             "prevPage": page - 1 if page > 1 else None,
         }
-        data = [shown(user, self._mine.readings) for user in users]
+        data = [show(user, self._mine.readings) for user in users]
         return JSONResponse({"data": data, "pagination": pagination})
 
     def create(self, call: Call) -> Response:
-        """A new user with a public profile."""
+        """Create a user with a public profile."""
         given = body.new_user(call.body, self._mine.readings)
         number, profile_id = self._mine.users.next_ids()
         user = User(
@@ -155,12 +158,12 @@ class Calls:
             mobile=given["mobile"],
             role_id=given["roleId"],
             profile_id=profile_id,
-            profile=blank_profile(),
+            profile=empty_profile(),
         )
         body.write_account(user, given, self._mine.readings)
         self._write_profile(user, given["publicProfile"])
         self._save(user)
-        return JSONResponse(shown(user, self._mine.readings), 201)
+        return JSONResponse(show(user, self._mine.readings), 201)
 
     def change_account(self, call: Call) -> Response:
         """Change the private part of a user."""
@@ -170,14 +173,14 @@ class Calls:
         return self._changed(user)
 
     def change_profile(self, call: Call) -> Response:
-        """Change a public profile, which the path names by its own id."""
+        """Change a public profile, which has its own id."""
         given = body.profile(call.body, self._mine.readings)
         user = _found(self._mine.users.by_profile_id(_number(call)))
         self._write_profile(user, given)
         return self._changed(user)
 
     def roles(self, _call: Call) -> Response:
-        """The roles that a user can have."""
+        """Return the roles that a user can have."""
         roles = self._mine.users.roles()
         return JSONResponse({"data": [{"id": key, "name": name} for key, name in roles.items()]})
 
@@ -186,59 +189,66 @@ class Calls:
         body.write_profile(user, given, mine.readings, mine.limits, self._state.clock())
 
     def _changed(self, user: User) -> Response:
-        """What a PATCH answers (doubt 6), once it is written."""
+        """Save the user and return the response of a PATCH (doubt 6)."""
         self._save(user)
         if self._mine.readings.patch_answer == "204":
             return Response(status_code=204)
-        return JSONResponse(shown(user, self._mine.readings))
+        return JSONResponse(show(user, self._mine.readings))
 
     def _save(self, user: User) -> None:
-        """Write a user, unless a business rule is against it."""
+        """Save a user. Raises a `ProblemsError` of 422 if it breaks a business rule."""
         users = self._mine.users
         problems = []
         holder = users.by_email(user.email)
         if holder is not None and holder.id != user.id:
             problems.append(Problem("is the e-mail of another user", "/email"))
         if user.role_id not in users.roles():
-            problems.append(Problem("is no role", "/roleId"))
+            problems.append(Problem("is not a role", "/roleId"))
         if problems:
             raise ProblemsError(422, problems)
         users.save(user)
 
 
 def _query(query: Mapping[str, str]) -> tuple[int, int, dict[str, list[str]]]:
-    """The page, its size and the filters by column, or a refusal."""
-    problems = [
-        Problem("is not known", f"/{key}")
-        for key in query
-        if key not in ("page", "perPage", *_FILTERS)
-    ]
+    """Return the page, its size, and the filters by column. Raises a `ProblemsError` of 400."""
     paging = {"page": query.get("page", "1"), "perPage": query.get("perPage", "50")}
-    for key, value in paging.items():
-        if not re.fullmatch("[1-9][0-9]{0,8}", value) or (key == "perPage" and int(value) > 100):
-            most = " to 100" if key == "perPage" else ""
-            problems.append(Problem(f"must be an integer from 1{most}", f"/{key}"))
     filters = {key: query[key].split(",") for key in _FILTERS if key in query}
-    for key, values in filters.items():
-        if key in _NUMBERS and not all(re.fullmatch("[0-9]{1,15}", value) for value in values):
-            problems.append(Problem("must be integers", f"/{key}"))
-        if key == "status" and not set(values) <= set(STATUSES):
-            problems.append(Problem(f"must be of {', '.join(STATUSES)}", f"/{key}"))
+    known = ("page", "perPage", *_FILTERS)
+    problems = [Problem("is not known", f"/{key}") for key in query if key not in known]
+    problems += [*_paging_problems(paging), *_filter_problems(filters)]
     if problems:
         raise ProblemsError(400, problems)
     columns = {_FILTERS[key]: values for key, values in filters.items()}
     return int(paging["page"]), int(paging["perPage"]), columns
 
 
+def _paging_problems(paging: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the problems of the page number and the page size."""
+    if not re.fullmatch("[1-9][0-9]{0,8}", paging["page"]):
+        yield Problem("must be an integer from 1", "/page")
+    if not re.fullmatch("[1-9][0-9]?|100", paging["perPage"]):
+        yield Problem("must be an integer from 1 to 100", "/perPage")
+
+
+def _filter_problems(filters: Mapping[str, list[str]]) -> Iterator[Problem]:
+    """Yield the problems of the filters."""
+    for key, values in filters.items():
+        if key in _NUMBERS and not all(re.fullmatch("[0-9]{1,15}", value) for value in values):
+            yield Problem("must be integers", f"/{key}")
+        if key == "status" and not set(values) <= set(STATUSES):
+            yield Problem(f"must be among {', '.join(STATUSES)}", f"/{key}")
+
+
 def _number(call: Call) -> int:
-    """The id in the path."""
+    """Return the id in the path. Raises a `RefusalError` of 400."""
     number = call.parameters[0]
     if not re.fullmatch("[0-9]+", number):
         raise RefusalError(400, "The id in the path must be an integer")
-    return int(number) if len(number) < 19 else 0  # digits without end are no id of anyone
+    return int(number) if len(number) < 19 else 0  # a longer number is no user's id
 
 
 def _found(user: User | None) -> User:
+    """Return the user. Raises a `RefusalError` of 404 if there is none."""
     if user is None:
         raise RefusalError(404, "There is no such user")
     return user

@@ -1,6 +1,7 @@
-"""What the documents leave open, as switches (`apis/propertyfinder.md`, "Doubts").
+"""What Property Finder's documentation leaves open, as switches: a field for each doubt.
 
-A default is the behaviour of the vendor's reference.
+Facts: docs/portals/propertyfinder.md. Where a default still follows an older note, "Known gaps" on
+that page says so.
 """
 
 from __future__ import annotations
@@ -12,77 +13,84 @@ from reconciler.sandbox.switches import Doubts, Switches, switch
 
 SCOPES = ("users:read", "users:full_access", "roles:read")
 
+_PAGE = "docs/portals/propertyfinder.md"
+
 
 @dataclass(frozen=True, slots=True)
 class Readings(Doubts):
-    """One reading of every doubt in `apis/propertyfinder.md`; `str()` gives the switches."""
+    """One reading of every doubt about Property Finder; `str()` returns the options that set it."""
 
     PREFIX: ClassVar[str] = "pf_"
+    PAGE: ClassVar[str] = _PAGE
 
     token_path: Literal["/v1/auth/token", "/oauth/token"] = switch(
-        "/v1/auth/token", "Doubt 1: where a token is asked for."
+        "/v1/auth/token", "Path of the token endpoint", "doubt 1"
     )
     deactivate_by: Literal["isActive", "status"] = switch(
-        "isActive", "Doubt 2: what a PATCH deactivates by; status is active, inactive or archived."
+        "isActive", "Field of a PATCH that deactivates a user", "doubt 2"
     )
     deactivate_other: Literal["refused", "ignored"] = switch(
-        "refused", "Doubt 2: what the one of isActive and status that is not meant does."
+        "refused", "What a PATCH does with the other of those two fields", "doubt 2"
     )
     names: Literal["parts", "one"] = switch(
         "parts",
-        "Doubt 3: whether a user has firstName and lastName, or one name, which is the public one; "
-        "then both are taken, kept nowhere and shown as null.",
+        "Show first and last name, or null for both: only the public name counts",
+        "Known gaps",
     )
     texts: Literal["object", "string"] = switch(
-        "object", "Doubt 4: whether bio and position are shown in both languages or the primary."
+        "object", "Show bio and position in both languages, or only the primary text", "doubt 4"
     )
     texts_taken: Literal["object", "string", "either"] = switch(
-        "object", "Doubt 4: the form in which bio and position are taken."
+        "object", "Form in which bio and position are accepted", "doubt 4"
     )
     texts_partial: Literal["merge", "replace"] = switch(
-        "merge", "Doubt 4: whether the language left out is kept or emptied."
+        "merge", "Whether a partial text keeps or empties the other language", "doubt 4"
     )
     picture_import: Literal["at-once", "after-reads", "after-time", "never"] = switch(
-        "at-once", "Doubt 5: when a picture is shown; never is a silent failure."
+        "at-once", "When a new picture appears; never fails silently", "doubt 5"
     )
     patch_answer: Literal["204", "200"] = switch(
-        "204", "Doubt 6: a PATCH answers with nothing, or with the user."
+        "204", "Answer a PATCH with no body, or with the user", "doubt 6"
     )
     nulls: Literal["clears", "ignored", "refused"] = switch(
-        "clears", "Bodies: what null does to a public field that need not be there."
+        "clears", "What null does to an optional public field", "Known gaps"
     )
     strings: Literal["kept", "trimmed", "normalised"] = switch(
         "kept",
-        "Bodies: what becomes of texts; normalised is trimmed, NFC, one blank, e-mails in lower "
-        "case, phones without separators.",
+        "How text is stored; normalised means trimmed, NFC, single spaces, e-mails in lower case, "
+        "phones without separators",
+        "What POST and PATCH take",
     )
     contacts: Literal["optional", "required"] = switch(
-        "optional", "Bodies: whether a creation needs the public name, e-mail and phone."
+        "optional", "Whether a creation needs a public name, e-mail and phone", "Known gaps"
     )
     errors: Literal["by-header", "older"] = switch(
-        "by-header", "Errors: in the form that X-PF-Error-Format asks for, or in the older always."
+        "by-header", "Format of errors: as X-PF-Error-Format asks, or always the older", "Errors"
     )
     scope_detail: Literal["named", "unnamed"] = switch(
-        "named", "Errors: whether a 403 names the scope that is missing."
+        "named", "Whether a 403 names the missing scope", "Authentication"
     )
     retry: Literal["nothing", "retry-after"] = switch(
-        "nothing", "Limits: whether a 429 carries Retry-After."
+        "nothing", "Whether a 429 carries Retry-After", "Limits"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits(Switches):
-    """The numbers of `apis/propertyfinder.md`, and those that some readings need."""
+    """Property Finder's limits, and the numbers that some readings need."""
 
     PREFIX: ClassVar[str] = "pf_"
+    PAGE: ClassVar[str] = _PAGE
 
-    rate_limit: int = switch(650, "Requests a window, all but those for a token.")
-    token_rate_limit: int = switch(60, "Requests for a token a window.")
-    rate_window: float = switch(60.0, "Length of a window in seconds, from its first request.")
-    token_lifetime: int = switch(1800, "Seconds that a token is good for.")
+    rate_limit: int = switch(650, "Requests per window, except for tokens", "Limits")
+    token_rate_limit: int = switch(60, "Token requests per window", "Limits")
+    rate_window: float = switch(60.0, "Seconds per window, from its first request", "Limits")
+    token_lifetime: int = switch(1800, "Seconds until a token expires", "Authentication")
     import_reads: int = switch(
-        1, "Times a list still shows the former picture, with --pf-picture-import after-reads."
+        1,
+        "List reads before a new picture appears, with --pf-picture-import after-reads",
+        "doubt 5",
     )
     import_time: float = switch(
-        5.0, "Seconds until a new picture is shown, with --pf-picture-import after-time."
+        5.0, "Seconds before a new picture appears, with --pf-picture-import after-time", "doubt 5"
     )

@@ -1,4 +1,4 @@
-"""The users in SQLite, as the oracle of the truth."""
+"""Property Finder's users in SQLite."""
 
 from __future__ import annotations
 
@@ -7,43 +7,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.sandbox.database import Database, Table
 from reconciler.sandbox.propertyfinder.user import FIRST_PROFILE_ID, User
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS propertyfinder_users (
-    id INTEGER PRIMARY KEY,
-    email TEXT NOT NULL UNIQUE COLLATE NOCASE,
-    mobile TEXT NOT NULL,
-    role_id INTEGER NOT NULL,
-    first_name TEXT,
-    last_name TEXT,
-    status TEXT NOT NULL,
-    profile_id INTEGER UNIQUE,
-    profile TEXT,
-    picture_source TEXT,
-    picture_pending TEXT,
-    pictures INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS propertyfinder_roles (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+_ROLES_TABLE = """
+CREATE TABLE IF NOT EXISTS propertyfinder_roles (id INTEGER PRIMARY KEY, name TEXT NOT NULL)
 """
 _ROLES = {1: "Admin", 2: "Decision maker", 3: "Agent", 4: "Limited access"}
 
 
 class Users:
-    """Every user of the client, and its roles. Safe to use from any thread.
+    """The users of the client and its roles; any thread may use it.
 
-    The table `propertyfinder_users` has one row a user, with the fields of `User` as columns;
+    The table `propertyfinder_users` has a row for each user, with the fields of `User` as columns;
     `profile` and `picture_pending` are JSON.
     """
 
     def __init__(self, database: Database) -> None:
-        """The users of this database."""
+        """Use this database. Raises `sqlite3.Error` if it has other tables of these names."""
         self._database = database
-        database.create(_SCHEMA)
-        json_columns = {"profile", "picture_pending"}
-        self._users = Table(database, "propertyfinder_users", User, json_columns)
+        constraints = {"email": "UNIQUE COLLATE NOCASE", "profile_id": "UNIQUE"}
+        self._users = Table(database, "propertyfinder_users", User, constraints)
+        database.run(_ROLES_TABLE)
         self._add_roles(_ROLES)
 
     def replace(self, users: Iterable[User]) -> None:
-        """Forget everyone and hold these users instead; what role one has is a role."""
+        """Replace all users with these; every role that a user has exists afterwards."""
         users = list(users)
         with self._database.transaction():
             self._users.replace(users)
@@ -51,13 +37,16 @@ class Users:
             self._add_roles({user.role_id: f"Role {user.role_id}" for user in users} | _ROLES)
 
     def all(self) -> list[User]:
-        """The users by ascending id."""
+        """Return the users by ascending id."""
         return self._users.select("ORDER BY id")
 
     def page(
         self, filters: Mapping[str, Sequence[object]], start: int, count: int
     ) -> tuple[list[User], int]:
-        """A part of the users who have one of the values in each column, and how many do."""
+        """Return a page of the users that match every filter, and how many match.
+
+        A filter is a column and its accepted values.
+        """
         where = " AND ".join(
             f"{column} IN ({', '.join('?' * len(values))})" for column, values in filters.items()
         )
@@ -68,32 +57,32 @@ class Users:
         return users, self._users.count(condition, *values)
 
     def by_id(self, number: int) -> User | None:
-        """The user with this id."""
+        """Return the user with this id."""
         return self._users.one("WHERE id = ?", number)
 
     def by_profile_id(self, number: int) -> User | None:
-        """The user whose public profile has this id."""
+        """Return the user with this public profile id."""
         return self._users.one("WHERE profile_id = ?", number)
 
     def by_email(self, email: str) -> User | None:
-        """The user with this login, in whatever case."""
+        """Return the user with this login, ignoring case."""
         return self._users.one("WHERE email = ?", email)
 
     def save(self, user: User) -> None:
-        """Write a user, new or known by its id."""
+        """Insert the user, or update the one with its id."""
         self._users.save(user)
 
     def next_ids(self) -> tuple[int, int]:
-        """An id that no user has, and one that no public profile has."""
+        """Return a free user id and a free public profile id."""
         table = "FROM propertyfinder_users"
-        own = self._database.number(f"SELECT COALESCE(MAX(id), 0) + 1 {table}")
-        profile = self._database.number(
+        user_id = self._database.number(f"SELECT COALESCE(MAX(id), 0) + 1 {table}")
+        profile_id = self._database.number(
             f"SELECT MAX(?, COALESCE(MAX(profile_id), 0) + 1) {table}", FIRST_PROFILE_ID
         )
-        return own, profile
+        return user_id, profile_id
 
     def roles(self) -> dict[int, str]:
-        """The roles there are: the name of each by its id."""
+        """Return the name of each role by its id."""
         return dict(self._database.run("SELECT id, name FROM propertyfinder_roles ORDER BY id"))
 
     def _add_roles(self, roles: Mapping[int, str]) -> None:
