@@ -39,7 +39,7 @@ class Readings(Doubts):
         "null", "How an object shows a language without text", "doubt 3"
     )
     avatar_import: Literal["at-once", "late", "never"] = switch(
-        "at-once", "When a picture from a URL appears; never fails silently", "doubt 4"
+        "at-once", "When an imported picture appears; never is a silent failure", "doubt 4"
     )
     avatar_ids: Literal["any", "known"] = switch(
         "any", "Accept any picture id, or only ids loaded or imported here", "doubt 4"

@@ -1,4 +1,4 @@
-"""Moves of external ids on the real portal: never a refusal, never a call too many."""
+"""Moving external ids between agents: no refusals, and no call more than necessary."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ LETTERS = "abcdef"
 
 
 def fewest(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> int:
-    """The fewest calls from one world to the other that a portal allows, by searching breadth
-    first: a link needs an agent without an id and an id without an agent."""
+    """Return the fewest calls from `held` to `wanted`, found by breadth-first search.
+
+    A link needs an agent without an external id and an external id without an agent. None in
+    `wanted` means any.
+    """
     front, seen, calls = {held}, {held}, 0
     goal = tuple(
         want if want is not None else have for have, want in zip(held, wanted, strict=True)
@@ -29,45 +32,44 @@ def fewest(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> int:
         front = reached - seen
         seen |= front
         calls += 1
-        assert front, "the goal cannot be reached"
+        assert front, "the goal is unreachable"
     return calls
 
 
 def worlds(size: int) -> list[tuple[tuple[str | None, ...], tuple[str | None, ...]]]:
-    """Every way in which `size` agents can hold ids (or none), and be declared with ids (or with
-    their number only), up to renaming: pairs of held and wanted that can be served."""
+    """Return every pair of held and wanted external ids of `size` agents; None is no id."""
     names = LETTERS[:size]
-    found = []
+    pairs = []
     for held in product((None, *names), repeat=size):
         if len([each for each in held if each]) != len({each for each in held if each}):
             continue
         for wanted in product((None, *names), repeat=size):
-            chosen = [each for each in wanted if each]
-            if len(chosen) == len(set(chosen)):
-                found.append((held, wanted))
-    return found
+            declared = [each for each in wanted if each]
+            if len(declared) == len(set(declared)):
+                pairs.append((held, wanted))
+    return pairs
 
 
-def kept(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> set[int]:
-    """Whom a plan has to leave alone: who wants an id that somebody keeps, and who waits for them."""
-    stuck: set[int] = set()
+def blocked(held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> set[int]:
+    """Return the agents that want an id its holder keeps, and those that wait for them."""
+    places: set[int] = set()
     while True:
         more = {
             place
             for place, want in enumerate(wanted)
             if want is not None
             and want in held
-            and place not in stuck
+            and place not in places
             and (holder := held.index(want)) != place
-            and (wanted[holder] in (None, want) or holder in stuck)
+            and (wanted[holder] in (None, want) or holder in places)
         }
         if not more:
-            return stuck
-        stuck |= more
+            return places
+        places |= more
 
 
 def check(agency: Agency, held: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> None:
-    """Declare the wanted ids by the agents' numbers, apply, count."""
+    """Declare the wanted ids by agent id, apply, and count the calls."""
     agency.live(*(user(place + 1, externalId=have) for place, have in enumerate(held)))
     agency.declare(
         *(
@@ -75,12 +77,12 @@ def check(agency: Agency, held: tuple[str | None, ...], wanted: tuple[str | None
             for place, want in enumerate(wanted)
         )
     )
-    stuck = kept(held, wanted)
+    stuck = blocked(held, wanted)
     goal = tuple(None if place in stuck else want for place, want in enumerate(wanted))
     agency.calls()
-    done = agency.apply()
+    report = agency.apply()
     calls = agency.calls()
-    assert done["exit"] == (3 if stuck else 0), (held, wanted, done)
+    assert report["exit"] == (3 if stuck else 0), (held, wanted, report)
     assert all(status < 300 for *_, status in calls), (held, wanted, calls)
     writes = [call for call in calls if call[0] != "GET"]
     assert len(writes) == fewest(held, goal), (held, wanted, writes)
@@ -91,16 +93,16 @@ def check(agency: Agency, held: tuple[str | None, ...], wanted: tuple[str | None
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_every_small_world_is_served_in_the_fewest_calls(agency: Agency, size: int) -> None:
-    """All worlds of up to two agents, refusals among them."""
+def test_up_to_two_agents_take_the_fewest_calls(agency: Agency, size: int) -> None:
+    """All pairs for up to two agents, including blocked ones."""
     agency.configure(limits={"floor": 1000})
     for held, wanted in worlds(size):
         check(agency, held, wanted)
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part: int) -> None:
-    """Every fifth world of three agents; all of them with --long."""
+def test_three_agents_take_the_fewest_calls(agency: Agency, part: int) -> None:
+    """Every fifth pair for three agents; all of them with --long."""
     agency.configure(limits={"floor": 1000})
     for held, wanted in worlds(3)[part * 5 :: 20]:
         check(agency, held, wanted)
@@ -108,8 +110,8 @@ def test_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part: in
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(8))
-def test_all_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part: int) -> None:
-    """All worlds of three agents."""
+def test_all_pairs_of_three_agents_take_the_fewest_calls(agency: Agency, part: int) -> None:
+    """All pairs for three agents."""
     agency.configure(limits={"floor": 1000})
     for held, wanted in worlds(3)[part::8]:
         check(agency, held, wanted)
@@ -117,7 +119,7 @@ def test_all_worlds_of_three_are_served_in_the_fewest_calls(agency: Agency, part
 
 @pytest.mark.parametrize("size", [4, 5, 6])
 def test_rotations_and_chains_up_to_six_agents(agency: Agency, size: int) -> None:
-    """Rotations of every length, chains into a free id, and reversals."""
+    """Rotations, chains into a free id, and reversals."""
     agency.configure(limits={"floor": 1000})
     names = tuple(LETTERS[:size])
     rotated = names[1:] + names[:1]
@@ -133,8 +135,8 @@ def test_rotations_and_chains_up_to_six_agents(agency: Agency, size: int) -> Non
         calls = agency.calls()
         assert all(status < 300 for *_, status in calls), calls
         moved = [(have, want) for have, want in zip(held, wanted, strict=True) if have != want]
-        optimum = len(moved) + sum(1 for have, _ in moved if have is not None)
-        assert len([call for call in calls if call[0] != "GET"]) == optimum
+        fewest_calls = len(moved) + sum(1 for have, _ in moved if have is not None)
+        assert len([call for call in calls if call[0] != "GET"]) == fewest_calls
         assert [agency.truth()[place + 1].external_id for place in range(size)] == list(wanted)
         assert agency.plan()["requests"] == []
 

@@ -1,5 +1,8 @@
-"""Under every reading of every doubt of Property Finder: apply, and the next plan is empty;
-declared is true, undeclared is as it was; and a lost ledger does no harm."""
+"""An apply converges under every reading of every doubt about Property Finder.
+
+Afterwards the next plan is empty, declared values are live, others are unchanged, and a lost ledger
+changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ LIVE = [
         },
     ),
 ]
-STRANGER = 11
+UNDECLARED = 11
 FILES: list[dict[str, Any]] = [
     {
         "externalId": "p-1",
@@ -125,7 +128,7 @@ CLEARED: dict[str, Any] = {
         "spokenLanguages": [],
     },
 }
-"""Whom only a portal takes that takes null."""
+"""A file that only a portal which accepts null can take."""
 
 FACTS = (
     "token_path",
@@ -138,31 +141,31 @@ FACTS = (
     "picture_import",
     "patch_answer",
 )
-"""The doubts of the facts page: every combination of these."""
+"""With --long, every combination of these is run."""
 CROSSING = ("deactivate_by", "names", "texts", "texts_taken", "texts_partial")
-"""Those that change what one request has to be: all on each run."""
+"""Those that change one and the same request: every combination is always run."""
 
 
 def combinations(*names: str) -> list[Readings]:
-    """Every combination of these doubts; the other switches take their turn in a fixed shuffle."""
+    """Return every combination of these doubts; the others are drawn with a fixed seed."""
     others = {name: values for name, values in Readings.choices().items() if name not in names}
-    turn = random.Random(7)
+    draw = random.Random(7)
     cases = []
     for base in Readings.every(*names):
-        rest: dict[str, Any] = {name: turn.choice(values) for name, values in others.items()}
+        rest: dict[str, Any] = {name: draw.choice(values) for name, values in others.items()}
         cases.append(Readings(**{name: getattr(base, name) for name in names}, **rest))
     return cases
 
 
 @pytest.mark.parametrize("reading", list(Readings.each()), ids=str)
 def test_every_single_reading_converges(agency: Agency, reading: Readings) -> None:
-    """The defaults, and each other reading of each doubt by itself."""
+    """The defaults, and each other reading alone."""
     check(agency, reading)
 
 
 @pytest.mark.parametrize("part", range(8))
 def test_crossing_readings_converge(agency: Agency, part: int) -> None:
-    """Every combination of the doubts that can meet in one request; the others take turns."""
+    """Every combination of the doubts that meet in one request; the others vary."""
     for reading in combinations(*CROSSING)[part::8]:
         check(agency, reading)
 
@@ -170,16 +173,19 @@ def test_crossing_readings_converge(agency: Agency, part: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(32))
 def test_all_combinations_converge(agency: Agency, part: int) -> None:
-    """Every combination of the doubts of the facts page."""
+    """Every combination of `FACTS`."""
     for reading in combinations(*FACTS)[part::32]:
         check(agency, reading)
 
 
 def with_both_texts(declared: dict[str, Any], users: Any) -> dict[str, Any]:
-    """With the second text that the user has declared too: a portal that shows two texts and takes
-    one is asked to end the second one only where a file has a say in it."""
+    """Declare the live secondary text too.
+
+    A portal that shows two texts and accepts one drops the second; that is only safe if a file
+    declares it.
+    """
     wanted = wishes(declared)
-    there = next(
+    live = next(
         (
             user
             for user in users.values()
@@ -189,14 +195,14 @@ def with_both_texts(declared: dict[str, Any], users: Any) -> dict[str, Any]:
     )
     section = dict(declared["propertyfinder"])
     for name in {"bio", "position"} & set(section):
-        said = section[name] if isinstance(section[name], dict) else {"primary": section[name]}
-        other = ((there.profile if there else None) or {}).get(name, {}).get("secondary")
-        section[name] = {**({"secondary": other} if other else {}), **said}
+        texts = section[name] if isinstance(section[name], dict) else {"primary": section[name]}
+        other = ((live.profile if live else None) or {}).get(name, {}).get("secondary")
+        section[name] = {**({"secondary": other} if other else {}), **texts}
     return {**declared, "propertyfinder": section}
 
 
 def check(agency: Agency, reading: Readings) -> None:
-    """One world under one reading: it converges, and is found again without the ledger."""
+    """Check that an apply converges under one reading, and that the ledger can be lost."""
     agency.ledger.unlink(missing_ok=True)
     limits = Limits(rate_limit=10**9, token_rate_limit=10**9, import_reads=2, import_time=5.0)
     agency.live_pf(*LIVE, readings=reading, limits=limits)
@@ -208,7 +214,7 @@ def check(agency: Agency, reading: Readings) -> None:
         files = [with_both_texts(each, before) for each in files]
     agency.declare(*files)
 
-    def look() -> None:
+    def verify() -> None:
         after = agency.truth_pf()
         for declared in files:
             wanted = wishes(declared)
@@ -217,30 +223,29 @@ def check(agency: Agency, reading: Readings) -> None:
             if user.id in before:
                 where = f"{reading} {declared['externalId']}"
                 undeclared_is_untouched(wanted, before[user.id], user, reading, where)
-        assert after[STRANGER] == before[STRANGER], reading
+        assert after[UNDECLARED] == before[UNDECLARED], reading
         assert len(after) == len(before) + 1, reading
 
     now = [time.time()]
     agency.portal.state.clock = lambda: now[0]
 
-    def later() -> None:
+    def pass_time() -> None:
         now[0] += 3
 
     late = reading.picture_import.startswith("after")
-    done = converges(agency, str(reading), look, later if late else None)
-    forgetting_is_safe(agency, str(reading), done)
+    report = converges(agency, str(reading), verify, pass_time if late else None)
+    forgetting_is_safe(agency, str(reading), report)
 
 
 @pytest.mark.parametrize("errors", ["by-header", "older"])
-def test_a_null_that_is_refused_is_a_failure_at_its_line(agency: Agency, errors: Any) -> None:
-    """Such a portal has no way to clear a value: it is told with the value's name, the rest of
-    that profile is not done, and nobody else suffers."""
+def test_a_refused_null_is_a_failed_operation(agency: Agency, errors: Any) -> None:
+    """The report names the field, the rest of that profile is not applied, and others are."""
     readings = Readings(nulls="refused", errors=errors)
     agency.live_pf(*LIVE, readings=readings, limits=PF_FAST)
     agency.use(propertyfinder={}, limits={"floor": 1000})
     agency.declare(*FILES, CLEARED)
-    done = agency.apply()
-    assert done["exit"] == 3
-    (failed,) = [each for each in done["results"] if each["status"] != "applied"]
+    report = agency.apply()
+    assert report["exit"] == 3
+    (failed,) = [each for each in report["results"] if each["status"] != "applied"]
     assert (failed["key"], failed["http_status"]) == ("p-12", 400)
     assert "phoneSecondary" in failed["error"]

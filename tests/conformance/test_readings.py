@@ -1,5 +1,7 @@
-"""Under every reading of every doubt: apply, and the next plan is empty; declared is true,
-undeclared is as it was."""
+"""An apply converges under every reading of every doubt about Rentix.
+
+Afterwards the next plan is empty, declared values are live, and others are unchanged.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ LIVE = [
     ),
     user(9, externalId="a-9", avatar={"id": 70, "contentType": "image/jpeg", "variants": []}),
     user(10, avatar={"id": 71, "contentType": "image/jpeg", "variants": []}),
-    user(11, externalId="stranger", description={"ru": "не наш", "en": "", "ro": ""}),
+    user(11, externalId="undeclared", description={"ru": "не наш", "en": "", "ro": ""}),
 ]
 FILES: list[dict[str, Any]] = [
     {"externalId": "a-1", "name": " Ana  Rusu ", "description": {"ru": "новый"}},
@@ -61,7 +63,7 @@ FILES: list[dict[str, Any]] = [
 ]
 PLAIN = {"name", "instagram", "youtube", "tiktok"}
 
-ISSUE = (
+CROSSING = (
     "creation",
     "description",
     "description_partial",
@@ -69,34 +71,33 @@ ISSUE = (
     "strings",
     "bulk_by_id",
 )
-"""The doubts whose every combination is tried on each run."""
+"""Every combination of these doubts is always run."""
 BULKS = ((100, "413"), (3, "413"), (3, "400"))
-"""The sorts of bulk limit."""
+"""Limits of bulk requests, with the status of a refusal."""
 
 
 def combinations() -> list[Any]:
-    """Every combination of the doubts of `ISSUE` and the bulk limits; the other doubts take their
-    turn in a fixed shuffle."""
+    """Return every combination of `CROSSING` and `BULKS`; other doubts are drawn with a fixed seed."""
     others = {
         name: values
         for name, values in Readings.choices().items()
-        if name not in (*ISSUE, "bulk_refusal")
+        if name not in (*CROSSING, "bulk_refusal")
     }
-    turn = random.Random(7)
+    draw = random.Random(7)
     cases = []
-    for base in Readings.every(*ISSUE):
+    for base in Readings.every(*CROSSING):
         for limit, refusal in BULKS:
-            rest = {name: turn.choice(values) for name, values in others.items()}
-            mine = {name: getattr(base, name) for name in ISSUE}
-            reading = Readings(**mine, **rest, bulk_refusal=refusal)
+            rest = {name: draw.choice(values) for name, values in others.items()}
+            crossing = {name: getattr(base, name) for name in CROSSING}
+            reading = Readings(**crossing, **rest, bulk_refusal=refusal)
             cases.append((reading, limit))
     return cases
 
 
 def every() -> list[Any]:
-    """Every combination of all doubts that can meet in one apply."""
+    """Return every combination of the doubts that interact in one apply."""
     names = (
-        *ISSUE,
+        *CROSSING,
         "description_language",
         "description_empty",
         "avatar_import",
@@ -107,41 +108,38 @@ def every() -> list[Any]:
 
 
 @pytest.mark.parametrize("part", range(8))
-def test_an_apply_is_followed_by_an_empty_plan_under_every_reading(
-    agency: Agency, part: int
-) -> None:
-    """Every combination of the doubts of `ISSUE`, with one sort of bulk limit after the other; in
-    eight parts, for both cores."""
-    cases, sorts = combinations(), len(BULKS)
-    in_turn = [cases[place * sorts + place % sorts] for place in range(len(cases) // sorts)]
-    for reading, limit in in_turn[part::8]:
+def test_crossing_readings_converge(agency: Agency, part: int) -> None:
+    """Every combination of `CROSSING`, each with one of the bulk limits; in parts that run in parallel."""
+    cases, bulks = combinations(), len(BULKS)
+    chosen = [cases[place * bulks + place % bulks] for place in range(len(cases) // bulks)]
+    for reading, limit in chosen[part::8]:
         check(agency, reading, limit)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(8))
 def test_every_combination_converges_with_every_bulk_limit(agency: Agency, part: int) -> None:
-    """The same with all sorts of bulk limit."""
+    """The same combinations, with every bulk limit."""
     for reading, limit in combinations()[part::8]:
         check(agency, reading, limit)
 
 
 @pytest.mark.parametrize("reading", list(Readings.each()), ids=str)
 def test_every_single_reading_converges(agency: Agency, reading: Readings) -> None:
-    """The defaults, and each other reading of each doubt by itself."""
+    """The defaults, and each other reading alone."""
     check(agency, reading, 100)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(64))
 def test_all_combinations_converge(agency: Agency, part: int) -> None:
-    """All combinations of all doubts that can meet."""
+    """Every combination of the doubts that interact."""
     for reading, limit in every()[part::64]:
         check(agency, reading, limit)
 
 
 def check(agency: Agency, reading: Readings, limit: int) -> None:
-    """Apply, look at the truth, plan again."""
+    """Check that an apply converges under one reading."""
     agency.ledger.unlink(missing_ok=True)
     limits = type(FAST)(
         rate_limit=10**9, bulk_rate_limit=10**9, bulk_limit=limit, page_size=4, import_reads=2
@@ -152,7 +150,7 @@ def check(agency: Agency, reading: Readings, limit: int) -> None:
     before = agency.truth()
     where = f"{reading} --bulk-limit {limit}"
 
-    def look() -> None:
+    def verify() -> None:
         after = agency.truth()
         by_external = {agent.external_id: agent for agent in after.values()}
         for declared in FILES:
@@ -168,11 +166,11 @@ def check(agency: Agency, reading: Readings, limit: int) -> None:
         assert after[11] == before[11], where
 
     late = reading.avatar_import == "late"
-    converges(agency, where, look, (lambda: None) if late else None)
+    converges(agency, where, verify, (lambda: None) if late else None)
 
 
 def stored(reading: Readings, text: str | None, *, line: bool) -> str | None:
-    """What the portal makes of a text that it is given."""
+    """Return a text as the portal stores it."""
     if text is None or reading.strings == "kept":
         return text
     text = text.strip()
@@ -183,7 +181,7 @@ def stored(reading: Readings, text: str | None, *, line: bool) -> str | None:
 
 
 def declared_is_true(declared: dict[str, Any], agent: Any, reading: Readings, where: str) -> None:
-    """What the file declares is what the portal has, as far as it takes it."""
+    """Check every declared value that this reading lets the portal store."""
     for name in PLAIN & set(declared):
         want = stored(reading, declared[name], line=True)
         if want is None and reading.social_null == "ignored":
@@ -208,8 +206,11 @@ def declared_is_true(declared: dict[str, Any], agent: Any, reading: Readings, wh
 def undeclared_is_untouched(
     declared: dict[str, Any], before: Any, after: Any, reading: Readings, where: str
 ) -> None:
-    """What the file does not declare is as it was. The languages of a text that the portal does
-    not show, and replaces by what it is given, are what no client can keep; the plan warns."""
+    """Check that undeclared values are unchanged.
+
+    The exception is a portal that shows one language and replaces all: no client can keep the
+    others, and the plan warns.
+    """
     for name in (PLAIN | {"phone", "avatar"}) - set(declared):
         assert getattr(after, name) == getattr(before, name), (where, name)
     if "description" not in declared:

@@ -30,11 +30,11 @@ class Readings(Doubts):
         "isActive", "Field of a PATCH that deactivates a user", "doubt 2"
     )
     deactivate_other: Literal["refused", "ignored"] = switch(
-        "refused", "What a PATCH does with the other of those two fields", "doubt 2"
+        "refused", "What a PATCH does with the other field, isActive or status", "doubt 2"
     )
     names: Literal["parts", "one"] = switch(
         "parts",
-        "Show first and last name, or null for both: only the public name counts",
+        "Show firstName and lastName, or null for both: a user has one, public name",
         "Known gaps",
     )
     texts: Literal["object", "string"] = switch(
@@ -47,7 +47,7 @@ class Readings(Doubts):
         "merge", "Whether a partial text keeps or empties the other language", "doubt 4"
     )
     picture_import: Literal["at-once", "after-reads", "after-time", "never"] = switch(
-        "at-once", "When a new picture appears; never fails silently", "doubt 5"
+        "at-once", "When an imported picture appears; never is a silent failure", "doubt 5"
     )
     patch_answer: Literal["204", "200"] = switch(
         "204", "Answer a PATCH with no body, or with the user", "doubt 6"
