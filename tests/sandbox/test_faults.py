@@ -111,7 +111,7 @@ def test_a_failure_before_or_after_the_effect(
     assert answer.headers["content-type"].startswith(media_type)
     assert ("retry-after" in answer.headers) == retry_after
     assert name_of(state) == ("Anna" if done else "Ana")
-    assert faults.lines == [f"1 rentix PUT /users: {'done, then ' if done else ''}{kind}"]
+    assert faults.lines == [f"rentix #1 PUT /users: {'done, then ' if done else ''}{kind}"]
     if kind == "500":
         body = {"statusCode": 500, "message": "Internal server error"}
         assert answer.json() == {**body, "error": "Internal Server Error"}
@@ -253,7 +253,7 @@ def test_a_slow_read(client, state, inject, sleep):
         assert sleep.begun.wait(10)
         sleep.end()
         assert len(waiting.result().json()["items"]) == 4
-    assert faults.lines == ["1 rentix GET /users: slow"]
+    assert faults.lines == ["rentix #1 GET /users: slow"]
 
 
 def test_a_reset_cancels_late_effects(client, state, inject, sleep):
@@ -532,7 +532,7 @@ def test_a_seed_replays_whatever_the_other_portal_is_asked(send, application):
             send(*call)
         assert faults.seen == len(calls)
         assert faults.faulted == len(faults.lines)
-        logs.append([line for line in faults.lines if " rentix " in line])
+        logs.append([line for line in faults.lines if line.startswith("rentix ")])
     assert logs[0] == logs[1] != logs[2]
     assert 2 < len(logs[0]) < 12
 

@@ -195,7 +195,7 @@ def test_faults_are_logged_and_replayed():
         logs.append(run["errors"].splitlines())
     assert logs[0] == logs[1]
     starts = [line.partition(": ")[0] for line in logs[0]]
-    assert starts == [f"{number} rentix GET /users" for number in range(1, len(starts) + 1)]
+    assert starts == [f"rentix #{number} GET /users" for number in range(1, len(starts) + 1)]
     assert len(starts) > 2  # a fault may have used up the rate limit for the rest
 
 

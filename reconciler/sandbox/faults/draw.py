@@ -33,7 +33,7 @@ class Faults:
         `log` is called with each line of `lines` as it is added.
         """
         self.lines: list[str] = []
-        """A line for each request that failed: number, portal, method, path and kind of fault."""
+        """A log line for each request that failed, such as `rentix #3 GET /users: dropped`."""
         self.seen = 0
         self.faulted = 0
         self._log = log
@@ -53,7 +53,7 @@ class Faults:
         if name is None:
             return await exchange.answer()
         self.faulted += 1
-        self.lines.append(f"{number} {portal} {target.call.method} {target.path}: {name}")
+        self.lines.append(f"{portal} #{number} {target.call.method} {target.path}: {name}")
         self._log(self.lines[-1])
         return await self._kinds[name].carry_out(target)
 

@@ -112,7 +112,7 @@ _NAME = _text(".{2,}", "must be a string of 2 or more characters")
 _EMAIL = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")
 _PHONE = _text(r"\+?[0-9][0-9\s().-]{6,17}", "must be a phone number")
 _ACCOUNT = {"firstName": _NAME, "lastName": _NAME, "email": _EMAIL, "mobile": _PHONE}
-_SWITCHES = {
+_DEACTIVATION = {
     "isActive": _that(lambda it: type(it) is bool, "must be a boolean"),
     "status": _that(lambda it: it in STATUSES, f"must be one of {', '.join(STATUSES)}"),
 }
@@ -173,7 +173,7 @@ def new_user(body: Any, readings: Readings) -> Json:  # noqa: ANN401
 def account(body: Any, readings: Readings) -> Json:  # noqa: ANN401
     """Return a checked change of a user's private part. Raises `ProblemsError`."""
     checks = _ACCOUNT | {"roleId": _text("[0-9]{1,15}", "must be a string of digits")}
-    for key, check in _SWITCHES.items():  # doubt 2
+    for key, check in _DEACTIVATION.items():  # doubt 2
         if key == readings.deactivate_by:
             checks[key] = check
         elif readings.deactivate_other == "ignored":
