@@ -1,7 +1,7 @@
 """Faults between a client and a portal: what can fail, how, and how a seed picks it.
 
-A real portal can fail in each of these ways, and none of them corrupts the truth: a user is what
-the calls that took effect made of it. From the bottom up:
+A real portal can fail in each of these ways. A fault never corrupts the stored users: only calls
+that take effect change them. From the bottom up:
 
 - `target`: a request that a fault works on;
 - `answers`: responses sent instead of the true one;
