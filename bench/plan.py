@@ -1,9 +1,9 @@
-"""What a plan costs: `python bench/plan.py [N …]`.
+"""Measure a plan: `python bench/plan.py [N …]`.
 
-N agents in N files of about 700 bytes, the same N live on a portal that serves a fixed list; one of
-them differs. Each figure is the median of cold processes, wall seconds, beside the floor measured
-in the same run: read the files, parse them with the C parser, fetch and parse the list, compare.
-Ratios last; seconds belong to the machine.
+N agents are in N files of about 700 bytes and on a portal that serves a fixed list; one of them
+differs. Prints the median wall time of cold processes, and the floor measured in the same run: read
+the files, parse them with the C parser, fetch and parse the list, compare the keys. Compare the
+ratios; the seconds depend on the machine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ assert len(live) == len(names)
 
 
 def agent(number: int) -> dict[str, object]:
-    """A live agent of about 960 bytes."""
+    """Return a live agent of about 960 bytes."""
     return {
         "id": number + 1,
         "externalId": f"agent-{number:05}",
@@ -68,7 +68,7 @@ def agent(number: int) -> dict[str, object]:
 
 
 def lay_out(folder: Path, count: int) -> bytes:
-    """Write the files; the body of the list."""
+    """Write the files. Returns the body of the portal's list."""
     users = [agent(number) for number in range(count)]
     (folder / "agents").mkdir()
     for number, user in enumerate(users):
@@ -94,7 +94,7 @@ def lay_out(folder: Path, count: int) -> bytes:
 
 
 def serve(body: bytes) -> ThreadingHTTPServer:
-    """A portal that says one thing."""
+    """Start a portal that always returns `body`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -115,17 +115,17 @@ def serve(body: bytes) -> ThreadingHTTPServer:
 
 
 def timed(command: list[str], environment: dict[str, str], expect: int) -> float:
-    """Wall seconds of one cold process."""
-    began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    took = time.perf_counter() - began
-    if done.returncode != expect:
-        sys.exit(done.stderr.decode())
-    return took
+    """Run a cold process, and exit unless it returns `expect`. Returns its wall time in seconds."""
+    start = time.perf_counter()
+    result = subprocess.run(command, env=environment, capture_output=True, check=False)
+    elapsed = time.perf_counter() - start
+    if result.returncode != expect:
+        sys.exit(result.stderr.decode())
+    return elapsed
 
 
 def main() -> None:
-    """Measure and print a row a size."""
+    """Measure and print one row per size."""
     print(f"{'agents':>7} {'floor':>8} {'validate':>9} {'plan':>8} {'plan/floor':>11}")
     for count in [int(each) for each in sys.argv[1:]] or [10, 1000, 10000]:
         with tempfile.TemporaryDirectory() as name:
@@ -139,7 +139,7 @@ def main() -> None:
             }
             program = [sys.executable, "-m", "reconciler", "-C", name]
             rows: dict[str, list[float]] = {"floor": [], "validate": [], "plan": []}
-            for _ in range(6):  # in turn, so that a slow moment meets all three
+            for _ in range(6):  # in turn, so that a slow moment affects all three
                 floor = [sys.executable, "-c", FLOOR, str(folder / "agents"), str(port)]
                 rows["floor"].append(timed(floor, environment, 0))
                 rows["validate"].append(timed([*program, "validate"], environment, 0))

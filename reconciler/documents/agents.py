@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
 from reconciler.documents import propertyfinder
-from reconciler.documents.diagnostics import Words, known_keys, mistakes, nearest
+from reconciler.documents.diagnostics import Vocabulary, known_keys, nearest, problems_from
 from reconciler.documents.discovery import content, yaml_files
 from reconciler.documents.patterns import (
     CURLY,
@@ -36,7 +36,8 @@ from reconciler.documents.patterns import (
     closed,
     site,
 )
-from reconciler.documents.yaml import MAX_PROBLEMS, Tree, load, visible
+from reconciler.documents.text import MAX_PROBLEMS, printable
+from reconciler.documents.yaml import Tree, load
 from reconciler.documents.yaml_errors import quoted
 from reconciler.errors import InputError, Problem
 
@@ -227,7 +228,7 @@ def _advise_link(site: str, text: str) -> str | None:
 
 
 @cache
-def _words() -> Words:
+def _vocabulary() -> Vocabulary:
     """How mistakes in an agent are explained; made when the first is met."""
     keep = 'leave the key out to keep it, or write "" to clear it'
     language = 'leave the language out, or write "" to clear it'
@@ -237,7 +238,7 @@ def _words() -> Words:
         site: f"`{site}` has to be an address that begins with https://{host}/, or null"
         for site, host in _SITES.items()
     }
-    return Words(
+    return Vocabulary(
         keys=known_keys(AGENT.json_schema()),
         rules={
             "externalId": "`externalId` has to be 1 to 255 characters on one line, with no blank "
@@ -378,7 +379,7 @@ def _check(file: str, tree: Tree) -> tuple[Document | None, list[Problem]]:
         data: Any = AGENT.validator.validate_python(tree.value)
         wrong = []
     except ValidationError as error:
-        data, wrong = tree.value, mistakes(tree, error, _words())
+        data, wrong = tree.value, problems_from(tree, error, _vocabulary())
     heading = _heading(tree, data)
     if heading:
         return None, [heading]
@@ -396,7 +397,7 @@ def _heading(tree: Tree, data: Mapping[str, Value]) -> Problem | None:
     """What is wrong where agents stand under a heading of their own, or None."""
     if "externalId" in data or "id" in data:
         return None
-    known = _words().keys[""]
+    known = _vocabulary().keys[""]
     if any(nearest(key, known) in ("externalId", "id") for key in data):
         return None
     for key, value in data.items():
@@ -405,7 +406,7 @@ def _heading(tree: Tree, data: Mapping[str, Value]) -> Problem | None:
         parts = list(value.values()) if isinstance(value, Mapping) else value
         below = [value, *(parts if isinstance(parts, list) else ())]
         if any(isinstance(each, Mapping) and {"externalId", "id"} & each.keys() for each in below):
-            message = f"an agent stands under no heading, and here is `{visible(key[:60])}`"
+            message = f"an agent stands under no heading, and here is `{printable(key[:60])}`"
             hint = (
                 "delete this line, let the agent's keys begin in the first column, and put a line "
                 "of --- between two agents"
@@ -433,7 +434,7 @@ def _gaps(tree: Tree, data: Mapping[str, Value]) -> list[Problem]:
     """What no single value can show: too few keys, or too many."""
     found = []
     if "externalId" not in data and "id" not in data:
-        meant = any(nearest(key, _words().keys[""]) in ("externalId", "id") for key in data)
+        meant = any(nearest(key, _vocabulary().keys[""]) in ("externalId", "id") for key in data)
         if not meant:
             message = "the agent has neither `externalId` nor `id`"
             found.append(tree.problem((), message, "add a line such as externalId: agent-001"))
@@ -466,7 +467,7 @@ def _gaps_there(
     found = []
     within = "propertyfinder"
     if "email" not in section and "id" not in section:
-        known = _words().keys[within]
+        known = _vocabulary().keys[within]
         if not any(nearest(key, known) in ("email", "id") for key in section):
             message = "`propertyfinder` has neither `email` nor `id`, so it finds nobody"
             found.append(tree.problem((within,), message, "add email: ivan@agency.example"))
@@ -502,7 +503,7 @@ def _repeated(
             claim = core.mailbox(claim) if path[-1] == "email" else claim
         first = taken.setdefault((".".join(path), claim), (file, line))
         if first != (file, line):
-            said = f"`{path[-1]}` {visible(str(value)[:60])}"
+            said = f"`{path[-1]}` {printable(str(value)[:60])}"
             message = f"{said} is taken: {first[0]}:{first[1]} has it"
             hint = "give each agent its own, or delete one of the two"
             found.append(tree.problem(path, message, hint))

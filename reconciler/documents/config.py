@@ -30,9 +30,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from reconciler.documents.diagnostics import Words, known_keys, mistakes
+from reconciler.documents.diagnostics import Vocabulary, known_keys, problems_from
 from reconciler.documents.discovery import inside
-from reconciler.documents.yaml import MAX_BYTES, load, visible
+from reconciler.documents.text import MAX_BYTES, printable
+from reconciler.documents.yaml import load
 from reconciler.errors import ConfigError, InputError, Problem
 
 DEFAULT_FILE = "reconciler.yaml"
@@ -314,12 +315,12 @@ def read_config(root: Path, file: Path | None) -> Config:
     except FileNotFoundError:
         if file is None:
             return _without(root)
-        raise ConfigError(f"There is no file {visible(str(path))}.") from None
+        raise ConfigError(f"There is no file {printable(str(path))}.") from None
     except OSError as error:
-        name = visible(str(path))
+        name = printable(str(path))
         raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return _parse(visible(name), data)
+    return _parse(printable(name), data)
 
 
 def _without(root: Path) -> Config:
@@ -338,7 +339,7 @@ def _refuse_strange(root: Path, path: Path) -> None:
     here, lies = (os.path.normpath(each.absolute()) for each in (root, path))
     if not inside(lies, here) or not path.exists():
         return
-    name = visible(Path(lies).relative_to(here).as_posix())
+    name = printable(Path(lies).relative_to(here).as_posix())
     if not inside(os.path.realpath(path), os.path.realpath(root)):
         raise ConfigError(f"{name} is a link that leads out of the repository. Put the file there.")
     if not path.is_file() and not path.is_dir():
@@ -357,7 +358,7 @@ def _parse(name: str, data: bytes) -> Config:
             config = Config.model_validate(tree.value)
         except ValidationError as error:
             places = {(problem.line, problem.column) for problem in problems}
-            wrong = mistakes(tree, error, _words())
+            wrong = problems_from(tree, error, _vocabulary())
             problems += [each for each in wrong if (each.line, each.column) not in places]
     if problems:
         problems.sort(key=lambda problem: (problem.line, problem.column))
@@ -400,11 +401,11 @@ def _advise_share(text: str) -> str | None:
 
 
 @cache
-def _words() -> Words:
+def _vocabulary() -> Vocabulary:
     """How mistakes in the configuration are explained; made when the first is met."""
     keys = known_keys(Config.model_json_schema())
     portals = keys["portals"]
-    return Words(
+    return Vocabulary(
         keys=keys,
         rules={
             "version": "`version` has to be 1; this program knows no other",

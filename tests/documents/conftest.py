@@ -1,22 +1,52 @@
-"""What the tests of the files share: both parsers, and problems as a user reads them."""
+"""Shared by the tests of documents: both parsers, folders of agents, problems as a user sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from agency import Agency
 
 from reconciler.documents import yaml
 from reconciler.documents.agents import Document, read_agents
 from reconciler.errors import InputError, Problem
 
+from .cases import UNSAFE
+
 Read = Callable[[Mapping[str, str | bytes]], list[Document]]
 
 
 def line(problem: Problem) -> str:
-    """A problem as `file:line:column: message`."""
+    """Return a problem as `file:line:column: message`."""
     return f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
+
+
+def write_agents(root: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files by name into the folder of agents."""
+    for name, content in files.items():
+        path = root / "agents" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def outcome(root: Path) -> tuple[list[dict[str, Any]], list[Problem]]:
+    """Return the agents of a repository, or no agents and every problem."""
+    try:
+        return [dict(each.data) for each in read_agents(root, "agents")], []
+    except InputError as error:
+        return [], error.problems
+
+
+def check_command(agency: Agency, problems: Sequence[Problem]) -> None:
+    """Check that `validate` exits with 0, or with 1 and every problem on standard error."""
+    result = agency.run("validate")
+    assert result.code == (1 if problems else 0), result.err
+    assert "Traceback" not in result.out + result.err
+    for problem in problems:
+        assert line(problem) in result.err
+    assert not UNSAFE.search(result.err)
 
 
 @pytest.fixture(params=["C", "Python"])
@@ -29,21 +59,18 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Read agents from files that are given by name and content."""
+    """A function that reads agents from files given by name and content."""
 
-    def written(files: Mapping[str, str | bytes]) -> list[Document]:
-        for name, content in files.items():
-            path = tmp_path / "agents" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+    def read(files: Mapping[str, str | bytes]) -> list[Document]:
+        write_agents(tmp_path, files)
         return read_agents(tmp_path, "agents")
 
-    return written
+    return read
 
 
 @pytest.fixture
 def said(read: Read) -> Callable[[str | bytes], list[tuple[str, str]]]:
-    """The problems of one file, each as its line and its hint."""
+    """A function that returns the problems of one file, each as its line and its hint."""
 
     def problems(content: str | bytes) -> list[tuple[str, str]]:
         with pytest.raises(InputError) as caught:

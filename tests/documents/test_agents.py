@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.fields import Field, Identifier, Sort
 from reconciler.core.model import Source
 from reconciler.documents.agents import desired, read_agents
-from reconciler.documents.yaml import MAX_PROBLEMS
+from reconciler.documents.text import MAX_PROBLEMS
 from reconciler.errors import InputError
 
 from .conftest import Read, line
@@ -102,16 +102,16 @@ YOUTUBE = "`youtube` has to be an address that begins with https://youtube.com/,
 TIKTOK = "`tiktok` has to be an address that begins with https://tiktok.com/, or null"
 URL = "`url` has to be an address that begins with https://"
 KEYS = (
-    "the keys are externalId, id, name, phone, description, avatar, instagram, youtube, tiktok, "
+    "valid keys: externalId, id, name, phone, description, avatar, instagram, youtube, tiktok, "
     "settings, propertyfinder"
 )
 LEAVE = "leave the key out to leave the value alone"
 LANGUAGE = 'leave the language out, or write "" to clear it'
 
 REFUSED = [
-    ("name: 12", "2:7: `name` has to be text, and without quotes 12 is a number", 'write name: "12"'),
-    ("name: 1.50", "2:7: `name` has to be text, and without quotes 1.50 is a number", 'write name: "1.50"'),
-    ("name: true", "2:7: `name` has to be text, and without quotes true is true/false", 'write name: "true"'),
+    ("name: 12", "2:7: `name` must be text, but 12 without quotes is a number", 'write name: "12"'),
+    ("name: 1.50", "2:7: `name` must be text, but 1.50 without quotes is a number", 'write name: "1.50"'),
+    ("name: true", "2:7: `name` must be text, but true without quotes is true/false", 'write name: "true"'),
     ("name: null", "2:7: `name` cannot be null", LEAVE),
     ("name:", "2:1: `name` has no value", LEAVE),
     ('name: ""', f"2:7: {NAME}", ""),
@@ -120,15 +120,15 @@ REFUSED = [
     ("name: |\n  Ivan\n", f"2:7: {NAME}", 'write name: "Ivan"'),
     ("name: [Ivan]", f"2:7: {NAME}", ""),
     ("name: “Ivan”", "2:7: `name` has curly quotes around it, which would be published with it", 'write name: "Ivan"'),
-    ("id: 0", "2:5: `id` has to be 1 or more", ""),
-    ("id: 99999999999999999999", "2:5: `id` has to be 9007199254740991 or less", ""),
-    ('id: "15"', "2:5: `id` has to be a whole number", "write id: 15"),
-    ("id: 15.0", "2:5: `id` has to be a whole number", ""),
-    ("id: true", "2:5: `id` has to be a whole number", ""),
+    ("id: 0", "2:5: `id` must be 1 or more", ""),
+    ("id: 99999999999999999999", "2:5: `id` must be 9007199254740991 or less", ""),
+    ('id: "15"', "2:5: `id` must be a whole number", "write id: 15"),
+    ("id: 15.0", "2:5: `id` must be a whole number", ""),
+    ("id: true", "2:5: `id` must be a whole number", ""),
     ("id: null", "2:5: `id` cannot be null", "leave the key out"),
-    ("phone: 022123456", "2:8: `phone` has to be text, and without quotes 022123456 is a number", 'write phone: "022123456"'),
-    ("phone: +37322123456", "2:8: `phone` has to be text, and without quotes +37322123456 is a number", 'write phone: "+37322123456"'),
-    ("phone: 0o17", "2:8: `phone` has to be text, and without quotes 0o17 is a number", ""),
+    ("phone: 022123456", "2:8: `phone` must be text, but 022123456 without quotes is a number", 'write phone: "022123456"'),
+    ("phone: +37322123456", "2:8: `phone` must be text, but +37322123456 without quotes is a number", 'write phone: "+37322123456"'),
+    ("phone: 0o17", "2:8: `phone` must be text, but 0o17 without quotes is a number", ""),
     ("phone: “+373 22 123 456”", f"2:8: {PHONE}", 'write phone: "+373 22 123 456"'),
     ("phone: 123456 ext", f"2:8: {PHONE}", ""),
     ('phone: "123456"', f"2:8: {PHONE}", ""),
@@ -136,12 +136,12 @@ REFUSED = [
     ("phone: 022 123456, 079 123456", f"2:8: {PHONE}", ""),
     ("description:", "2:1: `description` has no value", 'leave the key out to keep it, or write "" to clear it'),
     ("description: {}", "2:14: `description` has no language", "add ru, en or ro, or leave it out"),
-    ("description: 12", "2:14: `description` has to be text, and without quotes 12 is a number", 'write description: "12"'),
+    ("description: 12", "2:14: `description` must be text, but 12 without quotes is a number", 'write description: "12"'),
     ("description: [a]", f"2:14: {DESCRIPTION}", ""),
     ("description: {ru: null}", "2:19: `ru` cannot be null", LANGUAGE),
-    ("description: {ru: 12}", "2:19: `ru` has to be text, and without quotes 12 is a number", 'write ru: "12"'),
-    ("description: {md: x}", "2:15: there is no key `md` in `description`", "the keys are ru, en, ro"),
-    ("ru: x", "2:1: there is no key `ru`", "it belongs under `description`"),
+    ("description: {ru: 12}", "2:19: `ru` must be text, but 12 without quotes is a number", 'write ru: "12"'),
+    ("description: {md: x}", "2:15: unknown key `md` in `description`", "valid keys: ru, en, ro"),
+    ("ru: x", "2:1: unknown key `ru`", "move it under `description`"),
     ("avatar: https://a.example/b.jpg", f"2:9: {AVATAR}", 'write avatar: {url: "https://a.example/b.jpg"}'),
     ("avatar: 12", f"2:9: {AVATAR}", "write avatar: {id: 12}"),
     ("avatar: {}", "2:9: `avatar` has to have either `url` or `id`", "write avatar: null to remove the picture"),
@@ -150,7 +150,7 @@ REFUSED = [
     ('avatar: {url: "https://u:p@a.example/b"}', f"2:15: {URL}", ""),
     ('avatar: {url: "ftp://a.example/b"}', f"2:15: {URL}", ""),
     ("avatar: {url: null}", "2:15: `url` cannot be null", "to remove the picture, write avatar: null"),
-    ('avatar: {src: "x", id: 1}', "2:10: there is no key `src` in `avatar`", "the keys are url, id"),
+    ('avatar: {src: "x", id: 1}', "2:10: unknown key `src` in `avatar`", "valid keys: url, id"),
     ('instagram: "@ivan"', f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),
     ("instagram: ivan.petrov", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan.petrov"),
     ("instagram: instagram.com/ivan", f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),
@@ -165,18 +165,18 @@ REFUSED = [
     ("youtube: youtu.be/abc", f"2:10: {YOUTUBE}", "write youtube: https://youtu.be/abc"),
     ("tiktok: ivan", f"2:9: {TIKTOK}", "write tiktok: https://tiktok.com/@ivan"),
     ("settings:", "2:1: `settings` has no value", LEAVE),
-    ("settings: [contact_phone]", "2:11: `settings` has to be a group of keys", ""),
-    ("settings: {contact_viber: yes}", "2:27: `contact_viber` has to be true or false", "write contact_viber: true"),
-    ("settings: {contact_viber: off}", "2:27: `contact_viber` has to be true or false", "write contact_viber: false"),
-    ("settings: {contact_viber: 'true'}", "2:27: `contact_viber` has to be true or false", "write contact_viber: true"),
-    ("settings: {contact_viber: 0}", "2:27: `contact_viber` has to be true or false", "write contact_viber: false"),
-    ("settings: {contact_viber: maybe}", "2:27: `contact_viber` has to be true or false", ""),
-    ("settings: {contactViber: true}", "2:12: there is no key `contactViber` in `settings`", "did you mean `contact_viber`?"),
+    ("settings: [contact_phone]", "2:11: `settings` must be a mapping", ""),
+    ("settings: {contact_viber: yes}", "2:27: `contact_viber` must be true or false", "write contact_viber: true"),
+    ("settings: {contact_viber: off}", "2:27: `contact_viber` must be true or false", "write contact_viber: false"),
+    ("settings: {contact_viber: 'true'}", "2:27: `contact_viber` must be true or false", "write contact_viber: true"),
+    ("settings: {contact_viber: 0}", "2:27: `contact_viber` must be true or false", "write contact_viber: false"),
+    ("settings: {contact_viber: maybe}", "2:27: `contact_viber` must be true or false", ""),
+    ("settings: {contactViber: true}", "2:12: unknown key `contactViber` in `settings`", "did you mean `contact_viber`?"),
     ("settings: {posting_type: agent}", "2:12: `posting_type` is not managed: the portal shows it and does not take it", "delete this line"),
-    ("contact_viber: true", "2:1: there is no key `contact_viber`", "it belongs under `settings`"),
-    ("Phone: x", "2:1: there is no key `Phone`", "did you mean `phone`?"),
-    ("descripton: x", "2:1: there is no key `descripton`", "did you mean `description`?"),
-    ('"a\\nb": x', "2:1: there is no key `a\\nb`", KEYS),
+    ("contact_viber: true", "2:1: unknown key `contact_viber`", "move it under `settings`"),
+    ("Phone: x", "2:1: unknown key `Phone`", "did you mean `phone`?"),
+    ("descripton: x", "2:1: unknown key `descripton`", "did you mean `description`?"),
+    ('"a\\nb": x', "2:1: unknown key `a\\nb`", KEYS),
 ]  # fmt: skip
 
 
@@ -191,12 +191,12 @@ def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> Non
     ("text", "expected", "hint"),
     [
         ("name: x", "1:1: the agent has neither `externalId` nor `id`", "add a line such as externalId: agent-001"),
-        ("externalId: 12", "1:13: `externalId` has to be text, and without quotes 12 is a number", 'write externalId: "12"'),
+        ("externalId: 12", "1:13: `externalId` must be text, but 12 without quotes is a number", 'write externalId: "12"'),
         ('externalId: " a"', f"1:13: {EXTERNAL_ID}", 'write externalId: "a"'),
         ('externalId: ""', f"1:13: {EXTERNAL_ID}", ""),
         ("externalId: null", "1:13: `externalId` cannot be null", "leave the key out"),
         (f"externalId: {'a' * 256}", f"1:13: {EXTERNAL_ID}", ""),
-        ("external_id: a", "1:1: there is no key `external_id`", "did you mean `externalId`?"),
+        ("external_id: a", "1:1: unknown key `external_id`", "did you mean `externalId`?"),
         ("externalId: id:15", "1:13: `externalId` cannot be id: and a number, the name of agents without one", ""),
     ],
 )  # fmt: skip
@@ -242,7 +242,7 @@ def test_problems_show_the_line(read: Read) -> None:
 def test_a_value_that_was_not_read_is_not_judged(said: Said) -> None:
     """An alias is one problem, not another one for the value that it leaves empty."""
     assert said("externalId: a\nname: *x\nphone: !!str 12\n") == [
-        ("agents/a.yaml:2:7: aliases (*) are not supported", "write the value out"),
+        ("agents/a.yaml:2:7: aliases (*) are not supported", "write out the value"),
         ("agents/a.yaml:3:8: tags (!) are not supported", "delete the tag, or quote the value"),
     ]
 
@@ -295,14 +295,14 @@ def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
-        ("agents", "agents:1:1: there is no folder agents"),
-        ("a.txt", "a.txt:1:1: a.txt is no folder"),
+        ("agents", "agents:1:1: folder agents does not exist"),
+        ("a.txt", "a.txt:1:1: folder a.txt is not a folder"),
     ],
 )
 def test_no_folder(tmp_path: Path, folder: str, expected: str) -> None:
     """Without the folder it is said what to do."""
     (tmp_path / "a.txt").touch()
-    hint = "make the folder and put one YAML file an agent into it, or set `agents`"
+    hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
     assert problems_in(tmp_path, folder) == [(expected, hint)]
 
 
@@ -332,7 +332,7 @@ def test_a_folder_outside(tmp_path: Path) -> None:
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository/agents").symlink_to(tmp_path / "out")
     for folder in ("../out", "agents"):
-        expected = f"{folder}:1:1: the folder is outside of the repository"
+        expected = f"{folder}:1:1: the folder is outside the repository"
         assert problems_in(tmp_path / "repository", folder) == [(expected, "")]
 
 
@@ -347,10 +347,10 @@ def test_links_out_of_the_repository(tmp_path: Path) -> None:
     (agents / "nowhere.yaml").symlink_to("gone.yaml")
     (agents / "round").symlink_to(agents)
     assert problems_in(tmp_path / "repository") == [
-        ("agents/file.yaml:1:1: the link leads out of the repository", "put the file itself here"),
-        ("agents/folder:1:1: the link leads out of the repository", "put the file itself here"),
-        ("agents/nowhere.yaml:1:1: the link leads nowhere", "delete it"),
-        ("agents/round:1:1: the link leads back to a folder that holds it", ""),
+        ("agents/file.yaml:1:1: the symbolic link points outside the repository", "replace it with a copy of its target"),
+        ("agents/folder:1:1: the symbolic link points outside the repository", "replace it with a copy of its target"),
+        ("agents/nowhere.yaml:1:1: broken symbolic link", "delete it"),
+        ("agents/round:1:1: the symbolic link points to a folder that contains it", "delete it"),
     ]
 
 
@@ -371,7 +371,7 @@ def test_file_names(tmp_path: Path) -> None:
     agents.mkdir()
     for name in (b"a\nb.yaml", "c\u202ed.yaml".encode(), b"e\xff.yaml"):
         os.close(os.open(os.fsencode(agents) + b"/" + name, os.O_CREAT))
-    message = "the file's name has characters that cannot be seen"
+    message = "the file name contains invisible characters"
     assert problems_in(tmp_path) == [
         (f"agents/a\\nb.yaml:1:1: {message}", "rename the file"),
         (f"agents/c\\u202ed.yaml:1:1: {message}", "rename the file"),
@@ -383,7 +383,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     """A pipe with a file's name is refused, and does not hold the program up."""
     (tmp_path / "agents").mkdir()
     os.mkfifo(tmp_path / "agents/a.yaml")
-    assert problems_in(tmp_path) == [("agents/a.yaml:1:1: this is not a file that can be read", "")]
+    assert problems_in(tmp_path) == [("agents/a.yaml:1:1: not a regular file", "")]
 
 
 def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -322,7 +322,7 @@ LAST = "`lastName` has to be two characters or more on one line"
 NAME = "`name` has to be text on one line, and not empty"
 PHONE = "has to be one number of 7 to 18 signs, such as +373 69 123 456"
 ROLE = "`roleId` has to be the number or the name of a role"
-STATUS = "`status` has to be active or inactive"
+STATUS = "`status` must be active or inactive"
 AVATAR = "`avatar` has to be {url: …} or null"
 URL = "`url` has to be an address that begins with https://"
 TEXT = "has to be a text, or a text for each of primary and secondary"
@@ -335,7 +335,7 @@ KEEP = 'leave the key out to keep it, or write "" to clear it'
 LANGUAGE = 'leave the language out, or write "" to clear it'
 TWO = ", which has the portal's two languages"
 KEYS = (
-    "the keys are id, email, firstName, lastName, mobile, roleId, status, name, publicEmail, "
+    "valid keys: id, email, firstName, lastName, mobile, roleId, status, name, publicEmail, "
     "phone, phoneSecondary, whatsappPhone, avatar, position, bio, linkedinAddress, "
     "experienceSince, nationality, spokenLanguages"
 )
@@ -343,15 +343,15 @@ KEYS = (
 
 def number(key: str, written: str) -> str:
     """What is said of a number in place of a text."""
-    return f"`{key}` has to be text, and without quotes {written} is a number"
+    return f"`{key}` must be text, but {written} without quotes is a number"
 
 
 REFUSED = [
-    ("id: 0", "7: `id` has to be 1 or more", ""),
-    ("id: 99999999999999999", "7: `id` has to be 9007199254740991 or less", ""),
-    ('id: "15"', "7: `id` has to be a whole number", "write id: 15"),
-    ("id: 15.0", "7: `id` has to be a whole number", ""),
-    ("id: true", "7: `id` has to be a whole number", ""),
+    ("id: 0", "7: `id` must be 1 or more", ""),
+    ("id: 99999999999999999", "7: `id` must be 9007199254740991 or less", ""),
+    ('id: "15"', "7: `id` must be a whole number", "write id: 15"),
+    ("id: 15.0", "7: `id` must be a whole number", ""),
+    ("id: true", "7: `id` must be a whole number", ""),
     ("id: null", "7: `id` cannot be null", "leave the key out"),
     ("email: null", "10: `email` cannot be null", "leave the key out"),
     ("email:", "3: `email` has no value", "leave the key out"),
@@ -423,11 +423,11 @@ REFUSED = [
     ("position: {}", "13: `position` has no text", "add primary, or leave it out"),
     ("position: [a]", f"13: `position` {TEXT}", ""),
     ("position: {ru: x}", f"14: there is no key `ru` in `position`{TWO}", "the keys are primary, secondary"),
-    ("position: {third: x}", "14: there is no key `third` in `position`", "the keys are primary, secondary"),
+    ("position: {third: x}", "14: unknown key `third` in `position`", "valid keys: primary, secondary"),
     ("position: {primary: null}", "23: `primary` cannot be null", LANGUAGE),
     ("position: {secondary: 12}", f"25: {number('secondary', '12')}", 'write secondary: "12"'),
     ("bio:", "3: `bio` has no value", KEEP),
-    ("bio: true", "8: `bio` has to be text, and without quotes true is true/false", 'write bio: "true"'),
+    ("bio: true", "8: `bio` must be text, but true without quotes is true/false", 'write bio: "true"'),
     ("bio: {}", "8: `bio` has no text", "add primary, or leave it out"),
     ("bio: {en: x}", f"9: there is no key `en` in `bio`{TWO}", "the keys are primary, secondary"),
     ("bio: {secondary: null}", "20: `secondary` cannot be null", LANGUAGE),
@@ -451,12 +451,12 @@ REFUSED = [
     ("spokenLanguages: [en, 34]", f"25: {LANGUAGES}", ""),
     ("spokenLanguages: [EN]", f"21: {LANGUAGES}", ""),
     ("spokenLanguages: [en, ro, en]", "20: `spokenLanguages` names a language twice", ""),
-    ("fistName: Ivan", "3: there is no key `fistName` in `propertyfinder`", "did you mean `firstName`?"),
-    ("role: agent", "3: there is no key `role` in `propertyfinder`", "did you mean `roleId`?"),
-    ("externalId: x", "3: there is no key `externalId` in `propertyfinder`", "it belongs to the top level"),
-    ("description: x", "3: there is no key `description` in `propertyfinder`", "it belongs to the top level"),
-    ("primary: x", "3: there is no key `primary` in `propertyfinder`", "it belongs under `propertyfinder.position`"),
-    ("facebook: x", "3: there is no key `facebook` in `propertyfinder`", KEYS),
+    ("fistName: Ivan", "3: unknown key `fistName` in `propertyfinder`", "did you mean `firstName`?"),
+    ("role: agent", "3: unknown key `role` in `propertyfinder`", "did you mean `roleId`?"),
+    ("externalId: x", "3: unknown key `externalId` in `propertyfinder`", "move it to the top level"),
+    ("description: x", "3: unknown key `description` in `propertyfinder`", "move it to the top level"),
+    ("primary: x", "3: unknown key `primary` in `propertyfinder`", "move it under `propertyfinder.position`"),
+    ("facebook: x", "3: unknown key `facebook` in `propertyfinder`", KEYS),
 ]  # fmt: skip
 
 
@@ -482,12 +482,12 @@ AROUND = [
     ("propertyfinder:", "2:1: `propertyfinder` has no value", UNPUBLISH),
     ("propertyfinder: {}", f"2:17: {NOBODY}", ADD),
     ("propertyfinder: {name: Ana}", f"2:17: {NOBODY}", ADD),
-    ("propertyfinder: {e-mail: x}", "2:18: there is no key `e-mail` in `propertyfinder`", "did you mean `email`?"),
-    ("propertyfinder: {ID: 5}", "2:18: there is no key `ID` in `propertyfinder`", "did you mean `id`?"),
-    ("propertyfinder: yes", "2:17: `propertyfinder` has to be a group of keys", ""),
-    ("propertyfinder: [email]", "2:17: `propertyfinder` has to be a group of keys", ""),
-    ("propertyFinder: {id: 5}", "2:1: there is no key `propertyFinder`", "did you mean `propertyfinder`?"),
-    ("email: a@b.example", "2:1: there is no key `email`", "it belongs under `propertyfinder`"),
+    ("propertyfinder: {e-mail: x}", "2:18: unknown key `e-mail` in `propertyfinder`", "did you mean `email`?"),
+    ("propertyfinder: {ID: 5}", "2:18: unknown key `ID` in `propertyfinder`", "did you mean `id`?"),
+    ("propertyfinder: yes", "2:17: `propertyfinder` must be a mapping", ""),
+    ("propertyfinder: [email]", "2:17: `propertyfinder` must be a mapping", ""),
+    ("propertyFinder: {id: 5}", "2:1: unknown key `propertyFinder`", "did you mean `propertyfinder`?"),
+    ("email: a@b.example", "2:1: unknown key `email`", "move it under `propertyfinder`"),
 ]  # fmt: skip
 
 

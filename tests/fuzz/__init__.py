@@ -1,1 +1,1 @@
-"""Input of any kind, by hand, by grammar and by coverage."""
+"""Inputs of any kind: mistakes, mutations and past findings."""

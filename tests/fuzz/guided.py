@@ -1,7 +1,7 @@
-"""The coverage-guided fuzzer, as `script/fuzz` runs it: one target until the time is over.
+"""The coverage-guided fuzzer that `script/fuzz` runs: one target for a given time.
 
-Atheris counts which branches of the program an input takes, and keeps what takes a new one. An input
-that breaks what has to hold ends the run and is left in the folder of findings.
+Atheris records which branches of the program an input takes, and keeps the inputs that take a new
+one. An input that breaks an invariant ends the run and is saved.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ PROPERTIES = {
         "test_property_finder_gives_a_token",
     ),
 }
-"""The targets whose inputs are drawn by properties of the tests; of all others they are bytes."""
+"""The targets whose inputs come from the strategies of property tests. All others take bytes."""
 
 
 def main(target: str, minutes: float, folder: str) -> None:
-    """Fuzz `target` for so long; its corpus grows in `folder`."""
+    """Fuzz `target` for so many minutes; add to its corpus, and save findings, in `folder`."""
     with atheris.instrument_imports(include=["reconciler"]):
         targets = importlib.import_module("fuzz.targets")
         seeds = importlib.import_module("fuzz.seeds")
@@ -37,11 +37,11 @@ def main(target: str, minutes: float, folder: str) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(seeds.seeds(target)):
         (corpus / f"seed-{number}").write_bytes(each)
-    drawn = [getattr(tests, name).hypothesis.fuzz_one_input for name in names]
+    properties = [getattr(tests, name).hypothesis.fuzz_one_input for name in names]
 
     def check(data: bytes) -> None:
-        if drawn:
-            drawn[data[0] % len(drawn) if data else 0](data[1:])
+        if properties:
+            properties[data[0] % len(properties) if data else 0](data[1:])
         else:
             targets.TARGETS[target](data)
 

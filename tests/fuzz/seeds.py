@@ -1,30 +1,30 @@
-"""What the fuzzers begin with: this repository's samples and the tables of the tests."""
+"""What the fuzzers start from: the sample agents, and the tables of what people write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from documents.test_what_people_write import SET, WRITTEN, Content
+from documents.cases import agent_cases, cases
 
-from .targets import BETWEEN
+from .targets import SEPARATOR
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
-"""Inputs that went wrong once, in a folder for each target."""
+"""Inputs that failed once, in one folder per target."""
 LONGEST = 20_000
-"""Bytes of an input that a fuzzer may still mutate."""
+"""The largest input that a fuzzer may still mutate, in bytes."""
 
 
 def seeds(target: str) -> Iterator[bytes]:
-    """The inputs to begin with, of those that are not too long; none where they are drawn."""
+    """Yield the inputs to start from; of a target whose inputs are generated, only the corpus."""
     if target in _SEEDS:
         yield from (each for each in _SEEDS[target]() if len(each) <= LONGEST)
     yield from corpus(target)
 
 
 def corpus(target: str) -> Iterator[bytes]:
-    """The inputs that went wrong once."""
+    """Yield the inputs that failed once."""
     for path in sorted((CORPUS / target).glob("*")):
         yield path.read_bytes()
 
@@ -32,19 +32,15 @@ def corpus(target: str) -> Iterator[bytes]:
 def _agents() -> Iterator[bytes]:
     samples = [path.read_bytes() for path in sorted((ROOT / "agents").glob("**/*.y*ml"))]
     yield from samples
-    yield BETWEEN.join(samples[:3])
-    for written, _ in WRITTEN.values():
-        parts = written.values() if isinstance(written, Mapping) else [written]
-        yield BETWEEN.join(map(_bytes, parts))
+    yield SEPARATOR.join(samples[:3])
+    for _, case in agent_cases():
+        yield SEPARATOR.join(case.files.values())
 
 
 def _config() -> Iterator[bytes]:
     yield (ROOT / "reconciler/demo/reconciler.yaml").read_bytes()
-    yield from (_bytes(written) for written, _ in SET.values())
-
-
-def _bytes(content: Content) -> bytes:
-    return content.encode() if isinstance(content, str) else content
+    for case in cases("config", "reconciler.yaml"):
+        yield from case.files.values()
 
 
 _SEEDS = {

@@ -1,7 +1,7 @@
-"""Any input is taken, or refused in words: files by a grammar of slips, samples with something
-changed, saved plans and ledgers that are nearly right; and what went wrong once, again.
+"""Any input is accepted, or rejected with a message.
 
-The same is looked for by coverage with `script/fuzz`.
+Inputs are files generated from common mistakes, mutated samples, saved plans and ledgers that are
+nearly valid, and the past findings in `corpus`. `script/fuzz` looks for more, guided by coverage.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ WRITTEN = st.builds(
 SEEDS = {name: [each for each in seeds(name) if len(each) < 2000] for name in ("agents", "config")}
 
 
-def bent(target: str) -> st.SearchStrategy[bytes]:
-    """A seed with a piece put in, taken out, or there twice."""
+def mutated(target: str) -> st.SearchStrategy[bytes]:
+    """Generate seeds with a piece inserted, removed or replaced."""
 
-    def bend(seed: bytes, at: int, length: int, piece: bytes) -> bytes:
+    def mutate(seed: bytes, at: int, length: int, piece: bytes) -> bytes:
         at %= len(seed) + 1
         return seed[:at] + piece + seed[at + length :]
 
     pieces = st.binary(max_size=3) | SCALARS.map(lambda text: text.encode(errors="replace"))
     return st.builds(
-        bend,
+        mutate,
         st.sampled_from(SEEDS[target]),
         st.integers(0, 3000),
         st.integers(0, 12),
@@ -84,21 +84,21 @@ def bent(target: str) -> st.SearchStrategy[bytes]:
 
 
 @QUICK
-@given(WRITTEN | bent("agents"))
+@given(WRITTEN | mutated("agents"))
 def test_any_files(data: bytes) -> None:
-    """Whatever lies in the folder is agents or problems, alike for both parsers."""
+    """Any files in the folder are agents or problems, the same with both parsers."""
     targets.agents(data)
 
 
 @QUICK
-@given(WRITTEN | bent("config"))
+@given(WRITTEN | mutated("config"))
 def test_any_configuration(data: bytes) -> None:
-    """Whatever is in `reconciler.yaml` is settings or problems."""
+    """Any content of `reconciler.yaml` is settings or problems."""
     targets.config(data)
 
 
-def bits(value: Any, changes: list[tuple[int, Any, str]]) -> bytes:
-    """JSON with some of its nodes changed."""
+def altered(value: Any, changes: list[tuple[int, Any, str]]) -> bytes:
+    """Return `value` as JSON with some of its nodes changed."""
     for place, other, how in changes:
         value = changed(value, place, other, how)
     return json.dumps(value).encode()
@@ -115,31 +115,31 @@ SAVED = form(PLAN, Selection(("agent-*",), ()), ["rentix"], "0.1.0")
 @QUICK
 @given(CHANGES)
 def test_plans_that_are_nearly_right(changes: list[tuple[int, Any, str]]) -> None:
-    """A saved plan that somebody else's program wrote is refused, or can be shown in every form."""
-    targets.plan(bits(SAVED, changes))
+    """A saved plan that another program wrote is rejected, or can be rendered in every format."""
+    targets.plan(altered(SAVED, changes))
 
 
 @QUICK
 @given(CHANGES)
 def test_ledgers_that_are_nearly_right(changes: list[tuple[int, Any, str]]) -> None:
-    """A ledger that is damaged is lost with a word, or read as what it is."""
-    targets.kept(bits(json.loads(ledger.text(KEPT)), changes))
+    """A damaged ledger counts as lost, with a warning, or is read."""
+    targets.saved_ledger(altered(json.loads(ledger.text(KEPT)), changes))
 
 
 @QUICK
 @given(st.binary(max_size=60), st.sampled_from(["plan", "ledger"]))
 def test_any_bytes(data: bytes, target: str) -> None:
-    """What is no JSON at all is refused in words."""
+    """What is not JSON is rejected with a message."""
     targets.TARGETS[target](data)
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)
-def test_what_went_wrong_once(target: str) -> None:
-    """What a fuzzer found is right now, and stays so."""
+def test_past_findings(target: str) -> None:
+    """What a fuzzer found once does not fail again."""
     for data in corpus(target):
         targets.TARGETS[target](data)
 
 
-def test_all_that_was_found_is_replayed() -> None:
-    """Every folder of findings belongs to a way in that takes bytes."""
+def test_every_finding_is_replayed() -> None:
+    """Every folder of the corpus belongs to a target that takes bytes."""
     assert {path.name for path in CORPUS.iterdir()} <= set(targets.TARGETS)
