@@ -149,7 +149,7 @@ def _meant(typed: str, known: Sequence[str], vocabulary: Vocabulary) -> str:
     if near:
         letter = _look_alike(typed, near)
         if letter:
-            return f"its letter {letter} is U+{ord(letter):04X}, a look-alike; retype `{near}`"
+            return f"the letter {letter} is U+{ord(letter):04X}, a look-alike; retype `{near}`"
         return f"did you mean `{near}`?"
     for parent, keys in vocabulary.keys.items():
         if typed in keys:

@@ -92,7 +92,7 @@ def decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
 
 
 def _not_text(name: str, data: bytes) -> Problem | None:
-    """Return the problem of a file that is UTF-16 or binary, as far as its zero bytes show."""
+    """Return the problem of a file that is UTF-16 or binary, judging by its zero bytes."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _utf16(name)
     zeros = data[:_HEAD].count(0)

@@ -147,8 +147,8 @@ def load(name: str, data: bytes) -> tuple[list[Tree], list[Problem]]:
     """Load the documents of a file. Returns them with what is wrong in the file, in file order.
 
     `name` is the file's name in problems. Empty documents are skipped, so a file with only comments
-    has none. A mapping with problems is returned as far as it could be read, so that its values can
-    be checked in the same run; any other kind of document is not.
+    has none. A mapping with problems is still returned, so that its values can be checked in the
+    same run; any other kind of document is not.
     """
     file, problems = decode(name, data)
     if file is None:

@@ -79,6 +79,7 @@ def agent_cases() -> list[tuple[str, Case]]:
 def _case(name: str, row: Mapping[str, Any], file: str) -> Case:
     unknown = row.keys() - {"file", "files", "encoding", "problems", "agents", "config"}
     assert not unknown, f"{name}: {unknown}"
+    assert len(row.keys() & {"problems", "agents", "config"}) == 1, name
     folder, slash, base = file.rpartition("/")
     texts = row.get("files") or {base: row["file"]}
     prefix = f"{folder}{slash}" if "files" in row else f"{file}:"

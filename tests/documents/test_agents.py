@@ -347,8 +347,14 @@ def test_links_out_of_the_repository(tmp_path: Path) -> None:
     (agents / "nowhere.yaml").symlink_to("gone.yaml")
     (agents / "round").symlink_to(agents)
     assert problems_in(tmp_path / "repository") == [
-        ("agents/file.yaml:1:1: the symbolic link points outside the repository", "replace it with a copy of its target"),
-        ("agents/folder:1:1: the symbolic link points outside the repository", "replace it with a copy of its target"),
+        (
+            "agents/file.yaml:1:1: the symbolic link points outside the repository",
+            "replace it with a copy of its target",
+        ),
+        (
+            "agents/folder:1:1: the symbolic link points outside the repository",
+            "replace it with a copy of its target",
+        ),
         ("agents/nowhere.yaml:1:1: broken symbolic link", "delete it"),
         ("agents/round:1:1: the symbolic link points to a folder that contains it", "delete it"),
     ]
