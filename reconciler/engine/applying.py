@@ -30,7 +30,8 @@ from reconciler.core.model import (
 )
 from reconciler.core.operations import creation_form
 from reconciler.core.plan import Draft
-from reconciler.core.state import former, remember
+from reconciler.core.state import former
+from reconciler.core.verify import remember
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.execute import execute
 from reconciler.engine.planning import (

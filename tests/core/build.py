@@ -9,7 +9,7 @@ from reconciler.core.match import match
 from reconciler.core.model import Desired, Listing, Live, Match, PortalState, Source
 from reconciler.core.plan import draft
 from reconciler.core.policy import Limits, Policy, Selection
-from reconciler.core.state import remember
+from reconciler.core.verify import remember
 from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 

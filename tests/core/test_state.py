@@ -25,10 +25,10 @@ from reconciler.core.state import (
     former,
     judge,
     known,
-    remember,
     trace,
     was_refused,
 )
+from reconciler.core.verify import remember
 from reconciler.portals import propertyfinder
 
 from .build import (
