@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from campaign.schedule import MOST, run
 
+from reconciler.core import verify
 from reconciler.core.fields import Verdict
 from reconciler.core.model import Listing, Outcome
-from reconciler.engine import applying
 from reconciler.net import transport
 from reconciler.portals import rentix
 from reconciler.portals.propertyfinder import PropertyFinder
@@ -68,7 +68,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps no ledger."""
-    monkeypatch.setattr(applying, "_remembered", lambda side, *_: side.prior)
+    monkeypatch.setattr(verify, "record", lambda prior, *_, **__: prior)
 
 
 def credulous(monkeypatch: pytest.MonkeyPatch) -> None:

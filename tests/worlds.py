@@ -20,8 +20,8 @@ from third.server import KEY as TINY_KEY
 from third.server import World as Agents
 from third.server import serving
 
-from reconciler.engine import planning as app
-from reconciler.engine.planning import Repository
+from reconciler.engine import session
+from reconciler.engine.session import Repository
 from reconciler.portals.registry import PORTALS
 from reconciler.sandbox.propertyfinder import Limits
 from reconciler.sandbox.server import Running
@@ -227,11 +227,11 @@ def tiny() -> Iterator[OnTiny]:
         portals = {"tiny": SimpleNamespace(url="")}
         return replace(read, config=read.config.model_copy(update={"portals": portals}))
 
-    open_repository, agents = app.open_repository, Agents()
+    open_repository, agents = session.open_repository, Agents()
     with (
         serving(agents) as url,
         mock.patch.dict(PORTALS, tiny=Tiny),
-        mock.patch.object(app, "open_repository", with_tiny),
+        mock.patch.object(session, "open_repository", with_tiny),
     ):
         yield OnTiny(url, agents)
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from reconciler.core.model import Event, Plan, Report
     from reconciler.core.plan_json import PlanDocument
     from reconciler.engine.concurrency import Cancellation
-    from reconciler.engine.planning import Planned, Repository
+    from reconciler.engine.planning import Proposal
+    from reconciler.engine.session import Repository
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -223,9 +224,9 @@ def init(setting: Setting, portals: tuple[str, ...], branch: str, action: str | 
 @click.pass_obj
 def validate(setting: Setting) -> int:
     """Check the files; no network, nothing is written."""
-    from reconciler.engine import planning as app  # noqa: PLC0415 - what a command needs is imported by it
+    from reconciler.engine import session  # noqa: PLC0415 - what a command needs is imported by it
 
-    repository = app.open_repository(setting.root, setting.config)
+    repository = session.open_repository(setting.root, setting.config)
     from reconciler.documents.yaml import parser  # noqa: PLC0415
 
     log.info("YAML is read by %s", parser())
@@ -268,18 +269,18 @@ def plan(
 ) -> int:
     """Show what an apply would change; nothing is changed."""
     from reconciler.core.policy import Selection  # noqa: PLC0415
-    from reconciler.engine import planning as app  # noqa: PLC0415
+    from reconciler.engine import planning, session  # noqa: PLC0415
     from reconciler.render.visible import one_line  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
-    repository = app.open_repository(setting.root, setting.config)
+    repository = session.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
-    before = None if base is None else app.open_base(repository, base)
-    with app.planning(repository, os.environ, chosen, portals, before) as draw:
-        planned = draw(chosen)
+    before = None if base is None else session.open_base(repository, base)
+    with planning.open_planner(repository, os.environ, chosen, portals, before) as planner:
+        planned = planner.make_plan(chosen)
     if out is not None:
-        planfile.save(out, planned.form)
+        planfile.save(out, planned.document)
     _show(setting, planned, form, target)
     if out is not None:
         name = one_line(str(out))
@@ -315,15 +316,15 @@ def drift(
 ) -> int:
     """Show what somebody changed behind the files' back; exit 2 if anything."""
     from reconciler.core.policy import Selection  # noqa: PLC0415
-    from reconciler.engine import planning as app  # noqa: PLC0415
+    from reconciler.engine import planning, session  # noqa: PLC0415
 
-    repository = app.open_repository(setting.root, setting.config)
+    repository = session.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
-    with app.planning(repository, os.environ, chosen, portals) as draw:
-        drifted = app.drift(draw(chosen))
+    with planning.open_planner(repository, os.environ, chosen, portals) as planner:
+        drifted = planner.drift(planner.make_plan(chosen))
     _tell(setting, drifted)
-    _write(_plan_text(drifted.form, drifted.plan, form, target, "drift"), target, form)
+    _write(_plan_text(drifted.document, drifted.plan, form, target, "drift"), target, form)
     found = drifted.plan.entries or drifted.plan.conflicts or drifted.plan.waiting
     return _unread(drifted.plan) or (2 if found else 0)
 
@@ -365,24 +366,23 @@ def apply(
     """Make the portals as the files say, and check the outcome."""
     from reconciler.core.plan_json import selection  # noqa: PLC0415
     from reconciler.core.policy import Selection  # noqa: PLC0415
-    from reconciler.engine import applying  # noqa: PLC0415
-    from reconciler.engine import planning as app  # noqa: PLC0415
+    from reconciler.engine import applying, planning, session  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
 
     _check_use(saved, on_stale, [*targets, *excludes, *portals])
     reviewed = planfile.load(saved) if saved is not None else None
-    repository = app.open_repository(setting.root, setting.config)
+    repository = session.open_repository(setting.root, setting.config)
     _warn_if_none(setting, repository)
     chosen = Selection(targets, excludes)
     if reviewed is not None:
         chosen, portals = selection(reviewed)
     lock = None if dry_run else setting.say
-    with app.planning(repository, os.environ, chosen, portals, lock=lock) as draw:
-        planned = draw(chosen)
+    with planning.open_planner(repository, os.environ, chosen, portals, lock=lock) as planner:
+        planned = planner.make_plan(chosen)
         stale: tuple[Any, ...] = ()
         if reviewed is not None:
-            planned, stale = app.left_out(planned, reviewed, draw, skip=on_stale == "skip")
+            planned, stale = planning.only_saved(planned, reviewed, skip=on_stale == "skip")
         if dry_run:
             _show(setting, planned, form, target, requests=True)
             return _unread(planned.plan) or (3 if stale else 0)
@@ -396,7 +396,7 @@ def apply(
         if beside:
             setting.say(told)
         if not force and reviewed is None:
-            app.check_limits(planned)
+            planning.check_limits(planned)
         if asks:
             _ask()
         _check_target(target)
@@ -404,8 +404,8 @@ def apply(
             _progress(setting, planned.plan) as watch,
             _interruptible(setting, planned.cancellation),
         ):
-            done = applying.apply(repository, planned, stale, watch)
-            _write(_report_text(done, planned.form["digest"], form, target), target, form)
+            done = applying.apply(planned, stale, watch)
+            _write(_report_text(done, planned.document["digest"], form, target), target, form)
     return done.exit_code
 
 
@@ -587,16 +587,18 @@ def _warn_if_none(setting: Setting, repository: Repository) -> None:
         )
 
 
-def _tell(setting: Setting, planned: Planned) -> None:
+def _tell(setting: Setting, planned: Proposal) -> None:
     for note in planned.notes:
         setting.say(f"note: {note}")
 
 
 def _show(
-    setting: Setting, planned: Planned, form: str, target: Path | None, *, requests: bool = False
+    setting: Setting, planned: Proposal, form: str, target: Path | None, *, requests: bool = False
 ) -> None:
     _tell(setting, planned)
-    _write(_plan_text(planned.form, planned.plan, form, target, requests=requests), target, form)
+    _write(
+        _plan_text(planned.document, planned.plan, form, target, requests=requests), target, form
+    )
 
 
 def _plan_text(

@@ -1,110 +1,421 @@
-"""What the ledger records after an apply."""
+"""After an apply: what it achieved, and what the ledger records of it.
+
+The engine reads the portals again and writes the ledger; everything in between is decided here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
-from reconciler.core.fields import Field, Sort, Verdict, digest, parent, shown
-from reconciler.core.model import AgentState, FieldState, Live, Match, Operation, PortalState
-from reconciler.core.state import judge, trace
+from reconciler.core.fields import Field, Identifier, Sort, Verdict, digest, parent, shown
+from reconciler.core.match import Matching, handle, is_linked, match
+from reconciler.core.model import (
+    AgentState,
+    Desired,
+    FieldState,
+    Listing,
+    Live,
+    Match,
+    Operation,
+    Outcome,
+    PortalState,
+    Report,
+    Scalar,
+    Unmet,
+)
+from reconciler.core.operations import creation_form
+from reconciler.core.plan import Draft
+from reconciler.core.policy import Policy
+from reconciler.core.state import former, judge, trace
+
+Who = tuple[str, str]
+"""A portal's name and an agent's key."""
+
+UPDATED_INSTEAD = (
+    "agent {id} already existed and was updated instead; check that this is the same person"
+)
 
 
-def remember(
-    prior: PortalState,
-    matches: Sequence[Match],
-    fields: Mapping[str, Field],
-    *,
-    before: Mapping[str, Live],
-    applied: Mapping[str, frozenset[str]],
-    ended: Mapping[str, Operation],
-    refused: Mapping[str, str | None],
-    after: Mapping[str, Live] | None,
-) -> PortalState:
-    """The memory after an apply.
+# -- the outcome ---------------------------------------------------------------------------------
 
-    `matches` pairs the declared agents with what the portal shows now, `before` has what it showed
-    earlier by live id, `applied` the paths that were sent with success by live id. A value is
-    remembered if it was sent, or is shown as declared. `ended` has what was done to agents whom no
-    file declares: they are forgotten, unless the portal shows that it did not take it. `refused`
-    are the creations to remember (or, with None, to forget) by key. `after` is what the portal
-    shows now by live id; None if it was not read: then, of what was sent, only what it could not
-    say back anyway is remembered.
+
+def check_creation(outcome: Outcome, known: AbstractSet[tuple[str, Scalar | None]]) -> Outcome:
+    """The outcome; `failed` if a creation changed an agent that existed when the plan was made.
+
+    `known` has the portal and live id of every agent that existed then.
     """
-    seen = after is not None
-    known, keys = {str(found.live.id) for found in matches}, {each.desired.key for each in matches}
-    agents = {
-        key: kept for key, kept in prior.agents.items() if key in known or kept.key not in keys
+    operation = outcome.operation
+    created = operation.verb == "create" and outcome.status == "applied"
+    if not created or (operation.portal, outcome.id) not in known:
+        return outcome
+    return replace(outcome, status="failed", error=UPDATED_INSTEAD.format(id=outcome.id))
+
+
+def verify(report: Report, drafts: Mapping[str, Draft], sent_to: Container[str]) -> Report:
+    """The report of an apply, checked against what the portals show now.
+
+    `drafts` has a fresh draft of each portal that could be read, by name; `sent_to` names the
+    portals that operations were sent to. An outcome that was unknown becomes `applied` if the
+    agent is as declared.
+    """
+    if not drafts:
+        return report
+    unmet = tuple(value for draft in drafts.values() for value in _unmet(draft))
+    wrong = {(value.portal, value.key) for value in unmet}
+    matched = {
+        (portal, found.desired.key): found.live.id
+        for portal, draft in drafts.items()
+        for found in draft.matches
     }
-    for key, operation in ended.items():
-        ours = agents.pop(key, None)
-        if ours is not None and after is not None:
-            ours = _left(ours, operation, after.get(key), fields)
-        agents |= {key: ours} if ours is not None else {}
-    for found in matches:
-        key = str(found.live.id)
-        old = agents.get(key)
-        sent = applied.get(key, frozenset())
-        fresh = {}
-        for path in found.desired.values:
-            field = fields[parent(path)]
-            kept = _keep(
-                field, path, found, old, sent=path in sent, before=before.get(key), seen=seen
+    correct = {who: number for who, number in matched.items() if who not in wrong}
+    rematched = dict(_rematched(report, matched, drafts))
+    pending = sum(len(draft.entries) for portal, draft in drafts.items() if portal in sent_to)
+    return replace(
+        report,
+        notes=(*report.notes, *rematched.values()),
+        outcomes=tuple((step, _resolve(each, correct)) for step, each in report.outcomes),
+        checked=len({*matched, *wrong}),
+        as_declared=len(correct),
+        unmet=unmet,
+        remaining=pending + len(rematched.keys() - matched.keys()),
+    )
+
+
+def _unmet(draft: Draft) -> Iterator[Unmet]:
+    """The values that the portal does not show as declared: refused, or still to be sent."""
+    yield from draft.untaken
+    for entry in draft.entries:
+        for change in entry.changes:
+            yield Unmet(
+                entry.portal, entry.key, entry.source, change.path, change.after, change.before
             )
-            if kept is not None:
-                fresh[path] = kept
-            elif old is not None:  # the languages that one string is to replace, and did not yet
-                family = (name for name in old.fields if parent(name) == field.name)
-                fresh = {**{name: old.fields[name] for name in family}, **fresh}
-        agents[key] = AgentState(found.desired.key, fresh, found.live.aliases)
-    creations = {key: form for key, form in {**prior.refused, **refused}.items() if form}
-    return PortalState(agents, creations, prior.url)
 
 
-def _left(
-    kept: AgentState, operation: Operation, live: Live | None, fields: Mapping[str, Field]
+def _rematched(
+    report: Report, matched: Mapping[Who, Scalar], portals: Container[str]
+) -> Iterator[tuple[Who, str]]:
+    """The agents that this apply changed and that their file no longer matches, with a note each.
+
+    Someone edited the value that the file matches by, while the apply ran. `matched` has the live
+    ids that the files match now, on the `portals` that were read again.
+    """
+    for _, outcome in report.outcomes:
+        operation = outcome.operation
+        who = (operation.portal, operation.key)
+        declared = operation.source is not None and operation.verb != "create"
+        if outcome.status != "applied" or not declared or operation.portal not in portals:
+            continue
+        if matched.get(who) != outcome.id:
+            other = f"agent {matched[who]}" if who in matched else "no agent"
+            message = (
+                f"{operation.key}: this apply changed agent {outcome.id} on {operation.portal}, "
+                f"but the file now matches {other} there. Someone edited the portal during the "
+                f"apply. Check the plan before the next apply."
+            )
+            yield who, message
+
+
+def _resolve(outcome: Outcome, correct: Mapping[Who, Scalar]) -> Outcome:
+    """The outcome; `applied` if it was unknown and the agent is as declared (in `correct`)."""
+    who = (outcome.operation.portal, outcome.operation.key)
+    if outcome.status != "unknown" or who not in correct:
+        return outcome
+    return replace(outcome, status="applied", error=None, id=correct[who])
+
+
+# -- the evidence --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PortalRun:
+    """An apply on one portal: what its plan was made from, and an outcome for each operation.
+
+    `matches` are the planned agents that are not in conflict, as the portal listed them `before`.
+    """
+
+    desired: Sequence[Desired]
+    before: Listing
+    matches: Sequence[Match]
+    outcomes: Sequence[Outcome]
+
+    @property
+    def applied(self) -> list[Outcome]:
+        """The outcomes of the operations that succeeded."""
+        return [each for each in self.outcomes if each.status == "applied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an apply on one portal leaves to record.
+
+    `matches` are the declared agents to record, each with its live agent after the apply. `sent`
+    has the paths that were sent with success. `removed` has what was done to agents that no file
+    declares. `before` and `after` are the live agents before and after; `after` is None if the
+    portal was not read again. All four are by live id, as text. `refused` has, by key, the digest
+    of a creation that the portal refused; None for a creation that it did not.
+    """
+
+    matches: Sequence[Match]
+    sent: Mapping[str, frozenset[str]]
+    before: Mapping[str, Live]
+    after: Mapping[str, Live] | None
+    removed: Mapping[str, Operation]
+    refused: Mapping[str, str | None]
+
+
+def record(
+    prior: PortalState,
+    run: PortalRun,
+    after: Listing | None,
+    *,
+    fields: Sequence[Field],
+    identifiers: Sequence[Identifier],
+    policy: Policy,
+) -> PortalState:
+    """The portal's state to write to the ledger after an apply.
+
+    `prior` is the state in the ledger now. `after` is what the portal lists after the apply, None
+    if it was not read again: then, of what was sent, only what the portal cannot show is recorded.
+    """
+    evidence = collect_evidence(prior, run, after, identifiers, policy)
+    return update_state(prior, evidence, {field.name: field for field in fields})
+
+
+def collect_evidence(
+    prior: PortalState,
+    run: PortalRun,
+    after: Listing | None,
+    identifiers: Sequence[Identifier],
+    policy: Policy,
+) -> Evidence:
+    """What an apply leaves to record; the parameters are those of `record`."""
+    sent = _sent_paths(run)
+    listing = _with_created(run) if after is None else after
+    matching = match(
+        run.desired,
+        listing,
+        identifiers,
+        order=policy.order,
+        creating=policy.create,
+        recall=former(prior, listing) if policy.recall else None,
+    )
+    name = handle(identifiers)
+    lost = _lost_matches(run, matching, listing, sent, name)
+    replaced = {found.desired.key for found in lost}
+    covered = {found.desired.key for found in run.matches}
+    covered |= {each.operation.key for each in run.applied}
+    current = (
+        found
+        for found in matching.matches
+        if found.desired.key in covered
+        and found.desired.key not in replaced
+        and (after is not None or str(found.live.id) in sent)
+        and is_linked(found, name)
+    )
+    return Evidence(
+        matches=(*lost, *current),
+        sent=sent,
+        before=_by_id(run.before),
+        after=None if after is None else _by_id(after),
+        removed={str(each.id): each.operation for each in run.applied if not each.operation.source},
+        refused={
+            each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
+            for each in run.outcomes
+            if each.operation.verb == "create"
+        },
+    )
+
+
+def _sent_paths(run: PortalRun) -> dict[str, frozenset[str]]:
+    """The declared paths that were sent with success, by live id."""
+    desired = {each.key: each for each in run.desired}
+    sent: dict[str, frozenset[str]] = {}
+    for outcome in run.applied:
+        operation = outcome.operation
+        if operation.source is not None and operation.verb not in ("link", "unlink"):
+            paths = frozenset(
+                path for path in desired[operation.key].values if parent(path) in operation.values
+            )
+            sent[str(outcome.id)] = sent.get(str(outcome.id), frozenset()) | paths
+    return sent
+
+
+def _with_created(run: PortalRun) -> Listing:
+    """The listing from before the apply, plus the agents that it created: their identity is known,
+    what the portal shows of them is not."""
+    desired = {each.key: each for each in run.desired}
+    created = (
+        Live(
+            outcome.operation.portal,
+            outcome.id,
+            "",
+            desired[outcome.operation.key].identity,
+            {},
+            outcome.aliases,
+        )
+        for outcome in run.applied
+        if outcome.operation.verb == "create" and outcome.id is not None
+    )
+    return replace(run.before, agents=(*run.before.agents, *created))
+
+
+def _lost_matches(
+    run: PortalRun,
+    matching: Matching,
+    listing: Listing,
+    sent: Mapping[str, frozenset[str]],
+    name: str | None,
+) -> list[Match]:
+    """The agents that were sent values and that their files no longer match, as listed now.
+
+    Someone edited the portal during the apply; the next plan must know who they were.
+    """
+    matched = {found.desired.key: found.live.id for found in matching.matches}
+    listed = {live.id: live for live in listing.agents}
+    return [
+        replace(found, live=listed[found.live.id])
+        for found in run.matches
+        if str(found.live.id) in sent
+        and matched.get(found.desired.key) != found.live.id
+        and found.live.id in listed
+        and is_linked(found, name)
+    ]
+
+
+def _by_id(listing: Listing) -> dict[str, Live]:
+    return {str(live.id): live for live in listing.agents}
+
+
+# -- the record ----------------------------------------------------------------------------------
+
+
+def update_state(
+    prior: PortalState, evidence: Evidence, fields: Mapping[str, Field]
+) -> PortalState:
+    """The portal's state after an apply: a value is recorded if it was sent, or if the portal
+    shows it as declared; a removed agent is forgotten, if the portal shows that it is removed."""
+    agents = _agents_left(prior, evidence, fields)
+    for found in evidence.matches:
+        number = str(found.live.id)
+        states = _field_states(found, agents.get(number), evidence, fields)
+        agents[number] = AgentState(found.desired.key, states, found.live.aliases)
+    refused = {key: form for key, form in {**prior.refused, **evidence.refused}.items() if form}
+    return PortalState(agents, refused, prior.url)
+
+
+def _agents_left(
+    prior: PortalState, evidence: Evidence, fields: Mapping[str, Field]
+) -> dict[str, AgentState]:
+    """The recorded agents without the removed ones, and without those whose key is another live
+    agent's now."""
+    numbers = {str(found.live.id) for found in evidence.matches}
+    keys = {found.desired.key for found in evidence.matches}
+    agents = {
+        number: agent
+        for number, agent in prior.agents.items()
+        if number in numbers or agent.key not in keys
+    }
+    for number, operation in evidence.removed.items():
+        agent = agents.pop(number, None)
+        if agent is not None and evidence.after is not None:
+            agent = _after_removal(agent, operation, evidence.after.get(number), fields)
+        if agent is not None:
+            agents[number] = agent
+    return agents
+
+
+def _after_removal(
+    agent: AgentState, operation: Operation, live: Live | None, fields: Mapping[str, Field]
 ) -> AgentState | None:
-    """What is still to be remembered of an agent who was taken off; None if they are off."""
+    """What to record of an agent after its removal; None if the portal shows it as removed."""
     if live is None:
         return None
     if operation.verb == "unlink":
         held = set(map(str, live.identity.values()))
-        return kept if operation.external_id in held else None
-    left = {}
+        return agent if operation.external_id in held else None
+    refused = {}
     for path, value in operation.values.items():
-        field, have = fields[path], shown(fields[path], path, live)
-        if digest(field, have) != digest(field, value):
-            left[path] = FieldState(digest(field, value), digest(field, have))
-    return replace(kept, fields={**kept.fields, **left}) if left else None
+        field = fields[path]
+        wanted, now = digest(field, value), digest(field, shown(field, path, live))
+        if now != wanted:
+            refused[path] = FieldState(wanted, now)
+    return replace(agent, fields={**agent.fields, **refused}) if refused else None
 
 
-def _keep(
+def _field_states(
+    found: Match, agent: AgentState | None, evidence: Evidence, fields: Mapping[str, Field]
+) -> dict[str, FieldState]:
+    """What to record of each declared value. `agent` is what is recorded so far."""
+    states: dict[str, FieldState] = {}
+    for path in found.desired.values:
+        field = fields[parent(path)]
+        state = _field_state(field, path, found, agent, evidence)
+        if state is not None:
+            states[path] = state
+        elif agent is not None:  # one string is to replace the languages, and has not yet
+            for name in agent.fields:
+                if parent(name) == field.name:
+                    states.setdefault(name, agent.fields[name])
+    return states
+
+
+def _field_state(
+    field: Field, path: str, found: Match, agent: AgentState | None, evidence: Evidence
+) -> FieldState | None:
+    """What to record of one declared value; None for nothing."""
+    number = str(found.live.id)
+    sent = path in evidence.sent.get(number, ())
+    recorded = trace(field, path, found.live, agent)
+    fresh = _shown_state(field, path, found)
+    if evidence.after is None:
+        hidden = sent and field.sort in UNREADABLE
+        return replace(fresh, shown=None, before=fresh.shown) if hidden else recorded
+    if sent:
+        return _sent_state(field, path, found, fresh, evidence.before.get(number))
+    return _unsent_state(field, path, found, fresh, recorded, agent)
+
+
+UNREADABLE = (Sort.TEXTS, Sort.PICTURE)
+"""Sorts of fields whose value a portal may be unable to show: the ledger keeps the value."""
+
+
+def _shown_state(field: Field, path: str, found: Match) -> FieldState:
+    """The state of a value that was applied and that the portal shows as it does now."""
+    want, have = found.desired.values[path], shown(field, path, found.live)
+    now = digest(field, have)
+    applied = now if have == want else digest(field, want)
+    return FieldState(applied, now, want if field.sort in UNREADABLE else None)
+
+
+def _sent_state(
+    field: Field, path: str, found: Match, fresh: FieldState, before: Live | None
+) -> FieldState:
+    """The state of a value that was sent. While a portal imports a picture, it shows the former
+    one or none: what it will show is not known yet."""
+    if not field.late or fresh.shown == fresh.applied:
+        return fresh
+    was = digest(field, shown(field, path, before) if before else None)
+    importing = fresh.shown == was or shown(field, path, found.live) is None
+    return replace(fresh, shown=None, before=fresh.shown) if importing else fresh
+
+
+def _unsent_state(
     field: Field,
     path: str,
     found: Match,
-    old: AgentState | None,
-    *,
-    sent: bool,
-    before: Live | None,
-    seen: bool,
+    fresh: FieldState,
+    recorded: FieldState | None,
+    agent: AgentState | None,
 ) -> FieldState | None:
-    want, have = found.desired.values[path], shown(field, path, found.live)
-    kept = trace(field, path, found.live, old)
-    now = digest(field, have)
-    unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
-    applied = now if have == want else digest(field, want)
-    fresh = FieldState(applied, now, want if unreadable else None)
-    if not seen:
-        return replace(fresh, shown=None, before=now) if sent and unreadable else kept
-    if sent:
-        was = digest(field, shown(field, path, before)) if before else digest(field, None)
-        # While a picture is imported the portal shows the one before, or none at all.
-        unseen = field.late and now != fresh.applied and (was == now or have is None)
-        return replace(fresh, shown=None, before=now) if unseen else fresh
-    verdict = judge(field, path, found.desired, found.live, old)
-    if kept is not None and kept.applied == fresh.applied:
-        if kept.shown is None:
-            return fresh if verdict is Verdict.UNREADABLE and kept.before != now else kept
-        if kept.shown == now:
-            return kept
-    return fresh if verdict is Verdict.SAME else kept
+    """The state of a value that was not sent: `recorded`, unless the portal shows it as declared
+    now, or a picture that was being imported has arrived."""
+    verdict = judge(field, path, found.desired, found.live, agent)
+    if recorded is not None and recorded.applied == fresh.applied:
+        if recorded.shown is None:
+            arrived = verdict is Verdict.UNREADABLE and recorded.before != fresh.shown
+            return fresh if arrived else recorded
+        if recorded.shown == fresh.shown:
+            return recorded
+    return fresh if verdict is Verdict.SAME else recorded

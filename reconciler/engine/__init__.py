@@ -1,1 +1,1 @@
-"""Plans and applies: files, portals and ledger, put to work together."""
+"""Make plans and apply them: the files, the portals and the ledger work together here."""

@@ -1,420 +1,300 @@
-"""A plan is sent, its outcome looked at and remembered: plan → events → report and ledger."""
+"""Apply a plan: send it, verify the result, and record it in the ledger."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.core.fields import parent
-from reconciler.core.match import handle, is_linked, match
+from reconciler.core import verify
 from reconciler.core.model import (
     Conflict,
-    Desired,
     Event,
     Finished,
     Listing,
-    Live,
     Outcome,
     PortalState,
     Report,
     Scalar,
     Started,
-    Step,
-    Unmet,
 )
-from reconciler.core.operations import creation_form
-from reconciler.core.plan import Draft
-from reconciler.core.state import former
-from reconciler.core.verify import remember
 from reconciler.engine.concurrency import Cancellation
-from reconciler.engine.execute import execute
-from reconciler.engine.planning import (
-    Planned,
-    Repository,
-    Side,
-    check,
-    draft_of,
-    prior_at,
-    read,
-    until,
-)
+from reconciler.engine.execute import execute, interruption
+from reconciler.engine.planning import Proposal, read_portals
+from reconciler.engine.session import state_at
 from reconciler.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from reconciler.store.ledger import Ledger
 
+Watch = Callable[[Event], None]
 
-def apply(
-    repository: Repository,
-    planned: Planned,
-    stale: tuple[Conflict, ...],
-    watch: Callable[[Event], None],
-) -> Report:
-    """Send the plan, look at the outcome, remember it. `watch` is told each event.
 
-    Once `planned.halt` is set the sending ends after the request that is under way. A
-    KeyboardInterrupt does not wait for that, nor does any other exception, which is raised again.
-    Whatever happens, what was done is remembered. Raises LockedError where the right to apply was
-    lost before.
+def apply(proposal: Proposal, stale: tuple[Conflict, ...], watch: Watch) -> Report:
+    """Send a plan, verify the result and record it. `watch` is called with each event; `stale` are
+    agents left out of the plan, for the report.
+
+    Once the run is asked to end, requests in progress are finished and nothing more is sent. A
+    KeyboardInterrupt does not wait for them; nor does any other exception, which is raised again.
+    In every case, what was done is recorded. Raises LockedError if the lock was lost before
+    anything was sent.
     """
-    check(planned.cancellation)
-    report = Report((), stale=stale, plan=planned.plan)
-    begun: set[str] = set()
-    outcomes: list[tuple[str, Outcome]] = []
-    known = {
-        (name, live.id) for name, side in planned.sides.items() for live in side.listing.agents
-    }
+    proposal.planner.session.check()
+    report = Report((), stale=stale, plan=proposal.plan)
+    progress = _Progress()
     try:
-        for _, event in planned.runtime.merge_streams(
-            _streams(planned, begun), planned.cancellation
-        ):
-            watch(event)
-            if isinstance(event, Finished):
-                outcomes += [(event.step.id, each) for each in _told(event, planned, known)]
+        _send(proposal, progress, watch)
     except BaseException as error:
-        planned.cancellation.request()
-        ended = {step for step, _ in outcomes}
-        left = [step for step in planned.plan.steps if step.id not in ended]
-        outcomes += _undone(left, begun)
-        report = _saved(planned, replace(report, outcomes=tuple(outcomes), interrupted=True))
+        proposal.cancellation.request()
+        _interrupt(proposal, progress)
+        report = replace(report, outcomes=tuple(progress.outcomes), interrupted=True)
+        report = _record_unverified(proposal, report)
         if isinstance(error, KeyboardInterrupt):
             return report
         raise
-    report = replace(report, outcomes=tuple(outcomes))
-    if planned.cancellation.requested:
-        return _saved(planned, _interrupted(report, planned.cancellation))
+    report = replace(report, outcomes=tuple(progress.outcomes))
+    if proposal.cancellation.requested:
+        return _record_unverified(proposal, _cancelled(report, proposal.cancellation))
     try:
-        return _conclude(repository, planned, report)
+        return _verify(proposal, report)
     except KeyboardInterrupt:
-        planned.cancellation.request()
-        return _unsaved(report)
+        proposal.cancellation.request()
+        return _unrecorded(report)
 
 
-def _saved(planned: Planned, report: Report) -> Report:
-    """What was done is remembered without a look at the outcome."""
-    try:
-        return _save(planned, report, {})[1]
-    except KeyboardInterrupt:
-        return _unsaved(report)
+# -- sending -------------------------------------------------------------------------------------
 
 
-def _unsaved(report: Report) -> Report:
-    """The report for somebody who does not wait for the ledger either."""
-    note = "Interrupted while the ledger was written, so some values may be sent once more."
-    return replace(report, interrupted=True, notes=(*report.notes, note))
+@dataclass(slots=True)
+class _Progress:
+    """The steps that may have been sent, and the outcomes so far, each with its step's id."""
+
+    started: set[str] = field(default_factory=set)
+    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
 
 
-def _streams(planned: Planned, begun: set[str]) -> dict[str, Callable[[], Iterator[Event]]]:
-    """The events of each portal's steps, for a thread of its own; steps of two portals never wait
-    for one another. A step is put into `begun` before anything of it goes out: whoever does not
-    wait for its events has to know that."""
-
-    def events(name: str, side: Side) -> Iterator[Event]:
-        steps = [step for step in planned.plan.steps if step.operations[0].portal == name]
-        portals = {name: (side.portal.perform, until(planned.cancellation, side.wire))}
-        for event in execute(steps, portals):
-            if isinstance(event, Started):
-                begun.add(event.step.id)
-            yield event
-
-    return {name: partial(events, name, side) for name, side in planned.sides.items()}
-
-
-def _told(
-    event: Finished, planned: Planned, known: AbstractSet[tuple[str, Scalar | None]]
-) -> Iterator[Outcome]:
-    """The outcomes of a step as they are told: no secret in the portal's words, and no success for
-    a creation that met one of the agents whom the plan knew (`known`, portal and id)."""
-    for each in event.outcomes:
-        portal = each.operation.portal
-        created = each.operation.verb == "create" and each.status == "applied"
-        if created and (portal, each.id) in known:
-            said = (
-                f"agent {each.id} was on the portal before and was updated instead; check that "
-                f"this is the same person"
-            )
-            yield replace(each, status="failed", error=said)
-        else:
-            clean = planned.sides[portal].wire.clean
-            yield replace(each, error=clean(each.error)) if each.error else each
-
-
-def _undone(left: Iterable[Step], begun: AbstractSet[str]) -> Iterator[tuple[str, Outcome]]:
-    """The outcomes of steps whose end nobody waited for; those of `begun` may have gone out."""
-    for step in left:
-        for operation in step.operations:
-            if step.id in begun:
-                said = "interrupted while it was sent; run again to find out"
-                yield step.id, Outcome(operation, "unknown", None, said, operation.id)
-            else:
-                said = "interrupted before it was sent"
-                yield step.id, Outcome(operation, "skipped", None, said, operation.id)
-
-
-def _conclude(repository: Repository, planned: Planned, report: Report) -> Report:
-    """The check afterwards, with one more list of agents where anything was sent, and the ledger.
-
-    Where nothing was sent the plan's own list is the check; a portal that cannot be read any more,
-    or not as a whole, is not checked.
-    """
-    busy = {name for name in planned.sides if _done(report, name)}
-    asked = {
-        name: (side.portal, side.wire, side.desired)
-        for name, side in planned.sides.items()
-        if name in busy
-    }
-    try:
-        answers = read(asked, planned.runtime)
-    except KeyboardInterrupt:  # somebody does not wait for the check; what was done is known
-        planned.cancellation.request()
-        answers = {}
-    except Exception:  # a defect in the check is no reason to forget what was done
-        _save(planned, report, {})
-        raise
-    unchecked = {
-        name: said if isinstance(said, str) else f"{name} listed only a part of its agents."
-        for name, said in answers.items()
-        if isinstance(said, str) or not said[0].complete
-    }
-    notes = [f"The outcome could not be checked: {said}" for said in unchecked.values()]
-    listings = {
-        name: said[0]
-        for name, said in answers.items()
-        if not isinstance(said, str) and name not in unchecked
-    }
-    listings |= {name: side.listing for name, side in planned.sides.items() if name not in busy}
-    memories, report = _save(planned, replace(report, notes=(*report.notes, *notes)), listings)
-    if planned.cancellation.requested:
-        return _interrupted(report, planned.cancellation)
-    checked = {
-        name: draft_of(
-            repository,
-            replace(planned.sides[name], listing=listing, prior=memories[name]),
-            planned.selection,
-        )
-        if name in busy
-        else planned.drafts[name]
-        for name, listing in listings.items()
-    }
-    if not checked:
-        return report
-    unmet = tuple(value for each in checked.values() for value in _unmet(each))
-    off = {(value.portal, value.key) for value in unmet}
+def _send(proposal: Proposal, progress: _Progress, watch: Watch) -> None:
+    """Send the steps of the plan, the portals in parallel, and add to `progress`."""
+    session = proposal.planner.session
     known = {
-        (name, found.desired.key): found.live.id
-        for name, each in checked.items()
-        for found in each.matches
+        (name, live.id)
+        for name, snapshot in proposal.planner.snapshots.items()
+        for live in snapshot.listing.agents
     }
-    right = {who: number for who, number in known.items() if who not in off}
-    changed = dict(_changed_hands(report, known, checked))
-    return replace(
-        report,
-        notes=(*report.notes, *changed.values()),
-        outcomes=tuple((step, _settled(each, right)) for step, each in report.outcomes),
-        checked=len({*known, *off}),
-        as_declared=len(right),
-        unmet=unmet,
-        remaining=sum(len(each.entries) for name, each in checked.items() if name in busy)
-        + len(changed.keys() - known.keys()),
-    )
+    streams = {name: partial(_events, proposal, name, progress.started) for name in proposal.drafts}
+    for _, event in session.runtime.merge_streams(streams, session.cancellation):
+        watch(event)
+        if isinstance(event, Finished):
+            checked = _checked(event, proposal, known)
+            progress.outcomes += [(event.step.id, outcome) for outcome in checked]
 
 
-def _changed_hands(
-    report: Report, known: Mapping[tuple[str, str], Scalar], portals: Container[str]
-) -> Iterator[tuple[tuple[str, str], str]]:
-    """Who was changed, and is not found by their file any more, or is somebody else to it, with a
-    word for the user: somebody edited on the portal what the file finds them by, meanwhile.
-    `known` are the live ids now, of the `portals` that were read again."""
-    for _, each in report.outcomes:
-        operation = each.operation
-        who = (operation.portal, operation.key)
-        if each.status != "applied" or operation.source is None or operation.verb == "create":
-            continue
-        if operation.portal in portals and known.get(who) != each.id:
-            now = f"finds agent {known[who]}" if who in known else "does not find them"
-            said = (
-                f"{operation.key}: agent {each.id} was changed on {operation.portal}, and now the "
-                f"file {now} there. Meanwhile somebody edited on the portal what the file finds "
-                f"them by: look at the plan before the next apply."
-            )
-            yield who, said
+def _events(proposal: Proposal, name: str, started: set[str]) -> Iterator[Event]:
+    """The events of a portal's steps. A step is added to `started` before anything of it is sent:
+    the reader of the events may stop before it sees them."""
+    session = proposal.planner.session
+    connection = session.connections[name]
+    steps = [step for step in proposal.plan.steps if step.operations[0].portal == name]
+    perform = (connection.portal.perform, partial(connection.send, session.cancellation))
+    for event in execute(steps, {name: perform}):
+        if isinstance(event, Started):
+            started.add(event.step.id)
+        yield event
 
 
-def _interrupted(report: Report, cancellation: Cancellation) -> Report:
-    """The report of a run that ended before its time, with the reason if nobody wished it."""
-    notes = (
-        ()
-        if cancellation.reason is None
-        else (f"{cancellation.reason} Nothing more was sent from here; run again.",)
-    )
-    return replace(report, interrupted=True, notes=(*report.notes, *notes))
+def _checked(
+    event: Finished, proposal: Proposal, known: AbstractSet[tuple[str, Scalar | None]]
+) -> Iterator[Outcome]:
+    """The outcomes of a step, with secrets redacted from errors; a creation that updated an agent
+    in `known` has failed."""
+    for outcome in event.outcomes:
+        if outcome.error:
+            connection = proposal.planner.session.connections[outcome.operation.portal]
+            yield replace(outcome, error=connection.transport.clean(outcome.error))
+        else:
+            yield verify.check_creation(outcome, known)
 
 
-def _settled(outcome: Outcome, right: Mapping[tuple[str, str], Scalar]) -> Outcome:
-    """An outcome that was unknown, and is known now: the agent is as declared. `right` has the
-    live ids of those who are."""
-    who = (outcome.operation.portal, outcome.operation.key)
-    if outcome.status != "unknown" or who not in right:
-        return outcome
-    return replace(outcome, status="applied", error=None, id=right[who])
+def _interrupt(proposal: Proposal, progress: _Progress) -> None:
+    """Add the outcomes of the steps that have none yet."""
+    finished = {step for step, _ in progress.outcomes}
+    progress.outcomes += [
+        (step.id, interruption(operation, sent=step.id in progress.started))
+        for step in proposal.plan.steps
+        if step.id not in finished
+        for operation in step.operations
+    ]
 
+
+# -- reports of runs that ended early ------------------------------------------------------------
+
+
+def _cancelled(report: Report, cancellation: Cancellation) -> Report:
+    """The report of a run that was asked to end; with the reason, if it was not a person."""
+    report = replace(report, interrupted=True)
+    if cancellation.reason is None:
+        return report
+    return _noted(report, f"{cancellation.reason} Nothing more was sent. Run again.")
+
+
+def _record_unverified(proposal: Proposal, report: Report) -> Report:
+    """Record what was done, without reading the portals again."""
+    try:
+        return _noted(report, *_save(proposal, report, {}).notes)
+    except KeyboardInterrupt:
+        return _unrecorded(report)
+
+
+def _unrecorded(report: Report) -> Report:
+    """The report of a run that was interrupted while it recorded what was done."""
+    note = "Interrupted while writing the ledger; the next apply may send some values again."
+    return _noted(replace(report, interrupted=True), note)
+
+
+def _noted(report: Report, *notes: str) -> Report:
+    return replace(report, notes=(*report.notes, *notes))
+
+
+# -- verifying -----------------------------------------------------------------------------------
+
+
+def _verify(proposal: Proposal, report: Report) -> Report:
+    """Read the portals that operations were sent to, record what was done, and verify the result.
+
+    A portal that nothing was sent to is as the plan found it. A portal that cannot be read, or
+    lists only some of its agents, is not verified.
+    """
+    planner = proposal.planner
+    sent_to = {outcome.operation.portal for _, outcome in report.outcomes}
+    listings, notes = _listings_after(proposal, report, sent_to)
+    saved = _save(proposal, report, listings)
+    report = _noted(report, *notes, *saved.notes)
+    if proposal.cancellation.requested:
+        return _cancelled(report, proposal.cancellation)
+    drafts = {}
+    for name, listing in listings.items():
+        drafts[name] = proposal.drafts[name]
+        if name in sent_to:
+            after = replace(planner.snapshots[name], listing=listing, prior=saved.states[name])
+            drafts[name] = planner.draft(after, proposal.selection)
+    return verify.verify(report, drafts, sent_to)
+
+
+def _listings_after(
+    proposal: Proposal, report: Report, sent_to: AbstractSet[str]
+) -> tuple[dict[str, Listing], list[str]]:
+    """What each portal lists after the apply, by name, and a note for each that is not known."""
+    snapshots = proposal.planner.snapshots
+    listings = {
+        name: snapshot.listing for name, snapshot in snapshots.items() if name not in sent_to
+    }
+    desired = {name: snapshot.desired for name, snapshot in snapshots.items() if name in sent_to}
+    try:
+        readings = read_portals(proposal.planner.session, desired)
+    except KeyboardInterrupt:  # the user does not wait for the result; what was done is known
+        proposal.cancellation.request()
+        return listings, []
+    except Exception:  # a defect here is no reason to lose what was done
+        _save(proposal, report, {})
+        raise
+    reasons = list(readings.unread.values())
+    for name, reading in readings.read.items():
+        if reading.listing.complete:
+            listings[name] = reading.listing
+        else:
+            reasons.append(f"{name} listed only some of its agents.")
+    return listings, [f"Could not verify the result: {reason}" for reason in reasons]
+
+
+# -- recording -----------------------------------------------------------------------------------
 
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between attempts to write a ledger that others write too."""
 
 
-def _save(
-    planned: Planned, report: Report, listings: Mapping[str, Listing]
-) -> tuple[dict[str, PortalState], Report]:
-    """Write down what is remembered now, by portal; the report says if that was not possible.
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What is recorded now, by portal, and a note if it could not be written."""
 
-    `listings` are what the portals showed afterwards; of one that was not read, what was done is
-    remembered as far as the portal could not say it anyway. The ledger is read once more, for
-    another apply may have written it meanwhile; and again, if that happens before it is written.
+    states: Mapping[str, PortalState]
+    note: str | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return () if self.note is None else (self.note,)
+
+
+def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
+    """Record what was done in the ledger. `listings` is what the portals list after the apply; a
+    portal without one was not read again.
+
+    The ledger is read again first, because another apply may have written it; and once more each
+    time that happens before it is written here.
     """
     from reconciler.store.ledger import Moved  # noqa: PLC0415
 
-    def put_onto(ledger: Ledger) -> dict[str, PortalState]:
-        return {
-            name: _remembered(
-                replace(side, prior=prior_at(ledger, name, side.prior.url)),
-                planned.drafts[name],
-                listings.get(name),
-                _done(report, name),
-            )
-            for name, side in planned.sides.items()
-        }
-
-    note: str | None = (
-        "The ledger could not be written, because others wrote it all the time; the next plan may "
-        "send again what cannot be compared."
-    )
     for pause in (0.0, *PAUSES):
         if pause:
-            with suppress(Interrupted):  # who wants the run to end does not wait
-                planned.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            with suppress(Interrupted):  # asked to end: try again at once
+                proposal.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         try:
-            kept = planned.store.load()
-            memories = put_onto(kept.ledger)
-            fresh = {**kept.ledger, **memories}
-            unchanged = fresh == kept.ledger and kept.note is None
-            note = None if unchanged else planned.store.save(fresh, kept, _headline(report))
-            break
+            return _try_save(proposal, report, listings)
         except Moved:
             continue
         except ConfigError as error:
-            memories = put_onto({name: side.prior for name, side in planned.sides.items()})
             note = f"The ledger was not written. {error}"
             break
-    return memories, report if note is None else replace(report, notes=(*report.notes, note))
-
-
-def _headline(report: Report) -> str:
-    """What was applied, in one line that names nobody."""
-    outcomes = [each for _, each in report.outcomes]
-    done = Counter(each.operation.verb for each in outcomes if each.status == "applied")
-    others = Counter(each.status for each in outcomes if each.status != "applied")
-    said = ", ".join(f"{count} {name}" for name, count in sorted(done.items()))
-    rest = ", ".join(f"{count} {name}" for name, count in sorted(others.items()))
-    return f"Applied: {said or 'nothing'}" + (f"; {rest}" if rest else "")
-
-
-def _done(report: Report, portal: str) -> list[Outcome]:
-    return [each for _, each in report.outcomes if each.operation.portal == portal]
-
-
-def _remembered(
-    side: Side, drafted: Draft, listing: Listing | None, done: Sequence[Outcome]
-) -> PortalState:
-    """What to remember of a side after its operations; `listing` is what the portal showed then,
-    None where it was not read."""
-    portal = side.portal
-    applied = [each for each in done if each.status == "applied"]
-    wanted = {each.key: each for each in side.desired}
-    sent: dict[str, frozenset[str]] = {}
-    for each in applied:
-        if each.operation.source is not None and each.operation.verb not in ("link", "unlink"):
-            paths = wanted[each.operation.key].values
-            went = frozenset(path for path in paths if parent(path) in each.operation.values)
-            sent[str(each.id)] = sent.get(str(each.id), frozenset()) | went
-    ours = {found.desired.key for found in drafted.matches}
-    ours |= {each.operation.key for each in applied}
-    shown = listing or _with_created(side.listing, applied, wanted)
-    now = match(
-        side.desired,
-        shown,
-        portal.identifiers,
-        order=portal.policy.order,
-        creating=portal.policy.create,
-        recall=former(side.prior, shown) if portal.policy.recall else None,
-    )
-    name = handle(portal.identifiers)
-    found_now = {found.desired.key: found.live.id for found in now.matches}
-    there = {live.id: live for live in shown.agents}
-    changed_hands = {  # the portal was edited meanwhile: it is to be known who they were
-        found.desired.key: replace(found, live=there[found.live.id])
-        for found in drafted.matches
-        if str(found.live.id) in sent
-        and found_now.get(found.desired.key) != found.live.id
-        and found.live.id in there
-        and is_linked(found, name)
-    }
-    return remember(
-        side.prior,
-        [
-            *changed_hands.values(),
-            *(
-                found
-                for found in now.matches
-                if found.desired.key in ours - changed_hands.keys()
-                and (listing is not None or str(found.live.id) in sent)
-                and is_linked(found, name)
-            ),
-        ],
-        {field.name: field for field in portal.fields},
-        before={str(live.id): live for live in side.listing.agents},
-        applied=sent,
-        ended={str(each.id): each.operation for each in applied if each.operation.source is None},
-        refused={
-            each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
-            for each in done
-            if each.operation.verb == "create"
-        },
-        after=None if listing is None else {str(live.id): live for live in listing.agents},
-    )
-
-
-def _with_created(
-    listing: Listing, applied: Iterable[Outcome], wanted: Mapping[str, Desired]
-) -> Listing:
-    """A listing from before, with the agents who were created since: of them it is known who they
-    are, and not what the portal shows."""
-    created = [
-        Live(
-            each.operation.portal,
-            each.id,
-            "",
-            wanted[each.operation.key].identity,
-            {},
-            each.aliases,
+    else:
+        note = (
+            "The ledger could not be written: other applies kept writing it. The next plan may "
+            "send values again that the portal does not show."
         )
-        for each in applied
-        if each.operation.verb == "create" and each.id is not None
+    prior = {name: snapshot.prior for name, snapshot in proposal.planner.snapshots.items()}
+    return _Saved(_states(proposal, report, listings, prior), note)
+
+
+def _try_save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
+    """Record what was done. Raises Moved and ConfigError."""
+    store = proposal.planner.session.store
+    loaded = store.load()
+    states = _states(proposal, report, listings, loaded.ledger)
+    ledger = {**loaded.ledger, **states}
+    if ledger == loaded.ledger and loaded.note is None:
+        return _Saved(states)
+    return _Saved(states, store.save(ledger, loaded, _message(report)))
+
+
+def _states(
+    proposal: Proposal, report: Report, listings: Mapping[str, Listing], ledger: Ledger
+) -> dict[str, PortalState]:
+    """What to record of each portal, given what `ledger` records now."""
+    states = {}
+    for name, snapshot in proposal.planner.snapshots.items():
+        portal = snapshot.portal
+        outcomes = [each for _, each in report.outcomes if each.operation.portal == name]
+        matches = proposal.drafts[name].matches
+        states[name] = verify.record(
+            state_at(ledger, name, snapshot.prior.url),
+            verify.PortalRun(snapshot.desired, snapshot.listing, matches, outcomes),
+            listings.get(name),
+            fields=portal.fields,
+            identifiers=portal.identifiers,
+            policy=portal.policy,
+        )
+    return states
+
+
+def _message(report: Report) -> str:
+    """What was applied, in one line without names: the message of the ledger's commit."""
+    outcomes = [outcome for _, outcome in report.outcomes]
+    applied = Counter(each.operation.verb for each in outcomes if each.status == "applied")
+    others = Counter(each.status for each in outcomes if each.status != "applied")
+    parts = [
+        ", ".join(f"{n} {name}" for name, n in sorted(each.items())) for each in (applied, others)
     ]
-    return replace(listing, agents=(*listing.agents, *created))
-
-
-def _unmet(fresh: Draft) -> Iterator[Unmet]:
-    """What the portal does not show as declared: not taken, or still to be done."""
-    yield from fresh.untaken
-    for entry in fresh.entries:
-        for change in entry.changes:
-            yield Unmet(
-                entry.portal, entry.key, entry.source, change.path, change.after, change.before
-            )
+    return f"Applied: {parts[0] or 'nothing'}" + (f"; {parts[1]}" if parts[1] else "")

@@ -1,11 +1,12 @@
-"""Several portals at work at the same time, each in a thread of its own, told of in one place."""
+"""Work on several portals at once: one thread each, one stream of results, one way to cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from reconciler.errors import Interrupted
 
@@ -13,9 +14,9 @@ Item = TypeVar("Item")
 
 
 class Cancellation:
-    """A request to end the run early, checked before each send and each wait.
+    """A request to end the run early, checked before each send and during each wait.
 
-    `reason` says why, unless a person asked for it.
+    `reason` says why; None if a person asked for it.
     """
 
     def __init__(self) -> None:
@@ -23,66 +24,73 @@ class Cancellation:
         self.reason: str | None = None
 
     def request(self) -> None:
-        """Nothing more is to be sent."""
+        """Ask the run to end: from now on nothing more is sent."""
         self._event.set()
 
     @property
     def requested(self) -> bool:
-        """Whether the run is to end."""
+        """Whether the run was asked to end."""
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raises Interrupted once the run is to end."""
+        """Raise Interrupted if the run was asked to end."""
         if self.requested:
             raise Interrupted
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long. Raises Interrupted as soon as the run is to end."""
+        """Wait. Raises Interrupted as soon as the run is asked to end."""
         if self._event.wait(seconds):
             raise Interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class _Message(Generic[Item]):
+    """An item from a stream; without an item, the end of the stream and the error that ended it."""
+
+    stream: str
+    item: Item | None = None
+    error: BaseException | None = None
 
 
 def merge_streams(
     streams: Mapping[str, Callable[[], Iterator[Item]]], cancellation: Cancellation
 ) -> Iterator[tuple[str, Item]]:
-    """What the streams give, with their names, as it comes.
+    """Run each stream in a thread and yield its name with each item, as the items arrive.
 
     An exception in a stream requests a cancellation, so that the others end in order, and is raised
-    after they have. Leaving early requests a cancellation too, and does not wait.
+    after they have ended. Closing the iterator early requests a cancellation and does not wait.
     """
-    said: SimpleQueue[tuple[str, Item | None, BaseException | None]] = SimpleQueue()
+    queue: SimpleQueue[_Message[Item]] = SimpleQueue()
     for name, stream in streams.items():
-        Thread(target=_run, args=(name, stream, said), name=name, daemon=True).start()
-    left, failure = len(streams), None
+        Thread(target=_run, args=(name, stream, queue), name=name, daemon=True).start()
+    running, failure = len(streams), None
     try:
-        while left:
-            name, item, error = said.get()
-            if error is not None:
+        while running:
+            message = queue.get()
+            if message.error is not None:
                 cancellation.request()
-                failure = failure or error
-            if item is not None:
-                yield name, item
+                failure = failure or message.error
+            if message.item is not None:
+                yield message.stream, message.item
             else:
-                left -= 1
+                running -= 1
     finally:
-        if left:
+        if running:
             cancellation.request()
     if failure is not None:
         raise failure
 
 
 def _run(
-    name: str,
-    stream: Callable[[], Iterator[Item]],
-    said: SimpleQueue[tuple[str, Item | None, BaseException | None]],
+    name: str, stream: Callable[[], Iterator[Item]], queue: SimpleQueue[_Message[Item]]
 ) -> None:
-    """Put what a stream gives into the queue, and at its end nothing, or why it ended."""
+    """Put the items of a stream into the queue, then its end."""
     error: BaseException | None = None
     try:
         for item in stream():
-            said.put((name, item, None))
+            queue.put(_Message(name, item))
     except Interrupted:
         pass
-    except BaseException as raised:  # noqa: BLE001 - it is raised again, where it can be seen
+    except BaseException as raised:  # noqa: BLE001 - `merge_streams` raises it
         error = raised
-    said.put((name, None, error))
+    queue.put(_Message(name, error=error))

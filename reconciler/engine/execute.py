@@ -1,9 +1,9 @@
-"""A plan's steps become events: nothing else is executed, and nothing else comes out."""
+"""Execute a plan's steps and yield events; nothing else is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.conversation import Conversation, Send, drive
 from reconciler.core.model import (
@@ -21,85 +21,107 @@ from reconciler.errors import Interrupted
 
 Perform = Callable[[Step], Conversation[tuple[Outcome, ...]]]
 
+SILENT_STEPS = 2
+"""Steps in a row without any response, after which nothing else is sent to a portal."""
+NOT_SENT = "interrupted before it was sent"
+NOT_FINISHED = "interrupted while it was being sent; run again to find out whether it was applied"
 
-SILENCES = 2
-"""Steps in a row without any answer, after which a portal is given up."""
+
+def interruption(operation: Operation, *, sent: bool) -> Outcome:
+    """The outcome of an operation that an interruption ended; `sent` if a request may have gone
+    out."""
+    if sent:
+        return Outcome(operation, "unknown", None, NOT_FINISHED, operation.id)
+    return Outcome(operation, "skipped", None, NOT_SENT, operation.id)
 
 
 def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) -> Iterator[Event]:
-    """Send the steps in their order. `portals` has, by name, how a step is performed and sent.
+    """Perform the steps in order and yield what happens. `portals` has, by name, how a step is
+    performed and how a request is sent.
 
-    An operation that failed stops what waits for it, and nothing more; a portal that refuses
-    access (401, 403), or twice in a row does not answer at all, is not asked again. Nor is any
-    after `send` raised Interrupted; each step has its outcomes all the same.
+    A failed operation stops only the operations that depend on it. A portal that denies access
+    (401, 403), or does not respond to two steps in a row, is sent nothing else. Nor is any portal
+    after `send` raised Interrupted. Every step gets its outcomes all the same.
     """
-    status: dict[str, Status] = {}
-    closed: dict[str, str] = {}
-    silent: dict[str, int] = {}
+    progress = _Progress()
     for step in steps:
         portal = step.operations[0].portal
-        ready, skipped = _sort(step, status, closed.get(portal))
-        done: tuple[Outcome, ...] = ()
+        ready, outcomes = progress.split(step, portal)
         if ready:
             yield Started(step)
-            perform, send = portals[portal]
-            done, interrupted = _perform(perform(replace(step, operations=ready)), send, ready)
-            if interrupted:
-                closed = dict.fromkeys(portals, "interrupted before it was sent")
-                done, skipped = (), [*done, *skipped]
-        if done and all(
-            each.status == "failed" and each.http_status in (401, 403) for each in done
-        ):
-            closed[portal] = f"{portal} refuses access: {done[0].error}"
-        if done:
-            silent[portal] = silent.get(portal, 0) + 1 if _is_silent(done) else 0
-        if silent.get(portal) == SILENCES:
-            closed[portal] = f"{portal} does not answer any more, so nothing else was sent"
-        outcomes = {each.operation.name: each for each in (*done, *skipped)}
-        status |= {name: outcome.status for name, outcome in outcomes.items()}
-        yield Finished(step, tuple(outcomes[each.name] for each in step.operations))
+            performed = _perform(replace(step, operations=ready), *portals[portal])
+            if performed.interrupted:
+                progress.closed = dict.fromkeys(portals, NOT_SENT)
+            else:
+                progress.watch(portal, performed.outcomes)
+            outcomes += performed.outcomes
+        by_name = {each.operation.name: each for each in outcomes}
+        progress.status |= {name: outcome.status for name, outcome in by_name.items()}
+        yield Finished(step, tuple(by_name[each.name] for each in step.operations))
 
 
-def _perform(
-    conversation: Conversation[tuple[Outcome, ...]], send: Send, ready: tuple[Operation, ...]
-) -> tuple[tuple[Outcome, ...], bool]:
-    """The outcomes of a step, and whether it was interrupted: then what has gone out is unknown."""
-    begun = False
+@dataclass(slots=True)
+class _Progress:
+    """What has happened so far: each operation's status by name, why a portal is `closed` to
+    further requests, and how many steps in a row it did not respond to."""
+
+    status: dict[str, Status] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
+
+    def split(self, step: Step, portal: str) -> tuple[tuple[Operation, ...], list[Outcome]]:
+        """The operations of a step that can be sent, and the outcomes of those that cannot."""
+        ready, skipped = [], []
+        for operation in step.operations:
+            reason = self.closed.get(portal) or self._missing(operation)
+            if reason is None:
+                ready.append(operation)
+            else:
+                skipped.append(Outcome(operation, "skipped", None, reason, operation.id))
+        return tuple(ready), skipped
+
+    def _missing(self, operation: Operation) -> str | None:
+        """Why an operation has to be skipped: one that it depends on was not applied."""
+        for name in operation.waits:
+            if self.status.get(name) != "applied":
+                verb, _, agent = name.partition(":")
+                return f"depends on the {verb} of agent {agent}, which was not applied"
+        return None
+
+    def watch(self, portal: str, outcomes: Sequence[Outcome]) -> None:
+        """Close a portal that denied access, or did not respond too often."""
+        if all(each.status == "failed" and each.http_status in (401, 403) for each in outcomes):
+            self.closed[portal] = f"{portal} denied access: {outcomes[0].error}"
+        self.silent[portal] = self.silent.get(portal, 0) + 1 if _is_silent(outcomes) else 0
+        if self.silent[portal] == SILENT_STEPS:
+            self.closed[portal] = f"{portal} stopped responding, so nothing else was sent"
+
+
+def _is_silent(outcomes: Iterable[Outcome]) -> bool:
+    """Whether a whole step got no response, in all its attempts."""
+    return all(
+        each.http_status is None and each.status in ("failed", "unknown") for each in outcomes
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Performed:
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool = False
+
+
+def _perform(step: Step, perform: Perform, send: Send) -> _Performed:
+    """Perform a step. If it is interrupted after a write, its outcomes are unknown."""
+    written = False
 
     def watched(request: Request) -> Response:
-        nonlocal begun
+        nonlocal written
         response = send(request)
-        begun = begun or request.writes
+        written = written or request.writes
         return response
 
     try:
-        return drive(conversation, watched), False
+        return _Performed(drive(perform(step), watched))
     except Interrupted:
-        said = "interrupted while it was sent; run again to find out"
-        if begun:
-            return tuple(Outcome(each, "unknown", None, said, each.id) for each in ready), True
-        said = "interrupted before it was sent"
-        return tuple(Outcome(each, "skipped", None, said, each.id) for each in ready), True
-
-
-def _is_silent(done: Iterable[Outcome]) -> bool:
-    """Whether a whole step got no answer, with all its tries."""
-    return all(each.http_status is None and each.status in ("failed", "unknown") for each in done)
-
-
-def _sort(
-    step: Step, status: Mapping[str, Status], closed: str | None
-) -> tuple[tuple[Operation, ...], list[Outcome]]:
-    """The step's operations that can go out, and the outcomes of those that cannot."""
-    ready, skipped = [], []
-    for each in step.operations:
-        missing = next((name for name in each.waits if status.get(name) != "applied"), None)
-        if closed is not None:
-            skipped.append(Outcome(each, "skipped", None, closed, each.id))
-        elif missing is not None:
-            verb, _, who = missing.partition(":")
-            said = f"waits for the {verb} of agent {who}, which was not done"
-            skipped.append(Outcome(each, "skipped", None, said, each.id))
-        else:
-            ready.append(each)
-    return tuple(ready), skipped
+        outcomes = (interruption(each, sent=written) for each in step.operations)
+        return _Performed(tuple(outcomes), interrupted=True)

@@ -16,8 +16,7 @@ from urllib.parse import quote
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
 from reconciler.core.plan_json import counts
 from reconciler.core.policy import Selection
-from reconciler.engine import applying
-from reconciler.engine import planning as app
+from reconciler.engine import applying, planning, session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import InputError, LimitsError, UsageError
 from reconciler.github.api import GitHub, GitHubError
@@ -90,12 +89,12 @@ def plan(setting: Setting, folder: Path) -> int:
     before = _before(setting, repository, base)
     if not pull.ours or setting.run.actor == DEPENDABOT:
         return _files_alone(setting, repository, before)
-    with app.planning(repository, setting.environment, ALL, (), before) as draw:
-        planned = draw(ALL)
+    with planning.open_planner(repository, setting.environment, ALL, (), before) as planner:
+        planned = planner.make_plan(ALL)
     made = planned.plan
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        planfile.save(folder / "plan.json", planned.form)
+        planfile.save(folder / "plan.json", planned.document)
         (folder / "report.html").write_text(html.plan(made), "utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
@@ -108,7 +107,7 @@ def plan(setting: Setting, folder: Path) -> int:
         {
             **counts(made),
             "changes": bool(made.entries),
-            "digest": planned.form["digest"],
+            "digest": planned.document["digest"],
             "folder": folder.as_posix(),
             "artifact": artifact(pull.head),
         },
@@ -116,10 +115,10 @@ def plan(setting: Setting, folder: Path) -> int:
     return 1 if made.unread else 0
 
 
-def _open(setting: Setting) -> app.Repository:
+def _open(setting: Setting) -> session.Repository:
     """The repository; its mistakes are told at their lines too. Raises InputError."""
     try:
-        return app.open_repository(setting.root, setting.config)
+        return session.open_repository(setting.root, setting.config)
     except InputError as error:
         lines = [f"### {plural(len(error.problems), 'mistake')} in the files", ""]
         notes = []
@@ -134,11 +133,13 @@ def _open(setting: Setting) -> app.Repository:
         raise
 
 
-def _before(setting: Setting, repository: app.Repository, base: str) -> Sequence[Document] | None:
+def _before(
+    setting: Setting, repository: session.Repository, base: str
+) -> Sequence[Document] | None:
     """The agents as the base declares them; None, and a warning, where it has mistakes itself (the
     pull request may be the one that mends them)."""
     try:
-        return app.open_base(repository, base)
+        return session.open_base(repository, base)
     except UsageError:
         said = f"The files of the base ({base[:12]}) have mistakes, so nothing is compared with it."
         setting.tell([Note("warning", said)])
@@ -193,7 +194,7 @@ def _commented(setting: Setting, pull: Pull, made: Plan, head: str) -> Iterator[
         yield Note("warning", f"The comment could not be written: {error}")
 
 
-def _notes(planned: app.Planned) -> Iterator[Note]:
+def _notes(planned: planning.Proposal) -> Iterator[Note]:
     """A plan's annotations: what is in the way at the line that it is about."""
     made = planned.plan
     yield from _hindrances(made)
@@ -232,14 +233,14 @@ NO_KEYS = (
 
 
 def _files_alone(
-    setting: Setting, repository: app.Repository, before: Sequence[Document] | None
+    setting: Setting, repository: session.Repository, before: Sequence[Document] | None
 ) -> int:
     """A pull request that is given no secrets: what its files change, without any portal."""
     setting.tell([Note("notice", NO_KEYS)])
     if before is None:
         summarise(setting.run.summary, f"### The files are valid\n\n{NO_KEYS}\n")
         return 0
-    changed = app.compare_files(repository, before)
+    changed = planning.compare_files(repository, before)
     lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
     for each in changed[:LISTED]:
         paths = ", ".join(map(markdown.code, each.paths[:LISTED]))
@@ -263,15 +264,17 @@ def apply(setting: Setting, workflow: str) -> int:
         if _superseded(setting, github, run.branch, commits):
             return 0
         repository = _open(setting)
-        with app.planning(repository, setting.environment, ALL, lock=setting.say) as draw:
-            planned = draw(ALL)
+        with planning.open_planner(
+            repository, setting.environment, ALL, lock=setting.say
+        ) as planner:
+            planned = planner.make_plan(ALL)
             stale: tuple[Conflict, ...] = ()
             whys: list[str] = []
             if run.event == "workflow_dispatch":
                 _check_limits(planned.plan)
             elif planned.plan.entries:
                 found = reviewed(github, commits, run.branch, workflow)
-                chosen, whys = _reviewed(planned, found, draw)
+                chosen, whys = _reviewed(planned, found)
                 whys += _shallow(setting)
                 if chosen is None:
                     return _closed(setting, whys)
@@ -279,7 +282,7 @@ def apply(setting: Setting, workflow: str) -> int:
             if _superseded(setting, github, run.branch, commits):
                 return 0
             with setting.guard(planned.cancellation):
-                report = applying.apply(repository, planned, stale, lambda _: None)
+                report = applying.apply(planned, stale, lambda _: None)
     quietly(text.report(report, width=100, color=False), setting.say)
     told = [*planned.notes, *(whys if stale else ())]
     setting.tell(
@@ -339,26 +342,22 @@ def _shallow(setting: Setting) -> list[str]:
     return ["the history is cut short here: check out with fetch-depth: 0"] if cut else []
 
 
-Chosen = tuple[app.Planned, tuple[Conflict, ...]]
-
-
 def _reviewed(
-    planned: app.Planned,
+    planned: planning.Proposal,
     found: Iterator[tuple[Plan | None, str]],
-    draw: Callable[[Selection], app.Planned],
-) -> tuple[Chosen | None, list[str]]:
+) -> tuple[planning.Reviewed | None, list[str]]:
     """The part of a plan that was reviewed, and who is left out (None if nothing was reviewed at
     all); and which plans lack. Nobody looks further back than needed."""
     plans: list[Plan] = []
     whys: list[str] = []
-    chosen: Chosen | None = None
+    chosen: planning.Reviewed | None = None
     for made, why in found:
         if made is None:
             whys.append(why)
             continue
         plans.append(made)
-        chosen = app.only_reviewed(planned, plans, draw)
-        if not chosen[1]:
+        chosen = planning.only_reviewed(planned, plans)
+        if not chosen.stale:
             break
     return chosen, whys
 
@@ -391,8 +390,8 @@ def _outcomes(report: Report) -> Iterator[Note]:
 def drift(setting: Setting) -> int:
     """Tell what somebody changed on each portal: one issue for each, closed when it is clean."""
     repository = _open(setting)
-    with app.planning(repository, setting.environment, ALL) as draw:
-        planned = app.drift(draw(ALL))
+    with planning.open_planner(repository, setting.environment, ALL) as planner:
+        planned = planner.drift(planner.make_plan(ALL))
     found = planned.plan
     notes = [*_unread(found), *(Note("warning", said) for said in planned.notes)]
     quietly(text.drift(found, width=100, color=False), setting.say)

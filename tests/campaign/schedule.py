@@ -22,8 +22,7 @@ from campaign.truth import Files, Matches, Portals, claims_are_true, is_standing
 from campaign.worlds import World, world
 from reconciler.core.model import Plan, Report
 from reconciler.core.policy import Selection
-from reconciler.engine import applying
-from reconciler.engine import planning as app
+from reconciler.engine import applying, planning, session
 from reconciler.errors import InputError, Interrupted, PortalError
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.gate import Gate, RefusalError
@@ -114,7 +113,7 @@ class Schedule:
         for number, declared in enumerate(self.world.rounds, 1):
             self.declare(declared)
             try:
-                self.repository = app.open_repository(self.root, None)
+                self.repository = session.open_repository(self.root, None)
             except InputError:  # two files that no portal ever sees
                 continue
             self.tell(f"round {number}: {json.dumps(declared, ensure_ascii=False)}")
@@ -153,7 +152,7 @@ class Schedule:
         try:
             with self.machine(), self.planned() as planned:
                 self.tell(told(planned.plan))
-                report = applying.apply(self.repository, planned, (), lambda _: None)
+                report = applying.apply(planned, (), lambda _: None)
         except Killed:
             self.result.killed += 1
             self.tell("  killed")
@@ -219,14 +218,16 @@ class Schedule:
             yield
 
     @contextmanager
-    def planned(self) -> Iterator[app.Planned]:
+    def planned(self) -> Iterator[planning.Proposal]:
         """A plan of everybody."""
         simulation = self.simulation
-        runtime = app.Runtime(
+        runtime = session.Runtime(
             simulation.cancellation, lambda: simulation.now, simulation, simulation.merge_streams
         )
-        with app.planning(self.repository, self.environment, EVERYBODY, runtime=runtime) as draw:
-            yield draw(EVERYBODY)
+        with planning.open_planner(
+            self.repository, self.environment, EVERYBODY, runtime=runtime
+        ) as planner:
+            yield planner.make_plan(EVERYBODY)
 
     def look(self) -> tuple[Plan, Matches]:
         """A plan without faults, and who everybody is in it."""
@@ -337,7 +338,7 @@ def is_clean(report: Report) -> bool:
         and plan is not None
         and not plan.unread
         and plan.complete
-        and not any("could not be checked" in note for note in report.notes)
+        and not any("Could not verify" in note for note in report.notes)
     )
 
 

@@ -9,7 +9,7 @@ from reconciler.core.match import match
 from reconciler.core.model import Desired, Listing, Live, Match, PortalState, Source
 from reconciler.core.plan import draft
 from reconciler.core.policy import Limits, Policy, Selection
-from reconciler.core.verify import remember
+from reconciler.core.verify import Evidence, update_state
 from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 
@@ -101,30 +101,29 @@ def recall(
     *,
     before=None,
     sent=(),
-    ended=None,
+    removed=None,
     refused=None,
     fields=FIELDS,
     seen=True,
     others=(),
 ):
-    """The memory after an apply that sent these paths, `match` being what is shown afterwards,
-    beside these `others`.
+    """The recorded state after an apply that sent these paths; `match` and `others` are what the
+    portal lists afterwards.
 
-    `before` are the values that were shown earlier, `ended` is what was done to whom nobody
-    declares, by live id.
+    `before` has the values that the portal showed earlier, `removed` the operations on agents that
+    no file declares, by live id.
     """
     key = str(match.live.id)
     earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
-    return remember(
-        prior,
+    evidence = Evidence(
         [match],
-        {field.name: field for field in fields},
+        sent={key: frozenset(sent)},
         before=earlier,
-        applied={key: frozenset(sent)},
-        ended=ended or {},
-        refused=refused or {},
         after={str(each.id): each for each in (match.live, *others)} if seen else None,
+        removed=removed or {},
+        refused=refused or {},
     )
+    return update_state(prior, evidence, {field.name: field for field in fields})
 
 
 def difference(match, prior=NOTHING, *, hold=False):

@@ -28,7 +28,7 @@ from reconciler.core.state import (
     trace,
     was_refused,
 )
-from reconciler.core.verify import remember
+from reconciler.core.verify import Evidence, update_state
 from reconciler.portals import propertyfinder
 
 from .build import (
@@ -302,15 +302,12 @@ def test_a_picture_that_replaces_another_may_leave_none_for_a_while():
 def test_a_picture_of_a_new_agent_may_be_late_too():
     """Nothing was shown before of an agent who was created."""
     match = found({"avatar": URL}, {"avatar": None})
-    prior = remember(
+    prior = update_state(
         NOTHING,
-        [match],
+        Evidence(
+            [match], sent={"15": frozenset(["avatar"])}, before={}, after={}, removed={}, refused={}
+        ),
         BY_NAME,
-        before={},
-        applied={"15": frozenset(["avatar"])},
-        ended={},
-        refused={},
-        after={},
     )
     assert prior.agents["15"].fields["avatar"].shown is None
     assert paths(match, prior) == []
@@ -537,32 +534,32 @@ OLD = PortalState({"1": AgentState("a", {}), "2": AgentState("b", {})})
 @pytest.mark.parametrize("others", [[], [live(2)], [live(2, "c")]], ids=["gone", "none", "another"])
 def test_others_stay_remembered_and_who_was_unlinked_is_forgotten(others):
     """An apply of some agents leaves the memory of the others; who was unlinked is not ours."""
-    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=others)
+    prior = recall(found({}, {}), OLD, removed={"2": unlinked(2, "b")}, others=others)
     assert keys_of(prior) == {"1": "a", "15": "agent-001"}
 
 
 def test_who_still_has_the_external_id_is_remembered():
     """The portal said that it took it off, and shows it all the same."""
-    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, others=[live(2, "b")])
+    prior = recall(found({}, {}), OLD, removed={"2": unlinked(2, "b")}, others=[live(2, "b")])
     assert keys_of(prior)["2"] == "b"
 
 
 def test_whom_the_portal_did_not_take_off_is_remembered_with_what_it_was_told():
     """So that the next plan says so, and does not say it again and again to the portal."""
     on, off = (live(2, None, {"name": name}) for name in ("on", "off"))
-    prior = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[on])
+    prior = recall(found({}, {}), OLD, removed={"2": deactivated(2)}, others=[on])
     field = BY_NAME["name"]
     assert prior.agents["2"].fields == {
         "name": FieldState(digest(field, "off"), digest(field, "on"))
     }
-    assert "2" not in recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[off]).agents
+    assert "2" not in recall(found({}, {}), OLD, removed={"2": deactivated(2)}, others=[off]).agents
 
 
 def test_who_does_not_show_what_was_to_take_them_off_is_remembered():
     """Nothing of it is shown, so nobody knows that they are off."""
     agent = live(2)
     hidden = replace(agent, values={"avatar": None})
-    prior = recall(found({}, {}), OLD, ended={"2": deactivated(2)}, others=[hidden])
+    prior = recall(found({}, {}), OLD, removed={"2": deactivated(2)}, others=[hidden])
     assert "name" in prior.agents["2"].fields
 
 
@@ -576,22 +573,17 @@ def test_a_memory_stays_that_of_its_portals_address():
 def test_an_agent_to_whom_nothing_was_sent_is_remembered_as_far_as_shown():
     """What the portal shows as declared is known, and nothing else is."""
     match = found({"name": "Ivan", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"})
-    prior = remember(
+    prior = update_state(
         NOTHING,
-        [match],
+        Evidence([match], sent={}, before={}, after={"15": match.live}, removed={}, refused={}),
         BY_NAME,
-        before={},
-        applied={},
-        ended={},
-        refused={},
-        after={"15": match.live},
     )
     assert list(prior.agents["15"].fields) == ["name"]
 
 
 def test_who_was_taken_off_is_remembered_while_nobody_has_looked():
     """The portal was not read afterwards."""
-    prior = recall(found({}, {}), OLD, ended={"2": unlinked(2, "b")}, seen=False)
+    prior = recall(found({}, {}), OLD, removed={"2": unlinked(2, "b")}, seen=False)
     assert "2" in prior.agents
 
 
@@ -604,7 +596,7 @@ def test_a_key_is_remembered_of_one_agent_alone():
 def test_an_agent_who_is_declared_again_is_remembered_though_gone():
     """To be forgotten and to be matched now: the match is the newer word."""
     ended = {"15": unlinked(15, "agent-001")}
-    assert "15" in recall(found({}, {}), ended=ended).agents
+    assert "15" in recall(found({}, {}), removed=ended).agents
 
 
 def test_refused_creations_are_remembered_until_they_are_not_refused():
@@ -795,15 +787,17 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     now = found(declared, {**shown, **shown_text})
     fields = {parent(change.path) for change in difference(earlier).changes}
     sent = [path for path in declared if parent(path) in fields]
-    prior = remember(
+    prior = update_state(
         NOTHING,
-        [now],
+        Evidence(
+            [now],
+            sent={"15": frozenset(sent)},
+            before={"15": earlier.live},
+            after={"15": now.live},
+            removed={},
+            refused={},
+        ),
         BY_NAME,
-        before={"15": earlier.live},
-        applied={"15": frozenset(sent)},
-        ended={},
-        refused={},
-        after={"15": now.live},
     )
     again = difference(now, prior)
     assert {change.path for change in again.changes} <= set(declared) - set(sent)

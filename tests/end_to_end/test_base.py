@@ -60,4 +60,4 @@ def test_a_base_with_mistakes_is_told(agency: Agency) -> None:
     agency.declare({"externalId": "a", "name": "Ana"})
     said = agency.run("plan", "--base", "main")
     assert (said.code, said.out) == (1, "")
-    assert "The files of main have mistakes" in said.err
+    assert "The files at main have errors" in said.err

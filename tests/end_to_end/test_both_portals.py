@@ -864,7 +864,7 @@ def test_one_portal_dies_in_the_middle(both: Agency, at_once: None, dies: str) -
     assert done["exit"] == 4, done
     for (portal, _), status in ended(done).items():
         assert (status == "applied") == (portal != dies), done["results"]
-    assert any("could not be checked" in note for note in done["notes"])
+    assert any("Could not verify" in note for note in done["notes"])
     both.portal.state.after.clear()
     assert both.apply()["exit"] == 0
     assert names(both) == (["New Name"] * 3, ["New Name"] * 3)

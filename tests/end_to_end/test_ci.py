@@ -292,9 +292,9 @@ def test_a_ledger_of_another_address_is_told(hub: Project) -> None:
     number = change(hub, {**A, "name": "Anica"}, B, C)
     other = hub.desk.portal.url.replace("127.0.0.1", "localhost")
     step = hub.plan(number, RENTIX_URL=other)
-    assert "is of another address" in " ".join(step.told("warning"))
+    assert "for another address" in " ".join(step.told("warning"))
     hub.merge(number)
-    assert "is of another address" in " ".join(hub.apply(RENTIX_URL=other).told("warning"))
+    assert "for another address" in " ".join(hub.apply(RENTIX_URL=other).told("warning"))
 
 
 @pytest.mark.parametrize("whose", ["fork", "dependabot"])

@@ -10,7 +10,7 @@ from agency import Agency, person, section, user
 from starlette.responses import JSONResponse, Response
 
 from reconciler.core.policy import Selection
-from reconciler.engine import planning as app
+from reconciler.engine import planning, session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted
 from reconciler.sandbox.faults import Faults
@@ -73,9 +73,7 @@ def test_a_check_of_a_part_of_the_agents_is_none(agency: Agency) -> None:
     agency.declare({"externalId": "a", "avatar": picture, "name": "Ana"}, {"externalId": "b"})
     spoil(agency, 2, 3, 4, gone=True)
     done = agency.apply()
-    assert done["notes"] == [
-        "The outcome could not be checked: rentix listed only a part of its agents."
-    ]
+    assert done["notes"] == ["Could not verify the result: rentix listed only some of its agents."]
     assert done["verified"] is None
     assert [each["status"] for each in done["results"]] == ["applied"]
     agency.portal.state.after.clear()
@@ -108,14 +106,14 @@ def test_a_run_that_is_to_end_while_it_reads_ends(agency: Agency) -> None:
     """Nothing is planned from a half of the portals."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
-    repository = app.open_repository(agency.root, None)
+    repository = session.open_repository(agency.root, None)
     cancellation = Cancellation()
     cancellation.request()
     environment = {"RENTIX_URL": agency.portal.url, "RENTIX_API_KEY": agency.portal.state.key}
-    world = app.Runtime(cancellation)
+    world = session.Runtime(cancellation)
     with (
         pytest.raises(Interrupted),
-        app.planning(repository, environment, Selection(), runtime=world),
+        planning.open_planner(repository, environment, Selection(), runtime=world),
     ):
         pass
     assert agency.calls() == []

@@ -24,8 +24,7 @@ from repositories import (
 )
 
 from reconciler.core.model import Finished
-from reconciler.engine import applying
-from reconciler.engine import planning as app
+from reconciler.engine import applying, session
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.sandbox.readings import Readings
 from reconciler.store.branch import Local, Shared
@@ -204,7 +203,7 @@ def test_others_who_write_all_the_time_are_not_waited_for_for_ever(
     assert len(pauses) == len(applying.PAUSES)
     for asked, longest in zip(pauses, applying.PAUSES, strict=True):
         assert longest / 2 <= asked <= longest
-    assert "because others wrote it all the time" in done["notes"][0]
+    assert "other applies kept writing it" in done["notes"][0]
 
 
 def test_a_refused_push_fails_no_apply(pair: tuple[Agency, Agency], remote: Path) -> None:
@@ -281,7 +280,7 @@ def test_who_wants_the_run_to_end_does_not_wait(
 ) -> None:
     """What was done is written down all the same, and the pauses between the tries are left out."""
     a, b = pair
-    world, before = app.Runtime, Cancellation.sleep
+    world, before = session.Runtime, Cancellation.sleep
     asked: list[float] = []
 
     def ending(streams: Any, cancellation: Cancellation) -> Iterator[Any]:
@@ -291,7 +290,7 @@ def test_who_wants_the_run_to_end_does_not_wait(
                 cancellation.request()
 
     def other() -> None:
-        monkeypatch.setattr(app, "Runtime", world)
+        monkeypatch.setattr(session, "Runtime", world)
         b.apply("--target", "b")
 
     def sleep(cancellation: Cancellation, seconds: float) -> None:
@@ -299,7 +298,7 @@ def test_who_wants_the_run_to_end_does_not_wait(
         before(cancellation, seconds)
 
     meanwhile(monkeypatch, other)
-    monkeypatch.setattr(app, "Runtime", partial(world, merge_streams=ending))
+    monkeypatch.setattr(session, "Runtime", partial(world, merge_streams=ending))
     monkeypatch.setattr(applying, "PAUSES", (3600.0,))
     monkeypatch.setattr(Cancellation, "sleep", sleep)
     assert a.apply("--target", "a")["exit"] == 130

@@ -649,7 +649,7 @@ def test_a_creation_that_meets_somebody_is_a_failure(agency: Agency) -> None:
     assert done["exit"] == 3
     told = {each["key"]: each for each in done["results"]}
     assert (told["n1"]["status"], told["n2"]["status"]) == ("failed", "applied")
-    assert "agent 15 was on the portal before" in told["n1"]["error"]
+    assert "agent 15 already existed" in told["n1"]["error"]
 
 
 @pytest.mark.parametrize(

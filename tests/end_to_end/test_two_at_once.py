@@ -207,7 +207,7 @@ def test_two_in_one_folder_work_one_after_the_other(agency: Agency, start: Start
         assert (code, applied(report)) == (0, 6)
         code, report = second.end()
         assert (code, applied(report), report["results"]) == (0, 0, [])
-    assert "\nThe other apply has ended; going on from what it left.\n" in second.err
+    assert "\nThe other apply has ended" in second.err
     assert "Another apply" not in first.err
     assert refused(agency) == []
     assert {each.external_id: each.id for each in agency.truth().values()} == {
@@ -317,8 +317,8 @@ def test_who_loses_the_lock_before_anything_is_sent_sends_nothing(
     monkeypatch.setattr("reconciler.cli._ask", lambda: turns[0].lose("It slept."))
     said = agency.run("apply")
     assert (said.code, writes(agency.calls())) == (1, [])
-    assert "It slept. What is under way is finished, and nothing more is sent.\n" in said.err
-    assert said.err.endswith("error: It slept. Nothing was sent from here; run again.\n")
+    assert "It slept. Requests in progress are finished; nothing more is sent.\n" in said.err
+    assert said.err.endswith("error: It slept. Nothing was sent. Run again.\n")
 
 
 # ------------------------------------------------------------------------ two clones
@@ -411,7 +411,7 @@ def test_a_holder_that_sleeps_and_awakes_sends_nothing_more(
         second = start(b, lease=1)
         assert second.end()[0] == 0
         first.signal(signal.SIGCONT)
-        first.hears("What is under way is finished, and nothing more is sent.")
+        first.hears("nothing more is sent.")
         a.calls()
         gate.open.set()
         code, report = first.end()
@@ -419,7 +419,7 @@ def test_a_holder_that_sleeps_and_awakes_sends_nothing_more(
     assert {each["status"] for each in report["results"]} == {"applied", "skipped"}
     [note] = report["notes"]
     assert note.startswith("For a while this apply gave no sign of itself (did the machine sleep?)")
-    assert note.endswith("Nothing more was sent from here; run again.")
+    assert note.endswith("Nothing more was sent. Run again.")
     assert claims(remote) == ""
 
 
@@ -539,9 +539,8 @@ def test_an_agent_who_is_unlinked_by_hand_is_no_ghost(three: Agency, create: str
     said = three.run("apply", "--yes")
     assert said.code == 3
     assert (
-        "a: agent 1 was changed on rentix, and now the file does not find them there. Meanwhile "
-        "somebody edited on the portal what the file finds them by: look at the plan before the "
-        "next apply."
+        "a: this apply changed agent 1 on rentix, but the file now matches no agent there. Someone "
+        "edited the portal during the apply. Check the plan before the next apply."
     ) in told(said)
     assert names(three) == ["Ana", "Bogdan", "Agent 3"]
     assert "a (agents/agents.yaml:1) was agent 1 Ana at the last apply, and the file does not" in (
@@ -560,7 +559,7 @@ def test_an_external_id_that_a_hand_moves_to_another_is_told(three: Agency) -> N
     meanwhile(three, move)
     said = three.run("apply", "--yes")
     assert said.code == 3
-    assert "a: agent 1 was changed on rentix, and now the file finds agent 3 there." in told(said)
+    assert "changed agent 1 on rentix, but the file now matches agent 3 there." in told(said)
     assert names(three) == ["Ana", "Bogdan", "Agent 3"]
 
 
@@ -601,7 +600,7 @@ def test_an_email_that_a_hand_gives_to_another_is_a_conflict(three_pf: Agency) -
     meanwhile(three_pf, move)
     said = three_pf.run("apply", "--yes")
     assert said.code == 3
-    assert "a: agent 1 was changed on propertyfinder, and now the file does not find" in told(said)
+    assert "changed agent 1 on propertyfinder, but the file now matches no agent" in told(said)
     again = three_pf.run("apply", "--yes")
     assert again.code == 3
     assert "email user-1@agency.example is agent 3 User Number 3, and at the last apply this" in (

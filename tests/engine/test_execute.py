@@ -16,7 +16,7 @@ from reconciler.core.model import (
     Started,
     Step,
 )
-from reconciler.engine.execute import execute
+from reconciler.engine.execute import NOT_FINISHED, execute
 from reconciler.errors import Interrupted
 
 
@@ -185,7 +185,7 @@ def test_a_portal_that_refuses_access_is_not_asked_again(code):
     ]
     assert (portal.sent, other.sent) == (["/1"], ["/3"])
     *_, last = execute(steps, {"rentix": portal.side, "other": other.side})
-    assert "refuses access" in last.outcomes[0].error
+    assert "denied access" in last.outcomes[0].error
     assert "said of update:1" in last.outcomes[0].error
 
 
@@ -309,7 +309,7 @@ def ended(portal, *steps, **others):
 
 
 NOT_SENT = ("skipped", "interrupted before it was sent")
-OPEN = ("unknown", "interrupted while it was sent; run again to find out")
+OPEN = ("unknown", NOT_FINISHED)
 READ, WRITE = Request("GET", "/users"), Request("PUT", "/users")
 ASKS = Request("POST", "/token", asks=True)
 
@@ -366,7 +366,10 @@ def test_an_end_keeps_what_was_skipped_for_another_reason():
         step(2, operation("update:1", "unlink:1"), operation("update:2")),
     ]
     said = ended(portal, *steps)
-    assert said["update:1"] == ("skipped", "waits for the unlink of agent 1, which was not done")
+    assert said["update:1"] == (
+        "skipped",
+        "depends on the unlink of agent 1, which was not applied",
+    )
     assert said["update:2"] == OPEN
 
 

@@ -1,0 +1,78 @@
+"""Drift: the part of a plan that undoes what someone changed outside the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from reconciler.core.fields import Identifier
+from reconciler.core.match import handle
+from reconciler.core.model import Change, Entry, Listing, PortalState, Warning
+from reconciler.core.plan import Draft
+from reconciler.core.state import former
+
+
+def lost_agents(
+    listing: Listing, prior: PortalState, identifiers: Sequence[Identifier]
+) -> frozenset[str]:
+    """The keys of agents that were applied and that the portal no longer lists under their key.
+
+    An agent that is still listed under its key is not lost, even if its file matches no one or is
+    in conflict: then the file changed, not the portal.
+    """
+    name = handle(identifiers)
+    present = {
+        key
+        for key, agents in former(prior, listing).items()
+        if name is None or any(key in (f"id:{live.id}", live.identity.get(name)) for live in agents)
+    }
+    return frozenset(agent.key for agent in prior.agents.values()) - present
+
+
+def drift(draft: Draft, lost: AbstractSet[str]) -> Draft:
+    """The changes, operations, conflicts and warnings of `draft` that are drift.
+
+    An agent in `lost` is drift. So is a value that the portal shows differently than after the
+    last apply; without a recorded value, every difference that the portal shows.
+    """
+    entries = _drifted_entries(draft)
+    drifted = {entry.key for entry in entries}
+    missing = _missing_agents(draft, lost)
+    return replace(
+        draft,
+        entries=entries,
+        operations=tuple(each for each in draft.operations if each.key in drifted),
+        conflicts=tuple(each for each in draft.conflicts if each.key in lost),
+        warnings=missing,
+        waiting=tuple(each.key for each in missing),
+        excess=(),
+    )
+
+
+def _drifted_entries(draft: Draft) -> tuple[Entry, ...]:
+    """The declared, existing agents with drifted values; each entry has only those values."""
+    return tuple(
+        replace(entry, changes=changes)
+        for entry in draft.entries
+        if entry.id is not None
+        and entry.source is not None
+        and (changes := tuple(filter(_is_drift, entry.changes)))
+    )
+
+
+def _is_drift(change: Change) -> bool:
+    unrecorded = change.attribution is None and change.kind == "different"
+    return unrecorded or change.attribution == "drift"
+
+
+def _missing_agents(draft: Draft, lost: AbstractSet[str]) -> tuple[Warning, ...]:
+    """A warning for each lost agent that is waiting or would be created again."""
+    absent: list[Warning | Entry] = [
+        *(each for each in draft.warnings if each.key in draft.waiting),
+        *(each for each in draft.entries if each.id is None),
+    ]
+    message = "was on the portal at the last apply, and is not there now."
+    return tuple(
+        Warning(each.portal, each.key, each.source, message) for each in absent if each.key in lost
+    )

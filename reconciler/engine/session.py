@@ -1,0 +1,263 @@
+"""A run's files, portals and ledger, opened together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.model import PortalState, Request, Response
+from reconciler.engine.concurrency import Cancellation, merge_streams
+from reconciler.errors import ConfigError, InputError, LockedError, UsageError
+
+if TYPE_CHECKING:
+    from httpx import BaseTransport
+
+    from reconciler.documents.agents import Document
+    from reconciler.documents.config import Config
+    from reconciler.net.transport import Transport
+    from reconciler.portals.registry import Portal
+    from reconciler.store.ledger import Ledger, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A user's repository: its folder, its configuration and the agents that its files declare."""
+
+    root: Path
+    config: Config
+    documents: Sequence[Document]
+
+
+MergeStreams = Callable[
+    [Mapping[str, Callable[[], Iterator[Any]]], Cancellation], Iterator[tuple[str, Any]]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a run takes from its surroundings, replaced in a simulation: how it is cancelled, the
+    clock (seconds since the epoch), the HTTP transport (None: the network) and how streams run
+    concurrently."""
+
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    now: Callable[[], float] = time.time
+    wire: BaseTransport | None = None
+    merge_streams: MergeStreams = merge_streams
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A portal, its client and its address."""
+
+    portal: Portal
+    transport: Transport
+    url: str
+
+    def send(self, cancellation: Cancellation, request: Request) -> Response:
+        """Send a request. Raises Interrupted if the run was asked to end."""
+        cancellation.check()
+        return self.transport.send(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything that a run has open: the files, a connection to each portal, and the ledger as it
+    was read. `notes` are for the user."""
+
+    repository: Repository
+    runtime: Runtime
+    connections: Mapping[str, Connection]
+    store: Store
+    ledger: Ledger
+    notes: tuple[str, ...]
+
+    @property
+    def cancellation(self) -> Cancellation:
+        """How to end the run early."""
+        return self.runtime.cancellation
+
+    def check(self) -> None:
+        """Raise LockedError if the lock was lost before anything was sent, Interrupted if the run
+        was asked to end for any other reason."""
+        if self.cancellation.requested and self.cancellation.reason is not None:
+            raise LockedError(f"{self.cancellation.reason} Nothing was sent. Run again.")
+        self.cancellation.check()
+
+
+def open_repository(root: Path, config: Path | None) -> Repository:
+    """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
+    from reconciler.documents.agents import read_agents  # noqa: PLC0415 - pydantic, 60 ms
+    from reconciler.documents.config import read_config  # noqa: PLC0415
+
+    settings = read_config(root, config)
+    return Repository(root, settings, read_agents(root, settings.agents))
+
+
+def open_base(repository: Repository, reference: str) -> Sequence[Document]:
+    """The agents that the files declare at a commit.
+
+    Raises UsageError if there is no such commit, or its files have errors.
+    """
+    from reconciler.documents.agents import read_agents  # noqa: PLC0415
+    from reconciler.store.revision import checked_out  # noqa: PLC0415
+
+    folder = repository.config.agents
+    with checked_out(repository.root, reference) as root:
+        if not (root / folder).is_dir():
+            return []
+        try:
+            return read_agents(root, folder)
+        except InputError as error:
+            raise UsageError(
+                f"The files at {reference} have errors ({error}), so the plan cannot be compared "
+                f"with them. Fix them there, or plan without --base."
+            ) from None
+
+
+@contextmanager
+def open_session(
+    repository: Repository,
+    environment: Mapping[str, str],
+    names: Sequence[str] = (),
+    runtime: Runtime | None = None,
+    lock: Callable[[str], None] | None = None,
+) -> Iterator[Session]:
+    """Open the ledger and a connection to each portal in `names` (all configured ones if empty).
+
+    With `lock`, no one else can apply until the context ends; `lock` is called with messages for
+    the user, such as that the run waits for another apply. Raises ConfigError, UsageError and
+    LockedError.
+    """
+    from reconciler.store import open_store  # noqa: PLC0415
+
+    runtime = runtime or Runtime()
+    portals = _open_portals(repository.config, names)
+    urls = {portal.name: _url(portal, environment) for portal in portals}
+    secrets = _secrets(portals, environment)
+    store = open_store(repository.root, repository.config.ledger)
+    with ExitStack() as stack:
+        notes: tuple[str, ...] = ()
+        if lock is not None:
+            notes = stack.enter_context(_locked(store, runtime.cancellation, lock))
+        loaded = store.load()
+        notes += () if loaded.note is None else (loaded.note,)
+        notes += tuple(_other_addresses(loaded.ledger, urls))
+        connections = {}
+        for portal in portals:
+            url = urls[portal.name]
+            client = stack.enter_context(_client(portal, url, secrets[portal.name], runtime))
+            connections[portal.name] = Connection(portal, client, url)
+        yield Session(repository, runtime, connections, store, loaded.ledger, notes)
+
+
+def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
+    """The configured portals; only those in `names`, if there are any. Raises UsageError."""
+    from reconciler.portals.registry import PORTALS  # noqa: PLC0415
+
+    for name in names:
+        if name not in config.portals:
+            configured = ", ".join(config.portals)
+            raise UsageError(
+                f"The portal {name} is not in the configuration. Configured: {configured}."
+            )
+    hold = config.unreadable == "hold"
+    return [
+        PORTALS[name](section=section, hold=hold)
+        for name, section in config.portals.items()
+        if not names or name in names
+    ]
+
+
+def _url(portal: Portal, environment: Mapping[str, str]) -> str:
+    """The portal's address: from the environment if it is set there, else from the configuration.
+    Raises ConfigError."""
+    from reconciler.documents.config import check_url  # noqa: PLC0415
+
+    name = f"{portal.name.upper()}_URL"
+    url = environment.get(name, "").strip()
+    if not url:
+        return portal.url
+    if problem := check_url(url):
+        raise ConfigError(f"{name}: {problem}")
+    return url.rstrip("/")
+
+
+def _secrets(
+    portals: Sequence[Portal], environment: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Each portal's secrets by variable. Raises ConfigError, which names every missing variable and
+    shows no value."""
+    secrets = {
+        portal.name: {name: environment.get(name, "").strip() for name in portal.secrets}
+        for portal in portals
+    }
+    values = {name: value for each in secrets.values() for name, value in each.items()}
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise ConfigError(
+            f"{' and '.join(missing)} {verb} not set. Set each environment variable to the value "
+            f"from the portal's settings."
+        )
+    for name, value in values.items():
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(
+                f"{name} contains characters that a key cannot have. Copy the key again."
+            )
+    return secrets
+
+
+@contextmanager
+def _locked(
+    store: Store, cancellation: Cancellation, say: Callable[[str], None]
+) -> Iterator[tuple[str, ...]]:
+    """Hold the store's lock and yield notes for the user; a run that loses the lock is cancelled.
+    Raises LockedError."""
+    from reconciler.store.lock import LockWait  # noqa: PLC0415 - for an apply alone
+
+    def lose(reason: str) -> None:
+        cancellation.reason = reason
+        cancellation.request()
+        say(f"{reason} Requests in progress are finished; nothing more is sent.")
+
+    wait = LockWait(say, lose, cancellation.sleep)
+    with store.lock(wait) as notes:
+        if wait.waited:
+            say("The other apply has ended; continuing.")
+        yield notes
+
+
+def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runtime) -> Transport:
+    """An HTTP client for a portal; a context manager. Raises ConfigError."""
+    from reconciler.net.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
+
+    return Transport(
+        url,
+        partial(portal.login, secrets),
+        rate_limits=portal.rate_limits,
+        secrets=secrets.values(),
+        clock=Clock(runtime.now, runtime.cancellation.sleep),
+        wire=runtime.wire,
+    )
+
+
+def state_at(ledger: Ledger, portal: str, url: str) -> PortalState:
+    """What the ledger records of a portal at an address; at another address the ids are not the
+    same agents."""
+    state = ledger.get(portal, PortalState())
+    return replace(state, url=url) if state.url in ("", url) else PortalState(url=url)
+
+
+def _other_addresses(ledger: Ledger, urls: Mapping[str, str]) -> Iterator[str]:
+    """A note for each portal whose records are for another address."""
+    for name, state in ledger.items():
+        if name in urls and state.url not in ("", urls[name]):
+            yield (
+                f"The ledger's records of {name} are for another address ({state.url}), so they "
+                f"are ignored."
+            )
