@@ -185,3 +185,22 @@ def staff(
         limits=limits,
         selection=selection or Selection(),
     )
+
+
+# Values that a portal cannot show as they were declared.
+
+URL = {"url": "https://agency.example/ivan.jpg"}
+OTHER = {"url": "https://agency.example/new.jpg"}
+PARTS = {"description.ru": "Р", "description.en": "E", "description.ro": "R"}
+
+
+def applied(values, shown, *, before=None):
+    """The match and the recorded state after an apply sent these values and the portal shows
+    `shown`."""
+    match = found(values, shown)
+    return match, recall(match, before=before, sent=values)
+
+
+def paths(match, prior, **options):
+    """The paths that a plan would change."""
+    return [change.path for change in difference(match, prior, **options).changes]
