@@ -1,4 +1,4 @@
-"""Several portals at the same time: what they give comes as it comes, and an end is orderly."""
+"""Working on several portals at once: items arrive as they come, and cancelling is orderly."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from threading import Event, Thread
 
 import pytest
 
-from reconciler.engine import concurrency as module
+from reconciler.engine import concurrency
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import Interrupted
 
 LONG = 30
-"""Seconds after which a test that hangs fails; none waits for it otherwise."""
+"""Seconds after which a test that hangs fails; no test waits that long otherwise."""
 
 
 def giving(*items):
-    """A stream of these."""
+    """A stream of these items."""
     return lambda: iter(items)
 
 
-def test_no_stream_gives_nothing():
+def test_no_streams_give_no_items():
     """And there is nothing to wait for."""
     assert list(merge_streams({}, Cancellation())) == []
 
 
-def test_items_come_with_the_names_of_their_streams_and_in_their_order():
-    """All of them, each stream's own order kept; a stream may give none."""
+def test_items_have_the_names_of_their_streams():
+    """All of them, in each stream's order; a stream may be empty."""
     got = list(
         merge_streams(
             {"one": giving(1, 2, 3), "two": giving("a", "b"), "no": giving()}, Cancellation()
@@ -39,8 +39,8 @@ def test_items_come_with_the_names_of_their_streams_and_in_their_order():
     assert len(got) == 5
 
 
-def test_what_is_empty_is_an_item_too():
-    """Nought, an empty text and an empty list are no ends of a stream."""
+def test_a_falsy_value_is_an_item():
+    """Zero, an empty string and an empty list do not end a stream."""
     assert [
         item for _, item in merge_streams({"one": giving(0, "", [], False)}, Cancellation())
     ] == [
@@ -51,23 +51,23 @@ def test_what_is_empty_is_an_item_too():
     ]
 
 
-def test_items_come_as_they_come():
-    """A slow stream, named first, holds up no quick one: its first item waits for the other's."""
-    told = Event()
+def test_items_arrive_as_they_are_yielded():
+    """A slow stream, named first, does not delay a quick one."""
+    arrived = Event()
 
     def slow():
-        assert told.wait(LONG)
+        assert arrived.wait(LONG)
         yield "late"
 
     seen = []
     for name, item in merge_streams({"slow": slow, "quick": giving("early")}, Cancellation()):
         seen.append((name, item))
-        told.set()
+        arrived.set()
     assert seen == [("quick", "early"), ("slow", "late")]
 
 
-def test_streams_are_at_work_at_the_same_time():
-    """Each waits for the other to have begun; one after the other would never end."""
+def test_streams_run_concurrently():
+    """Each waits for the other to start; one after the other would never end."""
     both = threading.Barrier(2)
 
     def stream():
@@ -77,8 +77,8 @@ def test_streams_are_at_work_at_the_same_time():
     assert sorted(got.values()) == [0, 1]
 
 
-def test_each_stream_is_in_a_thread_of_its_name():
-    """So that a log says whose line it is; and none keeps the program from ending."""
+def test_each_stream_runs_in_a_daemon_thread_with_its_name():
+    """So that a log names the portal, and no thread keeps the program from exiting."""
 
     def stream():
         thread = threading.current_thread()
@@ -91,8 +91,8 @@ def test_each_stream_is_in_a_thread_of_its_name():
 
 
 @pytest.mark.parametrize("error", [LookupError("no"), SystemExit(3), KeyboardInterrupt("inside")])
-def test_what_a_stream_raises_is_raised_here(error):
-    """With what came before it; and the others are told to end."""
+def test_an_error_in_a_stream_is_raised(error):
+    """After the items that came before it; the other streams are cancelled."""
     cancellation = Cancellation()
 
     def broken():
@@ -108,15 +108,15 @@ def test_what_a_stream_raises_is_raised_here(error):
         cancellation.check()
 
 
-def test_an_exception_is_raised_after_the_other_streams_came_to_their_end():
-    """They are told to end, and what they still have to say is not lost; of several exceptions the
-    first is raised."""
+def test_an_error_is_raised_after_the_other_streams_ended():
+    """They are cancelled, and their last items are not lost; of several errors, the first is
+    raised."""
     cancellation = Cancellation()
 
     def orderly():
         with suppress(Interrupted):
             cancellation.sleep(LONG)
-            pytest.fail("nobody wanted the run to end")
+            pytest.fail("nothing requested a cancellation")
         yield "what was done"
         raise ValueError("later")
 
@@ -130,8 +130,8 @@ def test_an_exception_is_raised_after_the_other_streams_came_to_their_end():
     assert seen == [("orderly", "what was done")]
 
 
-def test_a_stream_that_is_interrupted_has_ended():
-    """It says nothing more; the others go on, and nothing is raised here."""
+def test_an_interrupted_stream_has_ended():
+    """The other streams continue, and nothing is raised."""
 
     def interrupted():
         yield 1
@@ -141,11 +141,11 @@ def test_a_stream_that_is_interrupted_has_ended():
     assert sorted(map(str, (item for _, item in got))) == ["1", "a", "b"]
 
 
-def under_way(release, ended):
-    """A stream that began, and ends only once it is released."""
+def blocked(release, ended):
+    """A stream that started, and ends only once it is released."""
 
     def stream():
-        yield "begun"
+        yield "started"
         release.wait(LONG)
         ended.set()
         yield "late"
@@ -154,37 +154,37 @@ def under_way(release, ended):
 
 
 class CtrlC(SimpleQueue):
-    """A queue whose reader is interrupted while it waits for the second answer."""
+    """A queue whose reader is interrupted while it waits for the second item."""
 
-    begun = False
+    started = False
 
     def get(self):
-        """The next item, or what a press of Ctrl-C raises while one waits for it."""
-        if self.begun:
+        """The next item; the second time, KeyboardInterrupt."""
+        if self.started:
             raise KeyboardInterrupt
-        self.begun = True
+        self.started = True
         return super().get(timeout=LONG)
 
 
-def test_an_interruption_in_between_does_not_wait(monkeypatch):
-    """The streams learn that the run is to end; what is under way is left behind."""
-    monkeypatch.setattr(module, "SimpleQueue", CtrlC)
+def test_an_interruption_does_not_wait_for_the_streams(monkeypatch):
+    """They are cancelled, and a request in progress is abandoned."""
+    monkeypatch.setattr(concurrency, "SimpleQueue", CtrlC)
     cancellation, release, ended = Cancellation(), Event(), Event()
     seen = []
     with pytest.raises(KeyboardInterrupt):
-        seen.extend(merge_streams({"one": under_way(release, ended)}, cancellation))
-    assert seen == [("one", "begun")]
+        seen.extend(merge_streams({"one": blocked(release, ended)}, cancellation))
+    assert seen == [("one", "started")]
     assert cancellation.requested
     assert not ended.is_set()
     release.set()
     assert ended.wait(LONG)
 
 
-def test_whoever_leaves_before_the_end_stops_the_streams():
-    """Nobody would hear what they say."""
+def test_closing_the_iterator_early_cancels_the_streams():
+    """No one would read their items."""
     cancellation, release, ended = Cancellation(), Event(), Event()
-    streams = merge_streams({"one": under_way(release, ended)}, cancellation)
-    assert next(streams) == ("one", "begun")
+    streams = merge_streams({"one": blocked(release, ended)}, cancellation)
+    assert next(streams) == ("one", "started")
     assert not cancellation.requested
     streams.close()
     assert cancellation.requested
@@ -193,17 +193,17 @@ def test_whoever_leaves_before_the_end_stops_the_streams():
     assert ended.wait(LONG)
 
 
-def test_streams_that_came_to_their_end_leave_no_wish():
-    """The same halt serves for what comes next: portals are read, and then written to."""
+def test_streams_that_end_request_no_cancellation():
+    """The same cancellation serves what comes next: portals are read, then written to."""
     cancellation = Cancellation()
     assert len(list(merge_streams({"one": giving(1, 2), "two": giving(3)}, cancellation))) == 3
     assert not cancellation.requested
 
 
-# The wish to end
+# -- cancellation --------------------------------------------------------------------------------
 
 
-def test_without_the_wish_to_end_nothing_is_stopped():
+def test_without_a_request_nothing_is_cancelled():
     """Checks pass, and a sleep ends by itself."""
     cancellation = Cancellation()
     cancellation.check()
@@ -211,8 +211,8 @@ def test_without_the_wish_to_end_nothing_is_stopped():
     assert not cancellation.requested
 
 
-def test_the_wish_to_end_stays():
-    """Every check and every sleep after it is stopped, however short."""
+def test_a_cancellation_is_permanent():
+    """It stops every later check and every sleep, however short."""
     cancellation = Cancellation()
     cancellation.request()
     cancellation.request()
@@ -226,8 +226,8 @@ def test_the_wish_to_end_stays():
             cancellation.sleep(0)
 
 
-def test_the_wish_to_end_wakes_who_sleeps():
-    """In another thread, and at once."""
+def test_a_cancellation_ends_a_sleep():
+    """In another thread, at once."""
     cancellation, asleep, woken = Cancellation(), Event(), Event()
 
     def sleeper():

@@ -1,4 +1,4 @@
-"""Steps become events: in order, and a failure stops what depends on it and nothing else."""
+"""Executing steps: in order, and a failure stops only what depends on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reconciler.errors import Interrupted
 
 
 def operation(name, *waits, portal="rentix"):
-    """An operation of this name."""
+    """An operation with this name; `waits` are the ones that it depends on."""
     verb, _, number = name.partition(":")
     return Operation(name, verb, portal, f"agent-{number}", None, int(number), waits=waits)
 
@@ -32,7 +32,7 @@ def step(number, *operations, after=()):
 
 
 class Portal:
-    """Performs each step with one request; what becomes of an operation is said by name."""
+    """Performs each step with one request; `outcomes` has status and HTTP status by operation."""
 
     def __init__(self, **outcomes):
         self.outcomes, self.performed, self.sent = outcomes, [], []
@@ -44,17 +44,17 @@ class Portal:
         found = []
         for each in given.operations:
             status, code = self.outcomes.get(each.name.replace(":", "_"), ("applied", 200))
-            said = None if status == "applied" else f"said of {each.name}"
-            found.append(Outcome(each, status, code, said, each.id))
+            error = None if status == "applied" else f"refused {each.name}"
+            found.append(Outcome(each, status, code, error, each.id))
         return tuple(found)
 
     def send(self, request):
-        """An answer to anything."""
+        """Respond to any request."""
         self.sent.append(request.path)
         return Response(200, {})
 
     @property
-    def side(self):
+    def connection(self):
         """What `execute` takes."""
         return self.perform, self.send
 
@@ -62,7 +62,7 @@ class Portal:
 def run(steps, **portals):
     """The events of the steps, as tuples."""
     events = []
-    for event in execute(steps, {name: portal.side for name, portal in portals.items()}):
+    for event in execute(steps, {name: portal.connection for name, portal in portals.items()}):
         if isinstance(event, Started):
             events.append(("started", event.step.id))
         else:
@@ -72,13 +72,13 @@ def run(steps, **portals):
     return events
 
 
-def test_the_steps_go_out_in_their_order():
-    """Each is announced before its request goes out, and finished before the next begins."""
+def test_steps_are_sent_in_order():
+    """Each is announced before its request is sent, and finished before the next begins."""
     portal = Portal()
     steps = [step(1, operation("update:1")), step(2, operation("update:2"))]
     seen = [
         (type(event).__name__, event.step.id, list(portal.sent))
-        for event in execute(steps, {"rentix": portal.side})
+        for event in execute(steps, {"rentix": portal.connection})
     ]
     assert seen == [
         ("Started", "r1", []),
@@ -88,14 +88,14 @@ def test_the_steps_go_out_in_their_order():
     ]
 
 
-def test_nothing_to_do_is_no_event():
+def test_no_steps_give_no_events():
     """No step, no request."""
     assert run([], rentix=Portal()) == []
 
 
 @pytest.mark.parametrize("status", ["failed", "unknown", "waiting"])
-def test_what_did_not_work_stops_only_what_waits_for_it(status):
-    """The next in the chain is skipped, and who waits for that; all others go on."""
+def test_a_failure_stops_only_what_depends_on_it(status):
+    """The next in the chain is skipped, and what depends on that; everything else is sent."""
     portal = Portal(unlink_1=(status, 400))
     steps = [
         step(1, operation("unlink:1")),
@@ -116,16 +116,16 @@ def test_what_did_not_work_stops_only_what_waits_for_it(status):
     assert ("started", "r2") not in events
 
 
-def test_a_skipped_operation_says_what_it_waited_for():
+def test_a_skipped_operation_names_what_it_depends_on():
     """The verb and the agent that failed are named, and the agent's own id is kept."""
     steps = [step(1, operation("unlink:1")), step(2, operation("link:2", "unlink:1"))]
-    *_, last = execute(steps, {"rentix": Portal(unlink_1=("failed", 500)).side})
+    *_, last = execute(steps, {"rentix": Portal(unlink_1=("failed", 500)).connection})
     (outcome,) = last.outcomes
     assert (outcome.status, outcome.http_status, outcome.id) == ("skipped", None, 2)
     assert "unlink of agent 1" in outcome.error
 
 
-def test_all_that_it_waits_for_has_to_be_done():
+def test_every_dependency_has_to_be_applied():
     """One of two is not enough."""
     steps = [
         step(1, operation("unlink:1")),
@@ -136,15 +136,15 @@ def test_all_that_it_waits_for_has_to_be_done():
     assert run(steps, rentix=Portal())[-1] == ("r3", {"link:3": "applied"})
 
 
-def test_a_wait_for_what_no_step_does_is_in_vain():
-    """An operation that is not in the plan was not done."""
+def test_a_dependency_that_is_not_in_the_plan_was_not_applied():
+    """An operation that depends on it is skipped."""
     assert run([step(1, operation("link:1", "unlink:9"))], rentix=Portal()) == [
         ("r1", {"link:1": "skipped"})
     ]
 
 
-def test_a_bulk_goes_out_without_who_waits_in_vain():
-    """The others of the bulk are sent; outcomes come for all, in the step's order."""
+def test_a_bulk_is_sent_without_its_skipped_operations():
+    """Outcomes come for all operations, in the step's order."""
     portal = Portal(link_2=("failed", 400))
     steps = [
         step(1, operation("link:2")),
@@ -157,8 +157,8 @@ def test_a_bulk_goes_out_without_who_waits_in_vain():
     assert portal.performed == [["link:2"], ["update:1", "update:3"]]
 
 
-def test_one_failure_in_a_bulk_fails_alone():
-    """Who waits for another of the same bulk goes on."""
+def test_a_failure_in_a_bulk_stops_only_what_depends_on_it():
+    """Another operation of the same bulk was applied, so its dependents are sent."""
     portal = Portal(update_1=("failed", 400))
     steps = [
         step(1, operation("update:1"), operation("update:2")),
@@ -168,8 +168,8 @@ def test_one_failure_in_a_bulk_fails_alone():
 
 
 @pytest.mark.parametrize("code", [401, 403])
-def test_a_portal_that_refuses_access_is_not_asked_again(code):
-    """Everything that comes later there is skipped with the refusal's words."""
+def test_nothing_else_is_sent_to_a_portal_that_denied_access(code):
+    """Later operations there are skipped, with the portal's reason."""
     portal, other = Portal(update_1=("failed", code)), Portal()
     steps = [
         step(1, operation("update:1")),
@@ -184,21 +184,21 @@ def test_a_portal_that_refuses_access_is_not_asked_again(code):
         {"link:4": "skipped", "link:5": "skipped"},
     ]
     assert (portal.sent, other.sent) == (["/1"], ["/3"])
-    *_, last = execute(steps, {"rentix": portal.side, "other": other.side})
+    *_, last = execute(steps, {"rentix": portal.connection, "other": other.connection})
     assert "denied access" in last.outcomes[0].error
-    assert "said of update:1" in last.outcomes[0].error
+    assert "refused update:1" in last.outcomes[0].error
 
 
 @pytest.mark.parametrize("code", [400, 404, 409, 422, 429, 500, None])
-def test_another_failure_does_not_close_the_portal(code):
-    """Only 401 and 403 speak of access."""
+def test_other_failures_do_not_close_a_portal(code):
+    """Only 401 and 403 are about access."""
     portal = Portal(update_1=("failed", code))
     steps = [step(1, operation("update:1")), step(2, operation("update:2"))]
     assert run(steps, rentix=portal)[-1] == ("r2", {"update:2": "applied"})
 
 
-def test_one_agent_that_may_not_be_changed_does_not_close_the_portal():
-    """A 403 for one operation of a bulk whose others are applied is that agent's failure."""
+def test_a_403_for_one_agent_of_a_bulk_does_not_close_a_portal():
+    """The others were applied, so it is that agent's failure."""
     portal = Portal(update_1=("failed", 403))
     steps = [
         step(1, operation("update:1"), operation("update:2")),
@@ -208,7 +208,7 @@ def test_one_agent_that_may_not_be_changed_does_not_close_the_portal():
 
 
 def test_each_operation_has_one_outcome():
-    """What is skipped and what is done are in the step's order, none twice."""
+    """Skipped or sent, in the step's order, none twice."""
     portal = Portal(unlink_9=("failed", 400))
     bulk = step(
         2,
@@ -216,14 +216,14 @@ def test_each_operation_has_one_outcome():
         operation("update:1"),
         operation("update:2", "unlink:9"),
     )
-    *_, last = execute([step(1, operation("unlink:9")), bulk], {"rentix": portal.side})
+    *_, last = execute([step(1, operation("unlink:9")), bulk], {"rentix": portal.connection})
     names = [each.operation.name for each in last.outcomes]
     assert names == ["update:3", "update:1", "update:2"]
     assert last.step == bulk
 
 
-def test_a_conversation_is_carried_to_its_end():
-    """Each request is sent, each response handed back, and the result comes out."""
+def test_a_conversation_is_driven_to_its_end():
+    """Each request is sent, each response is passed back, and the result is returned."""
 
     def conversation():
         first = yield Request("GET", "/1")
@@ -240,8 +240,8 @@ def test_a_conversation_is_carried_to_its_end():
     assert sent == [("/1", 0), ("/2", 1)]
 
 
-def test_a_conversation_without_requests_has_its_result():
-    """A portal that needs no wire is asked nothing."""
+def test_a_conversation_without_requests_returns_its_result():
+    """Nothing is sent."""
 
     def conversation():
         return "done"
@@ -250,8 +250,8 @@ def test_a_conversation_without_requests_has_its_result():
     assert drive(conversation(), lambda _: pytest.fail("nothing to send")) == "done"
 
 
-def test_what_a_conversation_raises_comes_out():
-    """An error of reading ends the command."""
+def test_an_error_in_a_conversation_is_raised():
+    """An error while reading ends the command."""
 
     def conversation():
         yield Request("GET", "/1")
@@ -261,9 +261,9 @@ def test_what_a_conversation_raises_comes_out():
         drive(conversation(), lambda _: Response(200))
 
 
-def test_a_portal_that_falls_silent_is_given_up():
-    """Two steps in a row without any answer: nothing else is sent to it. An answer in between,
-    be it a refusal, begins the count anew."""
+def test_nothing_else_is_sent_to_a_portal_that_stopped_responding():
+    """Two steps in a row without any response close it. Any response in between, even a refusal,
+    starts the count again."""
     dead = Portal(update_1=("failed", None), update_2=("unknown", None))
     steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3)]
     assert run(steps, rentix=dead)[-1] == ("r3", {"update:3": "skipped"})
@@ -272,11 +272,12 @@ def test_a_portal_that_falls_silent_is_given_up():
     assert run(steps, rentix=shaky)[-1] == ("r4", {"update:4": "applied"})
 
 
-# -- an end in between ----------------------------------------------------------------------------
+# -- interruptions --------------------------------------------------------------------------------
 
 
-class Talks(Portal):
-    """Performs each step with these requests; the wish to end comes with the one of that number."""
+class Conversing(Portal):
+    """Performs each step with these requests; `send` raises Interrupted at request number
+    `ends`."""
 
     def __init__(self, *requests, ends):
         super().__init__()
@@ -290,26 +291,29 @@ class Talks(Portal):
         return tuple(Outcome(each, "applied", 200, None, each.id) for each in given.operations)
 
     def send(self, request):
-        """An answer to all but the last."""
+        """Respond to all requests but the last."""
         self.asked.append(request.method)
         if len(self.asked) == self.ends:
             raise Interrupted
         return Response(200, {})
 
 
-def ended(portal, *steps, **others):
-    """What came of each operation, in words, by its name."""
-    sides = {"rentix": portal.side, **{name: each.side for name, each in others.items()}}
+def outcomes_of(portal, *steps, **others):
+    """Status and error of each operation, by its name."""
+    connections = {
+        "rentix": portal.connection,
+        **{name: each.connection for name, each in others.items()},
+    }
     return {
         each.operation.name: (each.status, each.error)
-        for event in execute(steps, sides)
+        for event in execute(steps, connections)
         if isinstance(event, Finished)
         for each in event.outcomes
     }
 
 
-NOT_SENT = ("skipped", "interrupted before it was sent")
-OPEN = ("unknown", NOT_FINISHED)
+SKIPPED = ("skipped", "interrupted before it was sent")
+UNKNOWN = ("unknown", NOT_FINISHED)
 READ, WRITE = Request("GET", "/users"), Request("PUT", "/users")
 ASKS = Request("POST", "/token", asks=True)
 
@@ -317,26 +321,26 @@ ASKS = Request("POST", "/token", asks=True)
 @pytest.mark.parametrize(
     ("requests", "ends", "outcome"),
     [
-        ([WRITE], 1, NOT_SENT),
-        ([READ, WRITE], 1, NOT_SENT),
-        ([READ, WRITE], 2, NOT_SENT),
-        ([ASKS, WRITE], 2, NOT_SENT),
-        ([WRITE, READ], 2, OPEN),
-        ([WRITE, WRITE], 2, OPEN),
-        ([READ, WRITE, READ], 3, OPEN),
+        ([WRITE], 1, SKIPPED),
+        ([READ, WRITE], 1, SKIPPED),
+        ([READ, WRITE], 2, SKIPPED),
+        ([ASKS, WRITE], 2, SKIPPED),
+        ([WRITE, READ], 2, UNKNOWN),
+        ([WRITE, WRITE], 2, UNKNOWN),
+        ([READ, WRITE, READ], 3, UNKNOWN),
     ],
 )
-def test_what_an_end_leaves_open_is_unknown_only_where_a_write_went_out(requests, ends, outcome):
-    """`send` raises in place of sending: what went out before that counts, and readings do not."""
-    portal = Talks(*requests, ends=ends)
+def test_an_interrupted_step_is_unknown_only_after_a_write(requests, ends, outcome):
+    """`send` raises instead of sending: what was sent before counts, and reading does not."""
+    portal = Conversing(*requests, ends=ends)
     bulk = step(1, operation("update:1"), operation("update:2"))
-    assert ended(portal, bulk) == {"update:1": outcome, "update:2": outcome}
+    assert outcomes_of(portal, bulk) == {"update:1": outcome, "update:2": outcome}
 
 
-def test_after_an_end_nothing_more_is_sent_anywhere():
-    """The steps that are left have their outcomes all the same, on every portal, and none is
+def test_after_an_interruption_nothing_more_is_sent_anywhere():
+    """The remaining steps get their outcomes all the same, on every portal, and none is
     announced."""
-    portal, other = Talks(WRITE, READ, ends=4), Portal()
+    portal, other = Conversing(WRITE, READ, ends=4), Portal()
     steps = [
         step(1, operation("update:1")),
         step(2, operation("update:2")),
@@ -344,37 +348,40 @@ def test_after_an_end_nothing_more_is_sent_anywhere():
         step(4, operation("link:4", "update:3")),
         step(5, operation("update:5", portal="other")),
     ]
-    assert ended(portal, *steps, other=other) == {
+    assert outcomes_of(portal, *steps, other=other) == {
         "update:1": ("applied", None),
-        "update:2": OPEN,
-        "update:3": NOT_SENT,
-        "link:4": NOT_SENT,
-        "update:5": NOT_SENT,
+        "update:2": UNKNOWN,
+        "update:3": SKIPPED,
+        "link:4": SKIPPED,
+        "update:5": SKIPPED,
     }
     assert (portal.performed, other.performed) == (["r1", "r2"], [])
-    again = execute(steps, {"rentix": Talks(WRITE, ends=2).side, "other": other.side})
+    again = execute(
+        steps, {"rentix": Conversing(WRITE, ends=2).connection, "other": other.connection}
+    )
     announced = [event.step.id for event in again if isinstance(event, Started)]
     assert announced == ["r1", "r2"]
 
 
-def test_an_end_keeps_what_was_skipped_for_another_reason():
-    """In the very step: who waits in vain was not in it, and says so."""
-    portal = Talks(WRITE, READ, ends=4)
+def test_an_interruption_keeps_other_reasons_to_skip():
+    """In the very step: an operation whose dependency failed was not in it, and has that
+    reason."""
+    portal = Conversing(WRITE, READ, ends=4)
     portal.perform = _failing_first(portal.perform)
     steps = [
         step(1, operation("unlink:1")),
         step(2, operation("update:1", "unlink:1"), operation("update:2")),
     ]
-    said = ended(portal, *steps)
-    assert said["update:1"] == (
+    outcomes = outcomes_of(portal, *steps)
+    assert outcomes["update:1"] == (
         "skipped",
         "depends on the unlink of agent 1, which was not applied",
     )
-    assert said["update:2"] == OPEN
+    assert outcomes["update:2"] == UNKNOWN
 
 
 def _failing_first(perform):
-    """The same, and the first step fails."""
+    """`perform`, with a failure in the first step."""
 
     def performed(given):
         outcomes = yield from perform(given)
@@ -385,9 +392,9 @@ def _failing_first(perform):
     return performed
 
 
-def test_an_end_is_not_taken_for_a_portal_that_fell_silent():
-    """One step without an answer, then the end: those that are left were interrupted."""
-    portal = Talks(WRITE, READ, ends=4)
+def test_an_interruption_is_not_a_portal_that_stopped_responding():
+    """One step without a response, then the interruption: the remaining steps were interrupted."""
+    portal = Conversing(WRITE, READ, ends=4)
     performed = portal.perform
 
     def silent(given):
@@ -396,11 +403,13 @@ def test_an_end_is_not_taken_for_a_portal_that_fell_silent():
 
     portal.perform = silent
     steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3)]
-    said = ended(portal, *steps)
-    assert (said["update:2"], said["update:3"]) == (OPEN, NOT_SENT)
+    outcomes = outcomes_of(portal, *steps)
+    assert (outcomes["update:2"], outcomes["update:3"]) == (UNKNOWN, SKIPPED)
 
 
-def test_an_agents_id_is_in_an_outcome_that_was_interrupted():
+def test_an_interrupted_outcome_has_the_agents_id():
     """The report names the agent as everywhere."""
-    *_, last = execute([step(1, operation("update:7"))], {"rentix": Talks(WRITE, ends=1).side})
+    *_, last = execute(
+        [step(1, operation("update:7"))], {"rentix": Conversing(WRITE, ends=1).connection}
+    )
     assert [each.id for each in last.outcomes] == [7]
