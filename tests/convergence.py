@@ -1,4 +1,4 @@
-"""What an apply has to leave behind under every reading of every portal's doubts, in one shape."""
+"""What an apply has to achieve under every reading of a portal's documentation."""
 
 from __future__ import annotations
 
@@ -7,56 +7,54 @@ from typing import Any
 
 from agency import Agency, writes
 
-LOOKS = 3
-"""Plans in which a picture that comes late has come."""
+PLANS = 3
+"""Plans after which a late picture has arrived."""
 
 
 def converges(
-    agency: Agency, where: str, look: Callable[[], None], late: Callable[[], None] | None = None
+    agency: Agency, where: str, check: Callable[[], None], late: Callable[[], None] | None = None
 ) -> dict[str, Any]:
-    """Apply, plan, look at the truth, apply and plan again; what the first apply said.
-
-    The first apply does it all; from then on there is nothing to do, also while a picture is
-    still to come (`late` lets some time pass). `look` says whether declared is true and the rest
-    untouched.
-    """
-    done = agency.apply()
-    assert done["exit"] == 0, (where, done)
-    nothing_to_do(agency, where)
+    """Apply, plan, check, apply and plan again. Returns the first report. The first apply does
+    everything; after it there is nothing to do, also while a picture may still arrive (`late` lets
+    time pass). `check` checks that declared values are set and the rest is untouched."""
+    report = agency.apply()
+    assert report["exit"] == 0, (where, report)
+    plan_is_empty(agency, where)
     if late is not None:
-        for _ in range(LOOKS - 1):
+        for _ in range(PLANS - 1):
             late()
-            nothing_to_do(agency, where)
-    look()
+            plan_is_empty(agency, where)
+    check()
     agency.calls()
     again = agency.apply()
     assert again["exit"] == 0, (where, again)
     assert again["results"] == [], where
     assert writes(agency.calls()) == [], where
-    nothing_to_do(agency, where)
-    return done
+    plan_is_empty(agency, where)
+    return report
 
 
-def nothing_to_do(agency: Agency, where: str) -> dict[str, Any]:
-    """An empty plan, and what it says beside that."""
+def plan_is_empty(agency: Agency, where: str) -> dict[str, Any]:
+    """The plan, which has to be empty."""
     plan: dict[str, Any] = agency.plan()
     assert plan["requests"] == [], (where, plan["agents"])
     assert plan["agents"] == [], (where, plan["agents"])
     return plan
 
 
-def forgetting_is_safe(agency: Agency, where: str, done: dict[str, Any]) -> None:
-    """Without the ledger everyone is found again, and at worst it is sent once more what cannot be
-    compared, or what the portal does not take (the apply, `done`, told that)."""
+def losing_the_ledger_is_safe(agency: Agency, where: str, report: dict[str, Any]) -> None:
+    """Without the ledger, every agent is matched again. At worst, a value is sent again that
+    cannot be compared, or that the portal does not accept (`report`, of the apply, lists
+    those)."""
     agency.ledger.unlink()
     plan = agency.plan()
     assert plan["summary"]["create"] == 0, (where, plan["agents"])
     assert plan["conflicts"] == [], where
-    told = {(each["key"], each["path"]) for each in done["verified"]["differences"]}
+    known = {(each["key"], each["path"]) for each in report["verified"]["differences"]}
     surprising = [
         (entry["key"], change)
         for entry in plan["agents"]
         for change in entry["changes"]
-        if change["kind"] != "unreadable" and (entry["key"], change["path"]) not in told
+        if change["kind"] != "unreadable" and (entry["key"], change["path"]) not in known
     ]
     assert surprising == [], where

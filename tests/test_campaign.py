@@ -1,5 +1,5 @@
-"""Some hundred schedules of the campaign, and that it notices when the program is not as it should be
-(`script/campaign` runs many more)."""
+"""Two hundred seeds of the campaign, and programs that it has to reject; `script/campaign` runs many
+more seeds."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from reconciler.portals.propertyfinder import PropertyFinder
 
 CHUNK = 20
 FAILED = (12, 32, 44, 59, 102, 169, 239, 247, 482, 750, 2028, 2101, 6064, 7188)
-"""Schedules in which something was wrong once. What it was has a test of its own besides."""
+"""Seeds that once found a bug. Each bug has its own test, too."""
 
 
 @pytest.mark.parametrize("first", range(0, 200, CHUNK))
-def test_whatever_fails_nothing_is_lost_and_nothing_is_wrong(first: int) -> None:
-    """Declared becomes true, the rest is untouched, no report claims what is not, and no request
-    is one that the portal's rules forbid; a third of the requests meet with a fault."""
+def test_faults_lose_nothing_and_break_nothing(first: int) -> None:
+    """Declared values are set, the rest is untouched, no report claims what is not true, and no
+    request breaks the rules of a portal; about a third of the requests meet with a fault."""
     results = [run(seed) for seed in range(first, first + CHUNK)]
     assert [(each.seed, each.wrong) for each in results if each.wrong] == []
     assert max(count for each in results for count in each.applies) <= MOST
@@ -32,32 +32,32 @@ def test_whatever_fails_nothing_is_lost_and_nothing_is_wrong(first: int) -> None
     assert sum(each.faulted for each in results) > requests / 4
 
 
-def test_what_failed_once_does_not_fail_again() -> None:
-    """Each of the schedules that found something."""
+def test_seeds_that_once_found_a_bug() -> None:
+    """They find none now."""
     results = [run(seed) for seed in FAILED]
     assert [(each.seed, each.wrong) for each in results if each.wrong] == []
 
 
-def test_a_number_is_a_schedule() -> None:
-    """The same number gives the same requests, faults and outcomes, to the last word."""
+def test_a_seed_is_reproducible() -> None:
+    """The same seed gives the same requests, faults and outcomes, byte for byte."""
     first, second = run(7), run(7)
-    assert first.told == second.told
-    assert len(first.told) > 10
-    assert run(8).told != first.told
+    assert first.log == second.log
+    assert len(first.log) > 10
+    assert run(8).log != first.log
 
 
-def believing(monkeypatch: pytest.MonkeyPatch) -> None:
+def assume_lost_calls_worked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that takes every lost call for done."""
     monkeypatch.setattr(rentix, "_compared", lambda *_: Verdict.SAME)
 
 
-def stubborn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that sends everything again that was not answered well."""
+def retry_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that sends every request again that was not successful."""
     monkeypatch.setattr(transport, "_again", lambda answer: (answer.response.status or 500) >= 429)
 
 
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that sends a creation again without looking whether it is there."""
+def create_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that sends a creation again without checking whether the agent exists."""
 
     def look(*_: Any) -> Iterator[Any]:
         yield from ()
@@ -66,18 +66,18 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PropertyFinder, "_look", look)
 
 
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+def keep_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps no ledger."""
     monkeypatch.setattr(verify, "record", lambda prior, *_, **__: prior)
 
 
-def credulous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that takes every list for the whole one."""
+def trust_every_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that takes every list for a complete one."""
     monkeypatch.setattr(Listing, "complete", property(lambda _: True, lambda *_: None))
 
 
-def boastful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that reports as done whatever was not refused."""
+def claim_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that reports as applied whatever was not refused."""
     whole = rentix._given_up
 
     def given_up(doubt: Any) -> Outcome:
@@ -86,10 +86,20 @@ def boastful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rentix, "_given_up", given_up)
 
 
-@pytest.mark.parametrize("sabotage", [believing, stubborn, hasty, forgetful, credulous, boastful])
-def test_the_campaign_notices(
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        assume_lost_calls_worked,
+        retry_everything,
+        create_blindly,
+        keep_no_ledger,
+        trust_every_list,
+        claim_success,
+    ],
+)
+def test_the_campaign_detects_sabotage(
     sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these programs is caught, within some schedules."""
+    """Each of these programs fails within some seeds."""
     sabotage(monkeypatch)
     assert any(run(seed).wrong for seed in range(150))

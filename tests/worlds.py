@@ -1,4 +1,4 @@
-"""The portals as the conformance suite sees them: the same few handles for each.
+"""The portals as the conformance suite uses them, through the same few methods.
 
 A new portal joins the suite with a class here and a line in `WORLDS`.
 """
@@ -32,42 +32,42 @@ Write = tuple[str, str, Any]
 
 
 class World(Protocol):
-    """A portal with some agents, whom we know by numbers from 1."""
+    """A portal with some agents, numbered from 1."""
 
     name: str
     environment: Mapping[str, str]
 
     def fill(self, count: int) -> None:
-        """Begin anew, with so many agents; agent 3 has the name `Agent 3`."""
+        """Start again with `count` agents; agent 3 is named `Agent 3`."""
         ...
 
     def agent(self, number: int, **values: Any) -> dict[str, Any]:
-        """What a file declares of this agent: who it is, and these values (`name`)."""
+        """What a file declares for this agent: what identifies it, and these values (`name`)."""
         ...
 
     def names(self) -> dict[int, str | None]:
-        """The names that the portal has now."""
+        """The names on the portal, by number."""
         ...
 
     def rename(self, number: int, name: str) -> None:
-        """Somebody changes a name by hand."""
+        """Someone changes a name on the portal."""
         ...
 
     def truth(self) -> dict[int, Any]:
-        """All that the portal knows of its agents."""
+        """Everything that the portal stores about its agents, by number."""
         ...
 
     def writes(self) -> list[Write]:
-        """What was sent that may change something, since the last look: method, path, body."""
+        """The requests since the last call that may change something: method, path, body."""
         ...
 
     def lose_an_answer(self) -> None:
-        """The next write is done, and its answer is lost."""
+        """Apply the next write and lose its response."""
         ...
 
 
 class OnSandbox:
-    """What the portals of the sandbox share."""
+    """What both portals of the sandbox have in common."""
 
     def __init__(self, running: Running) -> None:
         self.running = running
@@ -91,13 +91,13 @@ class OnSandbox:
         return found
 
     def lose_an_answer(self) -> None:
-        """A gateway answers in the portal's place, once."""
-        lost: list[Call] = []
+        """A gateway responds instead of the portal, once."""
+        failed: list[Call] = []
 
         async def lose(call: Call, _: Response) -> Response | None:
-            if call.method == "GET" or lost:
+            if call.method == "GET" or failed:
                 return None
-            lost.append(call)
+            failed.append(call)
             return Response("<html>Bad Gateway</html>", 502)
 
         self.running.state.after[:] = [lose]
@@ -139,7 +139,7 @@ class OnPropertyFinder(OnSandbox):
     name = "propertyfinder"
 
     def fill(self, count: int) -> None:
-        """Users, whom their e-mail finds."""
+        """Users that are matched by e-mail."""
         users = [
             {"id": number, "email": f"a-{number}@agency.example", "publicProfile": {"name": name}}
             for number in range(1, count + 1)
@@ -170,7 +170,7 @@ class OnPropertyFinder(OnSandbox):
 
 
 class OnTiny:
-    """The third portal, on a server of its own."""
+    """The third portal, on its own server."""
 
     name = "tiny"
 
@@ -214,13 +214,13 @@ class OnTiny:
         return found
 
     def lose_an_answer(self) -> None:
-        """The server hangs up."""
+        """The server closes the connection."""
         self.agents.lose = 1
 
 
 @contextmanager
 def tiny() -> Iterator[OnTiny]:
-    """The third portal, served, and known to the program as far as a table and a section go."""
+    """The third portal, served and registered."""
 
     def with_tiny(root: Path, config: Path | None) -> Repository:
         read = open_repository(root, config)

@@ -1,5 +1,5 @@
-"""One schedule: a world, its files, and applies under faults, kills and interruptions until one is
-clean; what has to hold is looked at after every one of them."""
+"""One seed: a world, its files, and applies under faults, kills and interruptions until one is clean.
+The invariants are checked after each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from unittest import mock
 
 from campaign.simulation import Killed, Moment, Simulation
-from campaign.truth import Files, Matches, Portals, claims_are_true, is_standing, nobody_else
+from campaign.truth import Files, Matches, Portals, check_claims, check_others, check_result
 from campaign.worlds import World, world
 from reconciler.core.model import Plan, Report
 from reconciler.core.policy import Selection
@@ -32,17 +32,18 @@ from reconciler.store import ledger
 from reconciler.store.file import File
 
 MOST = 8
-"""Applies within which one is clean."""
+"""Applies after which one has to be clean."""
 ENDED = 3
-"""Of these, so many may be ended from outside."""
+"""Of these, the number that may be ended from outside."""
 SHARES = (0.3, 0.35, 0.4)
-"""How many of the requests meet with a fault, in one schedule or another."""
-EVERYBODY = Selection()
+"""The shares of requests with a fault; each seed has one of them."""
+ALL = Selection()
 
 
 @dataclass
 class Result:
-    """What became of a schedule: what is wrong ("" if nothing is), and what there was to count."""
+    """The outcome of a seed: what is wrong (empty if nothing is), figures, and a log of every
+    step."""
 
     seed: int
     wrong: str = ""
@@ -52,11 +53,11 @@ class Result:
     killed: int = 0
     interrupted: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
 
 def run(seed: int) -> Result:
-    """The schedule of this number."""
+    """Run one seed."""
     result = Result(seed)
     with TemporaryDirectory() as folder:
         schedule = Schedule(seed, Path(folder), result)
@@ -68,18 +69,18 @@ def run(seed: int) -> Result:
             result.wrong = f"{error}  [{Path(where.filename).name}:{where.lineno}]"
         finally:
             schedule.portals.state.store.close()
-        strikes = (line.partition(": ")[2] for line in schedule.faults.lines)
-        result.kinds = dict(Counter(strikes))
-        result.told += schedule.faults.lines
+        kinds = (line.partition(": ")[2] for line in schedule.faults.lines)
+        result.kinds = dict(Counter(kinds))
+        result.log += schedule.faults.lines
     return result
 
 
 class Schedule:
-    """A schedule under way."""
+    """A world, its files and its faults, and the applies so far."""
 
     def __init__(self, seed: int, root: Path, result: Result) -> None:
         self.random = Random(f"schedule {seed}")
-        random.seed(seed)  # the program's own jitter
+        random.seed(seed)  # the program's jitter
         self.root, self.result = root, result
         self.world: World = world(Random(f"world {seed}"))
         state = State(Store())
@@ -108,84 +109,84 @@ class Schedule:
         (root / "reconciler.yaml").write_text(json.dumps(self.world.config), "utf-8")
 
     def run(self) -> None:
-        """Every round of files, each to its clean apply and a plan that is empty."""
-        self.tell(f"{self.world.readings} | {self.world.pf_readings} | {self.world.config}")
+        """Apply every round of files until an apply is clean and a plan is empty."""
+        self.log(f"{self.world.readings} | {self.world.pf_readings} | {self.world.config}")
         for number, declared in enumerate(self.world.rounds, 1):
             self.declare(declared)
             try:
                 self.repository = session.open_repository(self.root, None)
-            except InputError:  # two files that no portal ever sees
+            except InputError:  # invalid files never reach a portal
                 continue
-            self.tell(f"round {number}: {json.dumps(declared, ensure_ascii=False)}")
+            self.log(f"round {number}: {json.dumps(declared, ensure_ascii=False)}")
             self.round(declared)
             self.former = declared
 
     def declare(self, agents: list[dict[str, Any]]) -> None:
-        """Write the files (JSON is YAML too)."""
-        said = "\n---\n".join(json.dumps(each, ensure_ascii=False) for each in agents)
-        (self.root / "agents" / "agents.yaml").write_text(said, "utf-8")
+        """Write the files (JSON is valid YAML)."""
+        content = "\n---\n".join(json.dumps(each, ensure_ascii=False) for each in agents)
+        (self.root / "agents" / "agents.yaml").write_text(content, "utf-8")
 
     def round(self, declared: list[dict[str, Any]]) -> None:
-        """Apply until an apply is clean and nothing is under way any more."""
+        """Apply until an apply is clean and no request or picture is pending."""
         before = self.portals.truth()
         for count in range(1, MOST + 1):
             report = self.apply(count, declared, before)
             late = self.settle()
             if report is None or late or not is_clean(report):
                 continue
-            plan, matches = self.look()
+            plan, matches = self.inspect()
             if not plan.steps and not plan.entries:
                 break
-            assert may_be_left(report, plan), f"left to do: {told(plan)}"
+            assert may_be_left(report, plan), f"not empty: {plan_lines(plan)}"
         else:
             raise AssertionError(f"not clean within {MOST} applies")
         self.result.applies.append(count)
-        is_standing(self.portals, plan, matches, declared, before)
+        check_result(self.portals, plan, matches, declared, before)
         self.ours |= {(portal, number) for (portal, _), number in matches.items()}
 
     def apply(self, count: int, declared: list[dict[str, Any]], before: Any) -> Report | None:
-        """One apply, as a process of its own; its report, if it came to that."""
+        """Apply once, as a new process. Returns its report, None if it did not get that far."""
         moment = self.moment() if count <= ENDED else None
         self.simulation.begin(moment)
-        self.tell(f"apply, {moment or 'to its end'}")
+        self.log(f"apply, {moment or 'to its end'}")
         report = None
         try:
-            with self.machine(), self.planned() as planned:
-                self.tell(told(planned.plan))
-                report = applying.apply(planned, (), lambda _: None)
+            with self.disk(), self.proposal() as proposal:
+                self.log(plan_lines(proposal.plan))
+                report = applying.apply(proposal, (), lambda _: None)
         except Killed:
             self.result.killed += 1
-            self.tell("  killed")
+            self.log("  killed")
         except Interrupted:
             self.result.interrupted += 1
-            self.tell("  interrupted while it read")
+            self.log("  interrupted while reading")
         except PortalError as error:
-            self.tell(f"  could not read: {error}")
+            self.log(f"  could not read: {error}")
         self.count()
         if report is not None:
-            self.tell(reported(report))
+            self.log(report_lines(report))
             self.result.interrupted += report.interrupted
-            if not self.simulation.overtook:  # else it was true, until a late request undid it
-                claims_are_true(self.portals, report)
-        self.rules_are_kept()
+            if not self.simulation.overtook:  # a late request may have undone what was applied
+                check_claims(self.portals, report)
+        self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
-        nobody_else(self.portals, files, before)
-        self.ledger_loads()
+        check_others(self.portals, files, before)
+        self.check_ledger()
         return report
 
     def settle(self) -> bool:
-        """Some time passes, until nothing is under way any more: no late effect and no picture,
-        while somebody else looks at the lists. Whether that changed anything."""
+        """Let time pass until no late effect and no picture is pending, while someone else reads
+        the lists. Returns whether anything changed."""
         before = self.portals.truth()
         self.simulation.pass_time(self.random.choice((1.0, 30.0, 3600.0)))
         self.simulation.settle()
         while self.portals.importing():
             self.simulation.pass_time(600)
-            self.portals.look()
+            self.portals.list_all()
         return self.portals.truth() != before
 
     def moment(self) -> Moment | None:
-        """When, and how, this apply is ended from outside."""
+        """When and how this apply is ended from outside; None if it is not."""
         if self.random.random() > 0.3:
             return None
         how = self.random.choice(("killed", "killed", "interrupted", "writing"))
@@ -193,8 +194,8 @@ class Schedule:
         return Moment(at, self.random.random() < 0.5, how)
 
     @contextmanager
-    def machine(self) -> Iterator[None]:
-        """The disk of this machine: each of its writes is a moment to die at."""
+    def disk(self) -> Iterator[None]:
+        """The disk of this machine: the process may be killed at each of its writes."""
         simulation, replace = self.simulation, os.replace
 
         def replacing(*paths: Any) -> None:
@@ -206,7 +207,7 @@ class Schedule:
             simulation.write()
 
         def load(store: File) -> Any:
-            simulation.alive()
+            simulation.check_alive()
             return whole(store)
 
         whole = File.load
@@ -218,92 +219,93 @@ class Schedule:
             yield
 
     @contextmanager
-    def planned(self) -> Iterator[planning.Proposal]:
-        """A plan of everybody."""
+    def proposal(self) -> Iterator[planning.Proposal]:
+        """A plan for all agents."""
         simulation = self.simulation
         runtime = session.Runtime(
             simulation.cancellation, lambda: simulation.now, simulation, simulation.merge_streams
         )
         with planning.open_planner(
-            self.repository, self.environment, EVERYBODY, runtime=runtime
+            self.repository, self.environment, ALL, runtime=runtime
         ) as planner:
-            yield planner.make_plan(EVERYBODY)
+            yield planner.make_plan(ALL)
 
-    def look(self) -> tuple[Plan, Matches]:
-        """A plan without faults, and who everybody is in it."""
+    def inspect(self) -> tuple[Plan, Matches]:
+        """A plan without faults, and the live agent of each declared one."""
         self.simulation.application.faults = None
         self.simulation.begin(None)
-        self.simulation.pass_time(120)  # whatever limit was used up
-        with self.planned() as planned:
-            plan = planned.plan
+        self.simulation.pass_time(120)  # no rate limit is used up then
+        with self.proposal() as proposal:
+            plan = proposal.plan
         assert not plan.unread, plan.unread
         self.simulation.application.faults = self.faults
-        self.tell("look")
+        self.log("inspect")
         matches = {
             (name, found.desired.key): found.live.id
-            for name, drafted in planned.drafts.items()
-            for found in drafted.matches
+            for name, draft in proposal.drafts.items()
+            for found in draft.matches
         }
         return plan, matches
 
     def watched(self, effect: Any) -> Any:
-        """The portals' effect, with each refusal written down that is the portal's own."""
+        """`effect`, the effect of a request on a portal, with a record of each refusal of its
+        own."""
 
         async def watching(gate: Gate, route: Any, call: Any) -> Any:
             try:
                 response = await effect(gate, route, call)
             except RefusalError as problem:
-                self.refuse(gate, call, problem.status, problem.message)
+                self.record_refusal(gate, call, problem.status, problem.message)
                 raise
             if call.path.endswith("/bulk"):
                 results = json.loads(bytes(response.body))["results"]
                 for operation, result in zip(call.body["operations"], results, strict=True):
                     if not result["success"]:
-                        said = result["error"]["body"]["error"]
-                        self.refuse(gate, operation, result["error"]["statusCode"], said)
+                        message = result["error"]["body"]["error"]
+                        self.record_refusal(gate, operation, result["error"]["statusCode"], message)
             return response
 
         return watching
 
-    def refuse(self, gate: Gate, what: Any, status: int, said: Any) -> None:
-        """A refusal of the portal's own."""
-        late = self.simulation.overtook  # what is late meets, and leaves, what nobody could know
+    def record_refusal(self, gate: Gate, what: Any, status: int, message: Any) -> None:
+        """Record a refusal, unless the program could not avoid it."""
+        late = self.simulation.overtook  # the program cannot know of a late request
         twice = self.faults.lines and self.faults.lines[-1].endswith("done twice")
-        if not late and not twice and not is_allowed(self.world, what, status, str(said)):
-            self.refused.append(f"{gate.NAME} {what}: {status} {said}")
+        if not late and not twice and not is_allowed(self.world, what, status, str(message)):
+            self.refused.append(f"{gate.NAME} {what}: {status} {message}")
 
-    def rules_are_kept(self) -> None:
-        """No request was one that the portal refuses by its own rules."""
+    def check_rules(self) -> None:
+        """No request broke the rules of a portal."""
         assert not self.refused, "refused: " + "; ".join(self.refused)
 
-    def ledger_loads(self) -> None:
-        """The ledger is whole, or there is none yet."""
+    def check_ledger(self) -> None:
+        """The ledger can be read, or does not exist yet."""
         path = self.root / ".reconciler" / "ledger.json"
         if path.exists():
             _, note = ledger.parse(path.read_bytes(), "the ledger")
             assert note is None, note
 
     def count(self) -> None:
-        """Add up what went over the wire."""
+        """Add up the requests and faults."""
         self.result.requests += self.simulation.requests
         self.result.faulted = self.faults.faulted + self.simulation.unreached
 
-    def tell(self, line: str) -> None:
-        """What happened, for whoever replays the schedule."""
-        self.result.told += [*self.simulation.told, line]
-        self.simulation.told.clear()
+    def log(self, line: str) -> None:
+        """Add a line to the log, after what was sent since the last one."""
+        self.result.log += [*self.simulation.log, line]
+        self.simulation.log.clear()
 
 
-def is_allowed(world: World, what: Any, status: int, said: str) -> bool:
-    """Whether a refusal is one that no client can know before: of what the documents leave open."""
+def is_allowed(world: World, what: Any, status: int, message: str) -> bool:
+    """Whether no client can avoid this refusal, because the documentation leaves it open."""
     if isinstance(what, Call) and what.method == "GET":
-        return status == 404  # to look whether somebody is there
+        return status == 404  # it asked whether an agent exists
     body = what.body if isinstance(what, Call) else what
-    if said == "User not found":  # one who has to be invited
+    if message == "User not found":  # the agent has to be invited
         return world.readings.creation == "invite" and "id" not in body
-    if said == "User identifier required":
+    if message == "User identifier required":
         return world.readings.bulk_by_id == "refused"
-    if said.startswith("operations must have no more"):
+    if message.startswith("operations must have no more"):
         return True
     profile = (body or {}).get("publicProfile", body or {})
     texts = {"bio", "position"} & set(profile)
@@ -311,13 +313,13 @@ def is_allowed(world: World, what: Any, status: int, said: str) -> bool:
 
 
 def may_be_left(report: Report, plan: Plan) -> bool:
-    """Whether a clean apply may leave these changes to the next one: for somebody else a conflict
-    or the waiting is over (the ledger knows more now), or a picture is not the one that was seen (a
-    slip of a list, or an import that another overtook)."""
+    """Whether a clean apply may leave these changes to the next one: a conflict or the wait of
+    another agent is over (the ledger knows more now), or a picture is not the one that was seen (a
+    faulty list, or an import that another overtook)."""
     before, now = (
-        {(each.portal, each.key) for each in made.conflicts} | set(made.waiting)
-        for made in (report.plan, plan)
-        if made is not None
+        {(each.portal, each.key) for each in one.conflicts} | set(one.waiting)
+        for one in (report.plan, plan)
+        if one is not None
     )
     over = before - now
     changes = [change for entry in plan.entries for change in entry.changes]
@@ -327,7 +329,7 @@ def may_be_left(report: Report, plan: Plan) -> bool:
 
 
 def is_clean(report: Report) -> bool:
-    """Whether nothing is left that another apply could do. Conflicts are for people."""
+    """Whether another apply would have nothing to do. Conflicts are for people."""
     statuses = {outcome.status for _, outcome in report.outcomes}
     plan = report.plan
     return (
@@ -342,7 +344,7 @@ def is_clean(report: Report) -> bool:
     )
 
 
-def told(plan: Plan) -> str:
+def plan_lines(plan: Plan) -> str:
     """A plan in a few lines."""
     lines = [f"  plan {step.request.method} {step.request.path}" for step in plan.steps]
     lines += [f"  conflict {each.portal} {each.key}: {each.reason}" for each in plan.conflicts]
@@ -350,7 +352,7 @@ def told(plan: Plan) -> str:
     return "\n".join((*lines, f"  waiting {plan.waiting} unread {plan.unread}"))
 
 
-def reported(report: Report) -> str:
+def report_lines(report: Report) -> str:
     """A report in a few lines."""
     lines = [
         f"  {outcome.status} {outcome.operation.portal} {outcome.operation.name} "

@@ -1,4 +1,4 @@
-"""Whether the portals' own state is as it has to be: after any apply, and after a clean one."""
+"""Checks of the portals' own storage, after any apply and after a clean one."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from reconciler.sandbox.state import Call, State
 Truth = Mapping[str, Mapping[int, Any]]
 """All agents of the portals, by portal and id."""
 Matches = Mapping[tuple[str, str], int]
-"""Who each declared agent is, by portal and key."""
+"""The live id of each declared agent, by portal and key."""
 
 
 @dataclass(frozen=True)
 class Portals:
-    """The portals themselves, behind what they show."""
+    """The portals' own storage, behind their API."""
 
     state: State
 
     def truth(self) -> Truth:
-        """All that they have, as it is now: each look gives objects of its own."""
+        """All agents as they are now, in new objects each time."""
         return {
             "rentix": {each.id: each for each in self.state.store.agents()},
             "propertyfinder": {each.id: each for each in self.state.propertyfinder.users.all()},
         }
 
     def importing(self) -> bool:
-        """Whether a picture is under way that will come."""
+        """Whether a picture is being imported and will arrive."""
         mine = self.state.propertyfinder
         users = () if mine.readings.picture_import == "never" else mine.users.all()
         return bool(self.state.store.importing()) or any(
             user.picture_pending is not None for user in users
         )
 
-    def look(self) -> None:
-        """Somebody reads both lists to their end."""
+    def list_all(self) -> None:
+        """Read both lists to the end, as someone else would."""
         state = self.state
         last = str(max(1, -(-len(state.store) // state.limits.page_size)))
         rentix.Calls(state).list(Call("GET", "", (), {"page": last}, None))
@@ -51,17 +51,17 @@ class Portals:
 
     @property
     def reading(self) -> Any:
-        """Rentix's readings."""
+        """Rentix's reading."""
         return self.state.readings
 
     @property
     def pf_reading(self) -> Any:
-        """Property Finder's readings."""
+        """Property Finder's reading."""
         return self.state.propertyfinder.readings
 
 
-def claims_are_true(portals: Portals, report: Report) -> None:
-    """What the report says is applied is what the portal has."""
+def check_claims(portals: Portals, report: Report) -> None:
+    """What the report calls applied is what the portal has."""
     truth = portals.truth()
     for _, outcome in report.outcomes:
         operation = outcome.operation
@@ -69,14 +69,14 @@ def claims_are_true(portals: Portals, report: Report) -> None:
             continue
         where = f"claimed: {operation.name} of {outcome.id} on {operation.portal}"
         found = truth[operation.portal].get(outcome.id)  # type: ignore[call-overload]
-        assert found is not None, f"{where}: there is nobody"
+        assert found is not None, f"{where}: there is no such agent"
         try:
             if operation.verb == "link":
                 assert found.external_id == operation.external_id
             elif operation.verb == "unlink":
                 assert found.external_id != unlinked(operation)
             else:
-                _has(portals, operation, found)
+                _check_values(portals, operation, found)
         except AssertionError as error:
             raise AssertionError(f"{where}: {error} {operation.values} {found}") from error
 
@@ -86,19 +86,19 @@ def unlinked(operation: Operation) -> str | None:
     return operation.external_id
 
 
-def _has(portals: Portals, operation: Operation, found: Any) -> None:
+def _check_values(portals: Portals, operation: Operation, found: Any) -> None:
     """An agent has an operation's values."""
     if operation.portal == "rentix":
         if portals.reading.strings == "kept":
             rentix_truth.declared_is_true(operation.values, found, portals.reading)
     elif portals.pf_reading.strings == "kept":
-        wanted = at_once(operation.values, portals.pf_reading)
+        wanted = set_at_once(operation.values, portals.pf_reading)
         propertyfinder_truth.declared_is_true(wanted, found, portals.pf_reading, operation.name)
 
 
-def at_once(wanted: Mapping[str, Any], reading: Any) -> dict[str, Any]:
-    """What is to be true on Property Finder now: a picture may come later, and a role has a
-    number."""
+def set_at_once(wanted: Mapping[str, Any], reading: Any) -> dict[str, Any]:
+    """The values that are set right after an apply on Property Finder: a picture may arrive later,
+    and a role has a number."""
     wanted = dict(wanted)
     if wanted.get("roleId") == "Agent":
         wanted["roleId"] = 3
@@ -106,31 +106,31 @@ def at_once(wanted: Mapping[str, Any], reading: Any) -> dict[str, Any]:
     return wanted
 
 
-def nobody_else(portals: Portals, files: Files, before: Truth) -> None:
-    """Whom no file means is as before the round; and nobody is there twice."""
+def check_others(portals: Portals, files: Files, before: Truth) -> None:
+    """Agents that no file declares are as before the round, and no agent was created twice."""
     truth = portals.truth()
     for portal, agents in before.items():
         for number, agent in agents.items():
-            if not files.mean(portal, agent):
+            if not files.declare(portal, agent):
                 found = truth[portal][number]
                 assert without_picture(found) == without_picture(agent), (
-                    f"nobody declares {portal} {number}: {agent} became {found}"
+                    f"no file declares {portal} {number}: {agent} became {found}"
                 )
     for portal, agents in truth.items():
         new = [agent for number, agent in agents.items() if number not in before[portal]]
         for agent in new:
-            assert files.create(portal, agent), f"made without a file: {portal} {agent}"
-        keys = [name_of(agent) for agent in new]
-        assert len(keys) == len(set(keys)), f"made twice: {keys}"
+            assert files.create(portal, agent), f"created without a file: {portal} {agent}"
+        keys = [creation_key(agent) for agent in new]
+        assert len(keys) == len(set(keys)), f"created twice: {keys}"
 
 
-def name_of(agent: Any) -> str:
-    """What a new agent was made under."""
+def creation_key(agent: Any) -> str:
+    """What a new agent was created under."""
     return str(agent.external_id if isinstance(agent, Agent) else agent.email.lower())
 
 
 def without_picture(agent: Any) -> Any:
-    """An agent but for the picture: one that was under way before the round may come meanwhile."""
+    """An agent without its picture: one that was being imported before the round may arrive."""
     if isinstance(agent, Agent):
         return replace(agent, avatar=None, avatar_source=None, avatar_pending=None)
     profile = agent.profile and {**agent.profile, "imageVariants": None}
@@ -139,14 +139,14 @@ def without_picture(agent: Any) -> Any:
 
 @dataclass(frozen=True)
 class Files:
-    """Whom the files of a round, and of those before it, can mean."""
+    """The agents that the files of this and earlier rounds may be about."""
 
     declared: list[dict[str, Any]]
     removed: bool
     ours: frozenset[tuple[str, int]]
 
-    def mean(self, portal: str, agent: Any) -> bool:
-        """Whether a file may be about this agent, or was and is no more."""
+    def declare(self, portal: str, agent: Any) -> bool:
+        """Whether a file is, or was, about this agent."""
         if self.removed and (portal, agent.id) in self.ours:
             return True
         if portal == "rentix":
@@ -174,42 +174,40 @@ class Files:
 
 
 def digits(phone: str) -> str:
-    """A phone without what separates."""
+    """The digits of a phone."""
     return "".join(filter(str.isdigit, phone))
 
 
-def is_standing(
+def check_result(
     portals: Portals, plan: Plan, matches: Matches, declared: list[dict[str, Any]], before: Truth
 ) -> None:
-    """After a clean apply declared is true, and all else is as it was before the round.
-
-    `matches` says who each declared agent is by now, by portal and key; who is in conflict, or
-    waits, has no part in it.
-    """
+    """After a clean apply, declared values are set and everything else is as before the round.
+    `matches` has the live id of each declared agent, by portal and key; agents that wait or are in
+    conflict are not checked."""
     truth = portals.truth()
-    aside = {(each.portal, each.key) for each in plan.conflicts} | set(plan.waiting)
+    skipped = {(each.portal, each.key) for each in plan.conflicts} | set(plan.waiting)
     for each in declared:
         key = each.get("externalId") or f"id:{each['id']}"
         for portal in ("rentix", "propertyfinder"):
-            if (portal, key) in aside or (portal == "propertyfinder" and portal not in each):
+            if (portal, key) in skipped or (portal == "propertyfinder" and portal not in each):
                 continue
             number = matches.get((portal, key))
             where = f"{portal} {key} {number}"
             if number is None and each.get(portal, {}).get("status") == "inactive":
-                continue  # nobody is made to be off all listings
-            assert number is not None, f"{where}: nobody is that, and the plan is empty"
+                continue  # an inactive agent is not created
+            assert number is not None, f"{where}: no such agent, and the plan is empty"
             after = truth[portal][number]
             was = before[portal].get(number)
             try:
                 if portal == "rentix":
-                    _stands(portals, each, was, after)
+                    _check_rentix(portals, each, was, after)
                 else:
-                    _stands_on_propertyfinder(portals, each, was, after, where)
+                    _check_propertyfinder(portals, each, was, after, where)
             except AssertionError as error:
                 raise AssertionError(f"{where}: {error}: {each}, {was} became {after}") from error
 
 
-def _stands(portals: Portals, each: Mapping[str, Any], was: Any, after: Any) -> None:
+def _check_rentix(portals: Portals, each: Mapping[str, Any], was: Any, after: Any) -> None:
     assert after.external_id == each.get("externalId", was and was.external_id)
     assert after.id == each.get("id", after.id)
     if portals.reading.strings == "kept":
@@ -219,12 +217,12 @@ def _stands(portals: Portals, each: Mapping[str, Any], was: Any, after: Any) -> 
         rentix_truth.undeclared_is_kept(named, was, after, portals.reading)
 
 
-def _stands_on_propertyfinder(
+def _check_propertyfinder(
     portals: Portals, each: Mapping[str, Any], was: Any, after: Any, where: str
 ) -> None:
     wanted, reading = propertyfinder_truth.wishes(each), portals.pf_reading
     if reading.strings == "kept":
-        propertyfinder_truth.declared_is_true(at_once(wanted, reading), after, reading, where)
+        propertyfinder_truth.declared_is_true(set_at_once(wanted, reading), after, reading, where)
     if was is not None:
         late = {"avatar": ...} if was.picture_pending else {}
         propertyfinder_truth.undeclared_is_untouched(late | wanted, was, after, reading, where)

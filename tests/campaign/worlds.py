@@ -1,4 +1,4 @@
-"""Random worlds: who is live, what the files say in each round, and under which readings."""
+"""Random worlds: live agents, the files of each round, and readings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SOCIAL = {
     "youtube": (None, "https://youtube.com/@a", "https://youtube.com/@b"),
     "tiktok": (None, "https://tiktok.com/@a"),
 }
-STRANGER = 50
-SETTLED = {"phone_on_existing", "avatar_ids"}
-"""Doubts of Rentix that stay as they are here: another reading of `avatar_ids` refuses a picture
-for good, whatever anyone does."""
+LAST_ID = 50
+FIXED = {"phone_on_existing", "avatar_ids"}
+"""Open points of Rentix that keep their default: another reading of `avatar_ids` refuses a picture
+whatever anyone does."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A world: the users of both portals, their readings, the configuration, and the files of each
+    """A world: the agents of both portals, their readings, the configuration and the files of each
     round."""
 
     rentix: list[Agent]
@@ -47,18 +47,18 @@ class World:
 
 
 def world(random: Random) -> World:
-    """Any world."""
+    """A random world."""
     rentix, users = _rentix(random), _propertyfinder(random)
-    readings = Readings(**_reading(random, Readings, SETTLED))
+    readings = Readings(**_reading(random, Readings, FIXED))
     pf_readings = propertyfinder.Readings(**_reading(random, propertyfinder.Readings, {"nulls"}))
     if random.random() < 0.5:
         pf_readings = propertyfinder.Readings(
             token_path=pf_readings.token_path, deactivate_by=pf_readings.deactivate_by
         )
-    if pf_readings.texts_taken == "string":  # else a text that no file declares holds up the rest
+    if pf_readings.texts_taken == "string":  # else an undeclared text would block the rest
         pf_readings = replace(pf_readings, texts="string")
     first = _files(random, rentix, users)
-    rounds = [first, _edited(random, first, rentix, users)]
+    rounds = [first, _edit(random, first, rentix, users)]
     portals = {
         "rentix": {
             "create": random.choice(("never", "upsert")),
@@ -72,7 +72,7 @@ def world(random: Random) -> World:
             "deactivate_by": pf_readings.deactivate_by,
         },
     }
-    if pf_readings.contacts == "required":  # a portal that needs more is told more
+    if pf_readings.contacts == "required":  # then a creation needs a phone
         rounds = [
             [{"phone": random.choice(PHONES), "name": "Nou", **each} for each in declared]
             for declared in rounds
@@ -97,18 +97,18 @@ def world(random: Random) -> World:
     )
 
 
-def _reading(random: Random, kind: Any, settled: set[str]) -> dict[str, Any]:
-    """A reading of each doubt, most of them the plain one."""
+def _reading(random: Random, kind: Any, fixed: set[str]) -> dict[str, Any]:
+    """A reading of each open point, mostly the default."""
     return {
         name: random.choice(values)
         for name, values in kind.choices().items()
-        if name not in settled and random.random() < 0.4
+        if name not in fixed and random.random() < 0.4
     }
 
 
 def _rentix(random: Random) -> list[Agent]:
-    """Up to seven live agents, each external id at most once; and a stranger after whom new ids
-    come that no file pins."""
+    """Up to seven live agents, each external id at most once; and one with a high id, so that new
+    ids are not pinned by any file."""
     count = random.randint(0, 7)
     externals = random.sample(EXTERNAL, len(EXTERNAL))
     agents: list[Agent] = [
@@ -131,11 +131,11 @@ def _rentix(random: Random) -> list[Agent]:
         }
         for number in range(1, count + 1)
     ]
-    return [*agents, {"id": STRANGER}]
+    return [*agents, {"id": LAST_ID}]
 
 
 def _propertyfinder(random: Random) -> list[Agent]:
-    """Up to six live users, most of them with a public profile, and a stranger."""
+    """Up to six live users, most of them with a public profile; and one with a high id."""
     logins = random.sample(LOGINS, random.randint(0, 6))
     users: list[Agent] = [
         {
@@ -150,7 +150,7 @@ def _propertyfinder(random: Random) -> list[Agent]:
         }
         for number, login in enumerate(logins, 1)
     ]
-    return [*users, {"id": STRANGER}]
+    return [*users, {"id": LAST_ID}]
 
 
 def _profile(random: Random) -> Agent:
@@ -166,7 +166,7 @@ def _profile(random: Random) -> Agent:
 
 
 def _public(random: Random) -> Agent:
-    """What a public profile and a file have in common."""
+    """The values that a public profile and a file have in common."""
     texts = random.choice(TEXTS), {"primary": random.choice(TEXTS)}
     pair = {"primary": random.choice(TEXTS), "secondary": random.choice(TEXTS)}
     return {
@@ -186,7 +186,7 @@ def _some(random: Random, **values: Any) -> Agent:
 
 
 def _files(random: Random, rentix: list[Agent], users: list[Agent]) -> list[Agent]:
-    """Up to eight declared agents; no two have an id or a login in common."""
+    """Up to seven declared agents; no two have an id or a login in common."""
     externals = random.sample(EXTERNAL, len(EXTERNAL))
     ids = random.sample(range(1, 9), 8)
     logins = random.sample(LOGINS, len(LOGINS))
@@ -210,7 +210,7 @@ def _files(random: Random, rentix: list[Agent], users: list[Agent]) -> list[Agen
 
 
 def _values(random: Random) -> Agent:
-    """What a file can say of an agent on Rentix."""
+    """Values that a file can declare for Rentix."""
     texts = {each: random.choice(TEXTS) for each in random.sample(LANGUAGES, 2)}
     switches = {each: random.random() < 0.5 for each in random.sample(CHANNELS, 2)}
     picture = {"url": random.choice(PICTURES)}
@@ -225,7 +225,7 @@ def _values(random: Random) -> Agent:
 
 
 def _section(random: Random, login: str) -> Agent:
-    """What a file says of an agent on Property Finder: enough to create the user."""
+    """What a file declares for Property Finder: enough to create the user."""
     return {
         "email": login,
         "firstName": random.choice(NAMES[:4]),
@@ -244,10 +244,11 @@ def _section(random: Random, login: str) -> Agent:
     }
 
 
-def _edited(
+def _edit(
     random: Random, files: list[Agent], rentix: list[Agent], users: list[Agent]
 ) -> list[Agent]:
-    """The files after some edits: values, external ids that change hands, agents who go and come."""
+    """The files after some edits: other values, external ids that change hands, agents that come
+    and go."""
     if random.random() < 0.15:
         return _files(random, rentix, users)
     edited = [copy.deepcopy(each) for each in files if random.random() < 0.9]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from agency import PF_FAST, Agency, person
-from convergence import converges, forgetting_is_safe
+from convergence import converges, losing_the_ledger_is_safe
 from propertyfinder_truth import (
     by_email,
     declared_is_true,
@@ -234,7 +234,7 @@ def check(agency: Agency, reading: Readings) -> None:
 
     late = reading.picture_import.startswith("after")
     report = converges(agency, str(reading), verify, pass_time if late else None)
-    forgetting_is_safe(agency, str(reading), report)
+    losing_the_ledger_is_safe(agency, str(reading), report)
 
 
 @pytest.mark.parametrize("errors", ["by-header", "older"])

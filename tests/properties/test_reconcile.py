@@ -1,12 +1,10 @@
-"""For any live agents and any files: declared becomes true, undeclared stays as it was, and the
-next plan has nothing to do."""
+"""Rentix: for any live agents and any files, declared values are set, everything else is kept, and
+the next plan is empty."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import pytest
 from agency import FAST, Agency, user
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -109,130 +107,82 @@ READINGS = st.builds(
 )
 
 
-def reconcile(
-    agency: Agency, live: list[dict[str, Any]], declared: list[dict[str, Any]], reading: Readings
-) -> None:
-    """One world: plan, apply, look, plan again."""
-    ledger = agency.root / ".reconciler" / "ledger.json"
-    ledger.unlink(missing_ok=True)
-    limits = type(FAST)(
-        rate_limit=10**9, bulk_rate_limit=10**9, bulk_limit=2, page_size=2, import_reads=1
-    )
-    agency.live(*live, readings=reading, limits=limits)
-    agency.configure(create="upsert")
+def apply_round(
+    agency: Agency, declared: list[dict[str, Any]], reading: Readings
+) -> dict[str, Any]:
+    """Plan, apply and verify one round of files. Returns the report."""
     agency.declare(*declared)
     before = agency.truth()
     plan = agency.plan()
     assert agency.truth() == before  # a plan writes nothing
     agency.calls()
-    done = agency.apply()
-    calls = agency.calls()
-    alone = {each["key"] for each in plan["conflicts"]}
-    assert done["exit"] == (3 if alone else 0), done
-    refused = [call for call in calls if call[3] >= 400]
-    assert all(reading.creation == "invite" or call[1] == "/users/bulk" for call in refused), (
-        refused
-    )
+    report: dict[str, Any] = agency.apply()
+    conflicts = {each["key"] for each in plan["conflicts"]}
+    assert report["exit"] == (3 if conflicts else 0), report
+    refused = [call for call in agency.calls() if call[3] >= 400]
+    invited = reading.creation == "invite"
+    assert all(invited or call[1] == "/users/bulk" for call in refused), refused
     after = agency.truth()
-    by_external = {agent.external_id: agent for agent in after.values()}
-    ids = {each["key"]: each["id"] for each in done["results"] if each["id"]}
     touched = set()
     for agent in declared:
-        key = agent.get("externalId") or f"id:{agent['id']}"
-        if key in alone:
-            continue
-        found = after.get(agent.get("id") or ids.get(key)) or by_external.get(
-            agent.get("externalId")
-        )
-        if found is None:
-            continue  # waiting
-        touched.add(found.id)
-        if "externalId" in agent:
-            assert found.external_id == agent["externalId"]
-        if reading.strings == "kept":
-            declared_is_true(agent, found, reading)
-        if found.id in before:
-            undeclared_is_kept(agent, before[found.id], found, reading)
+        found = live_agent(agent, after, report)
+        if key_of(agent) not in conflicts and found is not None:  # None: waiting to be invited
+            touched.add(found.id)
+            check_agent(agent, before.get(found.id), found, reading)
     for number, agent in before.items():
         if number not in touched:
             assert after[number] == agent
     again = agency.plan()
-    assert again["requests"] == []
-    assert again["agents"] == []
+    assert (again["requests"], again["agents"]) == ([], [])
+    return report
+
+
+def key_of(agent: dict[str, Any]) -> str:
+    """The key of a declared agent."""
+    return str(agent.get("externalId") or f"id:{agent['id']}")
+
+
+def live_agent(agent: dict[str, Any], after: dict[int, Any], report: dict[str, Any]) -> Any:
+    """The live agent that a file declares, by its id or the id in the report, else by its external
+    id."""
+    ids = {each["key"]: each["id"] for each in report["results"] if each["id"]}
+    external = {each.external_id: each for each in after.values()}
+    found = after.get(agent.get("id") or ids.get(key_of(agent)))  # type: ignore[arg-type]
+    return found or external.get(agent.get("externalId"))
+
+
+def check_agent(agent: dict[str, Any], before: Any, found: Any, reading: Readings) -> None:
+    """Declared values are set, and all others are as before."""
+    if "externalId" in agent:
+        assert found.external_id == agent["externalId"]
+    if reading.strings == "kept":
+        declared_is_true(agent, found, reading)
+    if before is not None:
+        undeclared_is_kept(agent, before, found, reading)
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(live=users(), declared=files(), reading=READINGS)
-def test_any_world_is_reconciled(
-    agency: Agency, live: list[dict[str, Any]], declared: list[dict[str, Any]], reading: Readings
-) -> None:
-    """Any live agents, any files, any reading."""
-    reconcile(agency, live, declared, reading)
-
-
-@settings(
-    max_examples=45, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(live=users(), first=files(), second=files(), reading=READINGS)
-def test_an_edit_of_the_files_is_applied_and_is_no_drift(
-    agency: Agency,
-    live: list[dict[str, Any]],
-    first: list[dict[str, Any]],
-    second: list[dict[str, Any]],
-    reading: Readings,
-) -> None:
-    """Two rounds with other files: in between nobody touched the portal, so nothing is drift; the
-    second round ends as well as the first."""
-    rounds(agency, live, first, second, reading)
-
-
-def rounds(
-    agency: Agency,
-    live: list[dict[str, Any]],
-    first: list[dict[str, Any]],
-    second: list[dict[str, Any]],
-    reading: Readings,
-) -> None:
-    """Apply the first files and then the second."""
-    reconcile(agency, live, first, reading)
-    agency.declare(*second)
-    if (agency.root / ".reconciler" / "ledger.json").exists() and agency.plan()["requests"]:
-        prior = json.loads((agency.root / ".reconciler" / "ledger.json").read_text("utf-8"))
-        if prior["portals"]["rentix"]["agents"]:
-            drifted = agency.run("drift")
-            assert drifted.code == 0, drifted.out
-    done = agency.apply()
-    assert done["exit"] in (0, 3), done
-    assert (done["exit"] == 3) == bool(done["conflicts"]), done
-    again = agency.plan()
-    assert again["requests"] == [], again["agents"]
-
-
-@pytest.mark.long
-@settings(
-    max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(live=users(), declared=files(), reading=READINGS)
-def test_any_world_is_reconciled_at_length(
-    agency: Agency, live: list[dict[str, Any]], declared: list[dict[str, Any]], reading: Readings
-) -> None:
-    """The same for many more worlds."""
-    reconcile(agency, live, declared, reading)
-
-
-@pytest.mark.long
-@settings(
-    max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(live=users(), first=files(), second=files(), reading=READINGS)
-def test_edits_are_applied_at_length(
+def test_two_rounds_of_files_are_applied(
     agency: Agency,
     live: list[dict[str, Any]],
     first: list[dict[str, Any]],
     second: list[dict[str, Any]],
     reading: Readings,
 ) -> None:
-    """The same two rounds for many more worlds."""
-    rounds(agency, live, first, second, reading)
+    """Any live agents, any files and then any others, under any reading. In between no one edits
+    the portal, so nothing is drift."""
+    agency.ledger.unlink(missing_ok=True)
+    limits = type(FAST)(
+        rate_limit=10**9, bulk_rate_limit=10**9, bulk_limit=2, page_size=2, import_reads=1
+    )
+    agency.live(*live, readings=reading, limits=limits)
+    agency.configure(create="upsert")
+    report = apply_round(agency, first, reading)
+    if report["verified"]["agents"]:
+        agency.declare(*second)
+        drift = agency.run("drift")
+        assert drift.code == 0, drift.out
+    apply_round(agency, second, reading)
