@@ -158,8 +158,8 @@ class Planner:
         """The plan that the base's files would give; it has no requests."""
         drafts = {}
         for name, snapshot in self.snapshots.items():
-            made = self.draft(replace(snapshot, desired=snapshot.base), selection)
-            drafts[name] = replace(made, operations=())
+            base = self.draft(replace(snapshot, desired=snapshot.base), selection)
+            drafts[name] = replace(base, operations=())
         return self._join(drafts)
 
     def _join(self, drafts: Mapping[str, Draft]) -> Plan:

@@ -139,7 +139,7 @@ def test_an_altered_text_in_several_languages_is_one_warning(shown):
 
 
 @pytest.mark.parametrize(
-    ("values", "shown", "unmet", "said"),
+    ("values", "shown", "unmet", "start"),
     [
         (
             {"description.ru": " Р ", "description.en": " E ", "description.ro": " R "},
@@ -168,7 +168,7 @@ def test_an_altered_text_in_several_languages_is_one_warning(shown):
     ],
 )
 def test_an_altered_value_is_reported_in_the_shape_that_the_portal_shows(
-    values, shown, unmet, said
+    values, shown, unmet, start
 ):
     """A text shown as one string is reported whole, a text shown by language is reported by
     language; the warning says what to do."""
@@ -179,7 +179,7 @@ def test_an_altered_value_is_reported_in_the_shape_that_the_portal_shows(
     assert result.untaken == (Unmet("rentix", "agent-001", match.desired.source, *unmet),)
     (warning,) = result.warnings
     assert warning.message == (
-        f"{said} It is not sent again; declare what the portal shows, or another value. If "
+        f"{start} It is not sent again; declare what the portal shows, or another value. If "
         f"somebody changed it there right after the apply, change it back there."
     )
 
@@ -350,16 +350,16 @@ def test_equal_languages_hide_nothing():
 def test_judge_compares_where_nothing_is_hidden():
     """For other fields, other paths and without a record, the verdict is that of the comparison."""
     match, prior = applied(PARTS, {"description": "Р"}, before={"description": "old"})
-    kept = prior.agents["15"]
+    recorded = prior.agents["15"]
     agent = match.live
     text = BY_NAME["description"]
     ours = file("agent-001", {"name": "Ivan", "description": "Y", "description.ru": "Р"})
-    assert judge(BY_NAME["name"], "name", ours, agent, kept) is Verdict.DIFFERENT
-    assert judge(text, "description", ours, agent, kept) is Verdict.DIFFERENT
-    assert judge(text, "description.ru", ours, agent, kept) is Verdict.UNREADABLE
+    assert judge(BY_NAME["name"], "name", ours, agent, recorded) is Verdict.DIFFERENT
+    assert judge(text, "description", ours, agent, recorded) is Verdict.DIFFERENT
+    assert judge(text, "description.ru", ours, agent, recorded) is Verdict.UNREADABLE
     same = file("agent-001", {"description": "Р"})
     assert judge(text, "description", same, agent, None) is Verdict.SAME
-    assert judge(text, "description", same, agent, kept) is Verdict.UNREADABLE
+    assert judge(text, "description", same, agent, recorded) is Verdict.UNREADABLE
 
 
 # -- whose change -------------------------------------------------------------------------------
@@ -402,12 +402,12 @@ def test_the_record_of_a_language_is_its_own_or_that_of_the_whole_text():
     live = found({}, {"description": "X"}).live
     shows = digest(text, "X")
     own, whole = FieldState("1"), FieldState("2", shows)
-    kept = AgentState("a", {"description.ru": own, "description": whole})
-    assert trace(text, "description.ru", live, kept) is own
-    assert trace(text, "description.en", live, kept) == whole
+    recorded = AgentState("a", {"description.ru": own, "description": whole})
+    assert trace(text, "description.ru", live, recorded) is own
+    assert trace(text, "description.en", live, recorded) == whole
     changed = found({}, {"description": "Y"}).live
-    assert trace(text, "description.en", changed, kept).shown not in (shows, digest(text, "Y"))
-    assert trace(BY_NAME["name"], "name", live, kept) is None
+    assert trace(text, "description.en", changed, recorded).shown not in (shows, digest(text, "Y"))
+    assert trace(BY_NAME["name"], "name", live, recorded) is None
     assert trace(BY_NAME["name"], "name", live, None) is None
 
 
@@ -446,8 +446,8 @@ def test_an_agent_with_another_alias_is_not_the_former_one():
 
 def test_former_agents_are_found_by_alias():
     """The portal may list an agent under another id; the name of the alias counts too."""
-    kept = AgentState("a", {}, {"publicProfileId": 9})
-    prior = PortalState({"1": kept})
+    recorded = AgentState("a", {}, {"publicProfileId": 9})
+    prior = PortalState({"1": recorded})
     assert formers(prior, user(7, profile=9)) == {"a": [7]}
     assert formers(prior, user(7, profile=8), user(8)) == {}
     other = replace(user(7), aliases={"otherId": 9})

@@ -85,8 +85,8 @@ def test_a_picture_that_arrives_at_once_is_recorded():
     """It is not the former one, so it is the one that was sent."""
     _, prior = applied({"avatar": URL}, {"avatar": {"id": 6}}, before={"avatar": {"id": 5}})
     field = BY_NAME["avatar"]
-    kept = prior.agents["15"].fields["avatar"]
-    assert kept == FieldState(digest(field, URL), digest(field, {"id": 6}), URL)
+    recorded = prior.agents["15"].fields["avatar"]
+    assert recorded == FieldState(digest(field, URL), digest(field, {"id": 6}), URL)
 
 
 def test_a_picture_by_id_that_did_not_change_is_not_late():
@@ -149,8 +149,8 @@ def test_only_unreadable_values_are_recorded_in_full():
     """Addresses of pictures and texts; of all else, a digest."""
     values = {"name": "Ivan", "avatar": URL, "description.ru": "Р"}
     _, prior = applied(values, {"name": "Ivan"}, before={"name": "x"})
-    kept = prior.agents["15"].fields
-    assert {path: each.value for path, each in kept.items()} == {
+    recorded = prior.agents["15"].fields
+    assert {path: each.value for path, each in recorded.items()} == {
         "name": None,
         "avatar": URL,
         "description.ru": "Р",

@@ -1,4 +1,4 @@
-"""What every plan and apply keeps to on Property Finder, and on both portals at once."""
+"""The rules for every plan and apply on Property Finder, and on both portals at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.sandbox.propertyfinder import Limits, Readings
 NO_LIMIT = {"floor": 100_000}
 LIST = "/v1/users?page=1&perPage=100"
 GONE = "http://127.0.0.1:1"
-"""Where nobody answers."""
+"""An address without a server."""
 NEW = {
     "externalId": "n",
     "name": "Nou Agent",
@@ -35,40 +35,40 @@ NEW = {
 
 
 def wire(body: Any) -> str:
-    """A body as the program puts it on the wire."""
+    """A body as the program sends it."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def there(number: int, **values: Any) -> dict[str, Any]:
-    """The file of an agent who is on Property Finder alone."""
+def only_there(number: int, **values: Any) -> dict[str, Any]:
+    """The file of an agent on Property Finder alone."""
     return {"externalId": f"a-{number}", "propertyfinder": section(number, **values)}
 
 
 def is_rentix(call: Any) -> bool:
-    """Which of the two a call is to."""
+    """Whether a call is to Rentix."""
     return call.path.startswith(PREFIX)
 
 
 def is_write(call: Any) -> bool:
-    """Whether a call would change an agent."""
+    """Whether a call may change an agent."""
     return call.method != "GET" and "token" not in call.path
 
 
-def ended(done: Any) -> dict[tuple[str, str], str]:
-    """How each agent ended on each portal, by the last of its operations."""
-    return {(each["portal"], each["key"]): each["status"] for each in done["results"]}
+def statuses(report: Any) -> dict[tuple[str, str], str]:
+    """The status of each agent on each portal, by its last operation."""
+    return {(each["portal"], each["key"]): each["status"] for each in report["results"]}
 
 
 @pytest.fixture
 def pf(agency: Agency) -> Agency:
-    """Property Finder alone, whatever the limits."""
+    """Property Finder alone, without limits."""
     agency.use(propertyfinder={}, limits=NO_LIMIT)
     return agency
 
 
 @pytest.fixture
 def both(agency: Agency) -> Agency:
-    """Both portals with three agents each, who are declared as they are there."""
+    """Both portals with three agents each, declared as they are."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2, 3)))
     agency.live_pf(*(person(number) for number in (1, 2, 3)))
     agency.use(rentix={}, propertyfinder={})
@@ -79,13 +79,13 @@ def both(agency: Agency) -> Agency:
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits before trying again."""
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retry without waiting."""
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
 
 
 def renamed(both: Agency, name: str = "New Name") -> None:
-    """All three agents get another name, which is on both portals."""
+    """All three agents get another name on both portals."""
     both.declare(
         *(
             {"externalId": f"a-{number}", "name": name, "propertyfinder": section(number)}
@@ -102,30 +102,31 @@ def names(both: Agency) -> tuple[list[str], list[str]]:
     )
 
 
-# ---------------------------------------------------------------------------- what it costs
+# ---------------------------------------------------------------------------- minimal requests
 
 
-def test_nothing_changed_is_one_token_and_one_list(pf: Agency) -> None:
-    """Users already right cost nothing, in a plan and in an apply."""
+def test_no_changes_take_one_token_and_one_list(pf: Agency) -> None:
+    """Users that are already correct cost nothing, in a plan and in an apply."""
     pf.live_pf(*(person(number) for number in range(1, 41)))
-    pf.declare(*(there(number, firstName="User", status="active") for number in range(1, 41)))
+    pf.declare(*(only_there(number, firstName="User", status="active") for number in range(1, 41)))
     plan = pf.plan()
     expected = [("POST", "/v1/auth/token"), ("GET", LIST)]
     assert [call[:2] for call in pf.calls()] == expected
     assert (plan["summary"]["unchanged"], plan["agents"]) == (40, [])
-    done = pf.apply()
+    report = pf.apply()
     assert [call[:2] for call in pf.calls()] == expected
-    assert done["verified"] == {"agents": 40, "as_declared": 40, "differences": []}
+    assert report["verified"] == {"agents": 40, "as_declared": 40, "differences": []}
 
 
-def test_each_part_is_patched_where_it_differs(pf: Agency) -> None:
-    """The private part of one, the public part of another, both of a third, none of the last."""
+def test_only_the_parts_that_differ_are_patched(pf: Agency) -> None:
+    """The private part of one user, the public part of another, both of a third, none of the
+    last."""
     pf.live_pf(*(person(number, bio={"primary": "a", "secondary": "b"}) for number in range(1, 5)))
     pf.declare(
-        there(1, mobile="+373 60 111 111", firstName="User", bio="a"),
-        there(2, mobile="+373 69 000002", bio="new"),
-        there(3, lastName="Trei", roleId=2, whatsappPhone="+373 60 333 333", nationality="MD"),
-        there(4, bio={"primary": "a", "secondary": "b"}, spokenLanguages=[], avatar=None),
+        only_there(1, mobile="+373 60 111 111", firstName="User", bio="a"),
+        only_there(2, mobile="+373 69 000002", bio="new"),
+        only_there(3, lastName="Trei", roleId=2, whatsappPhone="+373 60 333 333", nationality="MD"),
+        only_there(4, bio={"primary": "a", "secondary": "b"}, spokenLanguages=[], avatar=None),
     )
     assert pf.apply()["exit"] == 0
     profile = {number: each.profile_id for number, each in pf.truth_pf().items()}
@@ -147,10 +148,10 @@ def test_each_part_is_patched_where_it_differs(pf: Agency) -> None:
     ]
 
 
-def test_pages_of_more_than_a_hundred_users(pf: Agency) -> None:
-    """All pages are read, each once, and whoever is on the last is found."""
+def test_all_pages_of_users_are_read(pf: Agency) -> None:
+    """Each once, and a user on the last page is matched."""
     pf.live_pf(*(person(number) for number in range(1, 251)))
-    pf.declare(there(1), there(250, mobile="+373 60 111 111"))
+    pf.declare(only_there(1), only_there(250, mobile="+373 60 111 111"))
     plan = pf.plan()
     assert plan["complete"] is True
     assert [call[1] for call in pf.calls()] == [
@@ -162,10 +163,10 @@ def test_pages_of_more_than_a_hundred_users(pf: Agency) -> None:
     assert pf.truth_pf()[250].mobile == "+373 60 111 111"
 
 
-def test_a_dry_run_writes_nothing_and_says_what_is_sent(both: Agency) -> None:
-    """On both portals: what is announced is what is sent, in the portal's order and its bytes."""
+def test_a_dry_run_shows_what_an_apply_sends(both: Agency) -> None:
+    """On both portals, in each portal's order, byte for byte; the dry run writes nothing."""
     renamed(both, "Новое “имя”")
-    both.declare(NEW, there(4, bio={"secondary": "x"}, status="inactive"), file="more.yaml")
+    both.declare(NEW, only_there(4, bio={"secondary": "x"}, status="inactive"), file="more.yaml")
     before = both.truth(), both.truth_pf()
     both.live_pf(*(person(number) for number in (1, 2, 3, 4)))
     before = both.truth(), both.truth_pf()
@@ -183,26 +184,26 @@ def test_a_dry_run_writes_nothing_and_says_what_is_sent(both: Agency) -> None:
 
     both.portal.state.before.append(listen)
     assert both.apply()["exit"] == 0
-    said = [
+    result = [
         (each["method"], each["path"], wire(each["body"])) for each in announced.json["requests"]
     ]
-    assert sent[True] + sent[False] == said
+    assert sent[True] + sent[False] == result
     assert len(sent[True]) == 1  # a bulk
     assert len(sent[False]) == 6
 
 
-# ---------------------------------------------------------------------------- who is created
+# ---------------------------------------------------------------------------- creations
 
 
-def test_a_creation_is_one_call_and_keeps_both_ids(pf: Agency) -> None:
-    """User and public profile in one POST; both ids are told and in the ledger, and the next plan
-    has nothing to do."""
+def test_a_creation_takes_one_call_and_records_both_ids(pf: Agency) -> None:
+    """User and public profile in one POST; both ids are in the report and the ledger, and the next
+    plan is empty."""
     pf.live_pf(person(1))
     pf.declare(NEW)
     plan = pf.plan()
     assert (plan["summary"]["create"], plan["summary"]["requests"]) == (1, 1)
     pf.calls()
-    done = pf.apply()
+    report = pf.apply()
     (post,) = writes(pf.calls())
     assert post[:2] == ("POST", "/v1/users")
     assert post[2] == {
@@ -219,27 +220,27 @@ def test_a_creation_is_one_call_and_keeps_both_ids(pf: Agency) -> None:
             "spokenLanguages": [1, 34],
         },
     }
-    made = pf.truth_pf()[2]
-    (result,) = done["results"]
-    assert result["ids"] == {"id": 2, "publicProfileId": made.profile_id}
-    kept = json.loads(pf.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
-    assert str(made.profile_id) in json.dumps(kept)
-    assert list(kept["agents"]) == ["2"]
+    created = pf.truth_pf()[2]
+    (result,) = report["results"]
+    assert result["ids"] == {"id": 2, "publicProfileId": created.profile_id}
+    recorded = json.loads(pf.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
+    assert str(created.profile_id) in json.dumps(recorded)
+    assert list(recorded["agents"]) == ["2"]
     assert pf.plan()["agents"] == []
-    said = pf.run("apply", "--yes")
-    assert said.code == 0
+    result = pf.run("apply", "--yes")
+    assert result.code == 0
 
 
-def test_a_creation_is_told_with_both_ids(pf: Agency) -> None:
-    """For a person, too."""
+def test_a_creation_is_reported_with_both_ids(pf: Agency) -> None:
+    """In text, too."""
     pf.declare(NEW)
-    said = pf.run("apply", "--yes")
-    assert said.code == 0
-    assert f"created: id 1, publicProfileId {pf.truth_pf()[1].profile_id}" in said.out
+    result = pf.run("apply", "--yes")
+    assert result.code == 0
+    assert f"created: id 1, publicProfileId {pf.truth_pf()[1].profile_id}" in result.out
 
 
-def test_a_creation_that_lacks_something_waits(pf: Agency) -> None:
-    """What is missing is named, and nothing is sent."""
+def test_a_creation_with_missing_values_waits(pf: Agency) -> None:
+    """The missing values are named, and nothing is sent."""
     pf.declare({"externalId": "n", "propertyfinder": {"email": "n@agency.example"}})
     plan = pf.plan()
     assert (plan["requests"], plan["summary"]["waiting"]) == ([], 1)
@@ -250,11 +251,11 @@ def test_a_creation_that_lacks_something_waits(pf: Agency) -> None:
 
 @pytest.mark.parametrize("done_already", [True, False])
 @pytest.mark.parametrize("how", [502, 504, "empty"])
-def test_nobody_is_created_twice(
-    pf: Agency, at_once: None, how: int | str, done_already: bool
+def test_no_user_is_created_twice(
+    pf: Agency, no_waiting: None, how: int | str, done_already: bool
 ) -> None:
-    """The answer to a POST is lost, after its effect or before: looking by e-mail settles it, and
-    it is sent again only where nobody is there."""
+    """The response to a POST is lost, after its effect or before: a lookup by e-mail settles it,
+    and the POST is sent again only if there is no such user."""
     pf.live_pf(person(1))
     pf.declare(NEW)
     lost = JSONResponse({}, how) if isinstance(how, int) else Response(status_code=200)
@@ -268,25 +269,23 @@ def test_nobody_is_created_twice(
 
     hooks = pf.portal.state.after if done_already else pf.portal.state.before
     hooks.append(after if done_already else before)  # type: ignore[arg-type]
-    done = pf.apply()
-    assert done["exit"] == 0, done
+    report = pf.apply()
+    assert report["exit"] == 0, report
     calls = [call[:2] for call in pf.calls()]
     asked = ("GET", f"{LIST}&email=nou%2B1%40agency.example")
     post = ("POST", "/v1/users")
     middle = [post, asked] if done_already else [post, asked, post]
     assert calls == [("POST", "/v1/auth/token"), ("GET", LIST), *middle, ("GET", LIST)]
     assert [each.email for each in pf.truth_pf().values()][1:] == ["nou+1@agency.example"]
-    (result,) = done["results"]
+    (result,) = report["results"]
     assert (result["status"], result["id"]) == ("applied", 2)
     assert result["ids"]["publicProfileId"] == pf.truth_pf()[2].profile_id
     assert pf.plan()["agents"] == []
 
 
-def test_a_creation_of_which_nothing_is_known_is_looked_up_by_the_next_run(
-    pf: Agency, at_once: None
-) -> None:
-    """The answer is lost and the portal cannot be read either: exit 4, and the next run finds the
-    user, who is there once."""
+def test_an_unknown_creation_is_settled_by_the_next_run(pf: Agency, no_waiting: None) -> None:
+    """The response is lost and the portal cannot be read: exit 4, and the next run finds the user,
+    once."""
     pf.declare(NEW)
     dead: list[int] = []
 
@@ -296,41 +295,43 @@ def test_a_creation_of_which_nothing_is_known_is_looked_up_by_the_next_run(
         return JSONResponse({}, 503) if dead else None
 
     pf.portal.state.after.append(after)
-    done = pf.apply()
-    assert (done["exit"], ended(done)) == (4, {("propertyfinder", "n"): "unknown"})
+    report = pf.apply()
+    assert (report["exit"], statuses(report)) == (4, {("propertyfinder", "n"): "unknown"})
     pf.portal.state.after.clear()
     assert pf.apply()["exit"] == 0
     assert len(pf.truth_pf()) == 1
     assert pf.plan()["agents"] == []
 
 
-# ---------------------------------------------------------------------------- who is who
+# ---------------------------------------------------------------------------- matching
 
 
 def test_a_lost_ledger_is_rebuilt_by_email(pf: Agency) -> None:
-    """Everyone is found again, nobody is created, and only the picture goes out once more."""
+    """All users are matched again, none is created, and only the picture is sent again."""
     pf.live_pf(person(1))
-    pf.declare(NEW, {**there(1), "avatar": {"url": "https://agency.example/1.jpg"}})
+    pf.declare(NEW, {**only_there(1), "avatar": {"url": "https://agency.example/1.jpg"}})
     assert pf.apply()["exit"] == 0
-    kept = json.loads(pf.ledger.read_text("utf-8"))
+    recorded = json.loads(pf.ledger.read_text("utf-8"))
     pf.ledger.unlink()
     (entry,) = pf.plan()["agents"]
     assert (entry["key"], entry["matched_by"]) == ("a-1", "email")
     assert [change["kind"] for change in entry["changes"]] == ["unreadable"]
     assert pf.apply()["exit"] == 0
     again = json.loads(pf.ledger.read_text("utf-8"))
-    agents = [each["portals"]["propertyfinder"]["agents"] for each in (kept, again)]
+    agents = [each["portals"]["propertyfinder"]["agents"] for each in (recorded, again)]
     assert agents[0].keys() == agents[1].keys()
     assert "publicProfileId" in json.dumps(agents[1])
     assert pf.plan()["agents"] == []
 
 
-def test_an_email_that_changed_in_the_file_is_found_by_the_ledger(pf: Agency) -> None:
-    """The user is the one of the last apply, and gets the new login and the public address."""
+def test_a_user_with_an_edited_email_is_matched_by_the_ledger(pf: Agency) -> None:
+    """The user of the last apply gets the new login and the public address."""
     pf.live_pf(person(1), person(2))
-    pf.declare(there(1), there(2))
+    pf.declare(only_there(1), only_there(2))
     assert pf.apply()["exit"] == 0
-    pf.declare({"externalId": "a-1", "propertyfinder": {"email": "new@agency.example"}}, there(2))
+    pf.declare(
+        {"externalId": "a-1", "propertyfinder": {"email": "new@agency.example"}}, only_there(2)
+    )
     (entry,) = pf.plan()["agents"]
     assert (entry["id"], entry["matched_by"], entry["actions"]) == (1, "ledger", ["update"])
     assert pf.apply()["exit"] == 0
@@ -338,16 +339,17 @@ def test_an_email_that_changed_in_the_file_is_found_by_the_ledger(pf: Agency) ->
     assert pf.plan()["agents"] == []
 
 
-def moved(number: int, email: str) -> dict[str, Any]:
-    """A file that pins a user and says which login they have."""
+def pinned(number: int, email: str) -> dict[str, Any]:
+    """A file that pins a user and declares its login."""
     login = {"id": number, "email": f"{email}@agency.example", "publicEmail": "x@agency.example"}
     return {"externalId": f"a-{number}", "propertyfinder": login}
 
 
-def test_an_email_is_handed_over(pf: Agency) -> None:
-    """One gives a login up and the other takes it: in this order, whatever the files' order."""
+def test_an_email_can_change_hands(pf: Agency) -> None:
+    """One user gives a login up and another takes it, in this order, whatever the order of the
+    files."""
     pf.live_pf(person(1, email="a@agency.example"), person(2, email="b@agency.example"))
-    pf.declare(moved(2, "a"), moved(1, "new"))
+    pf.declare(pinned(2, "a"), pinned(1, "new"))
     requests = pf.plan()["requests"]
     assert pf.apply()["exit"] == 0
     assert [each.email[0] for each in pf.truth_pf().values()] == ["n", "a"]
@@ -359,21 +361,22 @@ def test_an_email_is_handed_over(pf: Agency) -> None:
 
 
 def test_a_chain_of_emails(pf: Agency) -> None:
-    """Four in a row, the last of whom takes a free one; and one who is created takes another's."""
+    """Four in a row, the last takes a free one; and a new user takes the login of another."""
     pf.live_pf(*(person(at, email=f"{name}@agency.example") for at, name in enumerate("abcd", 1)))
     created = {**NEW, "propertyfinder": {**NEW["propertyfinder"], "email": "a@agency.example"}}  # type: ignore[dict-item]
-    pf.declare(created, moved(1, "b"), moved(2, "c"), moved(3, "d"), moved(4, "e"))
-    done = pf.apply()
-    assert done["exit"] == 0, done
+    pf.declare(created, pinned(1, "b"), pinned(2, "c"), pinned(3, "d"), pinned(4, "e"))
+    report = pf.apply()
+    assert report["exit"] == 0, report
     assert [each.email[0] for each in pf.truth_pf().values()] == ["b", "c", "d", "e", "a"]
     assert all(call[3] < 300 for call in pf.calls())
     assert pf.plan()["agents"] == []
 
 
 def test_a_swap_of_emails_is_a_conflict(pf: Agency) -> None:
-    """Two logins cannot change places in one go: both are told what to do, and the rest goes on."""
+    """Two logins cannot be swapped in one apply: both conflicts say what to do, and the rest is
+    applied."""
     pf.live_pf(person(1, email="a@agency.example"), person(2, email="b@agency.example"), person(3))
-    pf.declare(moved(1, "b"), moved(2, "a"), there(3, firstName="Trei"))
+    pf.declare(pinned(1, "b"), pinned(2, "a"), only_there(3, firstName="Trei"))
     plan = pf.plan()
     assert {each["key"] for each in plan["conflicts"]} == {"a-1", "a-2"}
     assert all("in a circle" in each["reason"] for each in plan["conflicts"])
@@ -383,13 +386,13 @@ def test_a_swap_of_emails_is_a_conflict(pf: Agency) -> None:
     assert all(call[3] < 300 for call in pf.calls())
 
 
-def test_an_email_of_somebody_outside_the_files_is_a_conflict(pf: Agency) -> None:
-    """Not a theft; and half a hand-over under --target names the other half."""
+def test_an_email_of_an_undeclared_user_is_a_conflict(pf: Agency) -> None:
+    """It is not taken over. Half of a change of hands under --target names the other half."""
     pf.live_pf(person(1), person(2, email="b@agency.example"))
-    pf.declare(moved(1, "b"))
+    pf.declare(pinned(1, "b"))
     (conflict,) = pf.plan()["conflicts"]
     assert "whom no file declares" in conflict["reason"]
-    pf.declare(moved(1, "b"), moved(2, "c"))
+    pf.declare(pinned(1, "b"), pinned(2, "c"))
     (conflict,) = pf.plan("--target", "a-1")["conflicts"]
     assert "a-2" in conflict["reason"]
     assert pf.apply("--target", "a-1")["exit"] == 3
@@ -397,11 +400,11 @@ def test_an_email_of_somebody_outside_the_files_is_a_conflict(pf: Agency) -> Non
 
 
 def test_a_user_without_a_public_profile_is_a_conflict(pf: Agency) -> None:
-    """Nothing public can be given to such a user; what is private can."""
+    """Nothing public can be set for such a user; private values can."""
     pf.live_pf(person(1, publicProfile=None), person(2, publicProfile=None))
     pf.declare(
         {"externalId": "a-1", "propertyfinder": {"id": 1, "mobile": "+373 60 111 111"}},
-        there(2, bio="x"),
+        only_there(2, bio="x"),
     )
     plan = pf.plan()
     (conflict,) = plan["conflicts"]
@@ -411,23 +414,27 @@ def test_a_user_without_a_public_profile_is_a_conflict(pf: Agency) -> None:
     assert pf.truth_pf()[2].profile is None
 
 
-# ---------------------------------------------------------------------------- on and off
+# ---------------------------------------------------------------------------- deactivations
 
 
-def test_a_deactivation_is_loud_and_an_activation_is_told(pf: Agency) -> None:
-    """The plan shows it as an action and a warning, in JSON and for a person."""
+def test_a_deactivation_and_an_activation_are_warnings(pf: Agency) -> None:
+    """The plan shows an action and a warning, in JSON and in text."""
     pf.live_pf(person(1), person(2, status="archived"), person(3, status="inactive"))
-    pf.declare(there(1, status="inactive", firstName="Ana"), there(2, status="active"), there(3))
+    pf.declare(
+        only_there(1, status="inactive", firstName="Ana"),
+        only_there(2, status="active"),
+        only_there(3),
+    )
     plan = pf.plan()
     assert plan["summary"]["deactivate"] == 1
-    told = {each["key"]: each["message"] for each in plan["warnings"]}
-    assert "takes them off all listings" in told["a-1"]
-    assert "is activated" in told["a-2"]
-    assert "inactive on the portal" in told["a-3"]
+    warned = {each["key"]: each["message"] for each in plan["warnings"]}
+    assert "takes them off all listings" in warned["a-1"]
+    assert "is activated" in warned["a-2"]
+    assert "inactive on the portal" in warned["a-3"]
     assert [each["actions"] for each in plan["agents"]] == [["deactivate", "update"], ["update"]]
-    said = pf.run("plan")
-    assert "off all listings" in " ".join(said.out.split())
-    assert "deactivate" in said.out
+    result = pf.run("plan")
+    assert "off all listings" in " ".join(result.out.split())
+    assert "deactivate" in result.out
     assert pf.apply()["exit"] == 0
     assert writes(pf.calls()) == [
         ("PATCH", "/v1/users/1", {"firstName": "Ana", "isActive": False}, 204),
@@ -438,18 +445,18 @@ def test_a_deactivation_is_loud_and_an_activation_is_told(pf: Agency) -> None:
 
 
 @pytest.mark.parametrize("gone", ["section", "file"])
-def test_who_is_not_published_there_any_more(both: Agency, gone: str) -> None:
-    """The section goes, or the whole file: reported, or with `on_removed: deactivate` taken off
-    all listings; on Rentix an agent whose section went is as before."""
+def test_an_agent_that_is_no_longer_declared_there(both: Agency, gone: str) -> None:
+    """The section is removed, or the whole file: reported, or with `on_removed: deactivate`
+    deactivated. On Rentix nothing changes for an agent whose section was removed."""
     both.apply()
     rest = [{"externalId": f"a-{each}", "propertyfinder": section(each)} for each in (1, 2)]
     left = [*rest, {"externalId": "a-3"}] if gone == "section" else rest
     both.declare(*left)
     plan = both.plan()
     assert plan["requests"] == []
-    told = [(each["portal"], each["key"]) for each in plan["warnings"]]
-    assert ("propertyfinder", "a-3") in told
-    assert (("rentix", "a-3") in told) == (gone == "file")
+    warned = [(each["portal"], each["key"]) for each in plan["warnings"]]
+    assert ("propertyfinder", "a-3") in warned
+    assert (("rentix", "a-3") in warned) == (gone == "file")
     both.use(rentix={}, propertyfinder={"on_removed": "deactivate"})
     plan = both.plan()
     (entry,) = plan["agents"]
@@ -463,16 +470,16 @@ def test_who_is_not_published_there_any_more(both: Agency, gone: str) -> None:
 
 
 def test_the_limit_of_removals_stops_a_deactivation(pf: Agency) -> None:
-    """Two of ten are over 10%: nothing is sent; as a saved plan that shows it, it goes."""
+    """Two of ten is over 10%: nothing is sent; from a saved plan that shows it, it is applied."""
     pf.use(propertyfinder={"on_removed": "deactivate"})
     pf.live_pf(*(person(number) for number in range(1, 13)))
-    pf.declare(*(there(number) for number in range(1, 13)))
+    pf.declare(*(only_there(number) for number in range(1, 13)))
     assert pf.apply()["exit"] == 0
-    pf.declare(*(there(number) for number in range(1, 11)))
+    pf.declare(*(only_there(number) for number in range(1, 11)))
     pf.calls()
-    said = pf.run("apply", "--yes")
-    assert said.code == 1
-    assert "2 of 10 agents on propertyfinder would be taken off" in said.err
+    result = pf.run("apply", "--yes")
+    assert result.code == 1
+    assert "2 of 10 agents on propertyfinder would be taken off" in result.err
     assert writes(pf.calls()) == []
     path = str(pf.root / "plan.json")
     assert "over the limits" in pf.run("plan", "--out", path).out
@@ -480,19 +487,19 @@ def test_the_limit_of_removals_stops_a_deactivation(pf: Agency) -> None:
     assert [each.status for each in pf.truth_pf().values()][10:] == ["inactive", "inactive"]
 
 
-def test_a_limit_on_one_portal_stops_all(agency: Agency) -> None:
-    """Four of ten on Property Finder are too many: nothing goes to Rentix either."""
+def test_a_limit_on_one_portal_stops_both(agency: Agency) -> None:
+    """Four of ten on Property Finder is over the limit: nothing is sent to Rentix either."""
     agency.use(rentix={}, propertyfinder={})
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 11)))
     agency.live_pf(*(person(number) for number in range(1, 11)))
     agency.declare(
-        *({**there(number, bio="new"), "tiktok": None} for number in range(1, 5)),
-        *(there(number) for number in range(5, 10)),
-        {**there(10), "youtube": "https://youtube.com/@ten"},
+        *({**only_there(number, bio="new"), "tiktok": None} for number in range(1, 5)),
+        *(only_there(number) for number in range(5, 10)),
+        {**only_there(10), "youtube": "https://youtube.com/@ten"},
     )
-    said = agency.run("apply", "--yes")
-    assert said.code == 1
-    assert "4 of 10 agents on propertyfinder would change" in said.err
+    result = agency.run("apply", "--yes")
+    assert result.code == 1
+    assert "4 of 10 agents on propertyfinder would change" in result.err
     assert writes(agency.calls()) == []
 
 
@@ -500,7 +507,7 @@ def test_a_limit_on_one_portal_stops_all(agency: Agency) -> None:
 
 
 def reload(both: Agency, *people: dict[str, Any]) -> None:
-    """Somebody changed Property Finder by hand."""
+    """Someone edits Property Finder."""
     both.pf.load(people)
 
 
@@ -515,11 +522,11 @@ def reload(both: Agency, *people: dict[str, Any]) -> None:
     ids=str,
 )
 def test_drift_in_each_part(both: Agency, change: dict[str, Any], path: str) -> None:
-    """A hand's change of the private or the public part is drift (exit 2), and is put right."""
+    """An edit of the private or the public part is drift (exit 2), and is reverted."""
     both.declare(
         *(
             {
-                **there(number, mobile=f"+373 69 {number:06d}", status="active", bio="ours"),
+                **only_there(number, mobile=f"+373 69 {number:06d}", status="active", bio="ours"),
                 "avatar": {"url": f"https://agency.example/{number}.jpg"},
             }
             for number in (1, 2, 3)
@@ -546,7 +553,7 @@ def test_drift_in_each_part(both: Agency, change: dict[str, Any], path: str) -> 
 
 
 def shown(both: Agency, number: int) -> dict[str, Any]:
-    """A user in the form in which the sandbox takes one."""
+    """A user in the form that the sandbox loads."""
     each = both.truth_pf()[number]
     return {
         "id": each.id,
@@ -562,26 +569,27 @@ def shown(both: Agency, number: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("on_stale", ["fail", "skip"])
 def test_a_plan_that_is_stale_on_one_portal(both: Agency, on_stale: str) -> None:
-    """One user was changed another way: refused whole (5), or left out there alone (3)."""
+    """Someone edited one user in another way: the plan is refused (5), or the user is left out on
+    that portal (3)."""
     renamed(both)
     path = str(both.root / "plan.json")
     assert both.run("plan", "--out", path).code == 0
     reload(both, person(1), person(2, name="Other"), person(3))
     both.calls()
-    said = both.run("apply", "--plan", path, "--yes", "--format", "json", "--on-stale", on_stale)
+    result = both.run("apply", "--plan", path, "--yes", "--format", "json", "--on-stale", on_stale)
     if on_stale == "fail":
-        assert (said.code, said.out) == (5, "")
-        assert "a-2" in said.err
+        assert (result.code, result.out) == (5, "")
+        assert "a-2" in result.err
         assert writes(both.calls()) == []
         return
-    assert said.code == 3
+    assert result.code == 3
     assert names(both) == (["New Name"] * 3, ["New Name", "Other", "New Name"])
-    (skipped,) = [each for each in said.json["results"] if each["status"] == "skipped"]
+    (skipped,) = [each for each in result.json["results"] if each["status"] == "skipped"]
     assert (skipped["portal"], skipped["key"]) == ("propertyfinder", "a-2")
 
 
-def test_a_saved_plan_of_both_is_applied_as_it_is(both: Agency) -> None:
-    """And once more, it has nothing left to do."""
+def test_a_saved_plan_of_both_portals(both: Agency) -> None:
+    """It is applied as it is; a second time, there is nothing left to do."""
     renamed(both)
     path = str(both.root / "plan.json")
     both.run("plan", "--out", path)
@@ -596,10 +604,10 @@ def test_a_saved_plan_of_both_is_applied_as_it_is(both: Agency) -> None:
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
-def test_a_token_that_ends_in_the_middle(pf: Agency, how: str) -> None:
-    """One 401, one new token, and the rest goes on: nothing is refused, nothing is sent twice."""
+def test_a_token_that_expires_during_an_apply(pf: Agency, how: str) -> None:
+    """One 401, one new token, and the rest is sent: nothing is refused, nothing is sent twice."""
     pf.live_pf(*(person(number) for number in range(1, 5)))
-    pf.declare(*(there(number, firstName="Nou") for number in range(1, 5)))
+    pf.declare(*(only_there(number, firstName="Nou") for number in range(1, 5)))
     now, seen = [1_000_000.0], []
     pf.portal.state.clock = lambda: now[0]
 
@@ -612,75 +620,75 @@ def test_a_token_that_ends_in_the_middle(pf: Agency, how: str) -> None:
                 now[0] += 1801
 
     pf.portal.state.after.append(end)
-    done = pf.apply()
-    assert done["exit"] == 0, done
+    report = pf.apply()
+    assert report["exit"] == 0, report
     calls = pf.calls()
     assert len(seen) == len(set(seen)) == 4
     assert [call[3] for call in calls].count(401) == 1
     assert [call[1] for call in calls].count("/v1/auth/token") == 2
 
 
-def test_a_token_that_is_never_good_ends_the_portal(pf: Agency) -> None:
-    """A second 401 is an answer: exit 1, the key is not tried for ever."""
+def test_a_token_that_is_never_accepted_is_an_error(pf: Agency) -> None:
+    """After a second 401: exit 1."""
     pf.live_pf(person(1))
-    pf.declare(there(1))
+    pf.declare(only_there(1))
 
     async def spoil(call: Any, response: Response) -> None:
         pf.pf.tokens.clear()
 
     pf.portal.state.after.append(spoil)
-    said = pf.run("plan")
-    assert said.code == 1
-    assert "does not take the token" in said.err
+    result = pf.run("plan")
+    assert result.code == 1
+    assert "does not take the token" in result.err
     assert len(pf.calls()) == 4
 
 
-def test_a_wrong_key_is_told(pf: Agency) -> None:
-    """By the names of the variables, without a word of what is in them."""
-    pf.declare(there(1))
+def test_a_wrong_key_is_an_error(pf: Agency) -> None:
+    """It names the variables, and shows nothing of their values."""
+    pf.declare(only_there(1))
     wrong = "x" * 39 + "y"
     pf.environment["PROPERTYFINDER_API_KEY"] = wrong
-    said = pf.run("-v", "plan")
-    assert said.code == 1
-    assert "PROPERTYFINDER_API_KEY" in said.err
-    assert wrong not in said.err + said.out
-    assert pf.pf.secret not in said.err + said.out
+    result = pf.run("-v", "plan")
+    assert result.code == 1
+    assert "PROPERTYFINDER_API_KEY" in result.err
+    assert wrong not in result.err + result.out
+    assert pf.pf.secret not in result.err + result.out
     pf.environment["PROPERTYFINDER_API_KEY"] = ""
-    said = pf.run("plan")
-    assert (said.code, "PROPERTYFINDER_API_KEY is not set" in said.err) == (1, True)
+    result = pf.run("plan")
+    assert (result.code, "PROPERTYFINDER_API_KEY is not set" in result.err) == (1, True)
 
 
 @pytest.mark.parametrize("detail", ["named", "unnamed"])
 @pytest.mark.parametrize("scope", ["users:read", "roles:read", "users:full_access"])
 def test_a_missing_scope_is_named(pf: Agency, scope: str, detail: Any) -> None:
-    """Each by its name, whether the portal says it or not; reading ends the command, writing is a
-    failure after which nothing else is tried there."""
+    """Whether the portal names it or not. While reading, the command ends; while writing, it is a
+    failure, after which nothing else is sent there."""
     pf.live_pf(person(1), person(2), readings=Readings(scope_detail=detail))
     pf.pf.scopes = frozenset({"users:read", "roles:read", "users:full_access"} - {scope})
-    pf.declare(there(1, firstName="Nou", roleId="Agent"), there(2, firstName="Nou"))
-    said = pf.run("apply", "--yes", "--format", "json")
+    pf.declare(only_there(1, firstName="Nou", roleId="Agent"), only_there(2, firstName="Nou"))
+    result = pf.run("apply", "--yes", "--format", "json")
     calls = pf.calls()
     if scope == "users:full_access":
-        assert said.code == 3
-        failed, skipped = said.json["results"]
+        assert result.code == 3
+        failed, skipped = result.json["results"]
         assert (failed["status"], skipped["status"]) == ("failed", "skipped")
         assert scope in failed["error"]
         assert len(writes(calls)) == 1
     else:
-        assert said.code == 1
-        assert scope in said.err
+        assert result.code == 1
+        assert scope in result.err
         assert writes(calls) == []
-    pf.declare(there(1, firstName="User"))
-    if scope == "roles:read":  # nobody asks for roles where a file has none by its name
+    pf.declare(only_there(1, firstName="User"))
+    if scope == "roles:read":  # roles are read only if a file names one
         assert pf.run("plan").code == 0
 
 
-# ---------------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------------- refusals
 
 
 @pytest.mark.parametrize("errors", ["by-header", "older"])
 def test_a_refusal_names_the_line_of_the_value(pf: Agency, errors: Any) -> None:
-    """A 422 in either form: the file, the line of that value, the portal's own words."""
+    """A 422 in either form: the file, the line of the value, the portal's message."""
     pf.live_pf(person(1), person(2), readings=Readings(errors=errors))
     (pf.root / "agents").mkdir()
     (pf.root / "agents" / "ana.yaml").write_text(
@@ -688,23 +696,23 @@ def test_a_refusal_names_the_line_of_the_value(pf: Agency, errors: Any) -> None:
         "  firstName: Ana\n  roleId: 99\n",
         "utf-8",
     )
-    pf.declare(there(2, firstName="Nou"), file="b.yaml")
-    done = pf.apply()
-    assert done["exit"] == 3
-    failed, applied = done["results"]
+    pf.declare(only_there(2, firstName="Nou"), file="b.yaml")
+    report = pf.apply()
+    assert report["exit"] == 3
+    failed, applied = report["results"]
     assert (failed["status"], failed["http_status"]) == ("failed", 422)
     assert failed["source"] == {"file": "agents/ana.yaml", "line": 5}
     assert failed["error"].startswith("roleId: ")
     assert "is no role" in failed["error"]
     assert applied["status"] == "applied"
-    said = pf.run("apply", "--yes")
-    assert "agents/ana.yaml:5" in said.out
+    result = pf.run("apply", "--yes")
+    assert "agents/ana.yaml:5" in result.out
 
 
 def test_a_picture_that_silently_fails_is_one_warning(pf: Agency) -> None:
-    """It names agent and field; no change is planned for ever, and nothing else is said."""
+    """It names agent and field; no change is planned again and again."""
     pf.live_pf(person(1), readings=Readings(picture_import="never"))
-    pf.declare({**there(1), "avatar": {"url": "https://agency.example/cmyk.jpg"}})
+    pf.declare({**only_there(1), "avatar": {"url": "https://agency.example/cmyk.jpg"}})
     assert pf.apply()["exit"] == 0
     for _ in range(2):
         plan = pf.plan()
@@ -714,14 +722,14 @@ def test_a_picture_that_silently_fails_is_one_warning(pf: Agency) -> None:
     assert pf.run("drift").code == 0
 
 
-def test_the_switch_that_the_portal_does_not_know(pf: Agency) -> None:
-    """`deactivate_by` is the other one: the refusal says where to look; where it is ignored, it is
-    one warning and no change for ever."""
+def test_the_wrong_setting_of_deactivate_by(pf: Agency) -> None:
+    """A refusal says which setting to change; if the portal ignores the value, there is one
+    warning and no change is planned again and again."""
     pf.live_pf(person(1), readings=Readings(deactivate_by="status"))
-    pf.declare(there(1, status="inactive"))
-    done = pf.apply()
-    assert done["exit"] == 3
-    assert "deactivate_by" in done["results"][0]["error"]
+    pf.declare(only_there(1, status="inactive"))
+    report = pf.apply()
+    assert report["exit"] == 3
+    assert "deactivate_by" in report["results"][0]["error"]
     pf.live_pf(person(1), readings=Readings(deactivate_by="status", deactivate_other="ignored"))
     assert pf.apply()["exit"] == 0
     plan = pf.plan()
@@ -729,13 +737,14 @@ def test_the_switch_that_the_portal_does_not_know(pf: Agency) -> None:
     assert any("status" in each["message"] for each in plan["warnings"])
 
 
-# ---------------------------------------------------------------------------- both at once
+# ---------------------------------------------------------------------------- both portals
 
 
 @pytest.mark.parametrize("how", ["away", "broken", "refused"])
 @pytest.mark.parametrize("down", ["rentix", "propertyfinder"])
-def test_one_portal_is_down(both: Agency, at_once: None, down: str, how: str) -> None:
-    """A plan tells it (exit 1) and shows the other; an apply serves the other (exit 3)."""
+def test_one_portal_is_down(both: Agency, no_waiting: None, down: str, how: str) -> None:
+    """A plan reports it (exit 1) and shows the other portal; an apply is applied to the other
+    portal (exit 3)."""
     renamed(both)
     up = "propertyfinder" if down == "rentix" else "rentix"
 
@@ -748,17 +757,17 @@ def test_one_portal_is_down(both: Agency, at_once: None, down: str, how: str) ->
         both.environment[f"{down.upper()}_URL"] = GONE
     else:
         both.portal.state.before.append(broken)
-    said = both.run("plan", "--format", "json")
-    assert said.code == 1
-    assert down in said.err
-    assert {each["portal"] for each in said.json["agents"]} == {up}
-    assert said.json["complete"] is False
+    result = both.run("plan", "--format", "json")
+    assert result.code == 1
+    assert down in result.err
+    assert {each["portal"] for each in result.json["agents"]} == {up}
+    assert result.json["complete"] is False
     assert both.run("plan", "--portal", up).code == 0
     assert both.run("plan", "--portal", down).code == 1
-    done = both.apply()
-    assert done["exit"] == 3
-    assert set(ended(done).values()) == {"applied"}
-    assert [each["portal"] for each in done["unread"]] == [down]
+    report = both.apply()
+    assert report["exit"] == 3
+    assert set(statuses(report).values()) == {"applied"}
+    assert [each["portal"] for each in report["unread"]] == [down]
     both.environment.clear()
     both.portal.state.before.clear()
     assert both.apply()["exit"] == 0
@@ -766,31 +775,31 @@ def test_one_portal_is_down(both: Agency, at_once: None, down: str, how: str) ->
     assert both.plan()["agents"] == []
 
 
-def test_all_portals_are_down(both: Agency, at_once: None) -> None:
-    """Exit 1, each named; no plan, no report, no ledger."""
+def test_all_portals_are_down(both: Agency, no_waiting: None) -> None:
+    """Exit 1, each is named; no plan, no report, no ledger."""
     both.environment |= {"RENTIX_URL": GONE, "PROPERTYFINDER_URL": GONE}
     for command in (["plan"], ["apply", "--yes"], ["drift"]):
-        said = both.run(*command)
-        assert (said.code, said.out) == (1, "")
-        assert "Rentix" in said.err
-        assert "Property Finder" in said.err
+        result = both.run(*command)
+        assert (result.code, result.out) == (1, "")
+        assert "Rentix" in result.err
+        assert "Property Finder" in result.err
     assert not both.ledger.exists()
 
 
-def test_a_portal_that_is_down_takes_nobody_off(both: Agency, at_once: None) -> None:
-    """Who is not read is not gone: no removal, no drift, and the ledger keeps them."""
+def test_a_portal_that_is_down_removes_no_one(both: Agency, no_waiting: None) -> None:
+    """An agent that was not read is not missing: no removal, no drift, and the ledger keeps it."""
     both.use(rentix={"on_removed": "unlink"}, propertyfinder={"on_removed": "deactivate"})
     assert both.apply()["exit"] == 0
-    kept = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
+    recorded = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
     both.declare({"externalId": "a-1", "propertyfinder": section(1)}, {"externalId": "a-2"})
     both.environment["PROPERTYFINDER_URL"] = GONE
     assert both.apply("--target", "a-1")["exit"] == 3
-    assert json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"] == kept
+    assert json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"] == recorded
     assert {each.status for each in both.truth_pf().values()} == {"active"}
 
 
-def test_only_the_portal_that_was_asked_for(both: Agency) -> None:
-    """`--portal`: the other is not even read, and a name that is none is refused."""
+def test_only_the_given_portal_is_used(both: Agency) -> None:
+    """`--portal`: the other one is not read, and an unknown name is refused."""
     renamed(both)
     assert both.apply("--portal", "propertyfinder")["exit"] == 0
     assert both.calls("rentix") == []
@@ -798,34 +807,35 @@ def test_only_the_portal_that_was_asked_for(both: Agency) -> None:
     assert both.apply("--portal", "rentix")["exit"] == 0
     assert names(both) == (["New Name"] * 3, ["New Name"] * 3)
     assert both.plan()["agents"] == []
-    said = both.run("plan", "--portal", "zillow")
-    assert (said.code, "zillow" in said.err) == (1, True)
+    result = both.run("plan", "--portal", "zillow")
+    assert (result.code, "zillow" in result.err) == (1, True)
 
 
-def test_an_agent_is_told_once_for_each_portal(both: Agency) -> None:
+def test_an_agent_on_two_portals_has_two_entries(both: Agency) -> None:
     """One file, two portals: both differences under one key, each with its portal."""
     renamed(both)
     plan = both.plan()
     assert [(each["key"], each["portal"]) for each in plan["agents"]] == [
         (f"a-{number}", portal) for number in (1, 2, 3) for portal in ("rentix", "propertyfinder")
     ]
-    done = both.apply()
-    assert done["verified"]["agents"] == 6
+    report = both.apply()
+    assert report["verified"]["agents"] == 6
     assert set(json.loads(both.ledger.read_text("utf-8"))["portals"]) == {
         "rentix",
         "propertyfinder",
     }
 
 
-def test_an_agent_without_a_section_is_not_there(both: Agency) -> None:
-    """And one who is only there waits on Rentix."""
-    both.declare({"externalId": "a-1", "name": "Ana"}, there(3), there(2))
+def test_an_agent_without_a_section_is_not_published_there(both: Agency) -> None:
+    """And an agent that is only there waits on Rentix."""
+    both.declare({"externalId": "a-1", "name": "Ana"}, only_there(3), only_there(2))
     plan = both.plan()
     assert {(each["key"], each["portal"]) for each in plan["agents"]} == {("a-1", "rentix")}
 
 
-def test_both_portals_are_read_and_written_at_the_same_time(both: Agency) -> None:
-    """Each portal's first list, and first write, is answered only while the other's is there too."""
+def test_both_portals_are_used_at_the_same_time(both: Agency) -> None:
+    """Each portal's first list, and first write, is answered only while the other's is in
+    progress."""
     renamed(both)
     merge_streams = {method: asyncio.Barrier(2) for method in ("GET", "write")}
     met: list[tuple[str, bool]] = []
@@ -839,15 +849,15 @@ def test_both_portals_are_read_and_written_at_the_same_time(both: Agency) -> Non
         met.append((kind, is_rentix(call)))
 
     both.portal.state.before.append(meet)
-    done = both.apply()
-    assert done["exit"] == 0, done
+    report = both.apply()
+    assert report["exit"] == 0, report
     assert sorted(met) == [("GET", False), ("GET", True), ("write", False), ("write", True)]
 
 
 @pytest.mark.parametrize("dies", ["rentix", "propertyfinder"])
-def test_one_portal_dies_in_the_middle(both: Agency, at_once: None, dies: str) -> None:
-    """From its first write on it answers nothing good, and cannot be read any more: what is
-    unknown there is told (exit 4), the other is done, and the next run finishes the job."""
+def test_one_portal_fails_during_an_apply(both: Agency, no_waiting: None, dies: str) -> None:
+    """From its first write on, every response is an error, and it cannot be read: outcomes there
+    are unknown (exit 4), the other portal is applied, and the next run finishes."""
     renamed(both)
     dead: list[int] = []
 
@@ -860,20 +870,20 @@ def test_one_portal_dies_in_the_middle(both: Agency, at_once: None, dies: str) -
         return None
 
     both.portal.state.after.append(die)
-    done = both.apply()
-    assert done["exit"] == 4, done
-    for (portal, _), status in ended(done).items():
-        assert (status == "applied") == (portal != dies), done["results"]
-    assert any("Could not verify" in note for note in done["notes"])
+    report = both.apply()
+    assert report["exit"] == 4, report
+    for (portal, _), status in statuses(report).items():
+        assert (status == "applied") == (portal != dies), report["results"]
+    assert any("Could not verify" in note for note in report["notes"])
     both.portal.state.after.clear()
     assert both.apply()["exit"] == 0
     assert names(both) == (["New Name"] * 3, ["New Name"] * 3)
     assert both.plan()["agents"] == []
 
 
-def test_an_interruption_over_both_portals(both: Agency, ctrl_c: Callable[[], None]) -> None:
-    """Both have a request under way: these two are finished and told, nothing else is sent on
-    either, exit 130; the next run finishes the job."""
+def test_an_interruption_on_both_portals(both: Agency, ctrl_c: Callable[[], None]) -> None:
+    """A request is in progress on each: both are finished and reported, nothing else is sent, exit
+    130; the next run finishes."""
     both.live(user(1, externalId="a-2"), user(2, externalId="a-1"), user(3, externalId="a-3"))
     both.live_pf(*(person(number) for number in (1, 2, 3)))
     both.declare(
@@ -899,14 +909,14 @@ def test_an_interruption_over_both_portals(both: Agency, ctrl_c: Callable[[], No
 
     both.portal.state.after.append(press)
     both.calls()
-    said = both.run("apply", "--yes", "--format", "json")
+    result = both.run("apply", "--yes", "--format", "json")
     both.portal.state.after.clear()
-    assert said.code == 130
-    done = said.json
-    assert (done["interrupted"], done["verified"]) == (True, None)
+    assert result.code == 130
+    report = result.json
+    assert (report["interrupted"], report["verified"]) == (True, None)
     for portal in ("rentix", "propertyfinder"):
-        states = [each["status"] for each in done["results"] if each["portal"] == portal]
-        assert states.count("applied") == 1, done["results"]
+        states = [each["status"] for each in report["results"] if each["portal"] == portal]
+        assert states.count("applied") == 1, report["results"]
         assert set(states) == {"applied", "skipped"}
     assert len(writes(both.calls())) == 2
     again = both.apply()
@@ -916,8 +926,8 @@ def test_an_interruption_over_both_portals(both: Agency, ctrl_c: Callable[[], No
     assert both.plan()["agents"] == []
 
 
-def test_an_interrupted_creation_is_remembered(both: Agency, ctrl_c: Callable[[], None]) -> None:
-    """The POST is under way: it is finished, both ids are in the ledger, and nobody is created
+def test_an_interrupted_creation_is_recorded(both: Agency, ctrl_c: Callable[[], None]) -> None:
+    """The POST in progress is finished, both ids are in the ledger, and the user is not created
     twice."""
     both.declare({**NEW, "avatar": {"url": "https://agency.example/n.jpg"}})
 
@@ -926,12 +936,12 @@ def test_an_interrupted_creation_is_remembered(both: Agency, ctrl_c: Callable[[]
             await asyncio.to_thread(ctrl_c)
 
     both.portal.state.after.append(press)
-    said = both.run("apply", "--yes", "--format", "json")
+    result = both.run("apply", "--yes", "--format", "json")
     both.portal.state.after.clear()
-    assert said.code == 130
-    assert ended(said.json)["propertyfinder", "n"] == "applied"
-    kept = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]["agents"]
-    assert "4" in kept
+    assert result.code == 130
+    assert statuses(result.json)["propertyfinder", "n"] == "applied"
+    recorded = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]["agents"]
+    assert "4" in recorded
     assert both.plan()["agents"] == []
     assert len(both.truth_pf()) == 4
 
@@ -940,7 +950,7 @@ def test_an_interrupted_creation_is_remembered(both: Agency, ctrl_c: Callable[[]
 
 
 class Clock:
-    """A clock that moves only while somebody waits."""
+    """A clock that only advances while the program sleeps."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -955,38 +965,38 @@ class Clock:
 @pytest.fixture
 def clock(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for the program and the portals."""
-    made = Clock()
-    agency.portal.state.clock = lambda: made.now
+    created = Clock()
+    agency.portal.state.clock = lambda: created.now
     whole = transport.Clock
     monkeypatch.setattr(
-        transport, "Clock", lambda *_, **__: whole(now=lambda: made.now, sleep=made.sleep)
+        transport, "Clock", lambda *_, **__: whole(now=lambda: created.now, sleep=created.sleep)
     )
-    return made
+    return created
 
 
-def test_a_thousand_changes_are_within_the_documented_limits(pf: Agency, clock: Clock) -> None:
-    """650 requests a minute: no 429, and not one pause more than the portal forces."""
+def test_a_thousand_changes_keep_the_rate_limits(pf: Agency, clock: Clock) -> None:
+    """650 requests a minute: no 429, and no pause longer than the portal requires."""
     count = range(1, 1001)
     pf.live_pf(*(person(number) for number in count), limits=Limits())
-    pf.declare(*(there(number, firstName="Nou") for number in count))
+    pf.declare(*(only_there(number, firstName="Nou") for number in count))
     before = clock.now
-    done = pf.apply()
-    assert done["exit"] == 0
+    report = pf.apply()
+    assert report["exit"] == 0
     calls = pf.calls()
     assert {call[3] for call in calls} == {200, 204}
     assert len(writes(calls)) == 1000
     assert 60 <= clock.now - before < 62
-    assert done["verified"]["as_declared"] == 1000
+    assert report["verified"]["as_declared"] == 1000
 
 
 @pytest.mark.parametrize("retry", ["nothing", "retry-after"])
-def test_a_limit_that_others_use_up_is_waited_for(pf: Agency, clock: Clock, retry: Any) -> None:
-    """A 429, with or without a word of when: nothing fails, and nothing is done twice."""
+def test_a_rate_limit_used_up_by_others_is_waited_for(pf: Agency, clock: Clock, retry: Any) -> None:
+    """A 429, with or without a time to wait: nothing fails, and nothing is applied twice."""
     limits = Limits(rate_limit=3, token_rate_limit=1, rate_window=10.0, token_lifetime=1800)
     pf.live_pf(
         *(person(number) for number in (1, 2, 3, 4)), readings=Readings(retry=retry), limits=limits
     )
-    pf.declare(*(there(number, firstName="Nou") for number in (1, 2, 3, 4)))
+    pf.declare(*(only_there(number, firstName="Nou") for number in (1, 2, 3, 4)))
     assert pf.apply()["exit"] == 0
     good = [call for call in writes(pf.calls()) if call[3] != 429]
     assert len(good) == 4
@@ -994,48 +1004,48 @@ def test_a_limit_that_others_use_up_is_waited_for(pf: Agency, clock: Clock, retr
 
 
 def test_a_key_and_a_token_are_in_no_output(pf: Agency) -> None:
-    """A portal that echoes them in its messages, and a log that tells every request."""
+    """A portal echoes them in its messages, and the log has every request."""
     pf.live_pf(person(1), person(2))
-    pf.declare(there(1, firstName="Ana"), there(2, firstName="Ion"))
+    pf.declare(only_there(1, firstName="Ana"), only_there(2, firstName="Ion"))
 
     async def echo(call: Any) -> Response | None:
         if call.method == "PATCH":
-            said = f"bad {pf.pf.key} {pf.pf.secret} {next(iter(pf.pf.tokens))}"
-            return JSONResponse({"error": "x", "message": said}, 400)
+            result = f"bad {pf.pf.key} {pf.pf.secret} {next(iter(pf.pf.tokens))}"
+            return JSONResponse({"error": "x", "message": result}, 400)
         return None
 
     pf.portal.state.before.append(echo)
-    said = pf.run("-v", "apply", "--yes", "--format", "json")
-    assert said.code == 3
-    assert "bad *** *** ***" in said.json["results"][0]["error"]
-    everything = said.out + said.err + pf.ledger.read_text("utf-8")
+    result = pf.run("-v", "apply", "--yes", "--format", "json")
+    assert result.code == 3
+    assert "bad *** *** ***" in result.json["results"][0]["error"]
+    everything = result.out + result.err + pf.ledger.read_text("utf-8")
     for secret in (pf.pf.key, pf.pf.secret, *pf.pf.tokens):
         assert secret not in everything
 
 
-def test_the_default_limits_are_those_of_the_documents() -> None:
-    """What the simulated portal refuses is what the vendor's page says."""
+def test_the_default_limits_are_the_documented_ones() -> None:
+    """The sandbox refuses what the vendor's page says."""
     assert (Limits().rate_limit, Limits().token_rate_limit, Limits().rate_window) == (650, 60, 60.0)
     assert PF_FAST.rate_limit > Limits().rate_limit
 
 
-# --------------------------------------------------------------- nobody is taken for another
+# --------------------------------------------------------------- no user is taken for another
 
 
-def test_a_mistyped_id_takes_nobody_off(pf: Agency) -> None:
-    """The file of one agent names another's id: a conflict, and the former one is left alone."""
+def test_a_mistyped_id_removes_no_one(pf: Agency) -> None:
+    """A file names the id of another agent: a conflict, and the former agent is not touched."""
     pf.use(propertyfinder={"on_removed": "deactivate"}, limits=NO_LIMIT)
     pf.live_pf(person(5), person(6))
-    pf.declare(there(6))
+    pf.declare(only_there(6))
     assert pf.apply()["exit"] == 0
     pf.declare({"externalId": "a-6", "propertyfinder": section(6, id=5)})
-    done = pf.apply()
-    assert done["exit"] == 3
+    report = pf.apply()
+    assert report["exit"] == 3
     assert {each.status for each in pf.truth_pf().values()} == {"active"}
 
 
-def test_a_corrected_id_takes_nobody_off(pf: Agency) -> None:
-    """Who was taken for the agent until now is reported, and stays as they are."""
+def test_a_corrected_id_removes_no_one(pf: Agency) -> None:
+    """The agent that was matched until now is reported, and not touched."""
     pf.use(propertyfinder={"on_removed": "deactivate"}, limits=NO_LIMIT)
     pf.live_pf(person(1), person(2))
     pf.declare({"externalId": "a", "propertyfinder": {"id": 1, "status": "active"}})
@@ -1049,37 +1059,38 @@ def test_a_corrected_id_takes_nobody_off(pf: Agency) -> None:
     assert {each.status for each in pf.truth_pf().values()} == {"active"}
 
 
-def test_a_deactivation_that_the_portal_ignores_is_told_and_not_repeated(pf: Agency) -> None:
-    """Where the portal takes the other attribute, who should be off is still there: said in the
-    report and in each plan after it, and not asked for again."""
+def test_an_ignored_deactivation_is_reported_and_not_repeated(pf: Agency) -> None:
+    """The portal expects the other attribute, so the user stays active: reported after the apply
+    and in each later plan, and not sent again."""
     pf.use(propertyfinder={"on_removed": "deactivate"}, limits=NO_LIMIT)
     reading = Readings(deactivate_by="status", deactivate_other="ignored")
     pf.live_pf(person(1), person(2), readings=reading)
-    pf.declare(there(1), there(2))
+    pf.declare(only_there(1), only_there(2))
     pf.apply()
-    pf.declare(there(1))
-    done = pf.apply()
-    assert [each["path"] for each in done["verified"]["differences"]] == ["status"]
+    pf.declare(only_there(1))
+    report = pf.apply()
+    assert [each["path"] for each in report["verified"]["differences"]] == ["status"]
     plan = pf.plan()
     assert plan["requests"] == []
     assert "deactivate_by" in plan["warnings"][0]["message"]
 
 
-def test_a_new_agent_with_the_mobile_of_a_stranger_is_a_conflict(pf: Agency) -> None:
-    """Without a ledger an edited e-mail would create the same person once more."""
+def test_a_new_agent_with_the_mobile_of_an_undeclared_user_is_a_conflict(pf: Agency) -> None:
+    """Without a ledger, an edited e-mail would create the same person again."""
     pf.live_pf(person(1, mobile="+373 69 131 313"))
     pf.declare(NEW)
     plan = pf.plan()
     assert plan["requests"] == []
     assert "propertyfinder.id: 1" in plan["conflicts"][0]["reason"]
-    pf.declare(NEW, there(1))
+    pf.declare(NEW, only_there(1))
     assert [each["actions"] for each in pf.plan()["agents"]] == [["create"]]
 
 
 def test_a_key_that_goes_to_another_person_is_a_conflict(pf: Agency) -> None:
-    """The ledger alone finds somebody of another name: it is not rewritten into the new one."""
+    """Only the ledger matches the key, with a user of another name: that user is not
+    overwritten."""
     pf.live_pf(person(1))
-    pf.declare(there(1))
+    pf.declare(only_there(1))
     pf.apply()
     pf.declare({**NEW, "externalId": "a-1"})
     plan = pf.plan()
@@ -1088,71 +1099,72 @@ def test_a_key_that_goes_to_another_person_is_a_conflict(pf: Agency) -> None:
 
 
 @pytest.mark.parametrize("refused", [400, 422])
-def test_an_ending_that_is_refused_for_another_reason_is_not_said_otherwise(
+def test_a_deactivation_that_is_refused_is_not_sent_in_another_way(
     pf: Agency, refused: int
 ) -> None:
-    """A business rule stands against it: nobody is archived instead."""
+    """A business rule forbids it: the user is not archived instead."""
     pf.use(propertyfinder={"deactivate_by": "status"}, limits=NO_LIMIT)
     pf.live_pf(person(1), readings=Readings(deactivate_by="status"))
-    pf.declare(there(1, status="inactive"))
+    pf.declare(only_there(1, status="inactive"))
 
     async def refuse(call: Any) -> Response | None:
         if call.method != "PATCH" or call.body != {"status": "inactive"}:
             return None
-        said = "This user still has 12 listings."
-        errors = [{"detail": said, "pointer": "/firstName"}] if refused == 400 else []
-        return JSONResponse({"detail": said, "status": refused, "errors": errors}, refused)
+        result = "This user still has 12 listings."
+        errors = [{"detail": result, "pointer": "/firstName"}] if refused == 400 else []
+        return JSONResponse({"detail": result, "status": refused, "errors": errors}, refused)
 
     pf.portal.state.before.append(refuse)
-    done = pf.apply()
+    report = pf.apply()
     pf.portal.state.before.clear()
-    assert done["exit"] == 3
-    assert "12 listings" in done["results"][0]["error"]
+    assert report["exit"] == 3
+    assert "12 listings" in report["results"][0]["error"]
     assert pf.truth_pf()[1].status == "active"
 
 
-def test_a_second_text_that_cannot_be_said_is_told(pf: Agency) -> None:
-    """A portal that takes one text: the other one is named, by agent and field."""
+def test_a_second_text_that_cannot_be_sent_is_reported(pf: Agency) -> None:
+    """A portal accepts one text: the other one is named, with agent and field."""
     pf.live_pf(person(1), readings=Readings(texts="string", texts_taken="string"))
-    pf.declare(there(1, bio={"primary": "Sells.", "secondary": "Vinde."}))
-    done = pf.apply()
-    assert done["exit"] == 0
-    assert "bio.secondary" in done["results"][0]["note"]
+    pf.declare(only_there(1, bio={"primary": "Sells.", "secondary": "Vinde."}))
+    report = pf.apply()
+    assert report["exit"] == 0
+    assert "bio.secondary" in report["results"][0]["note"]
     assert pf.plan()["requests"] == []
 
 
-def test_a_text_that_no_file_declares_is_not_given_up(pf: Agency) -> None:
-    """A portal that shows both languages and takes one string: to send it would end the other."""
+def test_a_text_that_no_file_declares_is_kept(pf: Agency) -> None:
+    """A portal shows both languages and accepts one string: to send it would remove the other
+    language."""
     reading = Readings(texts_taken="string", texts_partial="replace")
     pf.live_pf(
         person(1, publicProfile={"bio": {"primary": "old", "secondary": "vechi"}}), readings=reading
     )
-    pf.declare(there(1, bio="new"))
-    done = pf.apply()
-    assert (done["exit"], done["summary"]["failed"]) == (3, 1)
+    pf.declare(only_there(1, bio="new"))
+    report = pf.apply()
+    assert (report["exit"], report["summary"]["failed"]) == (3, 1)
     assert (pf.truth_pf()[1].profile or {})["bio"]["secondary"] == "vechi"
 
 
-def test_a_ledger_of_another_address_takes_nobody_for_another(pf: Agency) -> None:
-    """Applied at one address, planned at another: the same ids are other people there."""
+def test_a_ledger_of_another_address_is_ignored(pf: Agency) -> None:
+    """Applied at one address, planned at another: the same ids are other users there."""
     pf.live_pf(person(1))
-    pf.declare(there(1))
+    pf.declare(only_there(1))
     pf.apply()
     pf.live_pf(person(1, email="director@agency.example"))
     pf.environment["PROPERTYFINDER_URL"] = pf.portal.urls["propertyfinder"].replace(
         "127.0.0.1", "localhost"
     )
-    said = pf.run("plan", "--format", "json")
-    assert said.json["requests"] == []
-    assert [each["key"] for each in said.json["waiting"]] == ["a-1"]
-    assert "another address" in said.err
+    result = pf.run("plan", "--format", "json")
+    assert result.json["requests"] == []
+    assert [each["key"] for each in result.json["waiting"]] == ["a-1"]
+    assert "another address" in result.err
 
 
-def test_who_could_not_be_created_is_not_as_declared(pf: Agency) -> None:
-    """A key that may only read: of one new agent none is as declared, and none less than none."""
+def test_a_user_that_could_not_be_created_is_not_as_declared(pf: Agency) -> None:
+    """A read-only key: of one new user, none is as declared."""
     pf.live_pf()
     pf.declare(NEW)
     pf.pf.scopes = frozenset({"users:read"})
-    done = pf.apply()
-    assert done["exit"] == 3
-    assert (done["verified"]["agents"], done["verified"]["as_declared"]) == (1, 0)
+    report = pf.apply()
+    assert report["exit"] == 3
+    assert (report["verified"]["agents"], report["verified"]["as_declared"]) == (1, 0)

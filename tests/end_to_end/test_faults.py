@@ -1,4 +1,4 @@
-"""What one fault does to a run, over real HTTP: what is told, and what the next run does."""
+"""What a fault does to a run, over real HTTP: the report, and the next run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from reconciler.sandbox.state import Call
 
 
 def spoil(agency: Agency, *numbers: int, **change: Any) -> None:
-    """The lists of these numbers, counted from now, show the first agent otherwise; an agent that
-    is `gone` is left out, with a total that counts them all."""
+    """In the lists of these numbers, counted from now, change the first agent; a `gone` agent is
+    left out, and the total still counts it."""
     seen = 0
 
     async def spoiled(call: Call, response: Response) -> Response | None:
@@ -43,8 +43,8 @@ def spoil(agency: Agency, *numbers: int, **change: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [{"name": 5}, {"avatar": {"id": "7"}}, {"gone": True}], ids=str)
-def test_a_list_that_is_odd_is_asked_for_again(agency: Agency, change: dict[str, Any]) -> None:
-    """It may have been a slip, or somebody came between two pages."""
+def test_an_inconsistent_list_is_read_again(agency: Agency, change: dict[str, Any]) -> None:
+    """It may be a glitch, or agents came between two pages."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b"})
     spoil(agency, 1, 2, **change)
@@ -54,35 +54,37 @@ def test_a_list_that_is_odd_is_asked_for_again(agency: Agency, change: dict[str,
     assert plan["complete"] is True
 
 
-def test_a_list_that_stays_odd_is_an_error_that_says_what(agency: Agency) -> None:
-    """After three times nothing was read, and nothing is sent."""
+def test_a_list_that_stays_inconsistent_is_an_error(agency: Agency) -> None:
+    """After three attempts; it names the problem, and nothing is sent."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     spoil(agency, *range(1, 10), name=5)
-    said = agency.run("apply", "--yes", "--force")
-    assert said.code == 1
-    assert "Rentix shows name of agent 1 as int; that is not as documented." in said.err
+    result = agency.run("apply", "--yes", "--force")
+    assert result.code == 1
+    assert "Rentix shows name of agent 1 as int; that is not as documented." in result.err
     assert [call[0] for call in agency.calls()] == ["GET"] * 3
 
 
-def test_a_check_of_a_part_of_the_agents_is_none(agency: Agency) -> None:
-    """It is told that the outcome could not be checked, and not that all is as declared; what was
-    sent is remembered as far as the portal cannot say it."""
+def test_an_incomplete_list_verifies_nothing(agency: Agency) -> None:
+    """The report says that the result could not be verified, and not that all is as declared. What
+    was sent and cannot be read back is recorded."""
     picture = {"url": "https://agency.example/a.jpg"}
     agency.live(user(1, externalId="a"), user(2, externalId="b"), readings=Readings())
     agency.declare({"externalId": "a", "avatar": picture, "name": "Ana"}, {"externalId": "b"})
     spoil(agency, 2, 3, 4, gone=True)
-    done = agency.apply()
-    assert done["notes"] == ["Could not verify the result: rentix listed only some of its agents."]
-    assert done["verified"] is None
-    assert [each["status"] for each in done["results"]] == ["applied"]
+    report = agency.apply()
+    assert report["notes"] == [
+        "Could not verify the result: rentix listed only some of its agents."
+    ]
+    assert report["verified"] is None
+    assert [each["status"] for each in report["results"]] == ["applied"]
     agency.portal.state.after.clear()
     assert agency.plan()["requests"] == []
 
 
-def test_who_is_found_by_the_check_is_told_by_the_right_id(agency: Agency) -> None:
-    """The creation's answers and the looks for it were all lost: the list at the end shows who it
-    is."""
+def test_the_check_settles_an_unknown_creation(agency: Agency) -> None:
+    """The responses to the creation and to the lookups were lost: the list after the apply has the
+    id."""
     agency.live()
     agency.live_pf(person(1, email="user-1@agency.example"))
     agency.use(propertyfinder={})
@@ -90,20 +92,20 @@ def test_who_is_found_by_the_check_is_told_by_the_right_id(agency: Agency) -> No
     agency.declare({"externalId": "a", "name": "Ana", "propertyfinder": section(9, **new)})
 
     async def lose(call: Call, response: Response) -> Response | None:
-        """The user's own answers never arrive; a look is answered with nonsense."""
+        """Lose the response to the creation; a lookup finds no one."""
         if call.method == "POST" and call.path == "/v1/users":
             return Response("<html>Bad Gateway</html>", 502)
         return JSONResponse([]) if "email=" in call.path else None
 
     agency.portal.state.after[:] = [lose]
-    done = agency.apply()
-    (result,) = done["results"]
+    report = agency.apply()
+    (result,) = report["results"]
     assert (result["status"], result["id"]) == ("applied", 2)
-    assert done["exit"] == 0
+    assert report["exit"] == 0
 
 
-def test_a_run_that_is_to_end_while_it_reads_ends(agency: Agency) -> None:
-    """Nothing is planned from a half of the portals."""
+def test_a_run_cancelled_while_reading_ends(agency: Agency) -> None:
+    """No plan is made from some of the portals."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     repository = session.open_repository(agency.root, None)
@@ -120,11 +122,9 @@ def test_a_run_that_is_to_end_while_it_reads_ends(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_under_faults_an_apply_tells_the_truth_and_the_next_ones_finish(
-    agency: Agency, seed: int
-) -> None:
-    """With real connections that really break: no kind that takes longer than a time-out, which
-    the campaign has in simulated time."""
+def test_an_apply_under_faults_reports_the_truth(agency: Agency, seed: int) -> None:
+    """Real connections that break, and later applies that finish. Faults that take longer than a
+    timeout are in the campaign, in simulated time."""
     quick = [
         *("500", "503", "dropped", "done, then 500", "done, then dropped", "truncated"),
         *("done, then 200 with HTML", "200 with HTML", "half done, then 500 with results"),
@@ -138,15 +138,15 @@ def test_under_faults_an_apply_tells_the_truth_and_the_next_ones_finish(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cancellation, "sleep", lambda cancellation, _: cancellation.check())
         for _ in range(8):
-            done = agency.run("apply", "--yes", "--force", "--format", "json")
+            report = agency.run("apply", "--yes", "--force", "--format", "json")
             truth = {agent.id: agent.name for agent in agency.truth().values()}
-            results = done.json["results"] if done.out else []
+            results = report.json["results"] if report.out else []
             claimed = [each["id"] for each in results if each["status"] == "applied"]
             assert [truth[number] for number in claimed] == [f"Nou {each}" for each in claimed]
-            if done.code == 0:
+            if report.code == 0:
                 break
         else:
-            raise AssertionError(done)
+            raise AssertionError(report)
     agency.portal.application.faults = None
     assert list(truth.values()) == [f"Nou {number}" for number in count]
     assert agency.plan()["agents"] == []

@@ -1,8 +1,8 @@
-"""The program is killed, or interrupted, in the middle of an apply; the next run finishes the job.
+"""The program is killed or interrupted during an apply; the next run finishes.
 
-Thirty agents on two portals, real processes, real signals. A boundary is a request of one portal:
-just before it has its effect, or just after, with the answer not yet on its way. Each portal has a
-thread of its own, so what the other one is at is left to chance; boundaries are counted by portal.
+Thirty agents on two portals, real processes, real signals. A boundary is a request to one portal,
+just before its effect, or just after it and before the response. Each portal has its own thread, so
+the progress of the other one is random; boundaries are counted by portal.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NEW = {"firstName": "Nou", "lastName": "Venit", "roleId": "Agent"}
 
 
 def key(number: int) -> str:
-    """The external id of an agent, where nothing else is said."""
+    """The external id of an agent, unless the test gives it another."""
     return f"a-{number:02}"
 
 
@@ -48,18 +48,18 @@ def phone(number: int) -> str:
 
 
 def both(number: int, on_pf: Mapping[str, Any] | None = None, **values: Any) -> dict[str, Any]:
-    """The file of an agent who is on both portals."""
+    """The file of an agent on both portals."""
     declared = section(number, **(on_pf or {}))
     return {"externalId": key(number), **values, "propertyfinder": declared}
 
 
 def swapped(number: int, other: int) -> dict[str, Any]:
-    """The file of an agent who is to have the external id of another number."""
+    """The file of an agent that gets the external id of another number."""
     return {**both(number, {"id": number}, id=number), "externalId": key(other)}
 
 
-def arrival(number: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Somebody who is on neither portal: the file, and all that there is to know of them then."""
+def newcomer(number: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """An agent on neither portal: its file, and what the portals have after its creation."""
     name, mobile, mail = f"Nou {number}", f"+373690000{number}", section(number)["email"]
     public = {"name": name, "phone": phone(number), "email": mail}
     return (
@@ -70,12 +70,12 @@ def arrival(number: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
 
 
 def _agent(agent: Agent) -> dict[str, Any]:
-    """All of an agent, but a picture's id, which each import gives anew."""
+    """An agent, without the picture's id, which each import changes."""
     return {**asdict(agent), "avatar": agent.avatar is not None}
 
 
 def _person(user: User) -> dict[str, Any]:
-    """All of a user and of the public profile; but a picture's addresses."""
+    """A user with its public profile, without the addresses of the picture."""
     known = asdict(user)
     del known["pictures"]
     public = known.pop("profile")
@@ -104,8 +104,8 @@ LIVE = [
     user(90, externalId="stranger"),
     user(91),
 ]
-"""Rentix at the beginning: without those who are to be created (22, 23), and the one who is on the
-other portal alone (28)."""
+"""Rentix before the apply: without the agents to be created (22, 23), and the one on the other
+portal alone (28)."""
 LIVE_PF = [
     person(
         number,
@@ -116,11 +116,11 @@ LIVE_PF = [
     )
     for number in (*range(1, 22), *range(24, 29), 31, 90)
 ]
-"""Property Finder at the beginning: without 22 and 23, 29 and 30."""
+"""Property Finder before the apply: without 22, 23, 29 and 30."""
 
 Made = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 AGENTS: dict[int, Made] = {
-    # What is declared; what that makes of the agent on Rentix; and on Property Finder.
+    # The file; the expected values on Rentix; those on Property Finder.
     **{number: (both(number), {}, {}) for number in (*range(2, 9), 19, 21)},
     1: (both(1, avatar={"url": f"{PHOTOS}/1.jpg"}), {}, {}),
     9: (both(9, name="Nina"), {"name": "Nina"}, {"name": "Nina"}),
@@ -137,13 +137,13 @@ AGENTS: dict[int, Made] = {
         {"picture_source": f"{PHOTOS}/new.jpg"},
     ),
     14: (both(14, avatar=None), {"avatar": False, "avatar_source": None}, {}),
-    # Two who change their external ids, and two of whom one takes what the other gives up.
+    # Two swap their external ids; of two others, one takes what the other gives up.
     15: (swapped(15, 16), {"external_id": key(16)}, {}),
     16: (swapped(16, 15), {"external_id": key(15)}, {}),
     17: (swapped(17, 18), {"external_id": key(18)}, {}),
     18: (swapped(18, 99), {"external_id": key(99)}, {}),
     20: (both(20, phone=phone(20)), {"external_id": key(20)}, {"phone": phone(20)}),
-    **{number: arrival(number) for number in (22, 23)},
+    **{number: newcomer(number) for number in (22, 23)},
     24: (
         both(24, on_pf={"mobile": "+37369240024", "lastName": "Rusu"}),
         {},
@@ -171,7 +171,7 @@ AGENTS: dict[int, Made] = {
 LEFT: dict[int, Made] = {
     31: ({"externalId": key(31)}, {"external_id": None}, {"status": "inactive"})
 }
-"""Whose file is removed."""
+"""The agents whose files are removed."""
 BEFORE = [
     both(
         number,
@@ -179,19 +179,19 @@ BEFORE = [
     )
     for number in (*range(1, 20), 21, *range(24, 28), 31)
 ]
-"""What was applied at some time before."""
+"""The files of the earlier apply."""
 
 Operation = tuple[str, str, str, str]
-"""A part of an apply: the portal, whose, what (`link`, `unlink`, `profile`), which part of it."""
+"""A part of an apply: the portal, the key, `link`, `unlink` or `profile`, and the part of it."""
 Act = Callable[[Process], Response | None]
-"""What happens to a run at a boundary; a response is given in the portal's place."""
+"""What happens to a run at a boundary; a returned response replaces that of the portal."""
 Truth = dict[str, dict[Any, dict[str, Any]]]
-"""The agents by portal, and there by what they are known by; with what is known of each."""
+"""The values of each agent, by portal and id; of a created one, by external id or e-mail."""
 
 
 @dataclass
 class World:
-    """Thirty agents who are to be applied, on portals that can be put back to the beginning."""
+    """Thirty agents to be applied, on portals that can be reset."""
 
     agency: Agency
     start: Start
@@ -200,32 +200,33 @@ class World:
     users: list[User] = field(default_factory=list)
     beginning: Truth = field(default_factory=dict)
     declared: Truth = field(default_factory=dict)
-    asked: dict[tuple[str, str], Operation] = field(default_factory=dict)
-    """What an undisturbed apply does."""
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    """What an undisturbed apply does, by request and key."""
     boundaries: dict[str, int] = field(default_factory=dict)
-    """How many requests each portal gets in an apply."""
+    """The number of requests to each portal in an apply."""
     reads: dict[str, int] = field(default_factory=dict)
-    """How many of them for the plan."""
+    """The number of them that are for the plan."""
 
     def truth(self) -> Truth:
-        """What is true now: who was created has no number that could be known before."""
+        """The current state; a created agent is without its id, which could not be known
+        before."""
         agents = {each.id: _agent(each) for each in self.agency.truth().values()}
         users = {each.id: _person(each) for each in self.agency.truth_pf().values()}
         known = {each.id for each in self.agents}, {each.id for each in self.users}
-        made = [each for number, each in agents.items() if number not in known[0]]
-        hired = [each for number, each in users.items() if number not in known[1]]
-        for each in (*made, *hired):
+        created = [each for number, each in agents.items() if number not in known[0]]
+        new_users = [each for number, each in users.items() if number not in known[1]]
+        for each in (*created, *new_users):
             for name in ("id", "profile_id"):
                 each.pop(name, None)
         return {
             "rentix": {number: agents[number] for number in known[0] if number in agents}
-            | {each["external_id"]: each for each in made},
+            | {each["external_id"]: each for each in created},
             "propertyfinder": {number: users[number] for number in known[1] if number in users}
-            | {each["email"]: each for each in hired},
+            | {each["email"]: each for each in new_users},
         }
 
     def reset(self) -> None:
-        """Begin anew, as it was before the apply."""
+        """Start again from the state before the apply."""
         state = self.agency.portal.state
         for each in (state.before, state.after, state.log):
             each.clear()
@@ -246,7 +247,7 @@ class World:
         }
         return self.start(["-C", str(self.agency.root), *arguments], environment, **more)
 
-    def apply_until(
+    def apply_with(
         self,
         portal: str,
         boundary: int,
@@ -254,9 +255,10 @@ class World:
         act: Act,
         **more: Any,
     ) -> Process:
-        """Begin anew and apply; at the boundary `act`, which may answer in the portal's place."""
+        """Reset and apply; at the boundary, call `act`, which may respond instead of the
+        portal."""
         self.reset()
-        begun: Future[Process] = Future()
+        started: Future[Process] = Future()
         seen, there = 0, None
 
         async def before(call: Any) -> Response | None:
@@ -273,13 +275,13 @@ class World:
             return await now() if call is there and moment == "after" else None
 
         async def now() -> Response | None:
-            return await asyncio.to_thread(lambda: act(begun.result(PATIENCE)))
+            return await asyncio.to_thread(lambda: act(started.result(PATIENCE)))
 
         state = self.agency.portal.state
         state.before.append(before)
         state.after.append(after)
         process = self.run(*APPLY, **more)
-        begun.set_result(process)
+        started.set_result(process)
         process.end()
         assert there is not None, f"{portal} had no request {boundary}: {process.err}"
         state.before.clear()
@@ -287,21 +289,21 @@ class World:
         return process
 
     def finish(self, killed: Process, where: str) -> None:
-        """The next run comes to its end, and there is nothing left for one after it."""
+        """The next run finishes, and leaves nothing to do."""
         second = self.run(*APPLY)
-        told = f"{where}\nfirst: {_told(killed)}\nsecond: {_told(second)}"
-        assert second.end() == 0, told
+        details = f"{where}\nfirst: {_output(killed)}\nsecond: {_output(second)}"
+        assert second.end() == 0, details
         truth = self.truth()
         for portal in PORTALS:
-            assert truth[portal] == self.declared[portal], told
-        self.check_ledger(told)
+            assert truth[portal] == self.declared[portal], details
+        self.check_ledger(details)
         left = [path.name for path in self.agency.ledger.parent.glob(".ledger*")]
-        assert not left, f"{left} {told}"
+        assert not left, f"{left} {details}"
         third = self.agency.run("plan", "--detailed-exitcode", "--format", "json")
-        assert third.code == 0, f"{told}\nthird: {third}"
+        assert third.code == 0, f"{details}\nthird: {third}"
 
     def written(self) -> set[tuple[str, Any]]:
-        """The writes since the last look: of whose profile, and which links."""
+        """The writes since the last call: of whose profile, and which links."""
         found: set[tuple[str, Any]] = set()
         for method, path, body, _ in writes(self.agency.calls()):
             profiles = body["operations"] if path == "/users/bulk" else [body]
@@ -312,7 +314,7 @@ class World:
         return found
 
     def check_ledger(self, where: str) -> None:
-        """The ledger can be read, whatever happened."""
+        """The ledger can be read."""
         assert parse(self.agency.ledger.read_bytes(), "ledger")[1] is None, where
 
 
@@ -320,7 +322,7 @@ def _portal(path: str) -> str:
     return "rentix" if path.startswith(PREFIX) else "propertyfinder"
 
 
-def _told(process: Process) -> str:
+def _output(process: Process) -> str:
     process.end()
     return f"exit {process.status}\n{process.out}\n{process.err}"
 
@@ -334,7 +336,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def world(agency: Agency, start: Start) -> World:
-    """The thirty agents after an apply of long ago, and what is to come of them."""
+    """The thirty agents after an earlier apply, and their files."""
     agency.live(*LIVE, readings=Readings(creation="upsert"), limits=FAST)
     agency.live_pf(*LIVE_PF)
     agency.use(
@@ -353,10 +355,10 @@ def world(agency: Agency, start: Start) -> World:
     )
     world.beginning = world.truth()
     world.declared = _declared(world.beginning)
-    world.asked = asked(agency.plan()["requests"])
+    world.operations = operations_of(agency.plan()["requests"])
     agency.calls()
     whole = world.run(*APPLY)
-    assert whole.end() == 0, _told(whole)
+    assert whole.end() == 0, _output(whole)
     for portal in PORTALS:
         calls = agency.calls(portal)
         world.boundaries[portal] = len(calls)
@@ -366,22 +368,24 @@ def world(agency: Agency, start: Start) -> World:
 
 
 def _declared(beginning: Truth) -> Truth:
-    """The truth that the files want, of the truth that there was."""
+    """The expected state of the portals, given the state before."""
     truth = deepcopy(beginning)
     for number, (_, here, there) in (AGENTS | LEFT).items():
-        for portal, made in (("rentix", here), ("propertyfinder", there)):
+        for portal, created in (("rentix", here), ("propertyfinder", there)):
             if number in truth[portal]:
-                truth[portal][number] |= made
-            elif made:
-                who = made["external_id" if portal == "rentix" else "email"]
+                truth[portal][number] |= created
+            elif created:
+                who = created["external_id" if portal == "rentix" else "email"]
                 truth[portal][who] = {
-                    name: value for name, value in made.items() if name not in ("id", "profile_id")
+                    name: value
+                    for name, value in created.items()
+                    if name not in ("id", "profile_id")
                 }
     return truth
 
 
 def kill(process: Process) -> Response:
-    """SIGKILL, and nothing goes on before the process is dead. Nobody hears the answer."""
+    """Send SIGKILL and wait until the process is dead. No one receives the response."""
     process.signal(signal.SIGKILL)
     process.end()
     return Response(status_code=500)
@@ -389,7 +393,7 @@ def kill(process: Process) -> Response:
 
 @pytest.mark.parametrize(
     "moment",
-    # Before a request the portals are as after the one before it; what differs is in the program.
+    # Before a request, the portals are as after the previous one; only the program differs.
     [pytest.param("before", marks=pytest.mark.long), "after"],
 )
 @pytest.mark.parametrize("vendor", PORTALS)
@@ -397,52 +401,54 @@ def test_after_a_kill_the_next_run_finishes(world: World, vendor: str, moment: s
     """At every boundary."""
     for boundary in range(1, world.boundaries[vendor] + 1):
         where = f"SIGKILL {moment} the effect of request {boundary} to {vendor}"
-        first = world.apply_until(vendor, boundary, moment, kill)
+        first = world.apply_with(vendor, boundary, moment, kill)
         assert first.status == -signal.SIGKILL, where
         world.check_ledger(where)
         world.finish(first, where)
 
 
 def send(number: int, process: Process) -> None:
-    """A signal that asks for the end, and nothing goes on before the program has taken note."""
+    """Send a signal and wait until the program has noticed it."""
     process.signal(number)
     assert process.interrupted.wait(PATIENCE)
 
 
 def twice(process: Process) -> None:
-    """Ctrl-C, and once more: the program is to end, though the portal has not answered yet."""
+    """Press Ctrl-C twice: the program has to end although the portal has not responded."""
     send(signal.SIGINT, process)
     process.signal(signal.SIGINT)
     process.end()
 
 
 def check_end(world: World, process: Process, where: str, *, planned: bool) -> set[Operation]:
-    """An interrupted run ended in order and told the truth, if it had a plan. What it says that it
-    does not know."""
-    told = f"{where}\n{_told(process)}"
-    assert process.status == 130, told
+    """An interrupted run ended in order and reported the truth, if it had a plan. Returns the
+    operations that are reported as unknown."""
+    details = f"{where}\n{_output(process)}"
+    assert process.status == 130, details
     truth = world.truth()
-    world.check_ledger(told)
+    world.check_ledger(details)
     if not planned:
-        assert (process.out, truth) == ("", world.beginning), told
-        assert world.agency.ledger.read_bytes() == world.ledger, told
+        assert (process.out, truth) == ("", world.beginning), details
+        assert world.agency.ledger.read_bytes() == world.ledger, details
         return set()
-    assert process.out, f"no report: {told}"
+    assert process.out, f"no report: {details}"
     report = json.loads(process.out)
-    assert report["interrupted"], told
-    assert {(each["request"], each["key"]) for each in report["results"]} == {*world.asked}, told
+    assert report["interrupted"], details
+    assert {(each["request"], each["key"]) for each in report["results"]} == {*world.operations}, (
+        details
+    )
     results = {
-        world.asked[each["request"], each["key"]]: each["status"] for each in report["results"]
+        world.operations[each["request"], each["key"]]: each["status"] for each in report["results"]
     }
     for each, status in results.items():
-        done, undone = is_done(world, truth, each)
-        assert done != undone, f"{each} {told}"
-        assert status in ("applied" if done else "skipped", "unknown"), f"{each} {told}"
+        complete, absent = effect_of(world, truth, each)
+        assert complete != absent, f"{each} {details}"
+        assert status in ("applied" if complete else "skipped", "unknown"), f"{each} {details}"
     return {each for each, status in results.items() if status == "unknown"}
 
 
-def asked(requests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Operation]:
-    """What a plan's requests are to do, by the request and the agent."""
+def operations_of(requests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Operation]:
+    """The operations of a plan's requests, by request and agent."""
     return {
         (each["id"], who): (
             each["portal"],
@@ -455,8 +461,8 @@ def asked(requests: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Operat
     }
 
 
-def is_done(world: World, truth: Truth, operation: Operation) -> tuple[bool, bool]:
-    """Whether all is there that an operation was to do, and whether nothing of it is."""
+def effect_of(world: World, truth: Truth, operation: Operation) -> tuple[bool, bool]:
+    """Whether all of an operation took effect, and whether none of it did."""
     portal, who, verb, part = operation
     number = next(n for n, (file, _, _) in (AGENTS | LEFT).items() if file["externalId"] == who)
     now, then = truth[portal], world.beginning[portal]
@@ -481,48 +487,48 @@ def is_done(world: World, truth: Truth, operation: Operation) -> tuple[bool, boo
 
 
 @pytest.mark.parametrize("vendor", PORTALS)
-def test_ctrl_c_ends_in_order_and_the_next_run_finishes(world: World, vendor: str) -> None:
-    """At every boundary: before its effect and after it by turns."""
+def test_after_ctrl_c_the_next_run_finishes(world: World, vendor: str) -> None:
+    """At every boundary, alternately before and after the effect."""
     for boundary in range(1, world.boundaries[vendor] + 1):
         moment = MOMENTS[boundary % 2]
         where = f"SIGINT {moment} the effect of request {boundary} to {vendor}"
-        first = world.apply_until(vendor, boundary, moment, partial(send, signal.SIGINT))
+        first = world.apply_with(vendor, boundary, moment, partial(send, signal.SIGINT))
         unknown = check_end(world, first, where, planned=boundary > world.reads[vendor])
-        assert not unknown, f"{where}: unknown {unknown}\n{_told(first)}"
+        assert not unknown, f"{where}: unknown {unknown}\n{_output(first)}"
         sent = world.written()
         world.finish(first, where)
         again = world.written() & sent
-        assert not again, f"{where}: sent twice {again}\n{_told(first)}"
+        assert not again, f"{where}: sent twice {again}\n{_output(first)}"
 
 
 def test_a_second_ctrl_c_does_not_wait(world: World) -> None:
-    """What is under way is unknown, and the rest is known, told and remembered; during the check
-    afterwards too, which is the last request."""
+    """The request in progress is unknown; the rest is known, reported and recorded. Also during
+    the check after the apply, which is the last request."""
     for vendor, last in world.boundaries.items():
         for boundary in (last // 2, last):
             where = f"SIGINT twice before the effect of request {boundary} to {vendor}"
-            first = world.apply_until(vendor, boundary, "before", twice)
+            first = world.apply_with(vendor, boundary, "before", twice)
             unknown = {portal for portal, *_ in check_end(world, first, where, planned=True)}
             assert vendor not in unknown if boundary == last else vendor in unknown, where
             world.finish(first, where)
 
 
-def test_a_wish_to_terminate_is_a_ctrl_c(world: World) -> None:
-    """SIGTERM, as a workflow that is cancelled sends it, at some boundaries."""
+def test_sigterm_is_like_ctrl_c(world: World) -> None:
+    """As a cancelled workflow sends it, at some boundaries."""
     for vendor, last in world.boundaries.items():
         for boundary, moment in ((1, "after"), (last // 2, "before")):
             where = f"SIGTERM {moment} the effect of request {boundary} to {vendor}"
-            first = world.apply_until(vendor, boundary, moment, partial(send, signal.SIGTERM))
+            first = world.apply_with(vendor, boundary, moment, partial(send, signal.SIGTERM))
             planned = boundary > world.reads[vendor]
-            assert not check_end(world, first, where, planned=planned), _told(first)
+            assert not check_end(world, first, where, planned=planned), _output(first)
             world.finish(first, where)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["an old ledger", "none yet"])
-def test_a_kill_while_the_ledger_is_written_loses_nothing(world: World, known: bool) -> None:
-    """At every system call: the old ledger is there whole, or the new one."""
+def test_a_kill_while_writing_the_ledger_loses_nothing(world: World, known: bool) -> None:
+    """At every system call: the old ledger or the new one can be read."""
     ledger = world.agency.ledger
-    if not known:  # then nobody knows that number 31 was ours
+    if not known:  # then it is not known that number 31 was ours
         for portal in PORTALS:
             world.declared[portal][31] = world.beginning[portal][31]
     for call in count(1, 1 if known else 3):
@@ -533,29 +539,29 @@ def test_a_kill_while_the_ledger_is_written_loses_nothing(world: World, known: b
         first = world.run(*APPLY, written=ledger, fatal=call)
         if first.end() == 0:
             break
-        assert first.status == -signal.SIGKILL, f"{where}\n{_told(first)}"
+        assert first.status == -signal.SIGKILL, f"{where}\n{_output(first)}"
         if known or ledger.exists():
             world.check_ledger(where)
         world.finish(first, where)
     assert call > 7  # the new file, the disk, the name, the folder, the disk
 
 
-def test_death_in_the_middle_of_the_ledger_leaves_the_old_one(world: World) -> None:
+def test_a_kill_with_half_a_ledger_written_keeps_the_old_one(world: World) -> None:
     """The process dies with a part of the new ledger written."""
     for share in (0.1, 0.5, 0.99):
         room = int(len(world.ledger) * share)
         world.reset()
         where = f"death after {room} bytes of the ledger"
         first = world.run(*APPLY, room=room)
-        assert first.end() == -signal.SIGXFSZ, f"{where}\n{_told(first)}"
+        assert first.end() == -signal.SIGXFSZ, f"{where}\n{_output(first)}"
         (part,) = world.agency.ledger.parent.glob(".ledger*")
         assert part.stat().st_size == room, where
         assert world.agency.ledger.read_bytes() == world.ledger, where
         world.finish(first, where)
 
 
-def test_the_installed_command_is_killed_like_the_fork(world: World) -> None:
-    """A few of the boundaries once more, with the command as users have it."""
+def test_the_installed_command_at_some_boundaries(world: World) -> None:
+    """With the command as users have it."""
     for vendor, last in world.boundaries.items():
         for boundary, moment, number in (
             (last // 3, "after", signal.SIGKILL),
@@ -572,7 +578,7 @@ def test_the_installed_command_is_killed_like_the_fork(world: World) -> None:
 def test_the_installed_command_at_every_boundary(
     world: World, vendor: str, moment: str, number: signal.Signals
 ) -> None:
-    """Nothing but the start of the process is otherwise than in the tests above."""
+    """Only the start of the process differs from the tests above."""
     for boundary in range(1, world.boundaries[vendor] + 1):
         check_installed(world, vendor, boundary, moment, number)
 
@@ -580,16 +586,16 @@ def test_the_installed_command_at_every_boundary(
 def check_installed(
     world: World, vendor: str, boundary: int, moment: str, number: signal.Signals
 ) -> None:
-    """The installed command keeps to the same at a boundary."""
+    """The installed command behaves in the same way at a boundary."""
     act = kill if number is signal.SIGKILL else partial(send, number)
     where = (
         f"{number.name} {moment} the effect of request {boundary} to {vendor}, installed command"
     )
-    first = world.apply_until(vendor, boundary, moment, act, installed=True)
+    first = world.apply_with(vendor, boundary, moment, act, installed=True)
     if number is signal.SIGKILL:
         assert first.status == -signal.SIGKILL, where
         world.check_ledger(where)
     else:
         planned = boundary > world.reads[vendor]
-        assert not check_end(world, first, where, planned=planned), _told(first)
+        assert not check_end(world, first, where, planned=planned), _output(first)
     world.finish(first, where)

@@ -1,4 +1,4 @@
-"""What every plan and apply keeps to, over real HTTP: minimal, ordered, careful, never too much."""
+"""The rules for every plan and apply, over real HTTP: minimal, ordered, safe, limited."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NO_LIMIT = {"floor": 100_000}
 
 
 def wire(body: Any) -> str:
-    """A body as the program puts it on the wire."""
+    """A body as the program sends it."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def test_nothing_changed_is_one_get(agency: Agency) -> None:
-    """Agents already right cost nothing, in a plan and in an apply."""
+def test_no_changes_take_one_get(agency: Agency) -> None:
+    """Agents that are already correct cost nothing, in a plan and in an apply."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 41)))
     agency.declare(
         *({"externalId": f"a-{number}", "name": f"Agent {number}"} for number in range(1, 41))
@@ -47,13 +47,13 @@ def test_nothing_changed_is_one_get(agency: Agency) -> None:
         "conflicts": 0,
         "requests": 0,
     }
-    done = agency.apply()
+    report = agency.apply()
     assert [call[:2] for call in agency.calls()] == [("GET", "/users")]
-    assert done["verified"] == {"agents": 40, "as_declared": 40, "differences": []}
+    assert report["verified"] == {"agents": 40, "as_declared": 40, "differences": []}
 
 
-def test_one_changed_agent_is_one_put(agency: Agency) -> None:
-    """One PUT with the one field that differs, between two lists."""
+def test_one_changed_agent_takes_one_put(agency: Agency) -> None:
+    """With the one field that differs, between two lists."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2, 3)))
     agency.declare(
         {"externalId": "a-1", "name": "Agent 1", "youtube": None},
@@ -68,9 +68,9 @@ def test_one_changed_agent_is_one_put(agency: Agency) -> None:
     ]
 
 
-def test_two_hundred_and_fifty_changed_agents_are_three_bulks_as_announced(agency: Agency) -> None:
-    """What `--dry-run --format json` announces is what the apply sends, byte for byte, with only
-    the fields that differ."""
+def test_an_apply_sends_what_a_dry_run_shows(agency: Agency) -> None:
+    """250 changed agents take three bulks; what `--dry-run --format json` shows is sent byte for
+    byte, with only the fields that differ."""
     count = range(1, 251)
     agency.live(*(user(number, externalId=f"a-{number}") for number in count))
     agency.declare(
@@ -103,8 +103,8 @@ def test_two_hundred_and_fifty_changed_agents_are_three_bulks_as_announced(agenc
     ]
 
 
-def test_settings_are_sent_whole_and_merged(agency: Agency) -> None:
-    """All four channels where one differs, with what is live, and never `posting_type`."""
+def test_settings_are_sent_merged_with_the_live_ones(agency: Agency) -> None:
+    """All four channels if one differs, and never `posting_type`."""
     settings = {**user(1)["settings"], "contact_whatsapp": False}
     agency.live(user(1, externalId="a", settings=settings))
     agency.declare({"externalId": "a", "settings": {"contact_viber": False}})
@@ -120,8 +120,8 @@ def test_settings_are_sent_whole_and_merged(agency: Agency) -> None:
     }
 
 
-def test_a_creation_carries_all_that_is_declared(agency: Agency) -> None:
-    """Name, phone and the rest in one PUT; the switches with what a new agent gets."""
+def test_a_creation_sends_everything_declared(agency: Agency) -> None:
+    """Name, phone and the rest in one PUT; the channels merged with a new agent's defaults."""
     agency.live(readings=Readings(creation="upsert"))
     agency.configure(create="upsert")
     agency.declare(
@@ -150,15 +150,15 @@ def test_a_creation_carries_all_that_is_declared(agency: Agency) -> None:
     assert agency.plan()["agents"] == []
 
 
-def test_a_portal_that_creates_nobody_makes_the_agent_wait(agency: Agency) -> None:
+def test_a_refused_creation_waits(agency: Agency) -> None:
     """The refusal is a warning and no failure; it is not tried again until the file changes."""
     agency.live(readings=Readings(creation="invite"))
     agency.configure(create="upsert")
     new = {"externalId": "n", "name": "Nou", "phone": "+373 60 111 222"}
     agency.declare(new)
-    done = agency.apply()
-    assert done["exit"] == 0
-    assert done["results"][0]["status"] == "waiting"
+    report = agency.apply()
+    assert report["exit"] == 0
+    assert report["results"][0]["status"] == "waiting"
     plan = agency.plan()
     assert (plan["requests"], plan["summary"]["waiting"]) == ([], 1)
     assert "invited" in plan["warnings"][0]["message"]
@@ -166,8 +166,8 @@ def test_a_portal_that_creates_nobody_makes_the_agent_wait(agency: Agency) -> No
     assert agency.plan()["summary"]["create"] == 1
 
 
-def test_waiting_is_a_warning(agency: Agency) -> None:
-    """An agent whom the portal does not have is told, with file and line, and exit 0."""
+def test_a_waiting_agent_is_a_warning(agency: Agency) -> None:
+    """With file and line, and exit 0."""
     agency.declare({"externalId": "n", "phone": "+373 60 111 222"})
     plan = agency.plan("--detailed-exitcode")
     assert plan["summary"]["waiting"] == 1
@@ -176,8 +176,8 @@ def test_waiting_is_a_warning(agency: Agency) -> None:
     assert agency.apply()["exit"] == 0
 
 
-def test_an_update_by_id_cannot_create_a_ghost(agency: Agency) -> None:
-    """The live agent was unlinked behind our back between plan and write: the PUT names its id."""
+def test_an_update_never_creates_an_agent(agency: Agency) -> None:
+    """Someone unlinked the agent between plan and write: the PUT names its id."""
     agency.live(user(1, externalId="a"), readings=Readings(creation="upsert"))
     agency.configure(create="upsert")
     agency.declare({"externalId": "a", "name": "Ana", "phone": "+373 60 999 999"})
@@ -192,8 +192,8 @@ def test_an_update_by_id_cannot_create_a_ghost(agency: Agency) -> None:
     assert agency.truth()[1].name == "Ana"
 
 
-def test_a_conflict_is_left_alone_and_named(agency: Agency) -> None:
-    """Exit 3, the candidates in the plan, and the others are applied."""
+def test_a_conflict_is_not_touched(agency: Agency) -> None:
+    """Exit 3, the candidates in the plan, and the other agents are applied."""
     agency.live(
         user(1, phone="+373 22 1 11111"), user(2, phone="+37322111111"), user(3, externalId="b")
     )
@@ -211,8 +211,8 @@ def test_a_conflict_is_left_alone_and_named(agency: Agency) -> None:
     assert [each.name for each in agency.truth().values()] == ["Agent 1", "Agent 2", "Bogdan"]
 
 
-def test_half_a_swap_is_a_conflict_that_names_the_other_half(agency: Agency) -> None:
-    """`--target` on one of two agents whose ids are swapped changes nothing."""
+def test_half_a_swap_is_a_conflict(agency: Agency) -> None:
+    """`--target` on one of two agents that swap their ids changes nothing, and names the other."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"))
     agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
     plan = agency.plan("--target", "a")
@@ -227,7 +227,7 @@ def test_half_a_swap_is_a_conflict_that_names_the_other_half(agency: Agency) -> 
 
 
 def test_targets_and_excludes(agency: Agency) -> None:
-    """By key, by file, with globs; the others stay as they are."""
+    """By key, by file, with globs; other agents are not touched."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2, 3)))
     agency.declare(*({"externalId": f"a-{number}", "name": "New"} for number in (1, 2)))
     agency.declare({"externalId": "a-3", "name": "New"}, file="other.yaml")
@@ -244,8 +244,8 @@ def test_targets_and_excludes(agency: Agency) -> None:
 
 
 def test_the_limits_stop_an_apply(agency: Agency) -> None:
-    """Over 30% of ten agents or more: exit 1 and nothing sent; with --force, or as a plan that
-    was saved and shows it, it goes."""
+    """Over 30% of ten agents or more: exit 1 and nothing is sent. With --force, or from a saved
+    plan that shows it, it is applied."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 11)))
 
     def declare(name: str) -> None:
@@ -256,10 +256,10 @@ def test_the_limits_stop_an_apply(agency: Agency) -> None:
 
     declare("New")
     agency.calls()
-    said = agency.run("apply", "--yes")
-    assert said.code == 1
-    assert "4 of 10 agents" in said.err
-    assert "--force" in said.err
+    result = agency.run("apply", "--yes")
+    assert result.code == 1
+    assert "4 of 10 agents" in result.err
+    assert "--force" in result.err
     assert [call[0] for call in agency.calls()] == ["GET"]
     assert agency.run("apply", "--dry-run").code == 0
     path = str(agency.root / "plan.json")
@@ -270,7 +270,7 @@ def test_the_limits_stop_an_apply(agency: Agency) -> None:
     assert agency.run("apply", "--yes", "--force").code == 0
 
 
-def test_the_floor_switches_the_limits_off(agency: Agency) -> None:
+def test_below_the_floor_there_are_no_limits(agency: Agency) -> None:
     """Nine agents may all change."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 10)))
     agency.declare(*({"externalId": f"a-{number}", "name": "New"} for number in range(1, 10)))
@@ -278,8 +278,8 @@ def test_the_floor_switches_the_limits_off(agency: Agency) -> None:
 
 
 def test_a_removed_agent_is_reported_or_unlinked(agency: Agency) -> None:
-    """Who was ours and is declared no more: a warning; with `on_removed: unlink` an unlink, and
-    then forgotten. Who was never ours is nobody's business."""
+    """An agent that was ours and that no file declares: a warning; with `on_removed: unlink` it is
+    unlinked, then forgotten. An agent that was never ours is ignored."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"), user(3, externalId="stranger"))
     agency.declare({"externalId": "a"}, {"externalId": "b"})
     agency.apply()
@@ -298,36 +298,36 @@ def test_a_removed_agent_is_reported_or_unlinked(agency: Agency) -> None:
     assert (again["agents"], again["warnings"]) == ([], [])
 
 
-def test_removals_have_a_limit_of_their_own(agency: Agency) -> None:
-    """Two of ten taken off is over 10%."""
+def test_removals_have_a_separate_limit(agency: Agency) -> None:
+    """Two of ten is over 10%."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 13)))
     agency.configure(on_removed="unlink")
     agency.declare(*({"externalId": f"a-{number}"} for number in range(1, 13)))
     agency.apply()
     agency.declare(*({"externalId": f"a-{number}"} for number in range(1, 11)))
-    said = agency.run("apply", "--yes")
-    assert said.code == 1
-    assert "2 of 10 agents on rentix would be taken off" in said.err
+    result = agency.run("apply", "--yes")
+    assert result.code == 1
+    assert "2 of 10 agents on rentix would be taken off" in result.err
 
 
 def test_a_lost_ledger_is_safe(agency: Agency) -> None:
-    """At worst what cannot be compared is sent again; nothing else."""
+    """At worst, what cannot be compared is sent again."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana", "avatar": {"url": "https://a.example/1.jpg"}})
     agency.apply()
     assert agency.plan()["agents"] == []
     (agency.root / ".reconciler" / "ledger.json").write_text("{half", "utf-8")
-    said = agency.run("plan", "--format", "json")
-    assert "counts as lost" in said.err
-    (entry,) = said.json["agents"]
+    result = agency.run("plan", "--format", "json")
+    assert "counts as lost" in result.err
+    (entry,) = result.json["agents"]
     assert [each["path"] for each in entry["changes"]] == ["avatar"]
     assert entry["changes"][0]["kind"] == "unreadable"
     assert agency.apply()["exit"] == 0
     assert agency.plan()["agents"] == []
 
 
-def test_hold_leaves_what_cannot_be_compared(agency: Agency) -> None:
-    """`unreadable: hold` sends no picture over one that it cannot tell, and says so."""
+def test_hold_sends_no_unreadable_value(agency: Agency) -> None:
+    """`unreadable: hold` sends no picture over one that it cannot compare, and warns."""
     shown = {"id": 5, "contentType": "image/jpeg", "variants": []}
     agency.live(user(1, externalId="a", avatar=shown), user(2, externalId="b"))
     agency.configure(unreadable="hold")
@@ -336,15 +336,17 @@ def test_hold_leaves_what_cannot_be_compared(agency: Agency) -> None:
         {"externalId": "b", "avatar": {"url": "https://a.example/2.jpg"}},
     )
     plan = agency.plan()
-    assert [each["key"] for each in plan["agents"]] == ["b"]  # there is none, so this is known
+    assert [each["key"] for each in plan["agents"]] == [
+        "b"
+    ]  # it has no picture, so nothing is unknown
     assert "held back" in plan["warnings"][0]["message"]
     agency.apply()
     assert agency.truth()[1].avatar["id"] == 5
     assert agency.plan()["agents"] == []
 
 
-def test_drift_is_what_changed_on_the_portal(agency: Agency) -> None:
-    """A hand's change is drift (exit 2); a file's change is not; both together are told apart."""
+def test_a_change_on_the_portal_is_drift(agency: Agency) -> None:
+    """Exit 2. A change in the file is not drift; the two are distinguished in one agent."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     declared = [
         {"externalId": "a", "name": "Ana", "avatar": {"url": "https://a.example/1.jpg"}},
@@ -375,14 +377,14 @@ def test_drift_is_what_changed_on_the_portal(agency: Agency) -> None:
 
 
 def agency_list(agency: Agency) -> str:
-    """The portal's own list."""
+    """The portal's list."""
     from httpx import get
 
     return get(f"{agency.portal.url}/users", headers={"Authorization": "ApiKey sandbox"}).text
 
 
-def test_drift_without_a_memory(agency: Agency) -> None:
-    """Every difference that can be seen is drift then, and none that cannot."""
+def test_drift_without_a_ledger(agency: Agency) -> None:
+    """Every visible difference is drift, and no other."""
     shown = {"id": 5, "contentType": "image/jpeg", "variants": []}
     agency.live(user(1, externalId="a", avatar=shown))
     agency.declare({"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}})
@@ -391,8 +393,8 @@ def test_drift_without_a_memory(agency: Agency) -> None:
     assert agency.run("drift").code == 2
 
 
-def test_who_is_gone_from_the_portal_is_drift(agency: Agency) -> None:
-    """An agent who was applied and is not there any more."""
+def test_an_agent_missing_from_the_portal_is_drift(agency: Agency) -> None:
+    """It was applied and is not listed now."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare({"externalId": "a"}, {"externalId": "b"})
     agency.apply()
@@ -404,8 +406,8 @@ def test_who_is_gone_from_the_portal_is_drift(agency: Agency) -> None:
 
 @pytest.mark.parametrize("on_stale", ["fail", "skip"])
 def test_a_stale_plan(agency: Agency, on_stale: str) -> None:
-    """Somebody changed an agent that the plan changes, another way: refused whole (5), or that
-    agent is left out (3). What is meanwhile as planned is done."""
+    """Someone changed an agent in another way than the plan shows: the plan is refused (5), or the
+    agent is left out (3). An agent that is already as planned is done."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2, 3, 4)))
     agency.declare(
         *({"externalId": f"a-{number}", "name": "New"} for number in (1, 2, 3)),
@@ -422,37 +424,39 @@ def test_a_stale_plan(agency: Agency, on_stale: str) -> None:
         ]
     )
     agency.calls()
-    said = agency.run("apply", "--plan", path, "--yes", "--format", "json", "--on-stale", on_stale)
+    result = agency.run(
+        "apply", "--plan", path, "--yes", "--format", "json", "--on-stale", on_stale
+    )
     names = [each.name for each in agency.truth().values()]
     if on_stale == "fail":
-        assert said.code == 5
-        assert said.out == ""
-        assert "a-1" in said.err
-        assert "name is not what it was" in said.err
+        assert result.code == 5
+        assert result.out == ""
+        assert "a-1" in result.err
+        assert "name is not what it was" in result.err
         assert names == ["Other", "New", "Agent 3", "Agent 4"]
         assert all(call[0] == "GET" for call in agency.calls())
     else:
-        assert said.code == 3
+        assert result.code == 3
         assert names == ["Other", "New", "New", "Agent 4"]
-        assert [each["key"] for each in said.json["results"] if each["status"] == "skipped"] == [
+        assert [each["key"] for each in result.json["results"] if each["status"] == "skipped"] == [
             "a-1"
         ]
 
 
-def test_a_change_that_nobody_reviewed_is_stale(agency: Agency) -> None:
-    """A file that changed after the plan was saved."""
+def test_a_change_that_was_not_reviewed_is_stale(agency: Agency) -> None:
+    """A file changed after the plan was saved."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b"})
     path = str(agency.root / "plan.json")
     agency.run("plan", "--out", path)
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"})
-    said = agency.run("apply", "--plan", path, "--yes")
-    assert said.code == 5
-    assert "b: was not in the plan" in said.err
+    result = agency.run("apply", "--plan", path, "--yes")
+    assert result.code == 5
+    assert "b: was not in the plan" in result.err
 
 
 def test_a_killed_swap_is_finished_by_the_same_plan(agency: Agency) -> None:
-    """After the first unlink alone, the saved plan goes the rest of the way."""
+    """Only the first unlink was sent: the saved plan does the rest."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"))
     agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
     path = str(agency.root / "plan.json")
@@ -462,8 +466,9 @@ def test_a_killed_swap_is_finished_by_the_same_plan(agency: Agency) -> None:
     assert [each.external_id for each in agency.truth().values()] == ["a", "b"]
 
 
-def test_one_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
-    """A swap whose unlink fails is skipped; the update is done; exit 3, all named with place."""
+def test_a_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
+    """A swap whose unlink fails is skipped; the update is applied; exit 3, each with its place in
+    a file."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"), user(3, externalId="c"))
     agency.declare(
         {"id": 1, "externalId": "a"},
@@ -477,17 +482,17 @@ def test_one_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
         return None
 
     agency.portal.state.before.append(refuse)
-    done = agency.apply()
-    assert done["exit"] == 3
-    told = {(each["verb"], each["key"]): each["status"] for each in done["results"]}
-    assert told == {
+    report = agency.apply()
+    assert report["exit"] == 3
+    outcomes = {(each["verb"], each["key"]): each["status"] for each in report["results"]}
+    assert outcomes == {
         ("unlink", "a"): "applied",
         ("unlink", "b"): "failed",
         ("link", "a"): "skipped",
         ("link", "b"): "skipped",
         ("update", "c"): "applied",
     }
-    failed = next(each for each in done["results"] if each["status"] == "failed")
+    failed = next(each for each in report["results"] if each["status"] == "failed")
     assert failed["error"] == "Not today"
     assert failed["source"] == {"file": "agents/agents.yaml", "line": 3}
     agency.portal.state.before.clear()
@@ -495,8 +500,11 @@ def test_one_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
     assert [each.external_id for each in agency.truth().values()] == ["a", "b", "c"]
 
 
-def test_an_interruption_tells_what_is_done(agency: Agency, ctrl_c: Callable[[], None]) -> None:
-    """Ctrl-C in the middle: exit 130, applied and skipped named, and the next run ends the job."""
+def test_an_interruption_reports_what_was_applied(
+    agency: Agency, ctrl_c: Callable[[], None]
+) -> None:
+    """Ctrl-C during an apply: exit 130, applied and skipped operations are named, and the next run
+    finishes."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"))
     agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
     seen = []
@@ -508,18 +516,18 @@ def test_an_interruption_tells_what_is_done(agency: Agency, ctrl_c: Callable[[],
                 await asyncio.to_thread(ctrl_c)
 
     agency.portal.state.after.append(interrupt)
-    said = agency.run("apply", "--yes", "--format", "json")
+    result = agency.run("apply", "--yes", "--format", "json")
     agency.portal.state.after.clear()
-    assert said.code == 130
-    assert {each["status"] for each in said.json["results"]} >= {"applied", "skipped"}
-    assert said.json["verified"] is None
+    assert result.code == 130
+    assert {each["status"] for each in result.json["results"]} >= {"applied", "skipped"}
+    assert result.json["verified"] is None
     assert agency.apply()["exit"] == 0
     assert [each.external_id for each in agency.truth().values()] == ["a", "b"]
 
 
 @pytest.mark.parametrize("listing", ["next", "total"])
-def test_a_list_in_pages_is_read_whole(agency: Agency, listing: str) -> None:
-    """A marker that there is more is followed."""
+def test_all_pages_of_a_list_are_read(agency: Agency, listing: str) -> None:
+    """As long as the response says that there are more."""
     limits = type(FAST)(rate_limit=10**9, bulk_rate_limit=10**9, page_size=3)
     agency.live(
         *(user(number, externalId=f"a-{number}") for number in range(1, 11)),
@@ -532,8 +540,8 @@ def test_a_list_in_pages_is_read_whole(agency: Agency, listing: str) -> None:
     assert plan["summary"]["unchanged"] == 10
 
 
-def test_of_a_list_that_is_not_whole_nobody_is_taken_for_absent(agency: Agency) -> None:
-    """A portal that says there are more than it shows: no creation, no removal, a conflict."""
+def test_an_agent_missing_from_an_incomplete_list_is_a_conflict(agency: Agency) -> None:
+    """A portal that reports more agents than it lists: no creation, no removal."""
     agency.live(
         user(1, externalId="a"), user(2, externalId="b"), readings=Readings(creation="upsert")
     )
@@ -556,7 +564,7 @@ def test_of_a_list_that_is_not_whole_nobody_is_taken_for_absent(agency: Agency) 
 
 
 def test_the_phone_is_never_a_change(agency: Agency) -> None:
-    """Another phone in the file is a warning that names both; another spacing is nothing."""
+    """Another phone in the file is a warning with both; other spacing is ignored."""
     agency.live(user(1, externalId="a", phone="+373 22 123 456"))
     agency.declare({"externalId": "a", "phone": "+37322123456"})
     assert agency.plan()["warnings"] == []
@@ -567,8 +575,8 @@ def test_the_phone_is_never_a_change(agency: Agency) -> None:
 
 
 def test_bulk_by_external_id(agency: Agency) -> None:
-    """Where it is configured a bulk names agents by external id, after their links; an agent
-    without one goes alone."""
+    """If configured, a bulk names agents by external id, after their links; an agent without one
+    is sent separately."""
     agency.live(user(1, externalId="a"), user(2), user(3), readings=Readings(bulk_by_id="refused"))
     agency.configure(bulk_by="externalId")
     agency.declare(
@@ -592,8 +600,8 @@ def test_bulk_by_external_id(agency: Agency) -> None:
     assert bulk["after"] == ["r1"]
 
 
-def test_the_documented_limits_are_kept_without_a_refusal(agency: Agency) -> None:
-    """A portal with a small window: the client waits for it, and meets no 429."""
+def test_rate_limits_are_kept_without_a_429(agency: Agency) -> None:
+    """A portal with a short window: the client waits for it."""
     limits = type(FAST)(rate_limit=5, bulk_rate_limit=1, rate_window=1.0, bulk_limit=100)
     agency.live(*(user(number) for number in range(1, 9)), limits=limits)
     agency.declare(
@@ -603,21 +611,22 @@ def test_the_documented_limits_are_kept_without_a_refusal(agency: Agency) -> Non
     assert {status for *_, status in agency.calls()} == {200}
 
 
-def test_a_key_is_in_no_output_and_no_data_is_changed_for_it(agency: Agency) -> None:
-    """A portal that echoes the key in its messages; and an agent whose name is the key's word."""
+def test_a_key_is_in_no_output(agency: Agency) -> None:
+    """A portal echoes the key in its messages. An agent whose name equals the key is not
+    changed."""
     agency.live(user(1, externalId="a", name="sandbox"), user(2, externalId="b"))
     agency.declare({"externalId": "a", "name": "sandbox"}, {"externalId": "b", "name": "B"})
     assert [each["key"] for each in agency.plan()["agents"]] == ["b"]
 
     async def echo(call: Any) -> Response | None:
-        if call.method == "GET" and len(told) == 1:
-            told.clear()
+        if call.method == "GET" and refusals:
+            refusals.pop()
             return JSONResponse({"statusCode": 401, "message": "No key sandbox here"}, 401)
         if call.method == "PUT":
             return JSONResponse({"statusCode": 400, "message": "Bad: ApiKey sandbox"}, 400)
         return None
 
-    told = [1]
+    refusals = ["once"]
     agency.portal.state.before.append(echo)
     reading = agency.run("-v", "plan")
     writing = agency.run("-v", "apply", "--yes", "--format", "json")
@@ -630,8 +639,8 @@ def test_a_key_is_in_no_output_and_no_data_is_changed_for_it(agency: Agency) -> 
     assert "ApiKey sandbox" not in writing.out + writing.err
 
 
-def test_a_creation_that_meets_somebody_is_a_failure(agency: Agency) -> None:
-    """Between list and write somebody linked that id to an agent: their page was changed, and the
+def test_a_creation_that_updates_an_existing_agent_fails(agency: Agency) -> None:
+    """Between list and write, someone gave that id to an agent: its data was changed, and the
     report says so, in a bulk too."""
     agency.live(user(15), readings=Readings(creation="upsert"))
     agency.configure(create="upsert")
@@ -645,11 +654,11 @@ def test_a_creation_that_meets_somebody_is_a_failure(agency: Agency) -> None:
             agency.portal.state.load([user(15, externalId="n1")])
 
     agency.portal.state.before.append(link)
-    done = agency.apply()
-    assert done["exit"] == 3
-    told = {each["key"]: each for each in done["results"]}
-    assert (told["n1"]["status"], told["n2"]["status"]) == ("failed", "applied")
-    assert "agent 15 already existed" in told["n1"]["error"]
+    report = agency.apply()
+    assert report["exit"] == 3
+    outcomes = {each["key"]: each for each in report["results"]}
+    assert (outcomes["n1"]["status"], outcomes["n2"]["status"]) == ("failed", "applied")
+    assert "agent 15 already existed" in outcomes["n1"]["error"]
 
 
 @pytest.mark.parametrize(
@@ -664,8 +673,8 @@ def test_a_creation_that_meets_somebody_is_a_failure(agency: Agency) -> None:
     ],
     ids=str,
 )
-def test_a_sign_that_there_is_more_is_not_passed_over(agency: Agency, marks: Any) -> None:
-    """Whatever a portal calls it: nobody is created or removed by a list that may not be whole."""
+def test_any_sign_of_more_agents_makes_a_list_incomplete(agency: Agency, marks: Any) -> None:
+    """Under any name: no agent is created or removed."""
     agency.live(user(1), readings=Readings(creation="upsert"))
     agency.configure(create="upsert")
     agency.declare({"externalId": "n", "name": "N", "phone": "+373 60 111 222"})
@@ -679,8 +688,8 @@ def test_a_sign_that_there_is_more_is_not_passed_over(agency: Agency, marks: Any
     assert plan["summary"]["create"] == 0
 
 
-def test_an_interruption_remembers_what_the_portal_cannot_say(agency: Agency) -> None:
-    """Ctrl-C after the bulk: its pictures are not sent once more by the next run."""
+def test_an_interruption_records_unreadable_values(agency: Agency) -> None:
+    """Ctrl-C after the bulk: the next run does not send its pictures again."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2)))
     agency.declare(
         *(
@@ -696,18 +705,18 @@ def test_an_interruption_remembers_what_the_portal_cannot_say(agency: Agency) ->
 
     bulks: list[Any] = []
     agency.portal.state.after.append(interrupt)
-    said = agency.run("apply", "--yes", "--format", "json")
+    result = agency.run("apply", "--yes", "--format", "json")
     agency.portal.state.after.clear()
-    assert said.code == 130
-    assert {each["status"] for each in said.json["results"]} == {"applied"}
+    assert result.code == 130
+    assert {each["status"] for each in result.json["results"]} == {"applied"}
     assert agency.plan()["agents"] == []
 
 
-def test_what_seemed_unknown_is_known_by_the_last_look(
+def test_the_check_settles_an_unknown_outcome(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bulk's answer was lost and the list that was to settle it failed; the check afterwards
-    sees that all is as declared."""
+    """The response to the bulk was lost and the list that was to settle it failed; the check after
+    the apply finds everything as declared."""
     monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2)))
     agency.declare(*({"externalId": f"a-{number}", "name": "New"} for number in (1, 2)))
@@ -720,15 +729,15 @@ def test_what_seemed_unknown_is_known_by_the_last_look(
 
     failing: list[int] = []
     agency.portal.state.after.append(lose)
-    done = agency.apply()
+    report = agency.apply()
     agency.portal.state.after.clear()
-    assert done["exit"] == 0
-    assert {each["status"] for each in done["results"]} == {"applied"}
-    assert done["verified"]["as_declared"] == 2
+    assert report["exit"] == 0
+    assert {each["status"] for each in report["results"]} == {"applied"}
+    assert report["verified"]["as_declared"] == 2
 
 
-def test_what_the_check_finds_undone_is_no_success(agency: Agency) -> None:
-    """Every call succeeded, and then somebody undid one: exit 3, and it is named."""
+def test_a_value_that_was_undone_is_a_failure(agency: Agency) -> None:
+    """Every request succeeded, then someone undid one: exit 3, and it is named."""
     agency.live(user(1, externalId="a"), user(2))
     agency.declare({"externalId": "a", "name": "Ana"}, {"id": 2, "externalId": "b"})
 
@@ -737,15 +746,16 @@ def test_what_the_check_finds_undone_is_no_success(agency: Agency) -> None:
             agency.portal.state.load([user(1, externalId="a", name="Ana"), user(2)])
 
     agency.portal.state.after.append(undo)
-    done = agency.apply()
+    report = agency.apply()
     agency.portal.state.after.clear()
-    assert done["exit"] == 3
-    (difference,) = done["verified"]["differences"]
+    assert report["exit"] == 3
+    (difference,) = report["verified"]["differences"]
     assert (difference["key"], difference["path"]) == ("b", "externalId")
 
 
-def test_a_picture_that_never_comes_is_told_also_over_an_old_one(agency: Agency) -> None:
-    """A silent failure of the import: one warning naming agent and field, and no change planned."""
+def test_a_picture_that_never_arrives_is_a_warning(agency: Agency) -> None:
+    """The import fails silently, also where there was a picture: one warning with agent and field,
+    and no change is planned."""
     shown = {"id": 3, "contentType": "image/jpeg", "variants": []}
     agency.live(user(1, externalId="a", avatar=shown), readings=Readings(avatar_import="never"))
     agency.declare({"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}})
@@ -756,8 +766,8 @@ def test_a_picture_that_never_comes_is_told_also_over_an_old_one(agency: Agency)
     assert "does not show the new picture yet" in warning["message"]
 
 
-def test_held_languages_go_along_with_their_text(agency: Agency) -> None:
-    """A text is sent whole: where one language goes, no other is said to be held."""
+def test_held_languages_are_sent_with_their_text(agency: Agency) -> None:
+    """A text is sent whole: if one language is sent, no other is reported as held."""
     agency.live(user(1, externalId="a", description="alt"), readings=Readings(description="string"))
     agency.configure(unreadable="hold")
     agency.declare({"externalId": "a", "description": {"ru": "Раз", "en": "One"}})
@@ -773,7 +783,7 @@ def test_held_languages_go_along_with_their_text(agency: Agency) -> None:
     assert not [each for each in agency.plan()["warnings"] if "held" in each["message"]]
 
 
-def test_an_edited_file_is_no_drift(agency: Agency) -> None:
+def test_an_edited_file_is_not_drift(agency: Agency) -> None:
     """From one text for all languages to one language, on a portal that shows each."""
     agency.live(user(1, externalId="a"), readings=Readings(description="object"))
     agency.declare({"externalId": "a", "description": "b"})
@@ -783,8 +793,8 @@ def test_an_edited_file_is_no_drift(agency: Agency) -> None:
     assert agency.plan()["agents"][0]["attribution"] == "pending"
 
 
-def test_a_link_that_failed_is_no_drift_later(agency: Agency) -> None:
-    """What was refused was never there to be undone."""
+def test_a_failed_link_is_not_drift(agency: Agency) -> None:
+    """It was never there to be undone."""
     agency.live(user(1, phone="+373 22 111 111"))
     agency.declare({"externalId": "a", "phone": "+373 22 111 111"}, {"externalId": "b"})
 
@@ -798,8 +808,9 @@ def test_a_link_that_failed_is_no_drift_later(agency: Agency) -> None:
     assert [each["attribution"] for each in agency.plan()["agents"]] != ["drift"]
 
 
-def test_an_agent_who_lost_the_external_id_is_named(agency: Agency) -> None:
-    """Unlinked on the portal, and the file has no phone: who it was, and what to declare."""
+def test_an_agent_that_lost_its_external_id_is_named(agency: Agency) -> None:
+    """Unlinked on the portal, and the file has no phone: the warning says who it was and what to
+    declare."""
     agency.live(user(1, externalId="a", name="Ana"))
     agency.declare({"externalId": "a"})
     agency.apply()
@@ -810,33 +821,33 @@ def test_an_agent_who_lost_the_external_id_is_named(agency: Agency) -> None:
 
 
 def test_the_report_names_conflicts_and_waiting_agents(agency: Agency) -> None:
-    """In JSON and, for a person, on standard error."""
+    """In JSON and on standard error."""
     agency.live(user(1, phone="+37322111111"), user(2, phone="+37322111111"))
     agency.declare({"externalId": "a", "phone": "+37322111111"}, {"externalId": "w"})
-    said = agency.run("apply", "--yes", "--format", "json")
-    assert said.code == 3
-    assert [each["key"] for each in said.json["conflicts"]] == ["a"]
-    assert [each["key"] for each in said.json["warnings"]] == ["w"]
-    assert said.json["summary"]["waiting"] == 1
-    assert "fits 2 agents" in said.err
+    result = agency.run("apply", "--yes", "--format", "json")
+    assert result.code == 3
+    assert [each["key"] for each in result.json["conflicts"]] == ["a"]
+    assert [each["key"] for each in result.json["warnings"]] == ["w"]
+    assert result.json["summary"]["waiting"] == 1
+    assert "fits 2 agents" in result.err
 
 
-def test_a_report_that_cannot_be_written_stops_the_apply_before_it_sends(agency: Agency) -> None:
-    """`--output` is looked at first."""
+def test_a_report_that_cannot_be_written_stops_an_apply(agency: Agency) -> None:
+    """`--output` is checked before anything is sent."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     target = agency.root / "agents" / "agents.yaml" / "report.json"
-    said = agency.run("apply", "--yes", "--output", str(target))
-    assert said.code == 1
-    assert "cannot be written" in said.err
+    result = agency.run("apply", "--yes", "--output", str(target))
+    assert result.code == 1
+    assert "cannot be written" in result.err
     assert agency.truth()[1].name == "Agent 1"
 
 
-def test_two_applies_keep_each_others_memory(
+def test_two_applies_keep_each_others_records(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing can be locked, one apply ends between the plan and the end of another: the
-    ledger has both."""
+    """Without locks, one apply ends between the plan and the end of another: the ledger has
+    both."""
     monkeypatch.setattr(File, "lock", lambda *_: nullcontext(()))
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare(
@@ -857,9 +868,9 @@ def test_two_applies_keep_each_others_memory(
     assert agency.plan()["agents"] == []
 
 
-def test_a_second_interruption_does_not_wait(agency: Agency, ctrl_c: Callable[[], None]) -> None:
-    """The portal takes its time over a write: the first Ctrl-C waits for it, the second one does
-    not; what is under way is unknown, and the ledger keeps what was done before."""
+def test_a_second_ctrl_c_does_not_wait(agency: Agency, ctrl_c: Callable[[], None]) -> None:
+    """A portal is slow to respond to a write: the first Ctrl-C waits for it, the second does not.
+    The request in progress is unknown, and the ledger keeps what was applied before."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"))
     agency.declare({"id": 1, "externalId": "a"}, {"id": 2, "externalId": "b"})
     over = threading.Event()
@@ -871,23 +882,23 @@ def test_a_second_interruption_does_not_wait(agency: Agency, ctrl_c: Callable[[]
             await asyncio.to_thread(over.wait, 20)
 
     agency.portal.state.before.append(hang)
-    said = agency.run("apply", "--yes", "--format", "json")
+    result = agency.run("apply", "--yes", "--format", "json")
     over.set()
     agency.portal.state.before.clear()
-    assert said.code == 130
-    states = [each["status"] for each in said.json["results"]]
+    assert result.code == 130
+    states = [each["status"] for each in result.json["results"]]
     assert states == ["applied", "applied", "unknown", "skipped"]
-    assert "Once more, and it is not" in said.err
+    assert "Once more, and it is not" in result.err
     assert agency.apply()["exit"] == 0
 
 
 @pytest.mark.parametrize(
     ("answer", "code", "word"), [(False, 1, "Nothing was"), (None, 130, "Int")]
 )
-def test_a_no_and_a_ctrl_c_at_the_question_send_nothing(
+def test_declining_the_prompt_sends_nothing(
     agency: Agency, monkeypatch: pytest.MonkeyPatch, answer: bool | None, code: int, word: str
 ) -> None:
-    """Asked on a terminal: no is 1, an interruption 130, and both say that nothing was sent."""
+    """A no exits with 1, Ctrl-C with 130; both say that nothing was sent."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
 
@@ -898,27 +909,27 @@ def test_a_no_and_a_ctrl_c_at_the_question_send_nothing(
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("click.confirm", asked)
-    said = agency.run("apply")
-    assert said.code == code
-    assert word in said.err
+    result = agency.run("apply")
+    assert result.code == code
+    assert word in result.err
     assert [call[0] for call in agency.calls()] == ["GET"]
 
 
-def test_a_defect_in_the_middle_still_remembers_what_was_done(
+def test_an_internal_error_keeps_the_record(
     agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Something breaks that nobody foresaw: it is raised, and the ledger has what was applied."""
+    """It is raised, and the ledger has what was applied."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.configure(bulk=1)
     agency.declare(
         *({"externalId": key, "avatar": {"url": f"https://a.example/{key}.jpg"}} for key in "ab")
     )
-    whole, done = Rentix.perform, []
+    whole, report = Rentix.perform, []
 
     def breaks(portal: Rentix, step: Any) -> Any:
-        if done:
+        if report:
             raise LookupError("a defect")
-        done.append(step)
+        report.append(step)
         return whole(portal, step)
 
     monkeypatch.setattr(Rentix, "perform", breaks)
@@ -929,20 +940,20 @@ def test_a_defect_in_the_middle_still_remembers_what_was_done(
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
-def test_in_a_workflow_no_text_of_an_agent_is_a_command(agency: Agency, form: str) -> None:
-    """Of neither syntax, at the start of no line and within none; and JSON stays what it says."""
+def test_an_agents_text_is_never_a_workflow_command(agency: Agency, form: str) -> None:
+    """In either syntax, anywhere in a line; and the JSON stays valid."""
     hostile = "##[error]x\n::error::y " + "z" * 90 + " ::set-output name=a::b ##[endgroup]"
     agency.live(user(1, externalId="::warning::a"))
     agency.declare({"externalId": "::warning::a", "description": hostile, "name": "::debug::n"})
     agency.environment["GITHUB_ACTIONS"] = "true"
-    for said in (
+    for result in (
         agency.run("plan", "--format", form),
         agency.run("apply", "--dry-run", "--format", form),
         agency.run("apply", "--yes", "--force", "--format", form),
         agency.run("drift", "--format", form),
     ):
-        printed = said.out + said.err
+        printed = result.out + result.err
         assert "##[" not in printed
         assert not [line for line in printed.splitlines() if line.lstrip().startswith("::")]
         if form == "json":
-            assert json.loads(said.out)
+            assert json.loads(result.out)

@@ -1,5 +1,5 @@
-"""Two at once: two applies never work at the same time, and an apply beside a person's edits on the
-portal says what happened."""
+"""Concurrency: two applies never run at the same time, and an apply reports what someone edits on the
+portal meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from reconciler.store.file import File
 from reconciler.store.lock import LockWait
 
 PATIENCE = 30.0
-"""Seconds after which a test that hangs fails; none waits for it otherwise."""
+"""Seconds after which a test that hangs fails; no test waits that long otherwise."""
 PROGRAM = """
 import sys
 from reconciler.cli import main
@@ -36,13 +36,13 @@ from reconciler.store import claim
 claim.LEASE, claim.RENEWAL, claim.LOOK, claim.TICK = {lease}, {lease} / 3, 0.1, 0.1
 main()
 """
-"""The program, in which a claim may count as a dead one's sooner."""
+"""The program, with a shorter lease."""
 NO_LIMIT = {"floor": 100_000}
 PLACE = "git:reconciler-ledger"
 
 
 class Process:
-    """An apply as a process of its own."""
+    """An apply in its own process."""
 
     def __init__(self, agency: Agency, lease: float) -> None:
         command = [sys.executable, "-c", PROGRAM.format(lease=lease), "-C", str(agency.root)]
@@ -68,19 +68,19 @@ class Process:
             self._lines.put(line)
         self._lines.put("")
 
-    def hears(self, word: str) -> None:
-        """Wait until it says this on standard error."""
+    def expect(self, word: str) -> None:
+        """Wait until the process prints this to standard error."""
         while word not in self.err:
             line = self._lines.get(timeout=PATIENCE)
-            assert line, f"it ended, and said: {self.err}"
+            assert line, f"it ended with: {self.err}"
             self.err += line
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         self._process.send_signal(number)
 
     def end(self) -> tuple[int, Any]:
-        """Its exit code and its report, if it made one."""
+        """Wait for the end. Returns the exit code, and the report if there is one."""
         out = self._process.stdout.read()
         code = self._process.wait(PATIENCE)
         self._reader.join(PATIENCE)
@@ -89,7 +89,7 @@ class Process:
         return code, json.loads(out) if out else None
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
@@ -105,19 +105,19 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start an apply of an agency; nothing of it is left after the test, and no settings of
     anybody's count for git."""
     plain_git(monkeypatch)
-    begun: list[Process] = []
+    processes: list[Process] = []
 
     def start(agency: Agency, lease: float = 90.0) -> Process:
-        begun.append(Process(agency, lease))
-        return begun[-1]
+        processes.append(Process(agency, lease))
+        return processes[-1]
 
     yield start
-    for each in begun:
+    for each in processes:
         each.close()
 
 
 class Gate:
-    """The first request that fits is held, before it has its effect, until the gate is opened."""
+    """Holds the first request that `fits`, before its effect, until the gate is opened."""
 
     def __init__(self, agency: Agency, fits: Callable[[Any], bool]) -> None:
         self.reached, self.open = threading.Event(), threading.Event()
@@ -130,13 +130,13 @@ class Gate:
             await asyncio.to_thread(self.open.wait, PATIENCE)
 
     def wait(self) -> None:
-        """Until somebody stands before it."""
+        """Wait until a request is held."""
         assert self.reached.wait(PATIENCE)
 
 
 @contextmanager
 def held(agency: Agency, fits: Callable[[Any], bool]) -> Iterator[Gate]:
-    """A gate that does not stay closed, whatever happens."""
+    """A gate that opens at the end in any case."""
     gate = Gate(agency, fits)
     try:
         yield gate
@@ -145,7 +145,7 @@ def held(agency: Agency, fits: Callable[[Any], bool]) -> Iterator[Gate]:
 
 
 def is_write(call: Any) -> bool:
-    """Whether a call would change an agent."""
+    """Whether a call may change an agent."""
     return call.method != "GET" and "token" not in call.path
 
 
@@ -155,26 +155,26 @@ def refused(agency: Agency) -> list[Any]:
 
 
 def applied(report: Any) -> int:
-    """How many operations were applied."""
+    """The number of operations that were applied."""
     return int(report["summary"]["applied"])
 
 
 def keys(agency: Agency) -> set[str]:
-    """Whom the ledger in a file knows, on all portals; it is whole, or this fails."""
-    kept = json.loads(agency.ledger.read_bytes())
+    """The keys recorded in a ledger file, on all portals; the ledger has to be readable."""
+    ledger = json.loads(agency.ledger.read_bytes())
     return {
         f"{name} {each['key']}"
-        for name, portal in kept["portals"].items()
+        for name, portal in ledger["portals"].items()
         for each in portal["agents"].values()
     }
 
 
-# ---------------------------------------------------------------------- two in one folder
+# ---------------------------------------------------------------------- two applies in one folder
 
 
-def test_two_in_one_folder_work_one_after_the_other(agency: Agency, start: Start) -> None:
-    """A swap of external ids and somebody new on both portals, the first held in the middle of the
-    swap: the second says for whom it waits, and then finds nothing to do."""
+def test_two_applies_in_one_folder_run_one_after_the_other(agency: Agency, start: Start) -> None:
+    """A swap of external ids and a new agent on both portals, held during the swap: the second
+    apply says which one it waits for, then finds nothing to do."""
     agency.live(
         user(1, externalId="a"), user(2, externalId="b"), readings=Readings(creation="upsert")
     )
@@ -200,7 +200,7 @@ def test_two_in_one_folder_work_one_after_the_other(agency: Agency, start: Start
         first = start(agency)
         gate.wait()
         second = start(agency)
-        second.hears("Another apply is under way")
+        second.expect("Another apply is under way")
         assert f"process {first._process.pid}, since " in second.err
         gate.open.set()
         code, report = first.end()
@@ -219,16 +219,18 @@ def test_two_in_one_folder_work_one_after_the_other(agency: Agency, start: Start
     assert keys(agency) == {"rentix a", "rentix b", "rentix n", "propertyfinder n"}
 
 
-def test_who_waits_for_a_killed_one_goes_on_at_once(agency: Agency, start: Start) -> None:
-    """The lock is gone with the process; what was under way is planned anew, and the ledger is
-    whole."""
+def test_an_apply_that_waits_for_a_killed_one_continues_at_once(
+    agency: Agency, start: Start
+) -> None:
+    """The lock is released with the process; the rest is planned again, and the ledger is
+    readable."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"})
     with held(agency, is_write) as gate:
         first = start(agency)
         gate.wait()
         second = start(agency)
-        second.hears("Another apply is under way")
+        second.expect("Another apply is under way")
         first.signal(signal.SIGKILL)
         code, report = second.end()
     assert (code, applied(report), report["notes"]) == (0, 2, [])
@@ -238,7 +240,7 @@ def test_who_waits_for_a_killed_one_goes_on_at_once(agency: Agency, start: Start
 
 
 def test_ctrl_c_ends_the_wait(agency: Agency, start: Start) -> None:
-    """With 130 and nothing sent; the one who works is left in peace."""
+    """With 130 and nothing sent; the other apply is not disturbed."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     with held(agency, is_write) as gate:
@@ -246,7 +248,7 @@ def test_ctrl_c_ends_the_wait(agency: Agency, start: Start) -> None:
         gate.wait()
         before = len(agency.portal.state.log)
         second = start(agency)
-        second.hears("Another apply is under way")
+        second.expect("Another apply is under way")
         second.signal(signal.SIGINT)
         assert second.end() == (130, None)
         assert len(agency.portal.state.log) == before
@@ -258,8 +260,8 @@ def test_ctrl_c_ends_the_wait(agency: Agency, start: Start) -> None:
 
 @pytest.fixture
 def busy(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
-    """An agency with something to apply, on which somebody else works for ever; the time passes as
-    it is slept away."""
+    """An agency with changes to apply, locked by another apply that never ends; a sleep advances
+    the clock."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     slept: list[float] = []
@@ -270,38 +272,38 @@ def busy(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
 
 
 @pytest.mark.parametrize("quiet", [True, False])
-def test_nobody_waits_for_ever(busy: Agency, quiet: bool) -> None:
-    """After five minutes it is an error, with the name of who is at work; with -q that is all that
-    is said. Nothing was read from the portal, and nothing sent."""
+def test_a_wait_ends_after_five_minutes(busy: Agency, quiet: bool) -> None:
+    """With an error that names the other apply; with -q that is the only output. Nothing was read
+    from the portal, and nothing was sent."""
     arguments = ["-q"] if quiet else []
-    said = busy.run(*arguments, "apply", "--yes")
-    assert (said.code, said.out, busy.calls()) == (1, "", [])
-    waiting, _, error = said.err.rpartition("error: ")
+    result = busy.run(*arguments, "apply", "--yes")
+    assert (result.code, result.out, busy.calls()) == (1, "", [])
+    waiting, _, error = result.err.rpartition("error: ")
     assert error.startswith(f"Another apply is still under way: {os.uname().nodename}, process ")
     assert "has waited for 5 minutes, and nothing was sent" in error
     assert waiting.startswith("" if quiet else "Another apply is under way: ")
     assert bool(waiting) is not quiet
 
 
-def test_whoever_only_looks_waits_for_nobody(busy: Agency) -> None:
-    """A plan, drift, a dry run, a check of the files; and the lock is no difference to a plan."""
+def test_commands_that_only_read_do_not_wait(busy: Agency) -> None:
+    """A plan, drift, a dry run, a check of the files; the lock does not change a plan."""
     for arguments in (["plan"], ["drift"], ["apply", "--dry-run"], ["validate"]):
-        said = busy.run(*arguments)
-        assert (said.code in (0, 2), said.err) == (True, "")
+        result = busy.run(*arguments)
+        assert (result.code in (0, 2), result.err) == (True, "")
 
 
-def test_what_is_wrong_is_told_before_one_waits(busy: Agency) -> None:
-    """A key that lacks, a portal that is not configured."""
+def test_errors_are_reported_before_a_wait(busy: Agency) -> None:
+    """A missing key, a portal that is not configured."""
     busy.environment["RENTIX_API_KEY"] = ""
     assert busy.run("apply", "--yes").err.startswith("error: RENTIX_API_KEY is not set.")
     assert busy.run("apply", "--yes", "--portal", "x").err.startswith("error: The portal x is not")
 
 
 @pytest.mark.parametrize("moment", ["while it plans", "while it asks"])
-def test_who_loses_the_lock_before_anything_is_sent_sends_nothing(
+def test_an_apply_that_loses_its_lock_before_sending_sends_nothing(
     agency: Agency, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """An error with the reason, and the question does not matter any more."""
+    """An error with the reason, whatever the answer to the prompt."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     turns: list[LockWait] = []
@@ -315,10 +317,10 @@ def test_who_loses_the_lock_before_anything_is_sent_sends_nothing(
 
     monkeypatch.setattr(File, "lock", taken)
     monkeypatch.setattr("reconciler.cli._ask", lambda: turns[0].lose("It slept."))
-    said = agency.run("apply")
-    assert (said.code, writes(agency.calls())) == (1, [])
-    assert "It slept. Requests in progress are finished; nothing more is sent.\n" in said.err
-    assert said.err.endswith("error: It slept. Nothing was sent. Run again.\n")
+    result = agency.run("apply")
+    assert (result.code, writes(agency.calls())) == (1, [])
+    assert "It slept. Requests in progress are finished; nothing more is sent.\n" in result.err
+    assert result.err.endswith("error: It slept. Nothing was sent. Run again.\n")
 
 
 # ------------------------------------------------------------------------ two clones
@@ -326,8 +328,8 @@ def test_who_loses_the_lock_before_anything_is_sent_sends_nothing(
 
 @pytest.fixture
 def clones(agency: Agency, start: Start, tmp_path: Path) -> tuple[Agency, Agency, Path]:
-    """Two clones of an agency whose ledger is on a branch, and their remote; in the second one the
-    files are a commit further: Ana has another name, Bogdan is declared."""
+    """Two clones of an agency whose ledger is on a branch, and their remote. The files of the
+    second clone are one commit ahead: Ana is renamed, and Bogdan is declared."""
     source = Agency(repository(tmp_path / "source"), agency.portal)
     source.use(rentix={}, ledger=PLACE)
     source.declare({"externalId": "a", "name": "Ana"})
@@ -341,7 +343,7 @@ def clones(agency: Agency, start: Start, tmp_path: Path) -> tuple[Agency, Agency
 
 
 def names(agency: Agency) -> list[str]:
-    """The agents' names as they are."""
+    """The agents' current names."""
     return [each.name for each in agency.truth().values()]
 
 
@@ -350,17 +352,17 @@ def claims(remote: Path) -> str:
     return say(remote, "for-each-ref", "refs/reconciler")
 
 
-def test_two_clones_work_one_after_the_other(
+def test_two_clones_run_one_after_the_other(
     clones: tuple[Agency, Agency, Path], start: Start
 ) -> None:
-    """Each of them applies its own commit, the newer one last; the ledger has one line of history,
-    and no claim is left."""
+    """Each applies its own commit, the newer one last; the ledger has a linear history, and no
+    claim is left."""
     a, b, remote = clones
     with held(a, is_write) as gate:
         first = start(a)
         gate.wait()
         second = start(b)
-        second.hears("Another apply is under way")
+        second.expect("Another apply is under way")
         assert f"process {first._process.pid}, since " in second.err
         gate.open.set()
         assert first.end()[0] == 0
@@ -379,14 +381,13 @@ def test_two_clones_work_one_after_the_other(
 def test_a_killed_clone_is_taken_over_after_the_lease(
     clones: tuple[Agency, Agency, Path], start: Start
 ) -> None:
-    """Its claim, which it renewed until then, does not move any more; who waits says so, and goes
-    on."""
+    """It no longer renews its claim; the other clone says so and continues."""
     a, b, remote = clones
     with held(a, is_write) as gate:
         first = start(a, lease=3.0)
         gate.wait()
         second = start(b, lease=3.0)
-        second.hears("Another apply is under way")
+        second.expect("Another apply is under way")
         first.signal(signal.SIGKILL)
         code, report = second.end()
     assert (code, applied(report)) == (0, 2)
@@ -397,11 +398,11 @@ def test_a_killed_clone_is_taken_over_after_the_lease(
     assert claims(remote) == ""
 
 
-def test_a_holder_that_sleeps_and_awakes_sends_nothing_more(
+def test_a_clone_that_wakes_up_sends_nothing_more(
     clones: tuple[Agency, Agency, Path], start: Start
 ) -> None:
-    """Another one has worked meanwhile. What was under way is the last that is sent, and it is in
-    the ledger; the report says why it ends."""
+    """Another clone has applied meanwhile. The request in progress is the last one, and is
+    recorded; the report says why the run ended."""
     a, b, remote = clones
     a.declare({"id": 1, "externalId": "b"}, {"id": 2, "externalId": "c"})
     with held(a, is_write) as gate:
@@ -411,7 +412,7 @@ def test_a_holder_that_sleeps_and_awakes_sends_nothing_more(
         second = start(b, lease=1)
         assert second.end()[0] == 0
         first.signal(signal.SIGCONT)
-        first.hears("nothing more is sent.")
+        first.expect("nothing more is sent.")
         a.calls()
         gate.open.set()
         code, report = first.end()
@@ -423,12 +424,12 @@ def test_a_holder_that_sleeps_and_awakes_sends_nothing_more(
     assert claims(remote) == ""
 
 
-# ------------------------------------------------------------------- beside a person
+# ------------------------------------------------------------------- someone edits the portal
 
 
 @pytest.fixture
 def three(agency: Agency) -> Agency:
-    """Three agents on Rentix, of whom two are declared and get new names."""
+    """Three agents on Rentix; two are declared and get new names."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"), user(3))
     agency.use(rentix={}, limits=NO_LIMIT)
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"})
@@ -437,8 +438,7 @@ def three(agency: Agency) -> Agency:
 
 @pytest.fixture
 def three_pf(agency: Agency) -> Agency:
-    """Three users on Property Finder, of whom two are declared, with all that would be needed to
-    create them."""
+    """Three users on Property Finder; two are declared, with everything needed to create them."""
     agency.live()
     agency.live_pf(person(1), person(2), person(3))
     agency.use(propertyfinder={}, limits=NO_LIMIT)
@@ -451,7 +451,7 @@ def three_pf(agency: Agency) -> Agency:
 
 
 def meanwhile(agency: Agency, hand: Callable[[], None], *, after: bool = False) -> None:
-    """Somebody does this on the portal between our list and our first write; or just after it."""
+    """Someone does this on the portal between our list and our first write, or right after it."""
     left = [hand]
 
     async def act(call: Any, *_: Any) -> None:
@@ -471,20 +471,20 @@ def edit(agency: Agency, number: int, **values: Any) -> None:
 
 
 def edit_pf(agency: Agency, number: int, **values: Any) -> None:
-    """What a hand changes on Property Finder."""
+    """Edit a user on Property Finder."""
     user = agency.truth_pf()[number]
     for name, value in values.items():
         setattr(user, name, value)
     agency.pf.users.save(user)
 
 
-def told(said: Any) -> str:
-    """What a command printed, whatever the lines are broken at."""
-    return " ".join(said.out.split())
+def printed(result: Any) -> str:
+    """Everything that a command printed, on one line."""
+    return " ".join(result.out.split())
 
 
-def test_another_field_that_a_hand_changes_stays(three: Agency) -> None:
-    """What is sent is what differed, and nothing else of the agent."""
+def test_another_field_that_someone_edits_is_kept(three: Agency) -> None:
+    """Only the fields that differed are sent."""
     meanwhile(three, lambda: edit(three, 1, phone="+37369999999", instagram="https://i.example/a"))
     assert three.apply()["exit"] == 0
     agent = three.truth()[1]
@@ -496,127 +496,129 @@ def test_another_field_that_a_hand_changes_stays(three: Agency) -> None:
     assert three.plan()["agents"] == []
 
 
-def test_of_the_same_field_the_last_one_wins_and_it_is_told(three: Agency) -> None:
-    """Ours, where the hand was quicker; else the check says what the portal shows."""
+def test_the_last_edit_of_a_field_wins(three: Agency) -> None:
+    """Ours, if the other edit came first; else the check reports what the portal shows."""
     meanwhile(three, lambda: edit(three, 1, name="Hand"))
     assert three.apply()["exit"] == 0
     assert names(three)[0] == "Ana"
     three.declare({"externalId": "a", "name": "Ana Maria"}, {"externalId": "b", "name": "Bogdan"})
     meanwhile(three, lambda: edit(three, 1, name="Hand"), after=True)
-    said = told(three.run("apply", "--yes"))
-    assert "a (agents/agents.yaml:1) name is not as declared: the portal shows “Hand”" in said
-    assert "verified: 1 of 2 as declared" in said
+    result = printed(three.run("apply", "--yes"))
+    assert "a (agents/agents.yaml:1) name is not as declared: the portal shows “Hand”" in result
+    assert "verified: 1 of 2 as declared" in result
 
 
-def test_an_external_id_that_a_hand_gives_to_another_is_not_taken_back(three: Agency) -> None:
-    """Our link fails, with the portal's words and what to do; all else is done, and the next apply
-    tells who has it."""
+def test_an_external_id_that_someone_gave_away_is_not_taken_back(three: Agency) -> None:
+    """Our link fails with the portal's message and the fix; the rest is applied, and the next
+    apply names the holder."""
     three.declare(
         {"externalId": "a", "name": "Ana"}, {"id": 3, "externalId": "c", "name": "Corina"}
     )
     meanwhile(three, lambda: edit(three, 2, external_id="c"))
-    said = three.run("apply", "--yes")
-    assert said.code == 3
+    result = three.run("apply", "--yes")
+    assert result.code == 3
     assert (
         "c (agents/agents.yaml:3) link failed: External ID already linked: use an id that is free, "
         "or unlink the other agent first"
-    ) in told(said)
+    ) in printed(result)
     assert names(three) == ["Ana", "Agent 2", "Corina"]
     assert [each.external_id for each in three.truth().values()] == ["a", "c", None]
     again = three.run("apply", "--yes")
     assert (again.code, writes(three.calls())[2:]) == (3, [])
-    assert "conflict: externalId c is held by agent 2 Agent 2" in told(again)
+    assert "conflict: externalId c is held by agent 2 Agent 2" in printed(again)
 
 
 @pytest.mark.parametrize("create", [None, "upsert"])
-def test_an_agent_who_is_unlinked_by_hand_is_no_ghost(three: Agency, create: str | None) -> None:
-    """They are changed by their number, as planned, and nobody is made anew; the report and the
-    next plan say that they are not found any more."""
+def test_an_agent_that_someone_unlinks_is_not_created_again(
+    three: Agency, create: str | None
+) -> None:
+    """It is changed by its id, as planned; the report and the next plan say that the file no
+    longer matches it."""
     if create:
         three.use(rentix={"create": create}, limits=NO_LIMIT)
         three.portal.state.readings = Readings(creation="upsert")
     meanwhile(three, lambda: edit(three, 1, external_id=None))
-    said = three.run("apply", "--yes")
-    assert said.code == 3
+    result = three.run("apply", "--yes")
+    assert result.code == 3
     assert (
         "a: this apply changed agent 1 on rentix, but the file now matches no agent there. Someone "
         "edited the portal during the apply. Check the plan before the next apply."
-    ) in told(said)
+    ) in printed(result)
     assert names(three) == ["Ana", "Bogdan", "Agent 3"]
     assert "a (agents/agents.yaml:1) was agent 1 Ana at the last apply, and the file does not" in (
-        told(three.run("apply", "--yes"))
+        printed(three.run("apply", "--yes"))
     )
     assert len(three.truth()) == 3
 
 
-def test_an_external_id_that_a_hand_moves_to_another_is_told(three: Agency) -> None:
-    """Who was planned is changed, and not who has it now; the report says who that is."""
+def test_an_external_id_that_someone_moves_is_reported(three: Agency) -> None:
+    """The planned agent is changed, not the one that has the id now; the report names both."""
 
     def move() -> None:
         edit(three, 1, external_id=None)
         edit(three, 3, external_id="a")
 
     meanwhile(three, move)
-    said = three.run("apply", "--yes")
-    assert said.code == 3
-    assert "changed agent 1 on rentix, but the file now matches agent 3 there." in told(said)
+    result = three.run("apply", "--yes")
+    assert result.code == 3
+    assert "changed agent 1 on rentix, but the file now matches agent 3 there." in printed(result)
     assert names(three) == ["Ana", "Bogdan", "Agent 3"]
 
 
-def test_who_is_removed_meanwhile_fails_alone(three: Agency) -> None:
-    """In the portal's words; the others are done, and nobody is made anew."""
+def test_an_agent_that_someone_removes_fails_alone(three: Agency) -> None:
+    """With the portal's message; the others are applied, and no agent is created."""
     store = three.portal.state.store
     meanwhile(three, lambda: store.replace([each for each in store.agents() if each.id != 1]))
-    said = three.run("apply", "--yes")
-    assert said.code == 3
-    assert "a (agents/agents.yaml:1) update failed: User not found: check the id" in told(said)
+    result = three.run("apply", "--yes")
+    assert result.code == 3
+    assert "a (agents/agents.yaml:1) update failed: User not found: check the id" in printed(result)
     assert names(three) == ["Bogdan", "Agent 3"]
-    assert "a (agents/agents.yaml:1) is not on the portal yet" in told(three.run("plan"))
+    assert "a (agents/agents.yaml:1) is not on the portal yet" in printed(three.run("plan"))
 
 
-def test_an_email_that_a_hand_changes_makes_no_second_user(three_pf: Agency) -> None:
-    """The report says that the e-mail is another one now; the ledger knows whose it was, so the
-    next apply puts it right, and creates nobody."""
+def test_an_email_that_someone_edits_creates_no_second_user(three_pf: Agency) -> None:
+    """The report says that the e-mail differs; the ledger has the id, so the next apply corrects
+    it."""
     meanwhile(three_pf, lambda: edit_pf(three_pf, 1, email="hand@agency.example"))
-    said = three_pf.run("apply", "--yes")
-    assert said.code == 3
+    result = three_pf.run("apply", "--yes")
+    assert result.code == 3
     assert "a (agents/agents.yaml:1) email is not as declared: the portal shows “hand@" in (
-        told(said)
+        printed(result)
     )
     assert three_pf.truth_pf()[1].first_name == "Ana"
     again = three_pf.run("apply", "--yes")
     assert (again.code, len(three_pf.truth_pf())) == (0, 3)
-    assert "is found by the ledger alone: at the last apply this was agent 1" in told(again)
+    assert "is found by the ledger alone: at the last apply this was agent 1" in printed(again)
     assert three_pf.truth_pf()[1].email == "user-1@agency.example"
 
 
-def test_an_email_that_a_hand_gives_to_another_is_a_conflict(three_pf: Agency) -> None:
-    """Who has it now is never taken for who was planned."""
+def test_an_email_that_someone_moves_is_a_conflict(three_pf: Agency) -> None:
+    """The user that has it now is never taken for the planned one."""
 
     def move() -> None:
         edit_pf(three_pf, 1, email="hand@agency.example")
         edit_pf(three_pf, 3, email="user-1@agency.example")
 
     meanwhile(three_pf, move)
-    said = three_pf.run("apply", "--yes")
-    assert said.code == 3
-    assert "changed agent 1 on propertyfinder, but the file now matches no agent" in told(said)
+    result = three_pf.run("apply", "--yes")
+    assert result.code == 3
+    assert "changed agent 1 on propertyfinder, but the file now matches no agent" in printed(result)
     again = three_pf.run("apply", "--yes")
     assert again.code == 3
     assert "email user-1@agency.example is agent 3 User Number 3, and at the last apply this" in (
-        told(again)
+        printed(again)
     )
     users = three_pf.truth_pf()
     assert [each.first_name for each in users.values()] == ["Ana", "Bogdan", "User"]
 
 
-def test_who_is_removed_from_property_finder_fails_alone(three_pf: Agency) -> None:
-    """The others are done."""
+def test_a_user_that_someone_removes_fails_alone(three_pf: Agency) -> None:
+    """The others are applied."""
     users = three_pf.pf.users
     meanwhile(three_pf, lambda: users.replace([each for each in users.all() if each.id != 2]))
-    said = three_pf.run("apply", "--yes")
-    assert said.code == 3
+    result = three_pf.run("apply", "--yes")
+    assert result.code == 3
     assert "b (agents/agents.yaml:3) update failed: There is no such user: the user is not on" in (
-        told(said)
+        printed(result)
     )
     assert [each.first_name for each in users.all()] == ["Ana", "User"]
