@@ -268,7 +268,7 @@ def plan(
     target: Path | None,
 ) -> int:
     """Show what an apply would change; nothing is changed."""
-    from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.core.selection import Selection  # noqa: PLC0415
     from reconciler.engine import planning, session  # noqa: PLC0415
     from reconciler.render.visible import one_line  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415
@@ -315,7 +315,7 @@ def drift(
     target: Path | None,
 ) -> int:
     """Show what somebody changed behind the files' back; exit 2 if anything."""
-    from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.core.selection import Selection  # noqa: PLC0415
     from reconciler.engine import planning, session  # noqa: PLC0415
 
     repository = session.open_repository(setting.root, setting.config)
@@ -365,7 +365,7 @@ def apply(
 ) -> int:
     """Make the portals as the files say, and check the outcome."""
     from reconciler.core.plan_json import selection  # noqa: PLC0415
-    from reconciler.core.policy import Selection  # noqa: PLC0415
+    from reconciler.core.selection import Selection  # noqa: PLC0415
     from reconciler.engine import applying, planning, session  # noqa: PLC0415
     from reconciler.render import text  # noqa: PLC0415
     from reconciler.store import planfile  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Whose change it is: a plan beside the plan of the files that it is to be merged into."""
+"""Attribution: a plan compared with the plan of the files that it will be merged into."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any, Literal
 from reconciler.core.model import Attribution, Change, Entry, Plan, Source, Value
 
 Place = tuple[str, Any, str]
-"""A change's portal, agent (the live id, or the key of one to be created) and path."""
+"""A change's portal, agent (its live id, or the key of one to be created) and path."""
 Declared = tuple[str, Source, Mapping[str, Value]]
-"""An agent as a file declares it: key, place and data."""
-GONE = object()
-"""What a file has where it does not declare a path."""
+"""A declared agent: key, place and data."""
+MISSING = object()
+"""Stands for the value of a path that a file does not declare."""
 
 
-def attribute(made: Plan, base: Plan) -> Plan:
-    """The plan with each change labelled: `drift` if somebody changed the portal and both declare
-    the same, `base` if the base's files would make the same change, else `pull_request`."""
-    waiting = {
+def attribute(plan: Plan, base: Plan) -> Plan:
+    """The plan with each change attributed: `drift` if someone changed the portal and both declare
+    the same value, `base` if the base's files would make the same change, else `pull_request`."""
+    pending = {
         (entry.portal, _who(entry), change.path): change
         for entry in base.entries
         for change in entry.changes
     }
-    entries = (_labelled(entry, waiting) for entry in made.entries)
-    return replace(made, entries=tuple(entries))
+    entries = (_attributed(entry, pending) for entry in plan.entries)
+    return replace(plan, entries=tuple(entries))
 
 
 def _who(entry: Entry) -> Any:  # noqa: ANN401 - a number or a text
     return entry.key if entry.id is None else entry.id
 
 
-def _labelled(entry: Entry, waiting: dict[Place, Change]) -> Entry:
+def _attributed(entry: Entry, pending: dict[Place, Change]) -> Entry:
     changes = tuple(
-        replace(change, attribution=_whose(change, waiting.get(place)))
+        replace(change, attribution=_attribution(change, pending.get(place)))
         for change in entry.changes
         for place in [(entry.portal, _who(entry), change.path)]
     )
-    said = {change.attribution for change in changes}
+    attributions = {change.attribution for change in changes}
     order: tuple[Attribution, ...] = ("pull_request", "drift", "base")
-    first = next((each for each in order if each in said), None)
+    first = next((each for each in order if each in attributions), None)
     return replace(entry, changes=changes, attribution=first)
 
 
-def _whose(change: Change, before: Change | None) -> Attribution:
+def _attribution(change: Change, before: Change | None) -> Attribution:
     if before is None or before.after != change.after:
         return "pull_request"
     return "drift" if change.attribution == "drift" else "base"
@@ -52,7 +52,7 @@ def _whose(change: Change, before: Change | None) -> Attribution:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a branch does to one agent's declaration: the paths that it changes."""
+    """How a branch changes one agent's declaration, with the changed paths."""
 
     key: str
     source: Source
@@ -61,7 +61,7 @@ class FileChange:
 
 
 def compare(before: Iterable[Declared], after: Iterable[Declared]) -> tuple[FileChange, ...]:
-    """The agents whose declarations differ, by key: those that are there, then those that went."""
+    """The agents whose declarations differ: those that exist after, then those that are gone."""
     old = {key: (source, dict(_leaves(data))) for key, source, data in before}
     found = []
     for key, source, data in after:
@@ -71,7 +71,9 @@ def compare(before: Iterable[Declared], after: Iterable[Declared]) -> tuple[File
             continue
         _, former = old.pop(key)
         paths = [
-            path for path in {**new, **former} if new.get(path, GONE) != former.get(path, GONE)
+            path
+            for path in {**new, **former}
+            if new.get(path, MISSING) != former.get(path, MISSING)
         ]
         if paths:
             found.append(FileChange(key, source, "changed", tuple(paths)))

@@ -1,6 +1,6 @@
-"""How a portal talks: a generator that yields requests and is handed the responses.
+"""A conversation with a portal: a generator that yields requests and receives the responses.
 
-A portal does no I/O, so whoever drives the conversation decides what the wire is.
+A portal does no I/O: whoever drives the conversation sends the requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Send = Callable[[Request], Response]
 
 
 def drive(conversation: Conversation[Result], send: Send) -> Result:
-    """Carry a conversation out: send each request it yields, hand it the response."""
+    """Send each request that the conversation yields; the result is what it returns."""
     try:
         request = next(conversation)
         while True:

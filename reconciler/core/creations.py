@@ -1,165 +1,144 @@
-"""Agents whom the portal does not show: who is created, who waits, and who may be there already."""
+"""Agents that the portal does not have: which to create, which to wait for, which may exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from reconciler.core.fields import Field, Identifier
-from reconciler.core.match import Matching, candidate, handle, label
-from reconciler.core.model import (
-    Conflict,
-    Desired,
-    Listing,
-    Live,
-    Operation,
-    PortalState,
-    Warning,
-)
-from reconciler.core.operations import creating, creation_form
-from reconciler.core.policy import Policy
+from reconciler.core.fields import Identifier
+from reconciler.core.findings import Findings, Scope, sentence_list
+from reconciler.core.match import candidate, label, labels
+from reconciler.core.model import Conflict, Desired, Live, Operation
+from reconciler.core.operations import creation, creation_form
 from reconciler.core.state import was_refused
 
 
-def find_creations(
-    absent: Iterable[Desired],
-    listing: Listing,
-    fields: Sequence[Field],
-    identifiers: Sequence[Identifier],
-    policy: Policy,
-    prior: PortalState,
-    formers: Mapping[str, Sequence[Live]],
-) -> tuple[list[Operation], list[Warning], list[Conflict]]:
-    """What becomes of agents that the portal does not show: those to create, those that wait,
-    and those of whom a list that is not whole says nothing."""
-    creations: list[Operation] = []
-    waiting: list[Warning] = []
-    unsure: list[Conflict] = []
-    remembered = {ours.key: number for number, ours in prior.agents.items()}
-    for each in absent:
-        operation = creating(each, fields, handle(identifiers), policy)
-        was = formers.get(each.key, ())
-        if policy.recall and each.key in remembered and not was:
-            unsure.append(Conflict(each.portal, each.key, each.source, _vanished(each, remembered)))
+def find_creations(scope: Scope, findings: Findings) -> list[Operation]:
+    """The agents to create. Adds the agents to wait for, and conflicts for those of whom it is
+    unclear whether they exist."""
+    creations = []
+    recorded = {state.key: live_id for live_id, state in scope.prior.agents.items()}
+    for desired in scope.absent.values():
+        operation = creation(desired, scope.catalogue)
+        former = scope.matching.former.get(desired.key, ())
+        if scope.catalogue.policy.recall and desired.key in recorded and not former:
+            findings.conflict(desired, _vanished(recorded[desired.key]))
             continue
-        why = _why_not_created(each, operation, listing, identifiers, policy, prior, was)
-        if why is None:
+        reason = _why_not_created(desired, operation, scope, former)
+        if reason is None:
             creations.append(operation)
-        elif listing.complete:
-            waiting.append(Warning(each.portal, each.key, each.source, why))
+        elif scope.listing.complete:
+            findings.waiting.append(desired.key)
+            findings.warn(desired, reason)
         else:
-            unsure.append(Conflict(each.portal, each.key, each.source, why))
-    return creations, waiting, unsure
+            findings.conflict(desired, reason)
+    if creations:
+        _refuse_duplicates(creations, scope, findings)
+        _warn_of_namesakes(creations, scope, findings)
+    return creations
 
 
 def _why_not_created(
-    desired: Desired,
-    operation: Operation,
-    listing: Listing,
-    identifiers: Sequence[Identifier],
-    policy: Policy,
-    prior: PortalState,
-    was: Sequence[Live],
+    desired: Desired, operation: Operation, scope: Scope, former: Sequence[Live]
 ) -> str | None:
-    """Why an absent agent is not created; None if it is to be. `was` is who it was when it was
-    applied last, if that live agent is still there."""
-    if not listing.complete:
-        return "is not in the part of the agents that the portal listed, so nothing is done."
-    if was or not policy.create:
-        return _where_they_are(desired, identifiers, policy, was)
+    """Why an absent agent is not created; None if it is. `former` has the live agents that were
+    matched under this key in an earlier apply."""
+    if not scope.listing.complete:
+        return (
+            "not in the incomplete list that the portal returned. Nothing is done; run again later."
+        )
+    if former:
+        return (
+            f"was agent {label(former[-1])} at the last apply, but the file no longer matches it. "
+            f"If this is still the same agent, declare `{scope.catalogue.pin}: {former[-1].id}`."
+        )
+    if not scope.catalogue.policy.create:
+        return _invite(desired, scope)
+    return _why_not_creatable(desired, operation, scope)
+
+
+def _why_not_creatable(desired: Desired, operation: Operation, scope: Scope) -> str | None:
+    """Why a creation cannot succeed; None if it can."""
+    policy = scope.catalogue.policy
     if policy.off is not None and desired.values.get(policy.off[0]) == policy.off[1]:
-        return f"is not on the portal, and is declared {policy.off[1]}: nothing is to be done."
-    lacking = [
+        return f"not on the portal, and declared {policy.off[1]}: nothing to do."
+    missing = [
         name for name in policy.needs if name not in desired.identity and name not in desired.values
     ]
-    if lacking:
-        said = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
-        return f"is not on the portal, and to be created it needs {said}."
-    if was_refused(prior, desired.key, creation_form(operation)):
+    if missing:
+        return f"not on the portal. To create the agent, declare {sentence_list(missing)}."
+    if was_refused(scope.prior, desired.key, creation_form(operation)):
         return (
-            "is not on the portal, which refused to create the agent. Have the agent invited "
-            "there; it is not tried again until the file changes."
+            "not on the portal, which refused to create the agent. Invite the agent there; the "
+            "creation is not retried until the file changes."
         )
     return None
 
 
-def _vanished(desired: Desired, remembered: Mapping[str, str]) -> str:
+def _vanished(live_id: str) -> str:
     return (
-        f"was agent {remembered[desired.key]} at the last apply, and the portal does not list them "
-        f"now. Nobody is created in their place: look for them there. If they are gone for good, "
-        f"declare the agent under another externalId."
+        f"was agent {live_id} at the last apply, but the portal no longer lists them. No one is "
+        f"created instead. Look for the agent on the portal; if they are gone for good, declare "
+        f"them under another externalId."
     )
 
 
-def _where_they_are(
-    desired: Desired, identifiers: Sequence[Identifier], policy: Policy, was: Sequence[Live]
-) -> str:
-    """Where an agent may be whom the portal does not show under what the file declares."""
-    pin = next((each for each in identifiers if each.rule == "pin"), None)
-    if was and pin is not None:
-        return (
-            f"was agent {label(was[-1])} at the last apply, and the file does not find them now. "
-            f"If that is still this agent, declare `{pin.said}: {was[-1].id}`."
-        )
+def _invite(desired: Desired, scope: Scope) -> str:
+    """How an agent gets onto the portal, and how a later run matches them."""
+    identifiers = scope.catalogue.identifiers
     ways = [
         each
         for each in identifiers
-        if each.name in policy.order and each.moves != "link" and each.rule != "pin"
+        if each.name in scope.catalogue.policy.order and each.moves != "link" and each.rule != "pin"
     ]
-    found = [each.said for each in ways if each.name in desired.identity]
-    others = ways or [each for each in identifiers if each.rule == "pin"]
-    later = (
-        f"a later run finds them by {found[0]}."
-        if found
-        else f"declare {others[0].said} too, so that a later run finds them."
-    )
-    return f"is not on the portal yet. Have the agent invited there; {later}"
+    declared = [each.spelling for each in ways if each.name in desired.identity]
+    if declared:
+        later = f"a later run matches them by {declared[0]}."
+    else:
+        others = ways or [each for each in identifiers if each.rule == "pin"]
+        later = f"declare {others[0].spelling} too, so that a later run matches them."
+    return f"not on the portal yet. Invite the agent there; {later}"
 
 
-def unmatched(listing: Listing, matching: Matching) -> list[Live]:
-    """The live agents whom no file declares, as far as that is known."""
-    matched = {found.live.id for found in matching.matches}
-    return [live for live in listing.agents if live.id not in matched]
-
-
-def duplicates(
-    creations: Iterable[Operation],
-    absent: Mapping[str, Desired],
-    others: Iterable[Live],
-    identifiers: Sequence[Identifier],
-) -> Iterator[Conflict]:
-    """Who is to be created, and may be on the portal already as one of these `others`."""
-    pin = next((each.said for each in identifiers if each.rule == "pin"), "id")
-    for hint in identifiers:
+def _refuse_duplicates(creations: Iterable[Operation], scope: Scope, findings: Findings) -> None:
+    """Add a conflict for each creation of an agent who shares a hint with an unmatched live agent:
+    it may be the same person."""
+    for hint in scope.catalogue.identifiers:
         if hint.rule != "hint":
             continue
-        index: dict[str, list[Live]] = {}
-        for live in others:
-            if (value := live.identity.get(hint.name)) is not None:
-                index.setdefault(hint.canonical(value), []).append(live)
-        for each in creations:
-            value = absent[each.key].identity.get(hint.name)
+        index = _index(scope.unmatched, hint)
+        for operation in creations:
+            value = scope.absent[operation.key].identity.get(hint.name)
             same = index.get(hint.canonical(value), []) if value is not None else []
             if same:
-                names = ", ".join(map(label, same))
                 reason = (
-                    f"{hint.said} {value} belongs to {names}, whom no file declares. If this is "
-                    f"the same person, declare `{pin}: {same[0].id}`; else declare that agent too."
+                    f"{hint.spelling} {value} belongs to {labels(same)}, whom no file declares. If "
+                    f"this is the same person, declare `{scope.catalogue.pin}: {same[0].id}`; "
+                    f"otherwise declare that agent too."
                 )
-                found = tuple(candidate(live, None) for live in same)
-                yield Conflict(each.portal, each.key, each.source, reason, found)
+                candidates = tuple(candidate(live, None) for live in same)
+                findings.conflicts.append(
+                    Conflict(scope.portal, operation.key, operation.source, reason, candidates)
+                )
 
 
-def namesakes(creations: Iterable[Operation], others: Iterable[Live]) -> Iterator[Warning]:
-    """Who of these `others` has the name of an agent to be created: it may be the same person, by
-    another address."""
+def _index(agents: Iterable[Live], identifier: Identifier) -> dict[str, list[Live]]:
     index: dict[str, list[Live]] = {}
-    for live in others:
+    for live in agents:
+        if (value := live.identity.get(identifier.name)) is not None:
+            index.setdefault(identifier.canonical(value), []).append(live)
+    return index
+
+
+def _warn_of_namesakes(creations: Iterable[Operation], scope: Scope, findings: Findings) -> None:
+    """Add a warning for each creation of an agent who has the name of an unmatched live agent."""
+    index: dict[str, list[Live]] = {}
+    for live in scope.unmatched:
         index.setdefault(live.name, []).append(live)
-    for each in creations:
-        name = each.values.get("name")
+    for operation in creations:
+        name = operation.values.get("name")
         for live in index.get(name, ()) if name else ():
             message = (
-                f"is to be created, and the portal has {label(live)}, whom no file declares. If "
-                f"that is the same person, say so with the portal's id."
+                f"will be created, but the portal already has {label(live)}, whom no file "
+                f"declares. If this is the same person, declare `{scope.catalogue.pin}: {live.id}`."
             )
-            yield Warning(each.portal, each.key, each.source, message)
+            findings.warn(operation, message)

@@ -1,15 +1,17 @@
-"""Declared values against live ones: declared paths only, nothing else is looked at."""
+"""Declared values against live ones. Only declared paths are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.catalogue import Catalogue
 from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
+from reconciler.core.findings import Findings, Scope, sentence_list
 from reconciler.core.model import (
+    AgentState,
     Change,
     FieldState,
-    Kind,
     Live,
     Match,
     PortalState,
@@ -19,81 +21,164 @@ from reconciler.core.model import (
 )
 from reconciler.core.state import attribution, covers, is_as_before, judge, known, trace
 
-NOWHERE = object()
-"""No portal shows this: what `get` gives for a path that is not there."""
+MISSING = object()
+"""Stands for the live value of a path that the portal never shows."""
+LONGEST_QUOTE = 60
+"""Characters of a value that a warning quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is to be changed for one agent, what its reader has to know, and (`untaken`) what the
-    portal was given before and does not show."""
+    """The changes of one agent, its warnings, and the values that the portal was sent before and
+    does not show (`not_taken`)."""
 
     changes: tuple[Change, ...]
     warnings: tuple[Warning, ...]
-    untaken: tuple[Unmet, ...]
+    not_taken: tuple[Unmet, ...]
 
 
 SAME = Difference((), (), ())
 
 
-def diff(
-    found: Match, fields: Mapping[str, Field], prior: PortalState, *, hold: bool
-) -> Difference:
+def diff_all(scope: Scope, findings: Findings) -> dict[str, tuple[Change, ...]]:
+    """The changes of each matched agent, by key. Adds the warnings and the values not taken."""
+    changes = {}
+    for found in scope.matches:
+        difference = diff(found, scope.prior, scope.catalogue)
+        changes[found.desired.key] = difference.changes
+        findings.warnings += difference.warnings
+        findings.not_taken += difference.not_taken
+    return changes
+
+
+def diff(found: Match, prior: PortalState, catalogue: Catalogue) -> Difference:
     """Compare one declared agent with its live one.
 
-    `memory` is the evidence for what the portal does not say back. With `hold`, a value that
-    cannot be compared and was never applied from here is left alone, and a warning says so.
+    `prior` is the evidence for values that the portal does not return. If the policy holds
+    unreadable values, one that was never applied from here is left unchanged, with a warning.
     """
-    desired, live = found.desired, found.live
-    remembered = prior.agents.get(str(live.id))
-    suspects = [  # nearly nobody has one, so before anything dearer
-        path
-        for path, want in desired.values.items()
-        if live.values.get(path, NOWHERE) != want
-        or (remembered is not None and path in fields and fields[path].sort is Sort.TEXTS)
-    ]
+    recorded = prior.agents.get(str(found.live.id))
+    suspects = _suspects(found, recorded, catalogue)
     if not suspects:
         return SAME
-    changes: list[Change] = []
-    warnings: list[Warning] = []
-    untaken: list[Unmet] = []
-    held: list[Change] = []
+    settled: list[_Compared] = []
+    differing: list[_Compared] = []
     for path in suspects:
-        field, want = fields[parent(path)], desired.values[path]
-        verdict = judge(field, path, desired, live, remembered)
-        if verdict is Verdict.SAME:
-            continue
-        kept = trace(field, path, live, remembered)
-        if covers(field, path, want, live, kept, verdict):
-            unseen = (
-                field.late
-                and kept is not None
-                and kept.shown is None
-                and is_as_before(field, path, live, kept)
-            )
-            if unseen or verdict is Verdict.DIFFERENT:  # what it cannot show needs no word
-                untaken.append(_untaken(field, path, found))
-        else:
-            kind: Kind = "unreadable" if verdict is Verdict.UNREADABLE else "different"
-            before = _before(field, path, live, kept)
-            whose = attribution(field, path, live, prior, remembered)
-            changes.append(Change(path, before, want, kind, whose))
-            if hold and kind == "unreadable" and kept is None:
-                held.append(changes[-1])
-    # A text goes out whole, so what is held back of it goes along where another language goes.
-    going = {parent(change.path) for change in changes if change not in held}
-    held = [change for change in held if parent(change.path) not in going]
+        value = _compared(found, path, recorded, catalogue.field(path))
+        if value.verdict is not Verdict.SAME:
+            (settled if value.is_covered(found.live) else differing).append(value)
+    changes = [_change(value, found.live, prior, recorded) for value in differing]
+    held = _held(changes, differing) if catalogue.policy.hold else []
     changes = [change for change in changes if change not in held]
-    for change in held:
-        message = f"{change.path} cannot be compared with what the portal shows: it is held back."
-        warnings.append(_warning(found, change.path, message))
-    # One string that is none of three declared languages is one thing to tell, not three.
-    untaken = list({each.path: each for each in untaken}.values())
-    warnings += [_warning(found, each.path, not_taken(fields, each)) for each in untaken]
-    warnings += _unseen_languages(found, fields, changes)
-    return (
-        Difference(tuple(changes), tuple(warnings), tuple(untaken)) if changes or warnings else SAME
+    not_taken = _not_taken(settled, found)
+    if not (changes or held or not_taken):
+        return SAME
+    warnings = (
+        *(_hold_warning(found, change.path) for change in held),
+        *(_warning(found, each.path, not_taken_message(catalogue, each)) for each in not_taken),
+        *_hidden_languages(found, catalogue, changes),
     )
+    return Difference(tuple(changes), warnings, tuple(not_taken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One declared value, the ledger's record of it, and how it compares with the live value."""
+
+    field: Field
+    path: str
+    want: Value
+    recorded: FieldState | None
+    verdict: Verdict
+
+    def is_covered(self, live: Live) -> bool:
+        """Whether the ledger shows that the portal has the value, although it does not show it."""
+        return covers(self.field, self.path, self.want, live, self.recorded, self.verdict)
+
+    def is_late(self, live: Live) -> bool:
+        """Whether the portal still shows what it showed before the value was applied."""
+        return (
+            self.field.late
+            and self.recorded is not None
+            and self.recorded.shown is None
+            and is_as_before(self.field, self.path, live, self.recorded)
+        )
+
+
+def _suspects(found: Match, recorded: AgentState | None, catalogue: Catalogue) -> list[str]:
+    """The paths that may differ: nearly always none, so this comes before anything expensive."""
+    live, fields = found.live, catalogue.by_name
+    return [
+        path
+        for path, want in found.desired.values.items()
+        if live.values.get(path, MISSING) != want
+        or (recorded is not None and path in fields and fields[path].sort is Sort.TEXTS)
+    ]
+
+
+def _compared(found: Match, path: str, recorded: AgentState | None, field: Field) -> _Compared:
+    verdict = judge(field, path, found.desired, found.live, recorded)
+    state = trace(field, path, found.live, recorded)
+    return _Compared(field, path, found.desired.values[path], state, verdict)
+
+
+def _change(
+    value: _Compared, live: Live, prior: PortalState, recorded: AgentState | None
+) -> Change:
+    return Change(
+        value.path,
+        _before(value.field, value.path, live, value.recorded),
+        value.want,
+        "unreadable" if value.verdict is Verdict.UNREADABLE else "different",
+        attribution(value.field, value.path, live, prior, recorded),
+        value.field.public,
+    )
+
+
+def _held(changes: Sequence[Change], values: Sequence[_Compared]) -> list[Change]:
+    """The changes to hold: unreadable and never applied, unless their field is sent anyway because
+    another language of it changes."""
+    held = [
+        change
+        for change, value in zip(changes, values, strict=True)
+        if change.kind == "unreadable" and value.recorded is None
+    ]
+    sent = {parent(change.path) for change in changes if change not in held}
+    return [change for change in held if parent(change.path) not in sent]
+
+
+def _not_taken(settled: Iterable[_Compared], found: Match) -> list[Unmet]:
+    """The values that were applied and are not shown, one for each field that is shown whole."""
+    unmet = [
+        _unmet(value, found)
+        for value in settled
+        if value.verdict is Verdict.DIFFERENT or value.is_late(found.live)
+    ]
+    return list({each.path: each for each in unmet}.values())
+
+
+def _unmet(value: _Compared, found: Match) -> Unmet:
+    desired, live, field = found.desired, found.live, value.field
+    path, want, have = value.path, value.want, canonical(field, shown(field, value.path, live))
+    if field.sort is Sort.TEXTS and path not in live.values and path != field.name:
+        texts = ((part, desired.values.get(f"{field.name}.{part}")) for part in field.parts)
+        path, want = field.name, {part: text for part, text in texts if text is not None}
+    return Unmet(desired.portal, desired.key, desired.at(path), path, want, have)
+
+
+def _before(field: Field, path: str, live: Live, recorded: FieldState | None) -> Value:
+    """The old side of a change: what the portal shows, or the recorded value behind it."""
+    have = shown(field, path, live)
+    value = recorded.value if recorded and known(field, path, live, recorded) else None
+    if field.sort is not Sort.PICTURE:
+        return value if value is not None and path not in live.values else have
+    if not isinstance(have, Mapping):
+        return have
+    url = {"url": value["url"]} if isinstance(value, Mapping) and "url" in value else {}
+    return {**canonical(field, have), **url}
+
+
+# -- warnings -------------------------------------------------------------------------------------
 
 
 def _warning(found: Match, path: str, message: str) -> Warning:
@@ -101,28 +186,28 @@ def _warning(found: Match, path: str, message: str) -> Warning:
     return Warning(desired.portal, desired.key, desired.at(path), message)
 
 
-def _untaken(field: Field, path: str, found: Match) -> Unmet:
-    desired, live = found.desired, found.live
-    want, have = desired.values[path], canonical(field, shown(field, path, live))
-    if field.sort is Sort.TEXTS and path not in live.values and path != field.name:
-        parts = ((part, desired.values.get(f"{field.name}.{part}")) for part in field.parts)
-        path, want = field.name, {part: text for part, text in parts if text is not None}
-    return Unmet(desired.portal, desired.key, desired.at(path), path, want, have)
+def _hold_warning(found: Match, path: str) -> Warning:
+    message = (
+        f"{path}: not sent, because the portal does not show it and it was never applied from here "
+        f"(`unreadable: hold`)."
+    )
+    return _warning(found, path, message)
 
 
-def not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
-    """What to tell of a value that the portal was given and does not show."""
-    if fields[parent(unmet.path)].late and isinstance(unmet.declared, Mapping):
+def not_taken_message(catalogue: Catalogue, unmet: Unmet) -> str:
+    """The warning about a value that the portal was sent and does not show."""
+    field = catalogue.field(unmet.path)
+    if field.late and isinstance(unmet.declared, Mapping):
         return (
             f"{unmet.path}: the portal does not show the new picture yet. It may still be "
-            f"importing it; if this stays, check that the address leads to a picture."
+            f"importing it. If this persists, check that the address leads to a picture."
         )
-    advice = fields[parent(unmet.path)].advice or (
-        "declare what the portal shows, or another value. If somebody changed it there right after "
-        "the apply, change it back there."
+    advice = field.advice or (
+        "declare what the portal shows, or another value. If someone changed it on the portal "
+        "right after the apply, change it back there."
     )
     return (
-        f"{unmet.path}: the portal was given {_quoted(unmet.declared)} and shows "
+        f"{unmet.path}: the portal was sent {_quoted(unmet.declared)} but shows "
         f"{_quoted(unmet.live)}. It is not sent again; {advice}"
     )
 
@@ -130,50 +215,32 @@ def not_taken(fields: Mapping[str, Field], unmet: Unmet) -> str:
 def _quoted(value: Value) -> str:
     if value is None:
         return "nothing"
-    texts = value.values() if isinstance(value, Mapping) else [value]
-    said = " / ".join(map(str, texts))
-    return f"“{said if len(said) <= 60 else said[:59] + '…'}”"
+    text = " / ".join(map(str, value.values() if isinstance(value, Mapping) else [value]))
+    return f"“{text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + '…'}”"
 
 
-def _before(field: Field, path: str, live: Live, kept: FieldState | None) -> Value:
-    """What to show as the old side: the portal's word, or the remembered value behind it."""
-    have = shown(field, path, live)
-    remembered = kept.value if kept is not None and known(field, path, live, kept) else None
-    if field.sort is Sort.PICTURE:
-        if isinstance(have, Mapping):
-            have = canonical(field, have)
-            if isinstance(remembered, Mapping) and "url" in remembered:
-                have = {**have, "url": remembered["url"]}
-        return have
-    return remembered if remembered is not None and path not in live.values else have
-
-
-def _unseen_languages(
-    found: Match, fields: Mapping[str, Field], changes: list[Change]
+def _hidden_languages(
+    found: Match, catalogue: Catalogue, changes: Sequence[Change]
 ) -> list[Warning]:
-    """One warning for each text of which some languages are sent and the others cannot be seen."""
+    """A warning for each text of which some languages are sent and the others are not shown."""
     warnings = []
-    for field in fields.values():
+    for field in catalogue.fields:
         if field.sort is not Sort.TEXTS or field.name in found.desired.values:
             continue
-        sent = [change for change in changes if parent(change.path) == field.name]
+        sent = any(parent(change.path) == field.name for change in changes)
         left = [part for part in field.parts if f"{field.name}.{part}" not in found.desired.values]
         if sent and left and not _shows_languages(found.live, field, left):
+            languages = sentence_list(left)
             message = (
-                f"{field.name}: the portal shows one text and not which languages it has. "
-                f"What it has in {', '.join(left)} may be lost; "
-                f"declare {_those(left)} too to be sure."
+                f"{field.name}: the portal shows a single text without its languages, so its text "
+                f"in {languages} may be lost. Declare {languages} too."
             )
             warnings.append(_warning(found, field.name, message))
     return warnings
 
 
-def _those(left: list[str]) -> str:
-    return "that language" if len(left) == 1 else "those languages"
-
-
 def _shows_languages(live: Live, field: Field, left: Sequence[str]) -> bool:
-    """Whether the portal shows each of these languages, or nothing at all that could be lost."""
+    """Whether the portal shows each of these languages, or no text that could be lost."""
     if field.name in live.values:
         return not live.values[field.name]
     return all(f"{field.name}.{part}" in live.values for part in left)

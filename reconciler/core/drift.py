@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from reconciler.core.fields import Identifier
-from reconciler.core.match import handle
 from reconciler.core.model import Change, Entry, Listing, PortalState, Warning
 from reconciler.core.plan import Draft
 from reconciler.core.state import former
 
 
-def lost_agents(
-    listing: Listing, prior: PortalState, identifiers: Sequence[Identifier]
-) -> frozenset[str]:
+def lost_agents(listing: Listing, prior: PortalState, handle: str | None) -> frozenset[str]:
     """The keys of agents that were applied and that the portal no longer lists under their key.
 
     An agent that is still listed under its key is not lost, even if its file matches no one or is
-    in conflict: then the file changed, not the portal.
+    in conflict: then the file changed, not the portal. `handle` is the external id's name.
     """
-    name = handle(identifiers)
     present = {
         key
         for key, agents in former(prior, listing).items()
-        if name is None or any(key in (f"id:{live.id}", live.identity.get(name)) for live in agents)
+        if handle is None
+        or any(key in (f"id:{live.id}", live.identity.get(handle)) for live in agents)
     }
     return frozenset(agent.key for agent in prior.agents.values()) - present
 
@@ -74,5 +69,7 @@ def _missing_agents(draft: Draft, lost: AbstractSet[str]) -> tuple[Warning, ...]
     ]
     message = "was on the portal at the last apply, and is not there now."
     return tuple(
-        Warning(each.portal, each.key, each.source, message) for each in absent if each.key in lost
+        Warning(each.portal, each.key, each.source, message, each.name)
+        for each in absent
+        if each.key in lost
     )

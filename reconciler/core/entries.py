@@ -1,80 +1,63 @@
-"""What a plan says of an agent: what happens, why, and whose change it is."""
+"""The entries of a plan: what happens to each agent, why, and who changed it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.core.diff import Difference
-from reconciler.core.fields import Field, Identifier, parent
+from reconciler.core.catalogue import Catalogue
+from reconciler.core.fields import parent
+from reconciler.core.findings import Findings, Scope, in_order
 from reconciler.core.model import (
     Attribution,
     Change,
-    Conflict,
     Desired,
     Entry,
     Live,
     Match,
     Operation,
-    PortalState,
     Value,
     Verb,
-    Warning,
 )
-from reconciler.core.operations import is_off
-from reconciler.core.policy import Policy
+from reconciler.core.removals import Removed
 
 
-def in_order(each: Entry | Conflict | Warning) -> tuple[bool, str, int]:
-    """The order of a plan: that of the files, then what is in no file."""
-    source = each.source
-    return (source is None, source.file if source else "", source.line if source else 0)
+def add_entries(
+    scope: Scope,
+    changes: Mapping[str, Sequence[Change]],
+    operations: Iterable[Operation],
+    removals: Iterable[Removed],
+    findings: Findings,
+) -> None:
+    """Add the entry of each agent that changes: first those of the files in their order, then those
+    that no file declares. `operations` has the planned ones."""
+    lost = findings.in_conflict
+    matched = (
+        entry_of_match(found, changes[found.desired.key], scope)
+        for found in scope.matches
+        if found.desired.key not in lost
+    )
+    created = (
+        entry_of_creation(scope.absent[each.key], each, scope)
+        for each in operations
+        if each.verb == "create"
+    )
+    declared = [entry for entry in (*matched, *created) if entry is not None]
+    removed = (entry_of_removal(each, scope) for each in removals)
+    findings.entries += [*sorted(declared, key=in_order), *removed]
 
 
-def entries_of(
-    matches: Iterable[Match],
-    differences: Mapping[str, Difference],
-    table: Mapping[str, Field],
-    name: str | None,
-    prior: PortalState,
-    policy: Policy,
-) -> Iterator[Entry]:
-    """The entries of the agents who are not as declared."""
-    for found in matches:
-        entry = _entry(found, differences[found.desired.key].changes, name, prior, policy)
-        if entry is not None:
-            yield replace(entry, live=visible(found.live, table))
-
-
-def visible(live: Live, table: Mapping[str, Field]) -> dict[str, Value]:
-    """What visitors see of an agent."""
-    return {path: value for path, value in live.values.items() if table[parent(path)].public}
-
-
-def _entry(
-    found: Match, changes: tuple[Change, ...], name: str | None, prior: PortalState, policy: Policy
-) -> Entry | None:
+def entry_of_match(found: Match, changes: Sequence[Change], scope: Scope) -> Entry | None:
+    """The entry of a matched agent, None if nothing changes."""
+    catalogue = scope.catalogue
     desired, live = found.desired, found.live
-    held, wants = (side.identity.get(name) if name else None for side in (live, desired))
-    actions: list[Verb] = []
-    if wants is not None and wants != held:
-        actions = ["link"] if held is None else ["unlink", "link"]
-        whose = _whose_link(live, wants, prior)
-        changes = (Change(str(name), held, wants, "different", whose), *changes)
-    off = [change for change in changes if policy.off and is_off(change, policy.off)]
-    if off:
-        actions.append("deactivate")
-    if any(change.path != name and change not in off for change in changes):
+    link, link_verbs = _link(found, scope)
+    off = [change for change in changes if catalogue.is_off(change.path, change.after)]
+    actions: list[Verb] = [*link_verbs, *(["deactivate"] if off else [])]  # type: ignore[list-item]
+    if len(changes) > len(off):
         actions.append("update")
     if not actions:
         return None
-    said = f"{found.by} {desired.identity.get(found.by, '')}".rstrip()
-    if "link" not in actions:
-        reason = f"matched: {said}"
-    elif found.by == "id" and held is not None:
-        reason = f"linked: {said} is declared; {held} gives way to {wants}"
-    else:
-        reason = f"linked: {said} matches, and only that one"
+    changes = (*link, *changes)
     return Entry(
         desired.portal,
         desired.key,
@@ -84,42 +67,52 @@ def _entry(
         found.by,
         tuple(actions),
         changes,
-        _whose(changes),
-        reason,
+        _attribution(changes),
+        _reason(found, link),
+        visible(live, catalogue),
     )
 
 
-def _name(desired: Desired, live: Live | None) -> str:
-    declared = desired.values.get("name")
-    return str(declared) if declared is not None else (live.name if live else "")
+def _link(found: Match, scope: Scope) -> tuple[list[Change], list[Verb]]:
+    """The change of the external id, and how it is made."""
+    catalogue, live = scope.catalogue, found.live
+    wants = catalogue.external_id(found.desired.identity)
+    held = catalogue.external_id(live.identity)
+    if wants is None or wants == held:
+        return [], []
+    attribution = _link_attribution(live, wants, scope)
+    change = Change(str(catalogue.handle), held, wants, "different", attribution, public=False)
+    return [change], ["link"] if held is None else ["unlink", "link"]
 
 
-def _whose_link(live: Live, wants: Value, prior: PortalState) -> Attribution | None:
-    """A link that was applied before and is not there now was undone on the portal."""
-    if not prior.agents:
+def _link_attribution(live: Live, wants: Value, scope: Scope) -> Attribution | None:
+    """Drift if the link was applied before: then someone undid it on the portal."""
+    if not scope.prior.agents:
         return None
-    ours = prior.agents.get(str(live.id))
-    return "drift" if ours is not None and ours.key == wants else "pending"
+    state = scope.prior.agents.get(str(live.id))
+    return "drift" if state is not None and state.key == wants else "pending"
 
 
-def _whose(changes: Sequence[Change]) -> Attribution | None:
-    said = {change.attribution for change in changes}
-    return "drift" if "drift" in said else "pending" if "pending" in said else None
+def _reason(found: Match, link: Sequence[Change]) -> str:
+    value = f"{found.by} {found.desired.identity.get(found.by, '')}".rstrip()
+    if not link:
+        return f"matched: {value}"
+    if found.by == "id" and link[0].before is not None:
+        return f"linked: {value} is declared; {link[0].after} replaces {link[0].before}"
+    return f"linked: {value} is a unique match"
 
 
-def entry_of_new(
-    desired: Desired, operation: Operation, prior: PortalState, identifiers: Sequence[Identifier]
-) -> Entry:
-    """The entry of an agent to be created: what goes out, and what did not find them."""
-    whose: Attribution | None = "pending" if prior.agents else None
-    changes = [
-        Change(name, None, value, "different", whose)
-        for name, value in {**desired.identity, **desired.values}.items()
-        if name in desired.identity or parent(name) in operation.values
-    ]
-    finding = [each.name for each in identifiers if each.rule != "hint"]
-    looked = " or ".join(
-        f"{name} {value}" for name, value in desired.identity.items() if name in finding
+def entry_of_creation(desired: Desired, operation: Operation, scope: Scope) -> Entry:
+    """The entry of an agent to be created: every value sent, and what matched no agent."""
+    attribution: Attribution | None = "pending" if scope.prior.agents else None
+    changes = tuple(
+        Change(path, None, value, "different", attribution, _is_public(path, scope.catalogue))
+        for path, value in {**desired.identity, **desired.values}.items()
+        if path in desired.identity or parent(path) in operation.values
+    )
+    identifying = [each.name for each in scope.catalogue.identifiers if each.rule != "hint"]
+    sought = " or ".join(
+        f"{name} {value}" for name, value in desired.identity.items() if name in identifying
     )
     return Entry(
         desired.portal,
@@ -129,43 +122,65 @@ def entry_of_new(
         desired.source,
         None,
         (operation.verb,),
-        tuple(changes),
-        whose,
-        f"created: no agent has {looked}",
+        changes,
+        attribution,
+        f"created: no agent has {sought}",
     )
 
 
-def entry_of_gone(
-    portal: str,
-    key: str,
-    live: Live,
-    verb: Verb,
-    to: tuple[str, Value],
-    table: Mapping[str, Field],
-) -> Entry:
-    """The entry of an agent whom no file declares: `to` is the path and value that they get."""
-    path, value = to
-    held = live.identity[path] if verb == "unlink" else live.values.get(path)
+def entry_of_removal(removed: Removed, scope: Scope) -> Entry:
+    """The entry of an agent that no file declares."""
+    catalogue, live = scope.catalogue, removed.live
+    verb: Verb = "unlink" if removed.deactivation is None else "deactivate"
+    if removed.deactivation is None:
+        change = Change(
+            str(catalogue.handle),
+            catalogue.external_id(live.identity),
+            None,
+            "different",
+            "pending",
+            public=False,
+        )
+    else:
+        ((path, value),) = removed.deactivation.values.items()
+        change = Change(
+            path, live.values.get(path), value, "different", "pending", _is_public(path, catalogue)
+        )
     return Entry(
-        portal,
-        key,
+        scope.portal,
+        removed.key,
         live.id,
         live.name,
         None,
         None,
         (verb,),
-        (Change(path, held, value, "different", "pending"),),
+        (change,),
         "pending",
-        f"{participle(verb)}: it was applied from here, and no file declares it now",
-        visible(live, table),
+        f"{participle(verb)}: applied from here, but no file declares it now",
+        visible(live, catalogue),
     )
+
+
+def visible(live: Live, catalogue: Catalogue) -> dict[str, Value]:
+    """The values of an agent that visitors of the portal see."""
+    return {path: value for path, value in live.values.items() if catalogue.field(path).public}
+
+
+def _is_public(path: str, catalogue: Catalogue) -> bool:
+    field = catalogue.by_name.get(parent(path))
+    return field is not None and field.public
+
+
+def _name(desired: Desired, live: Live | None) -> str:
+    declared = desired.values.get("name")
+    return str(declared) if declared is not None else (live.name if live else "")
+
+
+def _attribution(changes: Sequence[Change]) -> Attribution | None:
+    attributions = {change.attribution for change in changes}
+    return "drift" if "drift" in attributions else "pending" if "pending" in attributions else None
 
 
 def participle(verb: Verb) -> str:
     """`linked`, `updated`."""
     return f"{verb.removesuffix('e')}ed"
-
-
-def takes_off(entry: Entry) -> bool:
-    """Whether an agent is taken off the portal, or off what we have there."""
-    return "deactivate" in entry.actions or entry.source is None

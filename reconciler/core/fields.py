@@ -1,8 +1,8 @@
-"""What a value of an agent is: how two of them compare, and whether the portal says it back.
+"""Attributes and identifiers of an agent: how two values compare, and what a portal can show.
 
-A portal's module lists its attributes as a table of `Field`s and the identifiers that find its
-agents as a table of `Identifier`s. Everything that is particular to a sort of value is here, once
-for all portals; nothing in `core` names a portal.
+A portal's table lists its attributes as `Field`s and the identifiers of its agents as
+`Identifier`s. Everything specific to a sort of value is here, once for all portals; nothing in
+`core` names a portal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.core.model import Desired, Live, Scalar, Value
 
 
 class Verdict(Enum):
-    """What comparing a declared value with a live one can say."""
+    """The result of comparing a declared value with a live one."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -28,34 +28,34 @@ class Verdict(Enum):
 
 
 class Sort(Enum):
-    """The sorts of values there are."""
+    """The sorts of values."""
 
     TEXT = "text"
     """One line, or a number: compared exactly."""
     TEXTS = "texts"
     """A text in several languages, or one string for all of them (paths `field.language`)."""
     LINK = "link"
-    """A web address, compared in a canonical form."""
+    """A web address, compared in canonical form."""
     MAILBOX = "mailbox"
-    """An e-mail address; letter case says nothing."""
+    """An e-mail address, compared without letter case."""
     PHONE = "phone"
-    """A phone; what stands between its digits says nothing."""
+    """A phone number, compared by its digits."""
     CODES = "codes"
-    """A list of codes whose order says nothing."""
+    """A list of codes, compared without order."""
     SWITCHES = "switches"
-    """A group of on/off values that is sent whole (paths `field.switch`)."""
+    """A group of on/off values, always sent together (paths `field.switch`)."""
     PICTURE = "picture"
-    """A picture by `url` (which the portal does not say back) or by `id`."""
+    """A picture, by `url` (which the portal does not return) or by `id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One attribute of an agent on a portal.
 
-    `parts` are the languages or switches it can have; `default` is what the portal gives each
-    part of a new agent. One string for a text in parts is meant for `whole`, or for all of them.
-    `public`: visitors of the portal see it. `advice` is what to do where the portal does not take
-    the value.
+    `parts` are its languages or switches; `default` is the portal's value of each part for a new
+    agent. A single string for a text with parts means the part `whole`, or all parts. `public`
+    says whether visitors of the portal see the value. `advice` says what to do if the portal does
+    not take the value.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Field:
 
     @property
     def late(self) -> bool:
-        """Whether the portal may show the value only some time after it took it."""
+        """Whether the portal may show a new value only some time after the request."""
         return self.sort is Sort.PICTURE
 
 
@@ -77,14 +77,14 @@ Rule = Literal["pin", "key", "shared", "hint"]
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """One way to find the live agent.
+    """One way to identify the live agent.
 
-    `pin` is the portal's own id: where it is declared it decides alone. `key` belongs to one agent
-    (an external id, a login). `shared` may belong to several people (an office phone) and finds an
-    agent only if it fits exactly one, and that one has no key. A `hint` finds nobody: whoever has
-    the same and is declared by no file may be the one who is to be created. `moves` says how a key
-    goes from one agent to another: by link and unlink, or by an update of the value. `written` is
-    how a file spells it, where that is not its name alone.
+    A `pin` is the portal's own id: if declared, it decides alone. A `key` belongs to one agent (an
+    external id, a login). A `shared` value may belong to several people (an office phone), so it
+    matches only if exactly one agent has it, and that agent has no key. A `hint` matches no one,
+    but an unmatched agent with the same value may be the one about to be created. `moves` says how
+    a key is transferred between agents: by link and unlink, or by an update of the value. `written`
+    is its spelling in a file, if that differs from its name.
     """
 
     name: str
@@ -94,8 +94,8 @@ class Identifier:
     written: str = ""
 
     @property
-    def said(self) -> str:
-        """The identifier as a file spells it."""
+    def spelling(self) -> str:
+        """The identifier's name in a file."""
         return self.written or self.name
 
 
@@ -105,8 +105,8 @@ def parent(path: str) -> str:
 
 
 def paths(field: Field, value: Value) -> dict[str, Value]:
-    """A declared value by path: a text given by language and a group of switches have one for each
-    part, everything else is one itself."""
+    """A declared value by path: one path for each language of a text or switch of a group, else one
+    path for the whole value."""
     if isinstance(value, Mapping) and field.sort in (Sort.TEXTS, Sort.SWITCHES):
         return {f"{field.name}.{part}": inner for part, inner in value.items()}
     if field.whole is not None:
@@ -116,9 +116,10 @@ def paths(field: Field, value: Value) -> dict[str, Value]:
 
 @lru_cache(maxsize=65536)
 def phone(value: Scalar, region: str | None = None) -> str:
-    """A phone as `+` and digits (E.164), whatever its spacing; what is no phone stays as it is.
+    """A phone number in E.164 (`+` and digits); anything else is returned trimmed.
 
-    `region` (two letters) reads numbers without a country code. Rules: the phonenumbers library.
+    `region` (two letters) is the country of numbers without a country code. The rules are those of
+    the phonenumbers library.
     """
     import phonenumbers  # noqa: PLC0415 - 40 ms that a plan matched by ids does not need
 
@@ -142,13 +143,13 @@ TRACKING = (
 
 
 def link(value: Value) -> Value:
-    """A web address without what does not change where it leads: the scheme's and host's letter
-    case, `www.`, a trailing slash, tracking parameters. Empty and None are the same nothing."""
+    """A web address in canonical form: without `www.`, a trailing slash and tracking parameters, in
+    lower case up to the path. An empty address is None."""
     if not isinstance(value, str) or not value:
         return None if value in (None, "") else value
     try:
         parts = urlsplit(value.strip())
-    except ValueError:  # what is no address is only itself
+    except ValueError:  # not an address: equal only to itself
         return value
     host = parts.netloc.lower().removeprefix("www.")
     query = urlencode(
@@ -162,25 +163,24 @@ def link(value: Value) -> Value:
 
 
 def mailbox(value: Scalar) -> str:
-    """An e-mail address without what two writings of one may differ in: letter case."""
+    """An e-mail address in canonical form: trimmed, without letter case."""
     return str(value).strip().casefold()
 
 
 def digits(value: Scalar) -> str:
-    """A phone without what stands between its digits."""
+    """A phone number reduced to its digits and `+`."""
     return "".join(char for char in str(value) if char == "+" or char.isdigit())
 
 
 def text(value: Value) -> Value:
-    """A long text without what no reader sees: the sort of line ends and the last of them.
-    None is the empty text."""
+    """A text with Unix line ends and none at its end; "" for None."""
     if value is None:
         return ""
     return value.replace("\r\n", "\n").rstrip("\n") if isinstance(value, str) else value
 
 
 def canonical(field: Field, value: Value) -> Value:
-    """The form in which two values of the field are equal if they mean the same."""
+    """The canonical form of a value: two values with the same meaning have the same form."""
     match field.sort:
         case Sort.LINK:
             return link(value)
@@ -197,13 +197,13 @@ def canonical(field: Field, value: Value) -> Value:
 
 
 def digest(field: Field, value: Value) -> str:
-    """A short fingerprint of a value in its canonical form (16 hexadecimal digits)."""
-    form = json.dumps(canonical(field, value), ensure_ascii=False, sort_keys=True)
-    return blake2b(form.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    """A digest of a value's canonical form (16 hexadecimal digits)."""
+    canonical_json = json.dumps(canonical(field, value), ensure_ascii=False, sort_keys=True)
+    return blake2b(canonical_json.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def shown(field: Field, path: str, live: Live) -> Value:
-    """What the portal shows for a path: its own value, or the one string that stands for all
+    """What the portal shows for a path: its own value, or the one string that it shows for all
     languages of a text."""
     if path in live.values:
         return live.values[path]
@@ -216,10 +216,10 @@ def shown(field: Field, path: str, live: Live) -> Value:
 
 
 def compare(field: Field, path: str, desired: Desired, live: Live) -> Verdict:
-    """Whether the portal shows for `path` what the file declares, as far as it can be seen.
+    """Whether the portal shows for `path` what the file declares.
 
-    A text is unreadable where the portal shows one string that may be another language, a picture
-    where it is declared by an address, anything else where the portal does not show it at all.
+    Unreadable are a text for which the portal shows one string of unknown language, a picture that
+    is declared by an address, and anything that the portal does not show at all.
     """
     want, have = desired.values[path], shown(field, path, live)
     if field.sort is Sort.PICTURE:
@@ -251,10 +251,10 @@ def _compare_text(field: Field, path: str, desired: Desired, live: Live) -> Verd
 def _compare_hidden(
     field: Field, desired: Desired, want: Value, have: Value, live: Live
 ) -> Verdict:
-    """A language is declared that the portal does not show, or shows in one string with others."""
+    """Compare one language of a text for which the portal shows one string, or nothing."""
     if field.name not in live.values:
         return Verdict.UNREADABLE
-    # A language is declared and one string is shown, which is some language's or everyone's.
+    # The string that the portal shows may be any language, or all of them.
     declared = [text(desired.values.get(f"{field.name}.{part}")) for part in field.parts]
     whole = all(f"{field.name}.{part}" in desired.values for part in field.parts)
     if whole and all(value == text(have) for value in declared):

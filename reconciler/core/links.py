@@ -1,26 +1,30 @@
-"""Keys that move from agent to agent.
+"""Keys that move from one agent to another.
 
-External ids go by link and unlink, and one rule does it: `unlink(a)` waits for nothing;
-`link(a, x)` waits for `unlink(a)` and for `unlink(whoever holds x)`. Swaps, chains and rotations of
-any length need nothing else. Other keys (a login) go by updates, and nobody can be without one:
-there each waits for the update that gives the key up, and a circle has no beginning.
+External ids move by link and unlink, under one rule: `unlink(a)` waits for nothing; `link(a, x)`
+waits for `unlink(a)` and for `unlink(holder of x)`. This covers swaps, chains and rotations of any
+length. Other keys (a login) move by updates, and no agent can be without one: each update waits for
+the one by which the holder gives the key up, so that a circle cannot be resolved.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from reconciler.core.fields import Identifier
-from reconciler.core.match import label
-from reconciler.core.model import Live, Match, Operation, Scalar, Source
+from reconciler.core.findings import Findings, Scope
+from reconciler.core.match import candidate, label
+from reconciler.core.model import Conflict, Desired, Live, Match, Operation, Scalar, Source
+from reconciler.core.removals import Removed
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An agent and the external id that it is to have. `live` is None for one to be created;
-    `wants` is None for one that only has to give its own up."""
+    """An agent and the external id that it should have. `live` is None for an agent to be created;
+    `wants` is None for one that only gives its own up."""
 
     key: str
     source: Source | None
@@ -30,11 +34,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the files say of external ids.
+    """What the files declare about external ids.
 
-    `declared` is by live id and has all agents that the files know, `picked` the live ids of those
-    that may be changed now; `others` are creations and removals; `lost` are the keys of agents
-    that a conflict keeps as they are.
+    `declared` has all agents of the files by live id and `picked` the live ids of those that may
+    change now; `others` are creations and removals; `lost` has the keys of agents that a conflict
+    leaves unchanged.
     """
 
     declared: Mapping[Scalar, Claim]
@@ -52,13 +56,107 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How keys move: the links and unlinks, and the updates and creations in their order."""
+
+    links: tuple[Operation, ...]
+    profiles: tuple[Operation, ...]
+
+
+def move_keys(
+    scope: Scope, profiles: Sequence[Operation], removals: Iterable[Removed], findings: Findings
+) -> Moves:
+    """The links and unlinks, and the order of the updates and creations (`profiles`) among them.
+    Adds a conflict for each agent whose key stays with another."""
+    handle = scope.catalogue.handle
+    holders = _holders(scope)
+    served, refusals = resolve(
+        _claims(scope, profiles, removals, findings), handle=handle, holders=holders
+    )
+    lost = findings.in_conflict
+    declared = {found.live.id: found for found in scope.matching.matches}
+    for key in scope.catalogue.identifiers:
+        if key.moves == "update":
+            lost |= {each.claim.key for each in refusals}
+            left = [each for each in profiles if each.key not in lost]
+            profiles, more = hand_over(left, key, scope.listing.agents, declared)
+            refusals += more
+    for refusal in refusals:
+        claim, candidates = refusal.claim, (candidate(refusal.holder, handle),)
+        findings.conflicts.append(
+            Conflict(scope.portal, claim.key, claim.source, refusal.reason, candidates)
+        )
+    lost = findings.in_conflict
+    links = operations(served, portal=scope.portal, handle=handle, holders=holders)
+    kept = [each for each in profiles if each.key not in lost]
+    return Moves(tuple(links), tuple(_after_links(kept, links, scope)))
+
+
+def _holders(scope: Scope) -> dict[str, Live]:
+    """The live agents by their external id."""
+    return {
+        str(external): live
+        for live in scope.listing.agents
+        if (external := scope.catalogue.external_id(live.identity)) is not None
+    }
+
+
+def _claims(
+    scope: Scope, profiles: Sequence[Operation], removals: Iterable[Removed], findings: Findings
+) -> Claims:
+    def claim(desired: Desired, live: Live | None) -> Claim:
+        wants = scope.catalogue.external_id(desired.identity)
+        return Claim(desired.key, desired.source, live, None if wants is None else str(wants))
+
+    created = [scope.absent[each.key] for each in profiles if each.verb == "create"]
+    unlinked = [each for each in removals if each.deactivation is None]
+    return Claims(
+        declared={
+            found.live.id: claim(found.desired, found.live) for found in scope.matching.matches
+        },
+        picked={found.live.id for found in scope.matches},
+        others=(
+            *(Claim(each.key, None, each.live, None) for each in unlinked),
+            *(claim(desired, None) for desired in created),
+        ),
+        lost=findings.in_conflict,
+    )
+
+
+def _after_links(
+    profiles: Sequence[Operation], links: Iterable[Operation], scope: Scope
+) -> list[Operation]:
+    """The profiles, each waiting for the links that must precede it: a creation, for its external
+    id to be free; an update, for its agent's link, if it names the agent by the external id or if
+    only a shared value matched the agent (a refused link may reveal that it is someone else)."""
+    unlinked = {each.external_id: each.name for each in links if each.verb == "unlink"}
+    linked = {each.id: each.name for each in links if each.verb == "link"}
+    catalogue = scope.catalogue
+    guessed = {found.live.id for found in scope.matches if catalogue.rule(found.by) == "shared"}
+
+    def first(each: Operation) -> str | None:
+        if each.verb == "create":
+            return unlinked.get(each.external_id)
+        by_link = catalogue.policy.by_handle or each.id in guessed
+        return linked.get(each.id) if by_link else None
+
+    return [
+        replace(each, waits=(*each.waits, link)) if (link := first(each)) else each
+        for each in profiles
+    ]
+
+
+# -- external ids: link and unlink ----------------------------------------------------------------
+
+
 def resolve(
     claims: Claims, *, handle: str | None, holders: Mapping[str, Live]
 ) -> tuple[list[Claim], list[Refusal]]:
-    """Which claims can be served, and which would take an id from somebody who keeps it.
+    """Which claims can be served, and which would take an id from an agent that keeps it.
 
-    `holders` has who holds each id now. A refused claim keeps its own id too, so its refusal can
-    bring others.
+    `holders` has the holder of each id. A refused claim keeps its own id, so its refusal can cause
+    others: each claim is refused at most once, and each refusal visits only the claims on its id.
     """
     lost = set(claims.lost)
     served = [
@@ -67,24 +165,29 @@ def resolve(
         if live_id in claims.picked and claim.key not in lost and _moves(claim, handle)
     ]
     served += [claim for claim in claims.others if claim.key not in lost]
+    free = {claim.live.id for claim in served if claim.live is not None}
+    freed_by: dict[str, list[Scalar]] = defaultdict(list)
+    waiting: dict[Scalar, list[Claim]] = defaultdict(list)
+    refused: deque[Claim] = deque()
+    for claim in served:
+        if claim.live is not None:
+            freed_by[claim.key].append(claim.live.id)
+        holder = holders.get(claim.wants) if claim.wants is not None else None
+        if holder is not None and holder.id in free:
+            waiting[holder.id].append(claim)
+        elif holder is not None:
+            refused.append(claim)
     refusals: list[Refusal] = []
-    while True:
-        free = {claim.live.id for claim in served if claim.live is not None}
-        refused = [
-            (claim, holder)
-            for claim in served
-            if claim.wants is not None
-            and (holder := holders.get(claim.wants)) is not None
-            and holder.id not in free
-        ]
-        if not refused:
-            return served, refusals
-        refusals += [
-            Refusal(claim, holder, _why(claim, holder, handle, claims, lost))
-            for claim, holder in refused
-        ]
-        lost |= {claim.key for claim, _ in refused}
-        served = [claim for claim in served if claim.key not in lost]
+    while refused:
+        claim = refused.popleft()
+        holder = holders[str(claim.wants)]
+        refusals.append(Refusal(claim, holder, _why(claim, holder, handle, claims, lost)))
+        if claim.key not in lost:
+            lost.add(claim.key)
+            for live_id in freed_by[claim.key]:
+                behind = waiting.pop(live_id, ())
+                refused.extend(each for each in behind if each.key not in lost)
+    return [claim for claim in served if claim.key not in lost], refusals
 
 
 def _moves(claim: Claim, handle: str | None) -> bool:
@@ -95,24 +198,26 @@ def _moves(claim: Claim, handle: str | None) -> bool:
 def _why(
     claim: Claim, holder: Live, handle: str | None, claims: Claims, lost: AbstractSet[str]
 ) -> str:
-    said = f"{handle} {claim.wants} is held by agent {holder.id} {holder.name}"
+    held = f"agent {label(holder)} has {handle} {claim.wants}"
     other = claims.declared.get(holder.id)
     if other is None:
-        return f"{said}, whom no file declares. Unlink it on the portal, or declare that agent too."
-    who = f"{said}, who is {other.key} ({other.source})"
+        return (
+            f"{held}, and no file declares that agent. Unlink it on the portal, or declare it too."
+        )
+    who = f"{held} and is declared as {other.key} ({other.source})"
     if holder.id not in claims.picked:
-        return f"{who} and is left out of this plan."
+        return f"{who}, which this plan leaves out."
     if other.key in lost:
-        return f"{who} and is in conflict itself."
-    return f"{who} and declares no other {handle}. Give that agent its new one."
+        return f"{who}, which is in conflict too."
+    return f"{who} without another {handle}. Declare its new {handle} there."
 
 
 def operations(
     claims: Sequence[Claim], *, portal: str, handle: str | None, holders: Mapping[str, Live]
 ) -> list[Operation]:
-    """The unlinks and links of these claims, each after what it waits for.
+    """The unlinks and links of these claims, each after those that it waits for.
 
-    An unlink comes as late as it can, so that an agent is without its id for the shortest time.
+    An unlink comes as late as possible, so that an agent is without its id only briefly.
     """
     done: dict[str, Operation] = {}
     by_id = {claim.live.id: claim for claim in claims if claim.live is not None}
@@ -149,31 +254,33 @@ def operations(
     return list(done.values())
 
 
-def give_way(
+# -- other keys: updates --------------------------------------------------------------------------
+
+
+Obstacle = Literal["circle", "kept", "behind"]
+"""Why an agent cannot get a key: its holder wants another in a circle, keeps it, or cannot get the
+key that it should have instead."""
+
+
+def hand_over(
     profiles: Sequence[Operation],
     key: Identifier,
     agents: Iterable[Live],
     declared: Mapping[Scalar, Match],
 ) -> tuple[list[Operation], list[Refusal]]:
-    """The updates and creations that give somebody a key which is another's now, each after the
-    update by which its holder gives it up; and those for whom nobody does.
+    """The updates and creations, each after the update by which the present holder gives up the key
+    that it declares; and the refusals of those whose key is not given up.
 
-    `declared` has, by live id, the agents that the files know.
+    `declared` has the agents of the files by live id.
     """
-    name = key.name
     wants = {
         each.name: key.canonical(value)
         for each in profiles
-        if (value := each.values.get(name)) is not None
+        if (value := each.values.get(key.name)) is not None
     }
     if not wants:
         return list(profiles), []
-    wanted = set(wants.values())
-    holders = {
-        form: live
-        for live in agents
-        if (held := live.identity.get(name)) is not None and (form := key.canonical(held)) in wanted
-    }
+    holders = _holders_of(key, set(wants.values()), agents)
     taking = {
         each.name: holder
         for each in profiles
@@ -188,39 +295,93 @@ def give_way(
         and each.name in wants
         and ((own := holders.get(wants[each.name])) is None or own.id != each.id)
     }
-    refused: dict[str, str] = {}
-    for each in (each for each in profiles if each.name in taking):
-        path = [each.name]
-        while (last := taking.get(path[-1])) is not None and last.id in givers:
-            if givers[last.id] in path:
-                break
-            path.append(givers[last.id])
-        if last is not None:
-            refused[each.name] = _why_kept(path, last, givers, declared)
+    obstacles = _obstacles(taking, givers)
     refusals = [
-        Refusal(
-            Claim(each.key, each.source, None, str(each.values[name])),
-            taking[each.name],
-            f"{name} {each.values[name]} is held by agent {label(taking[each.name])}"
-            f"{refused[each.name]}",
-        )
+        _refusal(each, key, taking[each.name], obstacle, declared)
         for each in profiles
-        if each.name in refused
+        if (obstacle := obstacles.get(each.name)) is not None
     ]
     served = {
         each.name: replace(each, waits=(*each.waits, givers[taking[each.name].id]))
         if each.name in taking
         else each
         for each in profiles
-        if each.name not in refused
+        if obstacles.get(each.name) is None
     }
     return _in_order(served, taking, givers), refusals
+
+
+def _holders_of(
+    key: Identifier, wanted: AbstractSet[str], agents: Iterable[Live]
+) -> dict[str, Live]:
+    """The live agents that have one of the wanted keys, by its canonical form."""
+    return {
+        canonical: live
+        for live in agents
+        if (held := live.identity.get(key.name)) is not None
+        and (canonical := key.canonical(held)) in wanted
+    }
+
+
+def _obstacles(
+    taking: Mapping[str, Live], givers: Mapping[Scalar, str]
+) -> dict[str, Obstacle | None]:
+    """The obstacle of each operation that takes a key, None if there is none.
+
+    Each operation waits for at most one other (the giver), so each chain is walked once, to its end
+    or to an operation whose obstacle is known.
+    """
+    known: dict[str, Obstacle | None] = {}
+    for start in taking:
+        chain: dict[str, None] = {}
+        name: str | None = start
+        while name is not None and name in taking and name not in known and name not in chain:
+            chain[name] = None
+            name = givers.get(taking[name].id)
+        if name is None:
+            found: Obstacle | None = "kept"
+        elif name in chain:
+            found = "circle"
+        else:
+            found = "behind" if known.get(name) == "kept" else known.get(name)
+        for each in reversed(chain):
+            known[each] = found
+            found = "behind" if found == "kept" else found
+    return known
+
+
+def _refusal(
+    each: Operation,
+    key: Identifier,
+    holder: Live,
+    obstacle: Obstacle,
+    declared: Mapping[Scalar, Match],
+) -> Refusal:
+    value = each.values[key.name]
+    held = f"agent {label(holder)} has {key.name} {value}"
+    claim = Claim(each.key, each.source, None, str(value))
+    if obstacle == "circle":
+        reason = (
+            f"{held} and in turn wants another agent's, in a circle. First give one of them an "
+            f"address that no one has."
+        )
+    elif obstacle == "behind":
+        reason = f"{held} and cannot get the one that its file declares either."
+    elif (other := declared.get(holder.id)) is None:
+        reason = (
+            f"{held}, and no file declares that agent. Change it on the portal, or declare it too."
+        )
+    else:
+        file = other.desired
+        reason = f"{held}, is declared as {file.key} ({file.source}) and keeps it in this plan."
+    return Refusal(claim, holder, reason)
 
 
 def _in_order(
     served: Mapping[str, Operation], taking: Mapping[str, Live], givers: Mapping[Scalar, str]
 ) -> list[Operation]:
-    """As they are, but each after the one that it waits for; no circle is left among them."""
+    """The operations in their order, but each after the one that it waits for; there is no circle
+    among them."""
     done: dict[str, Operation] = {}
     for name in served:
         path = [name]
@@ -228,23 +389,3 @@ def _in_order(
             path.append(givers[holder.id])
         done |= {each: served[each] for each in reversed(path) if each not in done}
     return list(done.values())
-
-
-def _why_kept(
-    path: Sequence[str],
-    holder: Live,
-    givers: Mapping[Scalar, str],
-    declared: Mapping[Scalar, Match],
-) -> str:
-    """Why nobody gives up what the last of `path` wants, and `holder` has."""
-    if holder.id in givers:
-        return (
-            ", who wants another agent's in turn, and so on in a circle. Give one of them an "
-            "address that nobody has first."
-        )
-    if len(path) > 1:
-        return ", who cannot have the one that is declared for them either."
-    other = declared.get(holder.id)
-    if other is None:
-        return ", whom no file declares. Change it there on the portal, or declare that agent too."
-    return f", who is {other.desired.key} ({other.desired.source}) and keeps it in this plan."

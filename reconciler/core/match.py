@@ -1,4 +1,4 @@
-"""Who is who: which live agent each declared agent is, and where that cannot be said."""
+"""Matching: which live agent each declared agent is, and where that cannot be determined."""
 
 from __future__ import annotations
 
@@ -6,152 +6,179 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.catalogue import Catalogue
 from reconciler.core.fields import Identifier
-from reconciler.core.model import Candidate, Conflict, Desired, Listing, Live, Match, Scalar
+from reconciler.core.model import (
+    Candidate,
+    Conflict,
+    Desired,
+    Listing,
+    Live,
+    Match,
+    PortalState,
+    Scalar,
+)
+from reconciler.core.state import former
 
-MEMORY = "ledger"
-"""What a match is said to be by where only the memory knows who this is."""
+LEDGER = "ledger"
+"""`Match.by` of an agent that only the ledger identifies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The three things that can come of a declared agent: found, absent, or in conflict."""
+    """What became of each declared agent: matched, absent, or in conflict.
+
+    `former` has, by key, the live agents that were matched under that key in an earlier apply.
+    """
 
     matches: tuple[Match, ...]
     absent: tuple[Desired, ...]
     conflicts: tuple[Conflict, ...]
+    former: Mapping[str, Sequence[Live]]
 
 
-def handle(identifiers: Iterable[Identifier]) -> str | None:
-    """The name of the identifier that link and unlink move (`externalId`), None without one."""
-    return next((each.name for each in identifiers if each.moves == "link"), None)
+def match(
+    desired: Sequence[Desired], listing: Listing, prior: PortalState, catalogue: Catalogue
+) -> Matching:
+    """Find the live agent of each declared agent.
+
+    A declared pin decides alone. The other identifiers follow in the policy's order, each for all
+    agents before the next, so that a shared value never takes an agent that another file's key
+    matches. If the policy allows creations, a shared value outside the order still prevents one,
+    since the person may exist already. If the policy recalls, the ledger matches the agents that
+    are left, and a key that contradicts it is a conflict.
+    """
+    return _Matcher(desired, listing, catalogue, former(prior, listing)).run()
 
 
-def is_linked(found: Match, name: str | None) -> bool:
-    """Whether the agent has the external id that is declared for it, if one is."""
-    wants = found.desired.identity.get(name) if name else None
-    return wants is None or (name is not None and found.live.identity.get(name) == wants)
+def is_linked(found: Match, handle: str | None) -> bool:
+    """Whether the live agent has the declared external id, or none is declared."""
+    wants = found.desired.identity.get(handle) if handle else None
+    return wants is None or (handle is not None and found.live.identity.get(handle) == wants)
 
 
-def candidate(live: Live, name: str | None) -> Candidate:
-    """A live agent as a conflict tells it; `name` is the assignable identifier's."""
-    external = live.identity.get(name) if name else None
+def candidate(live: Live, handle: str | None) -> Candidate:
+    """A live agent as a candidate of a conflict; `handle` is the external id's name."""
+    external = live.identity.get(handle) if handle else None
     return Candidate(live.id, live.name, None if external is None else str(external))
 
 
 def label(live: Live) -> str:
-    """`15 Ivan Petrov`: how sentences speak of a live agent."""
+    """`15 Ivan Petrov`: a live agent in a sentence."""
     return f"{live.id} {live.name}".rstrip()
 
 
-def match(
-    desired: Sequence[Desired],
-    listing: Listing,
-    identifiers: Sequence[Identifier],
-    *,
-    order: Sequence[str],
-    creating: bool,
-    recall: Mapping[str, Sequence[Live]] | None = None,
-) -> Matching:
-    """Find the live agent of every declared one.
-
-    A declared pin decides alone. Then the other identifiers are tried in `order`, each for all
-    agents before the next, so that a shared one never takes an agent that somebody's key claims.
-    With `creating`, a shared identifier that fits anybody stops a creation even where `order`
-    leaves it out: the person may be there already. `recall` has, by key, whom the memory knows
-    under it: it finds who is left, and where it contradicts a key, nobody is guessed.
-    """
-    return _Matcher(desired, listing, identifiers, creating=creating).run(order, recall or {})
+def labels(agents: Iterable[Live]) -> str:
+    """Several live agents in a sentence."""
+    return ", ".join(map(label, agents))
 
 
 class _Matcher:
-    """The state of one matching: who is claimed, who is left."""
+    """One matching in progress: `left` has the agents not yet matched, `claims` the matches of each
+    live agent."""
 
     def __init__(
         self,
         desired: Sequence[Desired],
         listing: Listing,
-        identifiers: Sequence[Identifier],
-        *,
-        creating: bool,
+        catalogue: Catalogue,
+        former: Mapping[str, Sequence[Live]],
     ) -> None:
         self.listing = listing
-        self.identifiers = {each.name: each for each in identifiers}
-        self.handle = handle(identifiers)
-        self.pin = next((each.said for each in identifiers if each.rule == "pin"), "id")
-        self.creating = creating
+        self.catalogue = catalogue
+        self.former = former
         self.left = list(desired)
         self.claims: dict[Scalar, list[Match]] = defaultdict(list)
         self.conflicts: list[Conflict] = []
 
-    def run(self, order: Sequence[str], recall: Mapping[str, Sequence[Live]]) -> Matching:
-        for each in self.identifiers.values():
+    def run(self) -> Matching:
+        identifiers = {each.name: each for each in self.catalogue.identifiers}
+        policy = self.catalogue.policy
+        for each in identifiers.values():
             if each.rule == "pin":
-                self.by_pin(each)
-        for name in order:
-            each = self.identifiers[name]
+                self.match_pin(each)
+        for name in policy.order:
+            each = identifiers[name]
             if each.rule == "key":
-                self.by_key(each)
+                self.match_key(each)
             elif each.rule == "shared":
-                self.by_shared(each, finding=True)
-        self.by_memory(recall)
-        for each in self.identifiers.values():
-            if each.rule == "shared" and each.name not in order and self.creating:
-                self.by_shared(each, finding=False)
-        matches = [found for claim in self.claims.values() for found in self.sole(claim)]
-        place = {id(found.desired): found for found in matches}
+                self.match_shared(each, matching=True)
+        if policy.recall:
+            self.match_ledger()
+        for each in identifiers.values():
+            if each.rule == "shared" and each.name not in policy.order and policy.create:
+                self.match_shared(each, matching=False)
+        matches = [found for claim in self.claims.values() for found in self.unique(claim)]
         return Matching(
-            tuple(sorted(place.values(), key=lambda found: _order(found.desired))),
+            tuple(sorted(matches, key=lambda found: _order(found.desired))),
             tuple(self.left),
             tuple(self.conflicts),
+            self.former,
         )
 
-    def conflict(self, desired: Desired, reason: str, lives: Iterable[Live] = ()) -> None:
-        found = tuple(candidate(live, self.handle) for live in lives)
-        self.conflicts.append(Conflict(desired.portal, desired.key, desired.source, reason, found))
+    def claim(self, desired: Desired, live: Live, by: str) -> None:
+        self.claims[live.id].append(Match(desired, live, by))
 
-    def by_pin(self, pin: Identifier) -> None:
-        index = {pin.canonical(live.id): live for live in self.listing.agents}
+    def conflict(self, desired: Desired, reason: str, agents: Iterable[Live] = ()) -> None:
+        candidates = tuple(candidate(live, self.catalogue.handle) for live in agents)
+        self.conflicts.append(
+            Conflict(desired.portal, desired.key, desired.source, reason, candidates)
+        )
+
+    def index(self, identifier: Identifier) -> dict[str, list[Live]]:
+        """The live agents by the canonical form of an identifier."""
+        index: dict[str, list[Live]] = defaultdict(list)
+        for live in self.listing.agents:
+            value = live.identity.get(identifier.name)
+            if value is not None:
+                index[identifier.canonical(value)].append(live)
+        return index
+
+    # -- by the portal's own id -----------------------------------------------------------------
+
+    def match_pin(self, pin: Identifier) -> None:
+        agents = {pin.canonical(live.id): live for live in self.listing.agents}
         left = []
         for desired in self.left:
             value = desired.identity.get(pin.name)
             if value is None:
                 left.append(desired)
-            elif live := index.get(pin.canonical(value)):
-                self.claims[live.id].append(Match(desired, live, pin.name))
+            elif live := agents.get(pin.canonical(value)):
+                self.claim(desired, live, pin.name)
             else:
-                self.conflict(desired, self.no_pin(pin, value))
+                self.conflict(desired, self.unknown_pin(pin, value))
         self.left = left
 
-    def no_pin(self, pin: Identifier, value: Scalar) -> str:
+    def unknown_pin(self, pin: Identifier, value: Scalar) -> str:
         if not self.listing.complete:
-            return f"{pin.said} {value} is not in the part of the agents that the portal listed."
+            return (
+                f"no agent with {pin.spelling} {value} in the incomplete list that the portal "
+                f"returned. Run again later."
+            )
         return (
-            f"{pin.said} {value} is not one of the agency's agents. Check the {pin.said}; an agent "
-            f"who left has to be taken out of the files, a new one to be invited on the portal."
+            f"no agent in the agency has {pin.spelling} {value}. Check the {pin.spelling}. If the "
+            f"agent has left, delete the file; if they are new, invite them on the portal."
         )
 
-    def by_key(self, key: Identifier) -> None:
-        index: dict[str, list[Live]] = defaultdict(list)
-        for live in self.listing.agents:
-            value = live.identity.get(key.name)
-            if value is not None:
-                index[key.canonical(value)].append(live)
+    # -- by a key -------------------------------------------------------------------------------
+
+    def match_key(self, key: Identifier) -> None:
+        index = self.index(key)
         left = []
         for desired in self.left:
             value = desired.identity.get(key.name)
             holders = index.get(key.canonical(value), []) if value is not None else []
             if len(holders) > 1:
-                names = ", ".join(map(label, holders))
-                self.conflict(desired, f"{key.name} {value} has several agents: {names}.", holders)
-            elif not holders or self.given_up(key, holders[0], desired):
+                reason = f"several live agents have {key.name} {value}: {labels(holders)}."
+                self.conflict(desired, reason, holders)
+            elif not holders or self.is_given_up(key, holders[0], desired):
                 left.append(desired)
             else:
-                self.claims[holders[0].id].append(Match(desired, holders[0], key.name))
+                self.claim(desired, holders[0], key.name)
         self.left = left
 
-    def given_up(self, key: Identifier, holder: Live, desired: Desired) -> bool:
-        """Whether the files pin the holder and give it another key: then it is not this agent."""
+    def is_given_up(self, key: Identifier, holder: Live, desired: Desired) -> bool:
+        """Whether another file pins the holder and declares another key for it."""
         if key.moves is None:
             return False
         return any(
@@ -161,136 +188,134 @@ class _Matcher:
             for claim in self.claims.get(holder.id, ())
         )
 
-    def by_memory(self, recall: Mapping[str, Sequence[Live]]) -> None:
-        """Match whom nothing else finds with the agent that was applied under that key; where a
-        key found another, and that one is still there, somebody has to say who it is."""
-        if not recall:
+    # -- by the ledger --------------------------------------------------------------------------
+
+    def match_ledger(self) -> None:
+        """Match the agents that are left with the live agent recorded under their key. A key that
+        matches another agent while the recorded one still exists is a conflict."""
+        if not self.former:
             return
-        pins = {each.name for each in self.identifiers.values() if each.rule == "pin"}
-        for number, claim in self.claims.items():
-            for found in [each for each in claim if each.by not in pins]:
-                former = recall.get(found.desired.key, ())
-                if former and number not in {live.id for live in former}:
-                    claim.remove(found)
-                    both = (found.live, *former)
-                    self.conflict(found.desired, self.contradicted(found, former), both)
+        self.check_keys()
         left = []
         for desired in self.left:
-            former = recall.get(desired.key, ())
-            if len(former) == 1 and desired.values.get("name", former[0].name) != former[0].name:
-                self.conflict(desired, self.another_person(former[0]), former)
-            elif len(former) == 1:
-                self.claims[former[0].id].append(Match(desired, former[0], MEMORY))
-            else:
+            recorded = self.former.get(desired.key, ())
+            if len(recorded) != 1:
                 left.append(desired)
+            elif desired.values.get("name", recorded[0].name) != recorded[0].name:
+                self.conflict(desired, self.another_person(recorded[0]), recorded)
+            else:
+                self.claim(desired, recorded[0], LEDGER)
         self.left = left
 
-    def another_person(self, former: Live) -> str:
+    def check_keys(self) -> None:
+        for live_id, claim in self.claims.items():
+            for found in [each for each in claim if self.catalogue.rule(each.by) != "pin"]:
+                recorded = self.former.get(found.desired.key, ())
+                if recorded and live_id not in {live.id for live in recorded}:
+                    claim.remove(found)
+                    agents = (found.live, *recorded)
+                    self.conflict(found.desired, self.contradiction(found, recorded), agents)
+
+    def another_person(self, recorded: Live) -> str:
         return (
-            f"was agent {label(former)} at the last apply, and neither the name nor anything that "
-            f"finds them is theirs now. If it is the same person, declare `{self.pin}: "
-            f"{former.id}`; for somebody else, take another externalId."
+            f"was agent {label(recorded)} at the last apply, but now the name and everything that "
+            f"identifies the agent differ. If it is the same person, declare "
+            f"`{self.catalogue.pin}: {recorded.id}`; otherwise use another externalId."
         )
 
-    def contradicted(self, found: Match, former: Sequence[Live]) -> str:
-        names = ", ".join(map(label, former))
+    def contradiction(self, found: Match, recorded: Sequence[Live]) -> str:
+        value = found.desired.identity[found.by]
         return (
-            f"{found.by} {found.desired.identity[found.by]} is agent {label(found.live)}, and at "
-            f"the last apply this was {names}, who is still there. Declare `{self.pin}` to say who "
-            f"it is."
+            f"{found.by} {value} matches agent {label(found.live)}, but at the last apply this was "
+            f"{labels(recorded)}, who still exists. Declare `{self.catalogue.pin}` to decide."
         )
 
-    def by_shared(self, shared: Identifier, *, finding: bool) -> None:
-        asking: dict[str, list[Desired]] = defaultdict(list)
+    # -- by a value that several people may share -----------------------------------------------
+
+    def match_shared(self, shared: Identifier, *, matching: bool) -> None:
+        """Match by a shared value; without `matching`, only look for conflicts."""
+        claimants: dict[str, list[Desired]] = defaultdict(list)
         left = []
         for desired in self.left:
             value = desired.identity.get(shared.name)
             if value is None:
                 left.append(desired)
             else:
-                asking[shared.canonical(value)].append(desired)
-        if not asking:
+                claimants[shared.canonical(value)].append(desired)
+        if not claimants:
             return
-        index: dict[str, list[Live]] = defaultdict(list)
-        for live in self.listing.agents:
-            value = live.identity.get(shared.name)
-            if value is not None:
-                index[shared.canonical(value)].append(live)
-        for form, askers in asking.items():
-            holders = index.get(form, [])
-            for desired in askers:
-                reason = self.why_not(shared, desired, askers, holders, finding=finding)
+        index = self.index(shared)
+        for canonical, group in claimants.items():
+            holders = index.get(canonical, [])
+            for desired in group:
+                reason = self.why_ambiguous(shared, desired, group, holders, matching=matching)
                 if reason:
                     self.conflict(desired, reason, holders)
                 elif holders:
-                    self.claims[holders[0].id].append(Match(desired, holders[0], shared.name))
+                    self.claim(desired, holders[0], shared.name)
                 else:
                     left.append(desired)
         self.left = sorted(left, key=_order)
 
-    def why_not(
+    def why_ambiguous(
         self,
         shared: Identifier,
         desired: Desired,
-        askers: Sequence[Desired],
+        group: Sequence[Desired],
         holders: Sequence[Live],
         *,
-        finding: bool,
+        matching: bool,
     ) -> str | None:
-        """Why this shared value does not say who the agent is; None if it does, or fits nobody."""
-        said = f"{shared.name} {desired.identity[shared.name]}"
-        own = desired.identity.get(self.handle) if self.handle else None
-        if len(askers) > 1 and (holders or self.creating):
-            others = ", ".join(f"{each.key} ({each.source})" for each in askers if each != desired)
-            return f"{said} is declared for {others} too, so it does not say who this is."
+        """Why a shared value does not identify the agent; None if it does, or no one has it."""
+        value = f"{shared.name} {desired.identity[shared.name]}"
+        if len(group) > 1 and (holders or self.catalogue.policy.create):
+            others = ", ".join(f"{each.key} ({each.source})" for each in group if each != desired)
+            return f"{value} is also declared for {others}, so it does not identify the agent."
         if not holders:
             return None
         if not self.listing.complete:
-            return f"{said} may fit more agents than the portal listed. Declare `{self.pin}`."
-        if len(holders) > 1:
-            names = ", ".join(map(label, holders))
-            return f"{said} fits {len(holders)} agents: {names}. Declare `{self.pin}` to say which."
-        return self.why_not_this(said, holders[0], own, finding=finding)
-
-    def why_not_this(
-        self, said: str, live: Live, own: Scalar | None, *, finding: bool
-    ) -> str | None:
-        """Why the only agent that a shared value fits is not the one; None if it is. `own` is the
-        external id that is declared: an agent who has it already was linked by us."""
-        other = live.identity.get(self.handle) if self.handle else None
-        claim = self.claims.get(live.id)
-        if other is not None and other != own:
-            said += f" belongs to {label(live)}, who has the {self.handle} {other}."
-        elif claim:
             return (
-                f"{said} belongs to {label(live)}, whom {claim[0].desired.source} declares "
-                f"as {claim[0].desired.key}."
+                f"{value} may match agents missing from the incomplete list that the portal "
+                f"returned. Declare `{self.catalogue.pin}`."
             )
-        elif finding:
-            return None
-        else:
-            said += f" belongs to {label(live)}."
-        return f"{said} If this is the same person, declare `{self.pin}: {live.id}`."
+        if len(holders) > 1:
+            return (
+                f"{value} matches {len(holders)} agents: {labels(holders)}. "
+                f"Declare `{self.catalogue.pin}` to choose one."
+            )
+        return self.why_not(value, holders[0], desired, matching=matching)
 
-    def sole(self, claim: list[Match]) -> list[Match]:
-        """The one match of a live agent; several declared agents for one person are conflicts."""
+    def why_not(self, value: str, holder: Live, desired: Desired, *, matching: bool) -> str | None:
+        """Why the only agent with a shared value is not the declared one; None if it is."""
+        handle, pin = self.catalogue.handle, self.catalogue.pin
+        external = self.catalogue.external_id(holder.identity)
+        own = self.catalogue.external_id(desired.identity)
+        claim = self.claims.get(holder.id)
+        same = f"If this is the same person, declare `{pin}: {holder.id}`."
+        if external is not None and external != own:
+            return f"{value} belongs to {label(holder)}, who has {handle} {external}. {same}"
+        if claim:
+            other = claim[0].desired
+            return f"{value} belongs to {label(holder)}, declared as {other.key} ({other.source})."
+        return None if matching else f"{value} belongs to {label(holder)}. {same}"
+
+    # -- the result -----------------------------------------------------------------------------
+
+    def unique(self, claim: list[Match]) -> list[Match]:
+        """The match of a live agent; several declared agents for one are conflicts."""
         if len(claim) == 1:
             return claim
         for found in claim:
             others = ", ".join(
                 f"{each.desired.key} ({each.desired.source})" for each in claim if each is not found
             )
-            self.conflict(
-                found.desired,
-                f"is agent {label(found.live)} by {_by(found)}, and so is {others}. "
-                f"One live agent is declared once.",
-                [found.live],
+            by = "the ledger" if found.by == LEDGER else found.by
+            reason = (
+                f"matches agent {label(found.live)} by {by}, and so does {others}. Two files match "
+                f"one agent: declare each live agent once."
             )
+            self.conflict(found.desired, reason, [found.live])
         return []
-
-
-def _by(found: Match) -> str:
-    return "the last apply" if found.by == MEMORY else found.by
 
 
 def _order(desired: Desired) -> tuple[str, int, int]:

@@ -1,7 +1,7 @@
-"""The nouns. Everything here is frozen data; the verbs are in the modules beside it.
+"""The data of the core: frozen, without behaviour. The stages in the modules beside it use it.
 
 Values are plain JSON (`Value`): str, int, bool, None, and dicts and lists of them. A *path* names a
-value in the words of the YAML file: `name`, `description.ru`, `settings.contact_viber`, `avatar`.
+value as the YAML file spells it: `name`, `description.ru`, `settings.contact_viber`, `avatar`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Status = Literal["applied", "failed", "skipped", "unknown", "waiting"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something is declared. `file` is relative to the repository, with forward slashes;
+    """The place of a declaration. `file` is relative to the repository, with forward slashes;
     `line` and `column` count from 1."""
 
     file: str
@@ -35,17 +35,17 @@ class Source:
 
 
 def place(source: Source, lines: Mapping[str, int], path: str) -> Source:
-    """Where `path` (or its parent) is declared, by `lines`; else where the agent begins."""
+    """The place of `path` (or its parent) according to `lines`; else of the agent itself."""
     line = lines.get(path) or lines.get(path.partition(".")[0])
     return Source(source.file, line) if line else source
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One agent as the files want it on one portal.
+    """One agent as the files declare it for one portal.
 
-    `identity` holds what finds the agent (`id`, `externalId`, `phone` …), `values` what is to be
-    true, by path, declared keys only. `lines` has the line of each path and identifier.
+    `identity` has what identifies the agent (`id`, `externalId`, `phone` …), `values` the declared
+    values by path. `lines` has the line of each path and identifier.
     """
 
     portal: str
@@ -56,16 +56,16 @@ class Desired:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def at(self, path: str) -> Source:
-        """The place where `path` (or its parent) is declared, else where the agent begins."""
+        """The place of `path` (or its parent), else of the agent itself."""
         return place(self.source, self.lines, path)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One agent as the portal shows it: the same words as `Desired`.
+    """One agent as the portal shows it, with the same paths as `Desired`.
 
-    A path that is not in `values` is one that the portal does not show at all; None is shown as
-    nothing. `aliases` are further ids that the portal has for the agent, by their names.
+    A path missing from `values` is one that the portal never shows; None means that it shows no
+    value. `aliases` has the portal's further ids of the agent, by name.
     """
 
     portal: str
@@ -78,8 +78,8 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All agents of the agency on a portal. `complete` is false where the portal said that there
-    are more than could be read; then nobody may be taken for absent."""
+    """All agents of the agency on a portal. If not `complete`, the portal has more agents than
+    could be read, so that a missing agent may still exist."""
 
     agents: tuple[Live, ...]
     complete: bool = True
@@ -87,12 +87,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class FieldState:
-    """What is remembered of one value that was applied.
+    """What the ledger records of one applied value.
 
-    `applied` is the digest of the value, `shown` the digest of what the portal showed for it
-    afterwards, `value` the value itself, kept only where the portal cannot say it back. While the
-    portal still shows what it showed before (a picture is imported late), `shown` is None and
-    `before` the digest of that.
+    `applied` is the digest of the value and `shown` the digest of what the portal showed for it
+    afterwards. `value` is the value itself, recorded only if the portal cannot return it. Until the
+    portal shows a new value (pictures are imported late), `shown` is None and `before` is the
+    digest of what it showed before the apply.
     """
 
     applied: str
@@ -103,8 +103,8 @@ class FieldState:
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """What is remembered of one live agent that was matched in a completed apply; `aliases` are
-    the portal's further ids for the agent."""
+    """What the ledger records of one live agent that a completed apply matched. `aliases` has the
+    portal's further ids of the agent, by name."""
 
     key: str
     fields: Mapping[str, FieldState]
@@ -113,10 +113,11 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class PortalState:
-    """What one portal's part of the ledger remembers; empty when it was lost.
+    """One portal's part of the ledger, which is empty if the ledger was lost.
 
-    `agents` is by live id (as text), `refused` has the digest of what a portal did not want to
-    create, by key. `url` is the portal's address: at another one the same ids are other people.
+    `agents` is by live id (as text). `refused` has the digest of each creation that the portal
+    refused, by key. `url` is the portal's address; at another address, the same ids belong to other
+    people.
     """
 
     agents: Mapping[str, AgentState] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class PortalState:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A declared agent and the live agent it is; `by` names the identifier that found it."""
+    """A declared agent and its live agent; `by` names the identifier that matched."""
 
     desired: Desired
     live: Live
@@ -135,7 +136,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A live agent that a conflict is about."""
+    """A live agent that a conflict concerns."""
 
     id: Scalar
     name: str
@@ -144,33 +145,38 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """An agent that is left alone because going on could change the wrong person."""
+    """An agent that is left unchanged because an apply could change the wrong person. `name` is the
+    person's, "" if unknown."""
 
     portal: str
     key: str
     source: Source | None
     reason: str
     candidates: tuple[Candidate, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001 - the word of the plan's JSON
-    """Something a reader of the plan has to know about one agent; it stops nothing."""
+    """Something that the reader of a plan must know about one agent; it blocks nothing. `name` is
+    the person's, "" if unknown."""
 
     portal: str
     key: str
     source: Source | None
     message: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that is not as declared.
+    """One value that differs from its declaration.
 
-    `before` is what the portal shows (or what the ledger remembers, where the portal cannot say),
-    `after` what the file declares. `attribution` says whose change it is: `pending`, the file
-    changed since the last apply; `drift`, the portal did; None, nothing is remembered. Beside a
-    base, `pending` is told apart: `pull_request`, these files bring it; `base`, it waited already.
+    `before` is what the portal shows (or the ledger's record, if the portal cannot show it) and
+    `after` is what the file declares. `attribution` says who changed it: `pending`, the file since
+    the last apply; `drift`, someone on the portal; None if the ledger records nothing. Compared
+    with a base, `pending` is split: `pull_request`, these files change it; `base`, it was pending
+    before. `public` values are shown to visitors of the portal.
     """
 
     path: str
@@ -178,14 +184,15 @@ class Change:
     after: Value
     kind: Kind = "different"
     attribution: Attribution | None = None
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing to do for one agent. `name` is unique in a plan; `waits` names the operations that
-    have to succeed first. `id` is the live agent's id, None for a creation. `external_id` is the
-    one to link, or for an update the one the agent has by then. `values` is what to send,
-    `aliases` the portal's further ids for the agent, `lines` where each value is declared."""
+    """One step for one agent. `name` is unique in a plan; `waits` names the operations that must
+    succeed first. `id` is the live agent's id, None for a creation. `external_id` is the one to
+    link or unlink; for an update, the one the agent has by then. `values` is what to send,
+    `aliases` has the portal's further ids of the agent, `lines` the line of each value."""
 
     name: str
     verb: Verb
@@ -200,15 +207,15 @@ class Operation:
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, path: str) -> Source | None:
-        """The place where `path` is declared; None for an agent that no file declares."""
+        """The place of `path`; None for an agent that no file declares."""
         return place(self.source, self.lines, path) if self.source is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP call to a portal: the path is relative to the portal's base URL. `attempt` counts
-    how often it went out before; a later attempt waits longer. `asks`: it changes nothing,
-    whatever its method."""
+    """One HTTP call to a portal; `path` is relative to the portal's base URL. `attempt` counts the
+    earlier attempts: later ones wait longer. `asks` marks a call that changes nothing despite its
+    method (a login)."""
 
     method: str
     path: str
@@ -218,15 +225,15 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it may change something on the portal."""
+        """Whether the call may change something on the portal."""
         return self.method != "GET" and not self.asks
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. `status` is None where nothing did; `body` is the JSON, None where there was
-    none. `error` says in words what went wrong underway. `uncertain`: the request may have taken
-    effect all the same, and only reading can tell."""
+    """The response to a request. `status` is None if there was none; `body` is its JSON, None
+    without any. `error` describes what went wrong. If `uncertain`, the request may have had an
+    effect, and only reading can determine it."""
 
     status: int | None
     body: Value = None
@@ -236,7 +243,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The headers that authenticate requests, and for how many seconds (None: for good)."""
+    """The headers that authenticate requests, valid for so many seconds (None: indefinitely)."""
 
     headers: Mapping[str, str]
     seconds: float | None = None
@@ -244,15 +251,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A class of requests that a portal limits: at most `per_minute` of those whose method and
-    path begin with one of `prefixes` (all, if there are none)."""
+    """A portal's rate limit: at most `per_minute` requests whose method and path start with one of
+    `prefixes` (all requests, without any)."""
 
     name: str
     per_minute: int
     prefixes: tuple[tuple[str, str], ...] = ()
 
     def counts(self, request: Request) -> bool:
-        """Whether this request falls under the limit."""
+        """Whether the limit counts this request."""
         return not self.prefixes or any(
             request.method == method and request.path.startswith(path)
             for method, path in self.prefixes
@@ -261,7 +268,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request of a plan, the operations it carries, and the steps it comes after."""
+    """One request of a plan, the operations that it carries, and the steps that must precede it."""
 
     id: str
     request: Request
@@ -270,7 +277,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """What it does: `bulk` if it carries a list of operations, else the one verb."""
+        """`bulk` if the request carries a list of operations, else the one verb."""
         listed = isinstance(self.request.body, Mapping) and "operations" in self.request.body
         bulk = listed or len(self.operations) > 1
         return "bulk" if bulk else self.operations[0].verb
@@ -278,8 +285,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One agent of a plan for whom there is something to do. `live` is what visitors can see of
-    them now, by path."""
+    """One agent of a plan that changes. `live` has what visitors of the portal see now, by path."""
 
     portal: str
     key: str
@@ -296,13 +302,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an apply would do, in full; only this can be executed.
+    """Everything that an apply would do; only a plan can be executed.
 
-    `declared` counts the agents that the plan looked at, `unchanged` those already right;
-    `waiting` has portal and key of those the portal does not have. `excess` says in words which
-    limits are passed. `seconds` is about what the portals' limits make an apply take. `unread`
-    has the portals that could not be read, and why; nothing is planned there. `portals` are those
-    that were.
+    `declared` counts the agents in scope and `unchanged` those that match their files; `waiting`
+    has portal and key of those that the portal does not have yet. `excess` describes each exceeded
+    limit. `seconds` estimates how long the portals' rate limits make an apply take. `unread` has
+    the portals that could not be read, and why; `portals` has the others.
     """
 
     entries: tuple[Entry, ...]
@@ -320,16 +325,16 @@ class Plan:
 
     @property
     def several(self) -> bool:
-        """Whether it is about more than one portal, so that each thing is said of one."""
+        """Whether it concerns more than one portal, so that messages must name theirs."""
         return len(self.portals) + len(self.unread) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one operation. `error` is the portal's own message and what to do about it;
-    `id` the live agent's id, also after a creation, and `aliases` the further ids of one that was
-    created. `path` is the value that was refused, where the portal says which; `note` is what a
-    success did otherwise than was planned."""
+    """The result of one operation. `error` is the portal's own message and how to fix it; `id` is
+    the live agent's id, also after a creation, and `aliases` has the further ids of a created
+    agent. `path` is the refused value, if the portal names it; `note` says how a success differs
+    from the plan."""
 
     operation: Operation
     status: Status
@@ -342,20 +347,20 @@ class Outcome:
 
     @property
     def source(self) -> Source | None:
-        """Where the value that was refused is declared, else where the agent is."""
+        """The place of the refused value, else of the agent."""
         return self.operation.at(self.path or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The request of this step is about to go out."""
+    """The request of this step is about to be sent."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """This step is over; one outcome for each of its operations."""
+    """This step has ended, with one outcome for each of its operations."""
 
     step: Step
     outcomes: tuple[Outcome, ...]
@@ -366,7 +371,7 @@ Event = Started | Finished
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A declared value that the portal does not show after the apply."""
+    """A declared value that the portal does not show after an apply."""
 
     portal: str
     key: str
@@ -380,11 +385,11 @@ class Unmet:
 class Report:
     """What an apply did and what the portal showed afterwards.
 
-    `outcomes` are with the id of their step. `checked` counts the agents that were compared
-    afterwards, None where the portal was not read again; `unmet` are the values that are not as
-    declared, and `remaining` counts the agents for whom there would be something to do again.
-    `stale` are the agents left out because their plan was. `plan` is what was applied; its
-    conflicts, warnings and waiting agents are part of what there is to tell.
+    `outcomes` are paired with the id of their step. `checked` counts the agents compared
+    afterwards, None if the portal was not read again; `unmet` has the values that differ from their
+    declarations, and `remaining` counts the agents that would change again. `stale` has the agents
+    left out because the plan was stale for them. `plan` is the applied plan; its conflicts,
+    warnings and waiting agents belong to the report.
     """
 
     outcomes: tuple[tuple[str, Outcome], ...]
@@ -398,12 +403,12 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def count(self, status: Status) -> int:
-        """How many operations ended so."""
+        """The number of operations with this status."""
         return sum(1 for _, outcome in self.outcomes if outcome.status == status)
 
     @property
     def exit_code(self) -> int:
-        """0 done; 3 applied in part; 4 something is unknown; 130 interrupted."""
+        """0 done; 3 applied in part; 4 an outcome is unknown; 130 interrupted."""
         if self.interrupted:
             return 130
         if self.count("unknown"):

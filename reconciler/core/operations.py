@@ -1,26 +1,105 @@
-"""What is to be sent for one agent: an update, a creation, an ending; not yet as requests."""
+"""What to send for one agent: an update, a creation or a deactivation, not yet as a request."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.fields import Field, Identifier, Sort, digest, parent
-from reconciler.core.match import handle
-from reconciler.core.model import Change, Desired, Live, Match, Operation, Value
-from reconciler.core.policy import Policy
+from reconciler.core.catalogue import Catalogue
+from reconciler.core.fields import Field, Sort, digest, parent
+from reconciler.core.findings import Findings, Scope, sentence_list
+from reconciler.core.model import Change, Conflict, Desired, Live, Match, Operation, Value
+
+
+def updates(scope: Scope, changes: Mapping[str, Sequence[Change]]) -> list[Operation]:
+    """The update of each matched agent that has changes."""
+    return [
+        update(found, changes[found.desired.key], scope.catalogue)
+        for found in scope.matches
+        if changes[found.desired.key]
+    ]
+
+
+def update(found: Match, changes: Sequence[Change], catalogue: Catalogue) -> Operation:
+    """The update of an agent by these changes, or its deactivation."""
+    desired, live = found.desired, found.live
+    external = catalogue.external_id(desired.identity) or catalogue.external_id(live.identity)
+    touched = [change.path for change in changes]
+    if catalogue.policy.replaces:
+        touched += [*desired.values, *live.values]
+    off = any(catalogue.is_off(change.path, change.after) for change in changes)
+    return Operation(
+        f"update:{live.id}",
+        "deactivate" if off else "update",
+        desired.portal,
+        desired.key,
+        desired.source,
+        live.id,
+        None if external is None else str(external),
+        body(catalogue.fields, desired, live, touched),
+        aliases=live.aliases,
+        lines=desired.lines,
+    )
+
+
+def creation(desired: Desired, catalogue: Catalogue) -> Operation:
+    """The creation of an agent, with every value that a new one can have."""
+    policy = catalogue.policy
+    off = None if policy.off is None else policy.off[0]
+    given = {
+        path: value for path, value in desired.values.items() if value is not None and path != off
+    }
+    values = body(catalogue.fields, replace(desired, values=given), None, list(given))
+    required = {
+        need: desired.identity[need]
+        for need in policy.needs
+        if need not in values and need in desired.identity
+    }
+    external = required.pop(catalogue.handle, None) if catalogue.handle else None
+    return Operation(
+        f"create:{desired.key}",
+        "create",
+        desired.portal,
+        desired.key,
+        desired.source,
+        None,
+        None if external is None else str(external),
+        {**values, **required},
+        lines=desired.lines,
+    )
+
+
+def creation_form(operation: Operation) -> str:
+    """The digest of a creation, to recognise one that the portal has refused."""
+    return digest(Field("creation", Sort.TEXT), [operation.external_id, dict(operation.values)])
+
+
+def deactivation(key: str, live: Live, catalogue: Catalogue, off: tuple[str, Value]) -> Operation:
+    """The operation that takes an agent off all listings, whom no file declares."""
+    return Operation(
+        f"deactivate:{live.id}",
+        "deactivate",
+        catalogue.portal,
+        key,
+        None,
+        live.id,
+        values=dict([off]),
+        aliases=live.aliases,
+    )
 
 
 def body(
     fields: Sequence[Field], desired: Desired, live: Live | None, touched: Sequence[str]
 ) -> dict[str, Value]:
-    """What to send for these paths: a group of switches whole, merged with what is live (for a new
-    agent, with what the portal gives one); the other languages of a text as far as they show; what
-    no file declares as it is."""
-    paths, declared = set(map(parent, touched)), set(map(parent, desired.values))
+    """The fields to send for these paths.
+
+    A group of switches is sent whole, merged with the live values (for a new agent, with the
+    portal's defaults); so is a text, as far as the portal shows its other languages.
+    """
+    names, declared = set(map(parent, touched)), set(map(parent, desired.values))
     sent: dict[str, Value] = {}
     for field in fields:
-        if field.name not in paths:
+        if field.name not in names:
             continue
         if field.name in desired.values:
             sent[field.name] = desired.values[field.name]
@@ -45,81 +124,45 @@ def _part(field: Field, part: str, desired: Desired, live: Live | None) -> Value
     return None if field.sort is Sort.TEXTS and value == "" else value
 
 
-def updating(
-    found: Match,
-    changes: Sequence[Change],
-    fields: Sequence[Field],
-    identifiers: Sequence[Identifier],
-    policy: Policy,
-) -> Operation:
-    """The update of an agent by these changes."""
-    desired, live, name = found.desired, found.live, handle(identifiers)
-    external = (desired.identity.get(name) or live.identity.get(name)) if name else None
-    touched = [change.path for change in changes]
-    if policy.replaces:
-        touched += [*desired.values, *live.values]
-    ends = policy.off is not None and any(is_off(change, policy.off) for change in changes)
-    return Operation(
-        f"update:{live.id}",
-        "deactivate" if ends else "update",
-        desired.portal,
-        desired.key,
-        desired.source,
-        live.id,
-        None if external is None else str(external),
-        body(fields, desired, live, touched),
-        aliases=live.aliases,
-        lines=desired.lines,
-    )
+def refuse(operations: Iterable[Operation], catalogue: Catalogue, findings: Findings) -> None:
+    """Add a conflict for each operation that the portal would refuse, or that could change a switch
+    which is neither declared nor shown."""
+    for operation in operations:
+        hidden = list(_hidden_switches(operation, catalogue))
+        reason = (
+            f"the portal does not show {sentence_list(hidden)}, so sending the other switches "
+            f"could change it. Declare {sentence_list(hidden)} too."
+            if hidden
+            else catalogue.policy.refuses(operation)
+        )
+        if reason is not None:
+            findings.conflict(operation, reason)
 
 
-def is_off(change: Change, off: tuple[str, Value]) -> bool:
-    """Whether a change takes an agent off all listings."""
-    return (change.path, change.after) == off
+def _hidden_switches(operation: Operation, catalogue: Catalogue) -> Iterable[str]:
+    for field in catalogue.fields:
+        if field.sort is Sort.SWITCHES and field.name in operation.values:
+            sent = operation.values[field.name]
+            yield from (f"{field.name}.{part}" for part in field.parts if part not in sent)
 
 
-def creating(
-    desired: Desired, fields: Sequence[Field], name: str | None, policy: Policy
-) -> Operation:
-    """The creation of an agent with all that a new one can be given."""
-    off = None if policy.off is None else policy.off[0]
-    given = {
-        path: value for path, value in desired.values.items() if value is not None and path != off
-    }
-    values = body(fields, replace(desired, values=given), None, list(given))
-    carried = {
-        need: desired.identity[need]
-        for need in policy.needs
-        if need not in values and need in desired.identity
-    }
-    external = carried.pop(name, None) if name else None
-    return Operation(
-        f"create:{desired.key}",
-        "create",
-        desired.portal,
-        desired.key,
-        desired.source,
-        None,
-        None if external is None else str(external),
-        {**values, **carried},
-        lines=desired.lines,
-    )
-
-
-def creation_form(operation: Operation) -> str:
-    """The fingerprint of a creation, to know one that the portal has refused."""
-    return digest(Field("creation", Sort.TEXT), [operation.external_id, dict(operation.values)])
-
-
-def ending(portal: str, key: str, live: Live, off: tuple[str, Value]) -> Operation:
-    """What takes an agent off all listings whom no file declares."""
-    return Operation(
-        f"deactivate:{live.id}",
-        "deactivate",
-        portal,
-        key,
-        None,
-        live.id,
-        values=dict([off]),
-        aliases=live.aliases,
-    )
+def refuse_unlisted_keys(scope: Scope, findings: Findings) -> None:
+    """Add a conflict for each agent that is to get a key that no listed agent has, if the list is
+    incomplete: an agent missing from it may have the key."""
+    if scope.listing.complete:
+        return
+    for key in scope.catalogue.identifiers:
+        held = {
+            key.canonical(value)
+            for live in scope.listing.agents
+            if (value := live.identity.get(key.name)) is not None
+        }
+        for found in scope.matches:
+            desired, want = found.desired, found.desired.identity.get(key.name)
+            if key.moves and want is not None and key.canonical(want) not in held:
+                reason = (
+                    f"the portal returned an incomplete list, and an agent missing from it may "
+                    f"have {key.spelling} {want}. Nothing is done; run again later."
+                )
+                place = desired.at(key.name)
+                findings.conflicts.append(Conflict(desired.portal, desired.key, place, reason))

@@ -1,4 +1,4 @@
-"""The fewest requests for many operations, and the time that a portal's limits make them take."""
+"""Packing: the fewest requests for many operations, and how long rate limits make them take."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from reconciler.core.model import RateLimit, Step
 def pack(sizes: Sequence[int], most: int, budget: int) -> list[list[int]]:
     """The fewest bins for items of these sizes, at most `most` items and `budget` bytes each.
 
-    In order where that needs no more bins than any packing must; else the largest first, each into
-    the first bin that has room. Returns the items' places, bins by their first item.
+    Items are packed in order if that needs the fewest bins possible; otherwise largest first, each
+    into the first bin with room. The result has the items' indices, with the bins in the order of
+    their first item.
     """
     fewest = max(-(-len(sizes) // most), -(-sum(sizes) // budget))
     in_order = _fill(sizes, range(len(sizes)), most, budget, latest_only=True)
@@ -42,16 +43,14 @@ def _fill(
 
 
 def seconds(steps: Sequence[Step], rate_limits: Sequence[RateLimit]) -> int:
-    """About how long one portal's requests take under its limits (whole seconds, at least 1 if
-    there are any): full minutes that a limit forces, and a fifth of a second a request."""
+    """An estimate of how long one portal's requests take, in whole seconds: the full minutes that a
+    rate limit forces, or a fifth of a second for each request; at least 1 if there are any."""
     if not steps:
         return 0
     forced = max(
         (
-            (sum(rate_limit.counts(step.request) for step in steps) - 1)
-            // rate_limit.per_minute
-            * 60
-            for rate_limit in rate_limits
+            (sum(limit.counts(step.request) for step in steps) - 1) // limit.per_minute * 60
+            for limit in rate_limits
         ),
         default=0,
     )

@@ -1,6 +1,6 @@
-"""The JSON form of a plan: what `--format json` prints and a saved plan is, and the way back.
+"""A plan as JSON: what `--format json` prints and a saved plan contains, and how to parse it.
 
-`format_version` is 1.0; a minor version only adds. The digest is over everything else in the form.
+`format_version` is 1.0; minor versions only add. The digest covers everything else in the document.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reconciler.core.model import (
     Verb,
     Warning,
 )
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 
 FORMAT_VERSION = "1.0"
 
@@ -37,7 +37,7 @@ UNSEEN = re.compile(
 
 
 def counts(plan: Plan) -> dict[str, int]:
-    """The summary: agents by what happens to them, and the number of requests."""
+    """The summary: the number of agents by what happens to them, and of requests."""
     verbs = Counter(action for entry in plan.entries for action in entry.actions)
     return {
         "create": verbs["create"],
@@ -53,27 +53,29 @@ def counts(plan: Plan) -> dict[str, int]:
 
 
 def request_bytes(request: Request) -> bytes | None:
-    """The body as it goes over the wire: compact JSON in UTF-8; None without a body."""
+    """The body as sent: compact JSON in UTF-8; None without a body."""
     if request.body is None:
         return None
     try:
         return json.dumps(request.body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a character, from a portal's own text: only JSON can say it
+    except (
+        UnicodeEncodeError
+    ):  # half a surrogate pair from the portal: only an escape can represent it
         return json.dumps(request.body, separators=(",", ":")).encode()
 
 
-def text(said: PlanDocument) -> str:
-    """A form as text: indented, in its own script, but for what a terminal or a workflow could take
-    for a command (`##[`) or a reader could not see, which is written as JSON's escapes."""
-    plain = json.dumps(said, ensure_ascii=False, indent=2)
+def text(document: PlanDocument) -> str:
+    """A document as indented JSON. Text keeps its script, but invisible characters, and those that
+    could start a command in a terminal or a workflow (`##[`), are escaped."""
+    plain = json.dumps(document, ensure_ascii=False, indent=2)
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", plain) + "\n"
 
 
 def form(
     plan: Plan, selection: Selection, portals: Sequence[str], tool_version: str
 ) -> PlanDocument:
-    """The plan as plain JSON, with its digest."""
-    said: PlanDocument = {
+    """The plan as a JSON document, with its digest."""
+    document: PlanDocument = {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
         "complete": plan.complete,
@@ -105,11 +107,11 @@ def form(
             "portal": list(portals),
         },
     }
-    return {"digest": digest(said), **said}
+    return {"digest": digest(document), **document}
 
 
 def conflict(each: Conflict) -> PlanDocument:
-    """A conflict as the JSON has it, in a plan and in a report."""
+    """A conflict in the JSON of a plan or report."""
     return {
         "portal": each.portal,
         "key": each.key,
@@ -119,28 +121,30 @@ def conflict(each: Conflict) -> PlanDocument:
             {"id": who.id, "name": who.name, "externalId": who.external_id}
             for who in each.candidates
         ],
+        "name": each.name,
     }
 
 
 def warning(each: Warning) -> PlanDocument:
-    """A warning as the JSON has it, in a plan and in a report."""
+    """A warning in the JSON of a plan or report."""
     return {
         "portal": each.portal,
         "key": each.key,
         "source": source(each.source),
         "message": each.message,
+        "name": each.name,
     }
 
 
-def digest(said: Mapping[str, Any]) -> str:
-    """The fingerprint of a plan's form, leaving its own `digest` out."""
-    rest = {name: value for name, value in said.items() if name != "digest"}
+def digest(document: Mapping[str, Any]) -> str:
+    """The digest of a plan's document, without its own `digest`."""
+    rest = {name: value for name, value in document.items() if name != "digest"}
     text = json.dumps(rest, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return "sha256:" + sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def source(place: Source | None) -> dict[str, Any] | None:
-    """A place in a file as the JSON has it."""
+    """A place in a file in the JSON of a plan or report."""
     return None if place is None else {"file": place.file, "line": place.line}
 
 
@@ -160,11 +164,11 @@ def _entry(entry: Entry) -> PlanDocument:
     }
 
 
-def parse(said: Mapping[str, Any]) -> Plan:
-    """The plan of a form that is known to be whole (its digest fits). It can be shown, and
-    compared; it is not what is executed, so its operations carry only what showing needs.
+def parse(document: Mapping[str, Any]) -> Plan:
+    """The plan of a document whose digest is correct. It can be shown and compared, but not
+    executed: its operations carry only what showing needs.
 
-    Raises KeyError, TypeError or ValueError where the form is not a plan's.
+    Raises KeyError, TypeError or ValueError if the document is not a plan.
     """
     return Plan(
         entries=tuple(
@@ -181,9 +185,9 @@ def parse(said: Mapping[str, Any]) -> Plan:
                 reason=each["reason"],
                 live=each.get("live", {}),
             )
-            for each in said["agents"]
+            for each in document["agents"]
         ),
-        steps=tuple(_step(each) for each in said["requests"]),
+        steps=tuple(_step(each) for each in document["requests"]),
         conflicts=tuple(
             Conflict(
                 each["portal"],
@@ -194,40 +198,48 @@ def parse(said: Mapping[str, Any]) -> Plan:
                     Candidate(who["id"], who["name"], who["externalId"])
                     for who in each["candidates"]
                 ),
+                each.get("name", ""),
             )
-            for each in said["conflicts"]
+            for each in document["conflicts"]
         ),
         warnings=tuple(
-            Warning(each["portal"], each["key"], _place(each["source"]), each["message"])
-            for each in said["warnings"]
+            Warning(
+                each["portal"],
+                each["key"],
+                _place(each["source"]),
+                each["message"],
+                each.get("name", ""),
+            )
+            for each in document["warnings"]
         ),
-        declared=said["declared"],
-        unchanged=said["summary"]["unchanged"],
-        waiting=tuple((each["portal"], each["key"]) for each in said["waiting"]),
-        complete=said["complete"],
-        excess=tuple(said["over_limits"]),
-        seconds=said["seconds"],
+        declared=document["declared"],
+        unchanged=document["summary"]["unchanged"],
+        waiting=tuple((each["portal"], each["key"]) for each in document["waiting"]),
+        complete=document["complete"],
+        excess=tuple(document["over_limits"]),
+        seconds=document["seconds"],
         unread=(
-            unread := tuple((each["portal"], each["error"]) for each in said.get("unread", ()))
+            unread := tuple((each["portal"], each["error"]) for each in document.get("unread", ()))
         ),
-        portals=tuple(each for each in said["selection"]["portal"] if each not in dict(unread)),
+        portals=tuple(each for each in document["selection"]["portal"] if each not in dict(unread)),
     )
 
 
-def _place(said: Mapping[str, Any] | None) -> Source | None:
-    return None if said is None else Source(said["file"], said["line"])
+def _place(document: Mapping[str, Any] | None) -> Source | None:
+    return None if document is None else Source(document["file"], document["line"])
 
 
-def _step(said: Mapping[str, Any]) -> Step:
-    request = Request(said["method"], said["path"], said["body"])
-    verb: Verb = "update" if said["kind"] == "bulk" else said["kind"]
+def _step(document: Mapping[str, Any]) -> Step:
+    request = Request(document["method"], document["path"], document["body"])
+    verb: Verb = "update" if document["kind"] == "bulk" else document["kind"]
     operations = tuple(
-        Operation(f"{verb}:{key}", verb, said["portal"], key, None, None) for key in said["covers"]
+        Operation(f"{verb}:{key}", verb, document["portal"], key, None, None)
+        for key in document["covers"]
     )
-    return Step(said["id"], request, operations, tuple(said["after"]))
+    return Step(document["id"], request, operations, tuple(document["after"]))
 
 
-def selection(said: Mapping[str, Any]) -> tuple[Selection, tuple[str, ...]]:
-    """What a saved plan looked at: its selection of agents and its portals."""
-    chosen = said["selection"]
+def selection(document: Mapping[str, Any]) -> tuple[Selection, tuple[str, ...]]:
+    """The agents and the portals that a saved plan covers."""
+    chosen = document["selection"]
     return Selection(tuple(chosen["target"]), tuple(chosen["exclude"])), tuple(chosen["portal"])

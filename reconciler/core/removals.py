@@ -1,84 +1,101 @@
-"""Agents who were ours and whom no file declares now."""
+"""Agents that were ours and that no file declares now."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from reconciler.core import links
-from reconciler.core.diff import not_taken
-from reconciler.core.fields import Field, digest
-from reconciler.core.match import Matching, label
-from reconciler.core.model import AgentState, Listing, Live, Operation, PortalState, Unmet, Warning
-from reconciler.core.operations import ending
-from reconciler.core.policy import Policy, Selection
+from reconciler.core.diff import not_taken_message
+from reconciler.core.fields import digest
+from reconciler.core.findings import Findings, Scope
+from reconciler.core.match import label
+from reconciler.core.model import AgentState, Live, Operation, Unmet, Warning
+from reconciler.core.operations import deactivation
 from reconciler.core.state import known
 
 
-def find_removals(
-    portal: str,
-    matching: Matching,
-    listing: Listing,
-    prior: PortalState,
-    table: Mapping[str, Field],
-    policy: Policy,
-    name: str | None,
-    selection: Selection,
-) -> tuple[list[links.Claim], list[tuple[Operation, Live]], list[Warning], list[Unmet]]:
-    """The agents that were ours and that no file declares now: to be unlinked, to be deactivated,
-    or reported; and those whom the portal was told to take off, and did not.
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An agent that no file declares now: to be unlinked, or deactivated by this operation."""
 
-    Whoever a conflict is about may still be declared, so such an agent is left alone. Where the key
-    is another agent's now, only the key is taken off: the person may have been mistaken for them.
+    key: str
+    live: Live
+    deactivation: Operation | None = None
+
+
+def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
+    """The agents to unlink or deactivate. Adds a warning for each that stays as it is, and a value
+    not taken for each that the portal was told to take off and did not.
+
+    An agent that a conflict concerns may still be declared, so it is left unchanged. If its key
+    belongs to another agent now, it is not deactivated: the two may have been confused.
     """
-    claims: list[links.Claim] = []
-    ended: list[tuple[Operation, Live]] = []
-    reports: list[Warning] = []
-    kept_on: list[Unmet] = []
-    if not listing.complete or not prior.agents:
-        return claims, ended, reports, kept_on
-    kept = {str(found.live.id) for found in matching.matches}
-    kept |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
-    open_keys = {each.key for each in matching.conflicts} | {each.key for each in matching.absent}
-    others = {found.desired.key: found.live for found in matching.matches}
-    for live in listing.agents:
-        ours = prior.agents.get(str(live.id))
-        held = live.identity.get(name) if name else None
-        if ours is None or str(live.id) in kept or ours.key in open_keys:
-            continue
-        undone = name is not None and ours.key not in (f"id:{live.id}", held)
-        off = policy.off is not None and live.values.get(policy.off[0]) == policy.off[1]
-        if undone or off or not selection.has(portal, ours.key, None):
-            continue
-        ignored = _ignored(portal, ours, live, table, policy)
+    removals = []
+    others = {found.desired.key: found.live for found in scope.matching.matches}
+    policy = scope.catalogue.policy
+    for live, state in _undeclared(scope):
+        external = scope.catalogue.external_id(live.identity)
+        ignored = _ignored(state, live, scope)
         if ignored is not None:
-            kept_on.append(ignored)
-            reports.append(Warning(portal, ours.key, None, not_taken(table, ignored)))
-        elif policy.removal == "unlink" and ours.key == held:
-            claims.append(links.Claim(ours.key, None, live, None))
-        elif policy.removal == "deactivate" and policy.off is not None and ours.key not in others:
-            ended.append((ending(portal, ours.key, live, policy.off), live))
+            findings.not_taken.append(ignored)
+            message = not_taken_message(scope.catalogue, ignored)
+            findings.warnings.append(Warning(scope.portal, state.key, None, message, live.name))
+        elif policy.removal == "unlink" and state.key == external:
+            removals.append(Removed(state.key, live))
+        elif policy.removal == "deactivate" and policy.off and state.key not in others:
+            operation = deactivation(state.key, live, scope.catalogue, policy.off)
+            removals.append(Removed(state.key, live, operation))
         else:
-            reports.append(_left_there(portal, ours.key, live, others.get(ours.key)))
-    return claims, ended, reports, kept_on
+            message = _left_unchanged(state.key, live, others.get(state.key))
+            findings.warnings.append(Warning(scope.portal, state.key, None, message, live.name))
+    return removals
 
 
-def _left_there(portal: str, key: str, live: Live, other: Live | None) -> Warning:
-    now = f", and {key} is agent {label(other)} now" if other is not None else ""
-    message = (
-        f"agent {label(live)} was applied from here and no file declares them now{now}. "
-        f"The portal still shows them as they are."
+def _undeclared(scope: Scope) -> Iterator[tuple[Live, AgentState]]:
+    """The listed agents of ours that no file declares and that are not off already."""
+    if not scope.listing.complete:
+        return
+    matching, catalogue = scope.matching, scope.catalogue
+    spared = {str(found.live.id) for found in matching.matches}
+    spared |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
+    undecided = {each.key for each in matching.conflicts} | {each.key for each in matching.absent}
+    for live in scope.listing.agents if scope.prior.agents else ():
+        state = scope.prior.agents.get(str(live.id))
+        if state is None or str(live.id) in spared or state.key in undecided:
+            continue
+        keys = (f"id:{live.id}", catalogue.external_id(live.identity))
+        unlinked = catalogue.handle is not None and state.key not in keys
+        if (
+            unlinked
+            or _is_off(scope, live)
+            or not scope.selection.has(scope.portal, state.key, None)
+        ):
+            continue
+        yield live, state
+
+
+def _is_off(scope: Scope, live: Live) -> bool:
+    off = scope.catalogue.policy.off
+    return off is not None and live.values.get(off[0]) == off[1]
+
+
+def _left_unchanged(key: str, live: Live, other: Live | None) -> str:
+    now = f", and {key} is now agent {label(other)}" if other is not None else ""
+    return (
+        f"agent {label(live)} was applied from here, but no file declares them any more{now}. The "
+        f"portal still shows them unchanged."
     )
-    return Warning(portal, key, None, message)
 
 
-def _ignored(
-    portal: str, ours: AgentState, live: Live, table: Mapping[str, Field], policy: Policy
-) -> Unmet | None:
-    """What the portal was told to take an agent off by, if it showed the same afterwards."""
+def _ignored(state: AgentState, live: Live, scope: Scope) -> Unmet | None:
+    """The value by which the portal was told to take an agent off, if it shows the same as then."""
+    policy = scope.catalogue.policy
     if policy.off is None or policy.removal is None:
         return None
     path, value = policy.off
-    kept, field = ours.fields.get(path), table[path]
-    if kept is None or kept.applied != digest(field, value) or not known(field, path, live, kept):
+    recorded, field = state.fields.get(path), scope.catalogue.field(path)
+    if recorded is None or recorded.applied != digest(field, value):
         return None
-    return Unmet(portal, ours.key, None, path, value, live.values.get(path))
+    if not known(field, path, live, recorded):
+        return None
+    return Unmet(scope.portal, state.key, None, path, value, live.values.get(path))

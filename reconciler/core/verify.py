@@ -9,8 +9,9 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.core.fields import Field, Identifier, Sort, Verdict, digest, parent, shown
-from reconciler.core.match import Matching, handle, is_linked, match
+from reconciler.core.catalogue import Catalogue
+from reconciler.core.fields import Field, Sort, Verdict, digest, parent, shown
+from reconciler.core.match import Matching, is_linked, match
 from reconciler.core.model import (
     AgentState,
     Desired,
@@ -27,8 +28,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.operations import creation_form
 from reconciler.core.plan import Draft
-from reconciler.core.policy import Policy
-from reconciler.core.state import former, judge, trace
+from reconciler.core.state import judge, trace
 
 Who = tuple[str, str]
 """A portal's name and an agent's key."""
@@ -85,7 +85,7 @@ def verify(report: Report, drafts: Mapping[str, Draft], sent_to: Container[str])
 
 def _unmet(draft: Draft) -> Iterator[Unmet]:
     """The values that the portal does not show as declared: refused, or still to be sent."""
-    yield from draft.untaken
+    yield from draft.not_taken
     for entry in draft.entries:
         for change in entry.changes:
             yield Unmet(
@@ -169,40 +169,29 @@ def record(
     prior: PortalState,
     run: PortalRun,
     after: Listing | None,
-    *,
-    fields: Sequence[Field],
-    identifiers: Sequence[Identifier],
-    policy: Policy,
+    catalogue: Catalogue,
 ) -> PortalState:
     """The portal's state to write to the ledger after an apply.
 
     `prior` is the state in the ledger now. `after` is what the portal lists after the apply, None
     if it was not read again: then, of what was sent, only what the portal cannot show is recorded.
     """
-    evidence = collect_evidence(prior, run, after, identifiers, policy)
-    return update_state(prior, evidence, {field.name: field for field in fields})
+    evidence = collect_evidence(prior, run, after, catalogue)
+    return update_state(prior, evidence, catalogue.by_name)
 
 
 def collect_evidence(
     prior: PortalState,
     run: PortalRun,
     after: Listing | None,
-    identifiers: Sequence[Identifier],
-    policy: Policy,
+    catalogue: Catalogue,
 ) -> Evidence:
     """What an apply leaves to record; the parameters are those of `record`."""
     sent = _sent_paths(run)
     listing = _with_created(run) if after is None else after
-    matching = match(
-        run.desired,
-        listing,
-        identifiers,
-        order=policy.order,
-        creating=policy.create,
-        recall=former(prior, listing) if policy.recall else None,
-    )
-    name = handle(identifiers)
-    lost = _lost_matches(run, matching, listing, sent, name)
+    matching = match(run.desired, listing, prior, catalogue)
+    handle = catalogue.handle
+    lost = _lost_matches(run, matching, listing, sent, handle)
     replaced = {found.desired.key for found in lost}
     covered = {found.desired.key for found in run.matches}
     covered |= {each.operation.key for each in run.applied}
@@ -212,7 +201,7 @@ def collect_evidence(
         if found.desired.key in covered
         and found.desired.key not in replaced
         and (after is not None or str(found.live.id) in sent)
-        and is_linked(found, name)
+        and is_linked(found, handle)
     )
     return Evidence(
         matches=(*lost, *current),
@@ -266,7 +255,7 @@ def _lost_matches(
     matching: Matching,
     listing: Listing,
     sent: Mapping[str, frozenset[str]],
-    name: str | None,
+    handle: str | None,
 ) -> list[Match]:
     """The agents that were sent values and that their files no longer match, as listed now.
 
@@ -280,7 +269,7 @@ def _lost_matches(
         if str(found.live.id) in sent
         and matched.get(found.desired.key) != found.live.id
         and found.live.id in listed
-        and is_linked(found, name)
+        and is_linked(found, handle)
     ]
 
 

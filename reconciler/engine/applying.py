@@ -275,16 +275,13 @@ def _states(
     """What to record of each portal, given what `ledger` records now."""
     states = {}
     for name, snapshot in proposal.planner.snapshots.items():
-        portal = snapshot.portal
         outcomes = [each for _, each in report.outcomes if each.operation.portal == name]
         matches = proposal.drafts[name].matches
         states[name] = verify.record(
             state_at(ledger, name, snapshot.prior.url),
             verify.PortalRun(snapshot.desired, snapshot.listing, matches, outcomes),
             listings.get(name),
-            fields=portal.fields,
-            identifiers=portal.identifiers,
-            policy=portal.policy,
+            snapshot.catalogue,
         )
     return states
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler import __version__
 from reconciler.core import drift as core_drift
 from reconciler.core.attribution import FileChange, attribute, compare
+from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import drive
+from reconciler.core.limits import Limits
 from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState
 from reconciler.core.plan import Draft, draft, join
-from reconciler.core.policy import Limits, Selection
+from reconciler.core.selection import Selection
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.session import (
     Connection,
@@ -108,6 +110,12 @@ class Snapshot:
     prior: PortalState
     base: tuple[Desired, ...] = ()
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The portal's fields, identifiers and policy."""
+        portal = self.portal
+        return Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy)
+
 
 @dataclass(frozen=True, slots=True)
 class Planner:
@@ -129,16 +137,13 @@ class Planner:
 
     def draft(self, snapshot: Snapshot, selection: Selection) -> Draft:
         """The operations on one portal for the selected agents."""
-        repository, portal = self.session.repository, snapshot.portal
+        repository = self.session.repository
         limits = repository.config.limits
         return draft(
-            portal.name,
             snapshot.desired,
             snapshot.listing,
-            fields=portal.fields,
-            identifiers=portal.identifiers,
-            prior=snapshot.prior,
-            policy=portal.policy,
+            snapshot.prior,
+            snapshot.catalogue,
             limits=Limits(limits.changes, limits.removals, limits.floor, len(repository.documents)),
             selection=selection,
         )
@@ -148,7 +153,7 @@ class Planner:
         drafts = {
             name: core_drift.drift(
                 proposal.drafts[name],
-                core_drift.lost_agents(each.listing, each.prior, each.portal.identifiers),
+                core_drift.lost_agents(each.listing, each.prior, each.catalogue.handle),
             )
             for name, each in self.snapshots.items()
         }

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from reconciler.core.model import Conflict, Operation, Plan, Report, Warning
 from reconciler.core.plan_json import counts
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.engine import applying, planning, session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import InputError, LimitsError, UsageError

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, digits, mailbox, parent
 from reconciler.core.model import (
@@ -31,7 +32,6 @@ from reconciler.core.model import (
     Step,
     Value,
 )
-from reconciler.core.policy import Policy
 from reconciler.errors import AnswerError, PortalError
 from reconciler.portals.uncertain import (
     TRIES,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
@@ -21,7 +22,6 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.policy import Policy
 from reconciler.portals.propertyfinder import PropertyFinder
 from reconciler.portals.rentix import Rentix
 

@@ -13,6 +13,7 @@ from types import NoneType
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, phone
 from reconciler.core.model import (
@@ -30,7 +31,6 @@ from reconciler.core.model import (
 )
 from reconciler.core.packing import pack
 from reconciler.core.plan_json import request_bytes
-from reconciler.core.policy import Policy
 from reconciler.errors import AnswerError, PortalError
 from reconciler.portals.uncertain import (
     NO_REASON,

@@ -21,7 +21,7 @@ from campaign.simulation import Killed, Moment, Simulation
 from campaign.truth import Files, Matches, Portals, check_claims, check_others, check_result
 from campaign.worlds import World, world
 from reconciler.core.model import Plan, Report
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.engine import applying, planning, session
 from reconciler.errors import InputError, Interrupted, PortalError
 from reconciler.sandbox.faults import Faults

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.catalogue import Catalogue, Policy
 from reconciler.core.diff import diff
+from reconciler.core.limits import Limits
 from reconciler.core.match import match
 from reconciler.core.model import Desired, Listing, Live, Match, PortalState, Source
 from reconciler.core.plan import draft
-from reconciler.core.policy import Limits, Policy, Selection
+from reconciler.core.selection import Selection
 from reconciler.core.verify import Evidence, update_state
 from reconciler.portals import propertyfinder
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
@@ -62,11 +64,12 @@ def who(
     creating=False,
     complete=True,
     identifiers=IDENTIFIERS,
-    recall=None,
+    prior=NOTHING,
 ):
-    """The matching of these agents."""
+    """The matching of these agents; a prior state that is not empty matches too."""
     listing = Listing(tuple(agents), complete)
-    return match(desired, listing, identifiers, order=order, creating=creating, recall=recall)
+    policy = Policy(order=order, create=creating, recall=bool(prior.agents))
+    return match(desired, listing, prior, Catalogue("rentix", FIELDS, identifiers, policy))
 
 
 def plan(
@@ -83,13 +86,15 @@ def plan(
 ):
     """The draft for these agents; further arguments are the policy's."""
     return draft(
-        "rentix",
         desired,
         Listing(tuple(agents), complete),
-        fields=fields,
-        identifiers=identifiers,
-        prior=prior,
-        policy=Policy(**{"order": ORDER, "needs": NEEDS, **policy}),
+        prior,
+        Catalogue(
+            "rentix",
+            fields,
+            identifiers,
+            Policy(**{"order": ORDER, "needs": NEEDS, **policy}),
+        ),
         limits=limits,
         selection=selection or Selection(),
     )
@@ -128,7 +133,8 @@ def recall(
 
 def difference(match, prior=NOTHING, *, hold=False):
     """What is to be changed for one agent."""
-    return diff(match, BY_NAME, prior, hold=hold)
+    catalogue = Catalogue("rentix", FIELDS, IDENTIFIERS, Policy(order=ORDER, hold=hold))
+    return diff(match, prior, catalogue)
 
 
 def brief(changes):
@@ -175,13 +181,15 @@ def staff(
         "off": OFF,
     }
     return draft(
-        "propertyfinder",
         desired,
         Listing(tuple(users), complete),
-        fields=propertyfinder.FIELDS,
-        identifiers=propertyfinder.IDENTIFIERS,
-        prior=prior,
-        policy=Policy(**{**standard, **policy}),
+        prior,
+        Catalogue(
+            "propertyfinder",
+            propertyfinder.FIELDS,
+            propertyfinder.IDENTIFIERS,
+            Policy(**{**standard, **policy}),
+        ),
         limits=limits,
         selection=selection or Selection(),
     )

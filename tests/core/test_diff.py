@@ -126,7 +126,7 @@ def test_held_back_is_what_cannot_be_read_and_was_never_applied(values, shown):
     """With `hold` it is a warning; once it was applied from here, a new value is a change."""
     match = found(values, shown)
     held = difference(match, hold=True)
-    assert held.changes == held.untaken == ()
+    assert held.changes == held.not_taken == ()
     (path,) = values
     assert path in held.warnings[0].message
     assert len(held.warnings) == 1
@@ -148,10 +148,10 @@ def test_languages_that_cannot_be_seen_are_one_warning():
     """The portal shows one text: those not declared may be lost, and are named, all at once."""
     one = difference(found({"description.ru": "Р"}, {"description": "E"}))
     assert len(one.warnings) == 1
-    assert "en, ro may be lost; declare those languages" in one.warnings[0].message
+    assert "en and ro may be lost. Declare en and ro" in one.warnings[0].message
     two = {"description.ru": "Р", "description.en": "E"}
     (warning,) = difference(found(two, {"description": "E"})).warnings
-    assert "in ro may be lost; declare that language" in warning.message
+    assert "in ro may be lost. Declare ro" in warning.message
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ def test_a_warning_stands_where_the_value_is_declared():
         {"name": "Ivan ", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"}, lines=lines
     )
     prior = recall(match, sent=["name", "tiktok"])
-    untaken = difference(match, prior).untaken
-    assert [(each.path, each.source.line) for each in untaken] == [("name", 3), ("tiktok", 1)]
+    not_taken = difference(match, prior).not_taken
+    assert [(each.path, each.source.line) for each in not_taken] == [("name", 3), ("tiktok", 1)]
 
 
 def test_what_was_not_taken_tells_both_values_shortly():
@@ -203,21 +203,21 @@ def test_what_was_not_taken_tells_both_values_shortly():
     name, instagram = (each.message for each in result.warnings)
     assert f"“{'x' * 59}…”" in name
     assert long not in name
-    assert "was given nothing and shows “https://i.com/i”" in instagram
-    assert [(each.declared, each.live) for each in result.untaken] == [
+    assert "sent nothing but shows “https://i.com/i”" in instagram
+    assert [(each.declared, each.live) for each in result.not_taken] == [
         (f"{long} ", long),
         (None, "https://i.com/i"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("x" * 59 + " ", "x" * 59 + " "), ("x" * 60 + " ", "x" * 59 + "…")]
+    ("name", "quoted"), [("x" * 59 + " ", "x" * 59 + " "), ("x" * 60 + " ", "x" * 59 + "…")]
 )
-def test_what_was_not_taken_is_told_in_sixty_characters(name, said):
+def test_what_was_not_taken_is_told_in_sixty_characters(name, quoted):
     """A value of sixty is told whole, a longer one is cut to that."""
     match = found({"name": name}, {"name": name.strip()})
     (warning,) = difference(match, recall(match, sent=["name"])).warnings
-    assert f"was given “{said}” and shows" in warning.message
+    assert f"sent “{quoted}” but shows" in warning.message
 
 
 def test_a_path_of_no_field_is_a_mistake_of_ours():

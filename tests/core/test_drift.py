@@ -8,8 +8,6 @@ import pytest
 
 from reconciler.core.drift import drift, lost_agents
 from reconciler.core.model import AgentState, Listing, PortalState
-from reconciler.portals import propertyfinder
-from reconciler.portals.rentix import IDENTIFIERS
 
 from .build import NOTHING, brief, file, found, live, member, plan, recall, staff, user
 
@@ -19,9 +17,9 @@ def recorded(*keys):
     return PortalState({str(number): AgentState(key, {}) for number, key in enumerate(keys, 1)})
 
 
-def lost(agents, prior, identifiers=IDENTIFIERS):
+def lost(agents, prior, handle="externalId"):
     """The keys of the lost agents."""
-    return lost_agents(Listing(tuple(agents)), prior, identifiers)
+    return lost_agents(Listing(tuple(agents)), prior, handle)
 
 
 # -- lost agents -----------------------------------------------------------------------------------
@@ -51,8 +49,7 @@ def test_an_agent_pinned_by_id_is_lost_only_if_removed():
 
 def test_without_external_ids_a_listed_agent_is_not_lost():
     """Property Finder has no external id that someone could take away."""
-    identifiers = propertyfinder.IDENTIFIERS
-    assert lost([user(1, "other@a.example")], recorded("a", "b"), identifiers) == {"b"}
+    assert lost([user(1, "other@a.example")], recorded("a", "b"), handle=None) == {"b"}
 
 
 def test_without_a_record_no_agent_is_lost():
@@ -134,7 +131,7 @@ def test_a_lost_agent_that_would_be_created_again_is_a_warning():
     prior = recorded("a")
     draft = staff([member("a", "a@a.example", {"name": "A"})], [], prior, recall=False)
     assert [entry.actions for entry in draft.entries] == [("create",)]
-    result = drift(draft, lost([], prior, propertyfinder.IDENTIFIERS))
+    result = drift(draft, lost([], prior, handle=None))
     assert (result.entries, result.operations) == ((), ())
     assert [each.key for each in result.warnings] == ["a"]
 

@@ -268,8 +268,8 @@ def test_a_language_that_the_portal_hides_cannot_be_compared(shows, first, secon
 
 def test_an_identifier_is_called_as_a_file_spells_it():
     """`propertyfinder.id` is in a section; `externalId` is itself."""
-    assert Identifier("id", "pin", written="propertyfinder.id").said == "propertyfinder.id"
-    assert [each.said for each in IDENTIFIERS] == [each.name for each in IDENTIFIERS]
+    assert Identifier("id", "pin", written="propertyfinder.id").spelling == "propertyfinder.id"
+    assert [each.spelling for each in IDENTIFIERS] == [each.name for each in IDENTIFIERS]
 
 
 PICTURE = {"id": 5, "contentType": "image/jpeg", "variants": [{"url": "https://x/128.webp"}]}

@@ -31,10 +31,8 @@ def test_no_id_is_given_that_an_agent_out_of_sight_may_have():
     keeps their own, too, and nothing else is done to them."""
     made = plan([file("b", {"name": "Ana"}, id=1)], [live(1, "a")], complete=False)
     (conflict,) = made.conflicts
-    assert conflict.reason == (
-        "externalId b may be held by an agent who is not in the part that the portal listed, so "
-        "nothing is done."
-    )
+    assert "incomplete list" in conflict.reason
+    assert "may have externalId b" in conflict.reason
     assert conflict.source.line == 1
     assert made.operations == ()
 
@@ -75,10 +73,8 @@ def test_switches_that_are_neither_shown_nor_declared_are_not_risked():
     seen = type(one)(one.portal, one.id, one.name, one.identity, hidden)
     made = plan([file("a", {"settings.contact_phone": False, "name": "Ana"})], [seen])
     (conflict,) = made.conflicts
-    assert conflict.reason == (
-        "the portal does not show settings.contact_viber, which may change with the others. "
-        "Declare that too."
-    )
+    assert "does not show settings.contact_viber" in conflict.reason
+    assert conflict.reason.endswith("Declare settings.contact_viber too.")
     assert made.operations == ()
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from math import ceil
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.fields import Field, Identifier, Sort, digest
+from reconciler.core.limits import Limits
 from reconciler.core.model import (
     AgentState,
     Candidate,
@@ -26,7 +27,7 @@ from reconciler.core.model import (
 from reconciler.core.operations import creation_form
 from reconciler.core.packing import pack, seconds
 from reconciler.core.plan import join
-from reconciler.core.policy import Limits, Selection
+from reconciler.core.selection import Selection
 from reconciler.portals.propertyfinder import FIELDS as STAFF
 from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
 
@@ -168,7 +169,7 @@ def test_every_shared_identifier_is_looked_at():
     shown = {"externalId": "a", "name": "P", "office": "1", "mobile": "3"}
     agent = replace(live(1, "a"), identity=shown)
     (warning,) = plan([desired], [agent], identifiers=(*IDENTIFIERS, *ways)).warnings
-    assert warning.message.startswith("mobile: the file has 2, and 1 Agent 1")
+    assert warning.message.startswith("mobile: the file has 2, but agent 1 Agent 1")
     assert str(warning.source) == "a.yaml:6"
 
 
@@ -195,8 +196,8 @@ def test_an_entry_of_who_is_new_has_their_declared_name_and_every_value(prior, w
     (entry,) = plan([file("a", NEW, phone=P)], [], prior, **CREATING).entries
     assert (entry.name, entry.attribution) == ("Olga", whose)
     assert entry.changes == (
-        Change("externalId", None, "a", "different", whose),
-        Change("phone", None, P, "different", whose),
+        Change("externalId", None, "a", "different", whose, public=False),
+        Change("phone", None, P, "different", whose, public=False),
         Change("name", None, "Olga", "different", whose),
     )
 
@@ -211,9 +212,11 @@ def test_an_entry_of_who_is_removed_has_what_they_show_now():
     """The files' change, beside all that visitors see of them."""
     agent = live(1, "gone", {"name": "Ivan", "settings.contact_viber": False})
     (entry,) = plan([], [agent], ours((1, "gone")), removal="unlink").entries
-    assert entry.changes == (Change("externalId", "gone", None, "different", "pending"),)
+    assert entry.changes == (
+        Change("externalId", "gone", None, "different", "pending", public=False),
+    )
     assert (entry.attribution, entry.live) == ("pending", agent.values)
-    assert entry.reason == "unlinked: it was applied from here, and no file declares it now"
+    assert entry.reason.startswith("unlinked: ")
 
 
 def places(draft):
@@ -278,9 +281,8 @@ def test_conflicts_over_what_is_out_of_sight_are_of_their_portal_and_at_their_pl
     desired = file("a", {"settings.contact_phone": False})
     made = plan([desired], [replace(agent, values=seen)])
     assert places(made) == {("rentix", "a", "agents/a.yaml")}
-    assert made.conflicts[0].reason.startswith(
-        "the portal does not show settings.contact_whatsapp and settings.contact_viber, which"
-    )
+    hidden = "settings.contact_whatsapp and settings.contact_viber"
+    assert f"the portal does not show {hidden}" in made.conflicts[0].reason
 
 
 def test_what_is_sent_stands_where_it_is_declared():
@@ -312,11 +314,11 @@ def test_an_entry_says_who_what_and_why():
     assert (str(entry.source), entry.matched_by) == ("agents/a.yaml:3", "phone")
     assert entry.actions == ("link", "update")
     assert entry.changes == (
-        Change("externalId", None, "a", "different", None),
+        Change("externalId", None, "a", "different", None, public=False),
         Change("name", "Petr", "Ivan", "different", None),
     )
     assert entry.live["name"] == "Petr"
-    assert entry.reason == f"linked: phone {P} matches, and only that one"
+    assert entry.reason == f"linked: phone {P} is a unique match"
     assert names(made) == ["link:7", "update:7"]
 
 
@@ -324,12 +326,12 @@ def test_an_entry_says_who_what_and_why():
     ("desired", "agent", "actions", "reason"),
     [
         (file("a", {"name": "X"}), live(1, "a"), ("update",), "matched: externalId a"),
-        (file("a", id=1), live(1), ("link",), "linked: id 1 matches, and only that one"),
+        (file("a", id=1), live(1), ("link",), "linked: id 1 is a unique match"),
         (
             file("a", id=1),
             live(1, "b"),
             ("unlink", "link"),
-            "linked: id 1 is declared; b gives way to a",
+            "linked: id 1 is declared; a replaces b",
         ),
         (file("id:1", {"name": "X"}), live(1, "b"), ("update",), "matched: id 1"),
     ],
@@ -343,7 +345,7 @@ def test_an_entry_gives_its_reason(desired, agent, actions, reason):
 def test_an_external_id_that_gives_way_is_what_was_before():
     """The link shows both, whichever of them anybody knows."""
     (entry,) = plan([file("a", id=1)], [live(1, "b")]).entries
-    assert entry.changes == (Change("externalId", "b", "a", "different", None),)
+    assert entry.changes == (Change("externalId", "b", "a", "different", None, public=False),)
 
 
 def test_an_agent_without_a_declared_name_is_called_as_it_is_live():
@@ -396,23 +398,27 @@ def test_an_agent_that_has_to_be_invited_waits():
     """Without creations: a warning, no conflict, no operation."""
     made = plan([file("a", NEW, phone=P)], [])
     assert (made.waiting, made.operations, made.conflicts, made.entries) == (("a",), (), (), ())
-    assert "invited" in made.warnings[0].message
+    assert "Invite the agent" in made.warnings[0].message
 
 
 @pytest.mark.parametrize(
-    ("desired", "options", "said"),
+    ("desired", "options", "advice"),
     [
-        (file("a", phone=P), {}, "a later run finds them by phone"),
+        (file("a", phone=P), {}, "a later run matches them by phone"),
         (file("a"), {}, "declare phone too"),
         (file("a", phone=P), {"order": ("id", "externalId")}, "declare id too"),
         (file("a"), {"identifiers": LOGIN, "order": ("id", "email")}, "declare email too"),
-        (file("a", email="x"), {"identifiers": LOGIN, "order": ("email",)}, "finds them by email"),
+        (
+            file("a", email="x"),
+            {"identifiers": LOGIN, "order": ("email",)},
+            "matches them by email",
+        ),
     ],
 )
-def test_a_waiting_agent_is_told_how_it_will_be_found(desired, options, said):
+def test_a_waiting_agent_is_told_how_it_will_be_found(desired, options, advice):
     """By what the file declares and this portal and `match` go by; else by what to declare."""
     (warning,) = plan([desired], [], **options).warnings
-    assert said in warning.message
+    assert advice in warning.message
 
 
 def test_a_creation_sends_what_it_needs_and_what_is_declared():
@@ -461,9 +467,9 @@ def test_a_creation_that_lacks_something_waits_and_says_what(desired, lacking):
     """The portal would refuse it, so it is not sent."""
     made = plan([desired], [], **CREATING)
     assert (made.waiting, made.operations) == (("a",), ())
-    assert made.warnings[0].message.endswith(f"it needs {lacking}.")
+    assert made.warnings[0].message.endswith(f"declare {lacking}.")
     more = plan([file("b")], [], needs=("name", "phone", "mobile"), **CREATING)
-    assert more.warnings[0].message.endswith("it needs name, phone and mobile.")
+    assert more.warnings[0].message.endswith("declare name, phone and mobile.")
 
 
 def test_a_creation_without_an_external_id_carries_none():
@@ -534,10 +540,8 @@ def test_a_creation_that_was_refused_waits_until_the_file_changes():
     prior = PortalState(refused={"a": creation_form(create)})
     made = plan([desired], [], prior, **CREATING)
     assert (made.waiting, made.operations) == (("a",), ())
-    assert made.warnings[0].message == (
-        "is not on the portal, which refused to create the agent. Have the agent invited there; it "
-        "is not tried again until the file changes."
-    )
+    assert "refused to create the agent" in made.warnings[0].message
+    assert "not retried until the file changes" in made.warnings[0].message
     for changed in (file("a", {"name": "Olga Rusu"}, phone=P), file("a", NEW, phone=Q)):
         assert names(plan([changed], [], prior, **CREATING)) == ["create:a"]
     assert names(plan([file("b", NEW, phone=P)], [], prior, **CREATING)) == ["create:b"]
@@ -554,9 +558,7 @@ def test_nobody_is_absent_from_a_list_that_is_not_whole(create):
         "a",
         "agents/a.yaml:1",
     )
-    assert conflict.reason == (
-        "is not in the part of the agents that the portal listed, so nothing is done."
-    )
+    assert "not in the incomplete list" in conflict.reason
 
 
 def test_a_creation_waits_until_its_external_id_is_free():
@@ -572,7 +574,7 @@ def test_a_creation_never_takes_an_id_from_somebody_who_keeps_it():
     desired = [file("b", id=1), file("a", NEW, phone=P)]
     made = plan(desired, [live(1, "a")], selection=Selection(("a",)), **CREATING)
     assert (made.operations, made.entries) == ((), ())
-    assert "b (agents/b.yaml:1) and is left out" in made.conflicts[0].reason
+    assert "b (agents/b.yaml:1), which this plan leaves out" in made.conflicts[0].reason
 
 
 # -- conflicts ----------------------------------------------------------------------------------
@@ -644,16 +646,77 @@ def test_a_conflict_spreads_to_those_who_wait_and_to_nobody_else():
     assert made.conflicts[0].candidates[0].id == 1
 
 
+def test_a_conflict_names_the_person():
+    """By the declared name, else by the name on the portal; "" if neither is known."""
+    desired = [
+        file("named", NEW, id=98),
+        file("unknown", id=99),
+        file("matched", id=1),
+        file("shared", {"name": "Ivan"}, phone=P),
+    ]
+    agents = [live(1, name="Petr"), live(2, "matched"), live(3, phone=P), live(4, phone=P)]
+    made = plan(desired, agents)
+    assert {each.key: each.name for each in made.conflicts} == {
+        "named": "Olga",
+        "unknown": "",
+        "matched": "Petr",
+        "shared": "Ivan",
+    }
+
+
+def test_a_warning_names_the_person():
+    """An agent that waits, one that is matched, and one that no file declares."""
+    desired = [file("wait", NEW), file("matched", phone=P), file("nameless")]
+    agents = [live(1, "matched", phone=Q, name="Petr"), live(9, "gone", name="Ivan")]
+    made = plan(desired, agents, ours((9, "gone")))
+    assert {each.key: each.name for each in made.warnings} == {
+        "wait": "Olga",
+        "matched": "Petr",
+        "nameless": "",
+        "gone": "Ivan",
+    }
+
+
+def test_a_warning_about_a_removed_agent_names_them_and_not_who_has_their_key():
+    """The file gives the removed agent's external id to another agent."""
+    desired, agents = [file("a", NEW, id=2)], [live(1, "a", name="Ivan"), live(2, name="Petr")]
+    made = plan(desired, agents, ours((1, "a")), removal="unlink")
+    (warning,) = made.warnings
+    assert (warning.key, warning.source, warning.name) == ("a", None, "Ivan")
+    assert "agent 1 will be unlinked" in warning.message
+
+
+def test_changes_are_public_if_visitors_see_them():
+    """Values of public fields, in an update, a creation and a deactivation; not identifiers."""
+    made = staff(
+        [
+            member("a", Y, {"name": "N", "mobile": P}, id=1),
+            member("new", "new@a.example", {"name": "Olga", "mobile": P}),
+        ],
+        [user(1, X), user(9, "gone@a.example")],
+        ours((9, "gone")),
+        removal="deactivate",
+    )
+    shown = {
+        entry.key: {each.path: each.public for each in entry.changes} for entry in made.entries
+    }
+    assert shown == {
+        "a": {"email": False, "name": True, "mobile": False},
+        "new": {"email": False, "name": True, "mobile": False},
+        "gone": {"status": False},
+    }
+
+
 def test_nothing_else_is_said_of_an_agent_in_conflict():
-    """No warning and no untaken value beside the conflict."""
+    """No warning and no value that was not taken beside the conflict."""
     values = {"name": "Ivan ", "description.ru": "Р"}
     prior = recall(found({"name": "Ivan "}, {"name": "Ivan"}), sent=["name"])
     agent = live(15, "agent-001", {"name": "Ivan", "description": "E"}, phone=Q)
     desired = file("agent-001", values, phone=P)
     made = plan([desired], [agent], prior)
-    assert (len(made.warnings), len(made.untaken)) == (3, 1)
+    assert (len(made.warnings), len(made.not_taken)) == (3, 1)
     made = plan([desired], [agent], prior, refuses=refuses("agent-001"))
-    assert (made.warnings, made.untaken, made.operations) == ((), (), ())
+    assert (made.warnings, made.not_taken, made.operations) == ((), (), ())
 
 
 def test_conflicts_and_warnings_are_in_the_files_order():
@@ -856,7 +919,7 @@ def test_a_removed_agents_id_can_go_to_another():
     assert operation(made, "link:2").waits == ("unlink:1",)
     kept = plan(desired, agents, ours((1, "a")))
     assert kept.operations == ()
-    assert "whom no file declares" in kept.conflicts[0].reason
+    assert "no file declares that agent" in kept.conflicts[0].reason
 
 
 # -- naming agents by external id ---------------------------------------------------------------
@@ -905,7 +968,7 @@ def test_an_agent_who_is_declared_inactive_is_deactivated_and_it_is_told():
     assert only.aliases == {"publicProfileId": 9}
     assert made.entries[0].actions == ("deactivate",)
     assert messages(made) == [
-        ("a", "agent 1 is deactivated: that takes them off all listings."),
+        ("a", "agent 1 will be deactivated, which takes them off all listings."),
     ]
 
 
@@ -934,7 +997,7 @@ def test_an_agent_who_is_declared_active_is_activated_and_it_is_told():
     assert [(each.verb, each.values) for each in made.operations] == [("update", ACTIVE)]
     assert made.entries[0].actions == ("update",)
     assert messages(made) == [
-        ("a", "agent 1 Ivan is activated: the portal publishes them again."),
+        ("a", "agent 1 Ivan will be activated: the portal publishes them again."),
     ]
     assert made.warnings[0].source.line == 7
 
@@ -964,9 +1027,7 @@ def test_an_absent_agent_who_is_declared_inactive_is_not_created():
     """There is nobody to take off the listings."""
     made = staff([member("a", X, {**INACTIVE, "name": "Olga"})], [])
     assert (made.operations, made.entries, made.waiting) == ((), (), ("a",))
-    assert made.warnings[0].message == (
-        "is not on the portal, and is declared inactive: nothing is to be done."
-    )
+    assert "not on the portal, and declared inactive" in made.warnings[0].message
     assert names(staff([member("a", X, {**ACTIVE, "name": "Olga"})], [])) == ["create:a"]
 
 
@@ -988,9 +1049,9 @@ def test_a_removed_agent_is_deactivated_where_that_is_asked_for():
     assert [(each.path, each.before, each.after) for each in entry.changes] == [
         ("status", "active", "inactive")
     ]
-    assert entry.reason == "deactivated: it was applied from here, and no file declares it now"
+    assert entry.reason.startswith("deactivated: ")
     assert messages(made) == [
-        ("gone", "agent 1 is deactivated: that takes them off all listings."),
+        ("gone", "agent 1 will be deactivated, which takes them off all listings."),
     ]
 
 
@@ -1023,28 +1084,15 @@ def test_an_agent_whose_key_is_anothers_now_is_reported_and_not_deactivated():
     users = [user(1, X, name="Ivan"), user(2, Y, name="Olga")]
     made = staff([member("a", Y, id=2)], users, ours((1, "a")), removal="deactivate")
     assert (made.operations, made.entries, made.conflicts) == ((), (), ())
-    assert messages(made) == [
-        (
-            "a",
-            (
-                "agent 1 Ivan was applied from here and no file declares them now, and a is agent 2 "
-                "Olga now. The portal still shows them as they are."
-            ),
-        ),
-    ]
-    assert made.warnings[0].source is None
+    (warning,) = made.warnings
+    assert (warning.key, warning.source, warning.name) == ("a", None, "Ivan")
+    assert "agent 1 Ivan was applied from here, but no file declares them" in warning.message
+    assert "a is now agent 2 Olga. The portal still shows them" in warning.message
     alone = staff([], users, ours((1, "a")), removal="deactivate")
     assert names(alone) == ["deactivate:1"]
     other = staff([], users[:1], ours((1, "a")))
-    assert messages(other) == [
-        (
-            "a",
-            (
-                "agent 1 Ivan was applied from here and no file declares them now. The portal still "
-                "shows them as they are."
-            ),
-        ),
-    ]
+    (warning,) = other.warnings
+    assert "no file declares them any more. The portal still shows them" in warning.message
 
 
 STATUS = next(field for field in STAFF if field.name == "status")
@@ -1062,17 +1110,11 @@ def test_a_deactivation_that_the_portal_ignored_is_told_and_not_repeated():
     made = staff([], [user(1, X)], told_off(), removal="deactivate")
     assert (made.operations, made.entries) == ((), ())
     unmet = Unmet("propertyfinder", "gone", None, "status", "inactive", "active")
-    assert made.untaken == (unmet,)
+    assert made.not_taken == (unmet,)
     assert places(made) == {("propertyfinder", "gone", None)}
-    assert messages(made) == [
-        (
-            "gone",
-            (
-                "status: the portal was given “inactive” and shows “active”. It is not sent again; "
-                "try the other value of deactivate_by in portals.propertyfinder."
-            ),
-        ),
-    ]
+    (warning,) = made.warnings
+    assert "status: the portal was sent “inactive” but shows “active”." in warning.message
+    assert "deactivate_by in portals.propertyfinder" in warning.message
 
 
 def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
@@ -1080,7 +1122,7 @@ def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
     made = staff(
         [member("a", Y, id=2)], [user(1, X), user(2, Y)], told_off(key="a"), removal="deactivate"
     )
-    assert [(each.key, each.path) for each in made.untaken] == [("a", "status")]
+    assert [(each.key, each.path) for each in made.not_taken] == [("a", "status")]
     assert (made.operations, len(made.warnings)) == ((), 1)
 
 
@@ -1097,14 +1139,14 @@ def test_an_ignored_deactivation_is_told_also_where_the_key_is_anothers_now():
 def test_a_deactivation_that_was_not_ignored_is_sent(prior, agent):
     """The portal shows something else than after it was told, or never was told: it is now."""
     made = staff([], [agent], prior, removal="deactivate")
-    assert (names(made), made.untaken) == (["deactivate:1"], ())
+    assert (names(made), made.not_taken) == (["deactivate:1"], ())
 
 
 def test_an_ignored_deactivation_is_history_where_none_is_asked_for():
     """The configuration only reports now: nothing was meant to be done."""
     made = staff([], [user(1, X)], told_off())
-    assert (made.untaken, made.operations, len(made.warnings)) == ((), (), 1)
-    assert "no file declares them now" in made.warnings[0].message
+    assert (made.not_taken, made.operations, len(made.warnings)) == ((), (), 1)
+    assert "no file declares them" in made.warnings[0].message
 
 
 def mobile(number, said, email=X, name="Ivan"):
@@ -1194,16 +1236,10 @@ def test_whom_only_the_memory_knows_is_to_be_looked_at():
     there is none."""
     desired, agent, prior = member("a", Y), user(1, X, name="Ivan"), ours((1, "a"))
     made = staff([desired], [agent], prior)
-    assert messages(made) == [
-        (
-            "a",
-            (
-                "is found by the ledger alone: at the last apply this was agent 1 Ivan. Check that it "
-                "is the same person."
-            ),
-        ),
-    ]
-    assert made.warnings[0].source == desired.source
+    (warning,) = made.warnings
+    assert (warning.key, warning.source) == ("a", desired.source)
+    assert "matched only by the ledger" in warning.message
+    assert "agent 1 Ivan" in warning.message
     assert staff([desired], [agent], prior, refuses=refuses("a")).warnings == ()
     assert staff([desired], [agent], prior, selection=Selection(("b",))).warnings == ()
     for found_otherwise in (member("a", X), member("a", Y, id=1)):
@@ -1216,14 +1252,12 @@ def test_whom_the_memory_knows_is_not_created_even_where_it_does_not_find():
     desired = [member("a", Y, {"name": "Ivan"})]
     made = staff(desired, [user(1, X, name="Ivan")], ours((1, "a")), recall=False)
     assert (made.operations, made.waiting) == ((), ("a",))
-    assert made.warnings[0].message == (
-        "was agent 1 Ivan at the last apply, and the file does not find them now. If that is still "
-        "this agent, declare `propertyfinder.id: 1`."
-    )
+    assert "was agent 1 Ivan at the last apply" in made.warnings[0].message
+    assert "declare `propertyfinder.id: 1`" in made.warnings[0].message
     assert names(staff(desired, [user(1, X)], recall=False)) == ["create:a"]
     made = staff(desired, [user(2, X)], ours((1, "a")))
     assert (made.operations, made.waiting) == ((), ())
-    assert made.conflicts[0].reason.startswith("was agent 1 at the last apply, and the portal does")
+    assert made.conflicts[0].reason.startswith("was agent 1 at the last apply, but the portal")
 
 
 def test_one_whom_the_portal_does_not_list_any_more_stops_nobody_else():
@@ -1245,11 +1279,10 @@ def test_a_creation_with_the_name_of_somebody_undeclared_is_told():
     users = [user(1, "o@old.example", name="Olga"), user(2, Y, name="Olga"), user(3, "p@x")]
     made = staff(desired, users)
     assert names(made) == ["create:a"]
-    message = (
-        "is to be created, and the portal has 1 Olga, whom no file declares. If that is the "
-        "same person, say so with the portal's id."
-    )
-    assert messages(made) == [("a", message)]
+    (warning,) = made.warnings
+    assert warning.key == "a"
+    assert "1 Olga, whom no file declares" in warning.message
+    assert "declare `propertyfinder.id: 1`" in warning.message
     assert staff(desired, users[1:]).warnings == ()
     assert staff(desired, users, refuses=refuses("a")).warnings == ()
 
@@ -1261,10 +1294,9 @@ def test_a_creation_with_the_mobile_of_somebody_undeclared_is_a_conflict():
     (conflict,) = made.conflicts
     assert (conflict.portal, conflict.key) == ("propertyfinder", "a")
     assert conflict.source == desired[0].source
-    assert conflict.reason == (
-        "propertyfinder.mobile +37322123456 belongs to 1 Ivan, whom no file declares. If this is "
-        "the same person, declare `propertyfinder.id: 1`; else declare that agent too."
-    )
+    holder = "propertyfinder.mobile +37322123456 belongs to 1 Ivan, whom no file declares."
+    assert conflict.reason.startswith(holder)
+    assert "declare `propertyfinder.id: 1`; otherwise declare that agent too." in conflict.reason
     assert conflict.candidates == (Candidate(1, "Ivan", None),)
     assert (made.operations, made.entries, made.warnings) == ((), (), ())
     assert keys(made.matches) == ["b"]
@@ -1507,6 +1539,7 @@ def test_packing_takes_no_more_bins_than_first_fit_decreasing(given_):
     assert count >= max(ceil(len(sizes) / most), ceil(sum(sizes) / budget))
 
 
+@settings(deadline=None)  # the time depends on the machine
 @given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 120), st.integers(1, 500))
 def test_items_of_one_size_take_the_fewest_bins_there_can_be(count, size, most, budget):
     """As many in each as the tighter limit allows, in their order."""
@@ -1690,10 +1723,8 @@ def test_a_key_that_was_given_to_somebody_else_by_hand_is_told():
     made = plan([file("a", {"name": "Ana"})], moved, prior)
     (warning,) = made.warnings
     assert (warning.key, warning.source.line) == ("a", 1)
-    assert warning.message == (
-        "is agent 2 Bob now by externalId, and at the last apply this was agent 1 Ana, who is "
-        "still there. If that is not the person who is meant, put it right on the portal, or "
-        "declare `id`."
-    )
+    assert "matches agent 2 Bob by externalId" in warning.message
+    assert "at the last apply this was agent 1 Ana" in warning.message
+    assert "declare `id`" in warning.message
     assert plan([file("a", {"name": "Ana"})], [before], prior).warnings == ()
     assert plan([file("a", {"name": "Ana"}, id=2)], moved, prior).warnings == ()

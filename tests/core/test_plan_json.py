@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.limits import Limits
 from reconciler.core.model import (
     AgentState,
     Candidate,
@@ -21,7 +22,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.plan import join
 from reconciler.core.plan_json import counts, digest, form, parse, request_bytes, selection, text
-from reconciler.core.policy import Limits, Selection
+from reconciler.core.selection import Selection
 
 from .build import file, keys, live, member, plan, staff, user
 
@@ -361,9 +362,35 @@ def test_a_plan_that_was_saved_before_something_was_added_comes_back():
     del made["unread"]
     for agent in made["agents"]:
         agent.pop("live", None)
-    assert parse(made).unread == ()
-    assert parse(made).portals == PORTALS
-    assert {tuple(each.live) for each in parse(made).entries} == {()}
+        for change in agent["changes"]:
+            del change["public"]
+    for each in (*made["conflicts"], *made["warnings"]):
+        del each["name"]
+    back = parse(made)
+    assert back.unread == ()
+    assert back.portals == PORTALS
+    assert {tuple(each.live) for each in back.entries} == {()}
+    assert {each.name for each in (*back.conflicts, *back.warnings)} == {""}
+    assert {change.public for entry in back.entries for change in entry.changes} == {True}
+
+
+def test_names_and_who_sees_a_value_come_back():
+    """The person of each conflict and warning; whether visitors see a changed value."""
+    plan_, made = rich(), json.loads(json.dumps(said()))
+    back = parse(made)
+    assert back.conflicts == plan_.conflicts
+    assert back.warnings == plan_.warnings
+    assert {each["key"]: each["name"] for each in made["warnings"]} == {
+        "a": "Agent 2",
+        "b": "Ivan",
+        "wait": "",
+        "gone": "Agent 9",
+    }
+    assert [entry.changes for entry in back.entries] == [entry.changes for entry in plan_.entries]
+    public = {
+        change["path"]: change["public"] for each in made["agents"] for change in each["changes"]
+    }
+    assert (public["externalId"], public["phone"], public["name"]) == (False, False, True)
 
 
 def test_lists_come_back_as_they_are():

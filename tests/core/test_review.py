@@ -10,8 +10,8 @@ import pytest
 from reconciler.core.model import AgentState, PortalState
 from reconciler.core.plan import join
 from reconciler.core.plan_json import form, parse
-from reconciler.core.policy import Selection
 from reconciler.core.review import review, review_all
+from reconciler.core.selection import Selection
 
 from .build import NOTHING, file, live, member, plan, staff, user
 
@@ -78,7 +78,7 @@ def test_a_value_that_the_portal_changed_is_stale():
     """It is not what it was, though it would become what was shown; both sides are told."""
     said = stale(BEFORE, [IVAN], [live(1, A, {"name": "Oleg"})])
     assert list(said) == [A]
-    assert said[A].startswith("name is not what it was")
+    assert said[A].startswith("name has changed since the plan")
     assert "Petr" in said[A]
     assert "Oleg" in said[A]
 
@@ -87,7 +87,7 @@ def test_a_value_that_the_file_changed_is_stale():
     """It would become another one than was reviewed."""
     oleg = file(A, {"name": "Oleg", "instagram": "https://instagram.com/i"})
     said = stale(BEFORE, [oleg], [PETR])
-    assert said[A].startswith("name would become another value than was shown")
+    assert said[A].startswith("name would get another value than the plan shows")
     assert "Oleg" in said[A]
 
 
@@ -95,9 +95,12 @@ def test_what_differs_is_told_by_side():
     """What the portal shows, what the file says, and both where both are others."""
     oleg = file(A, {"name": "Oleg", "instagram": "https://instagram.com/i"})
     anna = live(1, A, {"name": "Anna"})
-    shows, says = "the portal shows 'Anna' and not 'Petr'", "the file says 'Oleg' and not 'Ivan'"
-    other = "name would become another value than was shown"
-    assert stale(BEFORE, [IVAN], [anna]) == {A: f"name is not what it was: {shows}"}
+    shows, says = (
+        "the portal shows 'Anna' instead of 'Petr'",
+        "the file declares 'Oleg' instead of 'Ivan'",
+    )
+    other = "name would get another value than the plan shows"
+    assert stale(BEFORE, [IVAN], [anna]) == {A: f"name has changed since the plan: {shows}"}
     assert stale(BEFORE, [oleg], [PETR]) == {A: f"{other}: {says}"}
     assert stale(BEFORE, [oleg], [anna]) == {A: f"{other}: {shows}; {says}"}
 
@@ -115,21 +118,21 @@ def test_a_change_that_was_not_shown_is_stale():
 def test_an_agent_that_was_not_in_the_plan_is_stale():
     """Somebody else would change now."""
     other = file("b", {"name": "O"})
-    assert stale(BEFORE, [IVAN, other], [PETR, live(2, "b")]) == {"b": "was not in the plan"}
+    assert stale(BEFORE, [IVAN, other], [PETR, live(2, "b")]) == {"b": "not in the plan"}
 
 
 def test_another_live_agent_is_stale():
     """The same key is somebody else now."""
     pinned = file(A, IVAN.values, id=2)
     moved = live(2, A, {"name": "Petr"})
-    assert stale(BEFORE, [pinned], [live(1), moved]) == {A: "is agent 2 now, and was 1"}
+    assert stale(BEFORE, [pinned], [live(1), moved]) == {A: "was agent 1, now agent 2"}
 
 
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
-        (live(1, values={"name": "Petr"}), "would be linked too"),
-        (live(1, "z", values={"name": "Petr"}), "would be unlinked and linked too"),
+        (live(1, values={"name": "Petr"}), "would also be linked"),
+        (live(1, "z", values={"name": "Petr"}), "would also be unlinked and linked"),
     ],
 )
 def test_an_action_that_was_not_shown_is_stale(now, reason):
@@ -142,7 +145,7 @@ def test_a_link_that_needs_an_unlink_now_is_stale():
     """The agent got another external id since, which would be taken off."""
     pinned = file(A, id=1)
     assert stale(saved([pinned], [live(1)]), [pinned], [live(1, "z")]) == {
-        A: "would be unlinked too"
+        A: "would also be unlinked"
     }
 
 
@@ -164,14 +167,14 @@ def test_only_the_external_id_may_be_gone_of_an_agent_that_was_unlinked():
     assert stale(before, [pinned], [live(1, None, old)]) == {}
     said = stale(before, [pinned], [live(1)])
     assert said.keys() == {"b"}
-    assert said["b"].startswith("instagram is not what it was")
+    assert said["b"].startswith("instagram has changed since the plan")
 
 
 def test_an_agent_that_came_into_conflict_is_stale():
     """With the conflict's own reason."""
     pinned = file(A, IVAN.values, id=1)
     said = stale(saved([pinned], [PETR]), [pinned], [live(2)])
-    assert said[A].startswith("is in conflict now: id 1 is not one of the agency's agents")
+    assert said[A].startswith("now in conflict: no agent in the agency has id 1")
 
 
 def test_a_conflict_that_was_there_before_is_not_stale():
@@ -184,22 +187,22 @@ def test_a_conflict_that_is_over_is_stale_if_something_would_happen():
     """The agent was not in the plan."""
     lost = file("lost", {"name": "L"}, id=9)
     before = saved([IVAN, lost], [PETR])
-    assert stale(before, [IVAN, lost], [PETR, live(9, "lost")]) == {"lost": "was not in the plan"}
+    assert stale(before, [IVAN, lost], [PETR, live(9, "lost")]) == {"lost": "not in the plan"}
 
 
 def test_an_agent_that_left_the_portal_is_stale():
     """It waits for an invitation now."""
-    assert stale(BEFORE, [IVAN], []) == {A: "is not on the portal any more"}
+    assert stale(BEFORE, [IVAN], []) == {A: "no longer on the portal"}
 
 
 def test_an_agent_whose_file_is_gone_is_stale():
     """What was reviewed is not declared by anything any more."""
-    assert stale(BEFORE, [], [PETR]) == {A: "is declared by no file any more"}
+    assert stale(BEFORE, [], [PETR]) == {A: "no longer declared by any file"}
 
 
 def test_a_change_that_the_file_took_back_is_stale():
     """The reviewed value is not declared any more: nothing, or only the rest, would happen."""
-    reason = "name was to become 'Ivan', and the file says otherwise now"
+    reason = "the plan changes name to 'Ivan', which the file no longer declares"
     as_live = file(A, {**IVAN.values, "name": "Petr"})
     assert stale(BEFORE, [as_live], [PETR]) == {A: reason}
     dropped = file(A, {"instagram": "https://instagram.com/i"})
@@ -223,8 +226,8 @@ def test_a_link_that_the_file_took_back_is_stale():
     before = saved([file(A, {"name": "I"}, id=1)], [live(1)])
     other = file("other", {"name": "I"}, id=1)
     assert stale(before, [other], [live(1)]) == {
-        "other": "was not in the plan",
-        A: "is declared by no file any more",
+        "other": "not in the plan",
+        A: "no longer declared by any file",
     }
 
 
@@ -234,7 +237,7 @@ def test_a_creation_that_happened_is_done():
     before = saved([new], [], create=True)
     assert stale(before, [new], [live(5, "new", name="Olga", phone=P)], create=True) == {}
     renamed = file("new", {"name": "Olga R"}, phone=P)
-    assert stale(before, [renamed], [], create=True)["new"].startswith("name would become another")
+    assert stale(before, [renamed], [], create=True)["new"].startswith("name would get another")
 
 
 def test_a_creation_that_would_be_an_update_now_is_stale():
@@ -242,7 +245,7 @@ def test_a_creation_that_would_be_an_update_now_is_stale():
     new = file("new", {"name": "Olga"}, phone=P)
     before = saved([new], [], create=True)
     assert stale(before, [new], [live(5, "new", name="X")], create=True) == {
-        "new": "is agent 5 now, and was to be created"
+        "new": "was to be created, now agent 5"
     }
 
 
@@ -250,7 +253,7 @@ def test_an_update_that_would_be_a_creation_now_is_stale():
     """The agent whom it was about is gone, and would be made anew."""
     new = file("new", {"name": "Olga"}, phone=P)
     before = saved([new], [live(5, "new", name="X")], create=True)
-    assert stale(before, [new], [], create=True) == {"new": "is agent to be created now, and was 5"}
+    assert stale(before, [new], [], create=True) == {"new": "was agent 5, now to be created"}
 
 
 def test_a_removal_that_happened_is_done():
@@ -267,7 +270,7 @@ def test_a_removal_of_somebody_else_is_stale():
     prior = PortalState({"9": AgentState("gone", {}), "10": AgentState("gone", {})})
     before = saved([], [live(9, "gone"), live(10)], prior, removal="unlink")
     moved = [live(9), live(10, "gone")]
-    assert stale(before, [], moved, prior, removal="unlink") == {"gone": "is another agent now"}
+    assert stale(before, [], moved, prior, removal="unlink") == {"gone": "now another agent"}
 
 
 def test_a_removal_that_the_files_took_back_is_stale():
@@ -276,7 +279,7 @@ def test_a_removal_that_the_files_took_back_is_stale():
     before = saved([], [live(9, "gone")], prior, removal="unlink")
     back = file("gone")
     said = stale(before, [back], [live(9, "gone")], prior, removal="unlink")
-    assert said == {"gone": "is declared again"}
+    assert said == {"gone": "declared again"}
 
 
 def test_a_removal_does_not_hide_another_change_of_its_key():
@@ -299,6 +302,16 @@ def test_a_stale_agent_is_told_where_it_is_declared():
     assert (conflict.portal, str(conflict.source)) == ("rentix", f"agents/{A}.yaml:9")
     (conflict,) = review(BEFORE, planned([], [PETR]), [])
     assert str(conflict.source) == f"agents/{A}.yaml:1"
+
+
+def test_a_stale_agent_is_named():
+    """By the fresh entry; by the saved one if there is none any more; in several plans too."""
+    oleg = file(A, {"name": "Oleg"})
+    for desired, name in (([oleg], "Oleg"), ([], "Ivan")):
+        (conflict,) = review(BEFORE, planned(desired, [PETR]), desired)
+        assert conflict.name == name
+    (conflict,) = review_all([], planned([oleg], [PETR]), [oleg])
+    assert conflict.name == "Oleg"
 
 
 # -- two portals --------------------------------------------------------------------------------
@@ -345,31 +358,33 @@ def test_what_is_done_on_one_portal_is_not_done_on_the_other():
     done = live(1, A, {"name": "Ivan"})
     assert departs([done], [PETR_THERE]) == {}
     assert departs([done], [user(2, X, name="Petr")]) == {
-        ("propertyfinder", A): "is agent 2 now, and was 1"
+        ("propertyfinder", A): "was agent 1, now agent 2"
     }
 
 
 def test_a_section_that_was_taken_out_of_the_file_is_stale_on_its_portal():
     """The agent is still declared on the other."""
     assert departs([PETR], [PETR_THERE], BOTH[:1]) == {
-        ("propertyfinder", A): "is declared by no file any more"
+        ("propertyfinder", A): "no longer declared by any file"
     }
 
 
 def test_a_deactivation_that_was_not_shown_is_stale():
     """The file says inactive since, which is more than another change."""
     off = (BOTH[0], member(A, X, {"name": "Ivan", "status": "inactive"}))
-    assert departs([PETR], [PETR_THERE], off) == {("propertyfinder", A): "would be deactivated too"}
+    assert departs([PETR], [PETR_THERE], off) == {
+        ("propertyfinder", A): "would also be deactivated"
+    }
 
 
 def test_a_portal_that_cannot_be_read_now_leaves_its_agents_unreviewed():
     """Neither done nor undeclared: nothing is known of them, of one that is removed neither."""
     before = on_both([PETR], [PETR_THERE, user(9, "gone@x")])
     said = departs([PETR], None, before=before, unread={"propertyfinder": "no answer"})
-    reason = "cannot be looked at: propertyfinder could not be read"
+    reason = "could not be checked: propertyfinder could not be read"
     assert said == {("propertyfinder", A): reason, ("propertyfinder", "gone"): reason}
     assert departs([PETR], [PETR_THERE], before=on_both([PETR], None)) == {
-        ("propertyfinder", A): "was not in the plan"
+        ("propertyfinder", A): "not in the plan"
     }
 
 
@@ -383,8 +398,8 @@ def test_a_list_that_changed_is_told_by_what_differs():
         {"pf": staff([english], [user(1, X, {"spokenLanguages": ["ro"]})])}, {"pf": ()}, {"pf": ()}
     )
     (conflict,) = review(before, now, [english])
-    assert conflict.reason.startswith("spokenLanguages is not what it was")
-    assert conflict.reason.endswith(": the portal shows 0 'ro' and not 'en'")
+    assert conflict.reason.startswith("spokenLanguages has changed since the plan")
+    assert conflict.reason.endswith(": the portal shows 0 'ro' instead of 'en'")
 
 
 # -- several saved plans --------------------------------------------------------------------------
@@ -426,7 +441,7 @@ def test_who_is_in_no_plan_was_never_reviewed():
     """Without any plan nobody was; and a plan of others says nothing of an agent."""
     (one, first), (two, second) = renamed("a", 1, "A"), renamed("b", 2, "B")
     plans, agents = [saved([one], [first])], [first, second]
-    unseen = {"b": "is in no plan that was reviewed"}
+    unseen = {"b": "in no reviewed plan"}
     assert stale_in_all(plans, [one, two], agents) == unseen
     assert stale_in_all([], [two], agents) == unseen
     assert stale_in_all([], [], agents) == {}

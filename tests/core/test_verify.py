@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.catalogue import Catalogue, Policy
 from reconciler.core.fields import digest, parent
 from reconciler.core.model import (
     AgentState,
@@ -21,7 +22,7 @@ from reconciler.core.model import (
     Unmet,
 )
 from reconciler.core.operations import creation_form
-from reconciler.core.policy import Policy, Selection
+from reconciler.core.selection import Selection
 from reconciler.core.state import was_refused
 from reconciler.core.verify import (
     Evidence,
@@ -322,9 +323,7 @@ def rentix(desired, before, after, *, prior=NOTHING, run=None, statuses=None, **
         prior,
         PortalRun(desired, Listing(tuple(before)), draft.matches, outcomes),
         None if after is None else Listing(tuple(after)),
-        fields=FIELDS,
-        identifiers=IDENTIFIERS,
-        policy=Policy(order=ORDER, needs=NEEDS, **policy),
+        Catalogue("rentix", FIELDS, IDENTIFIERS, Policy(order=ORDER, needs=NEEDS, **policy)),
     )
 
 
@@ -366,9 +365,7 @@ def test_only_agents_that_the_plan_covers_are_recorded():
         NOTHING,
         PortalRun(desired, Listing(tuple(agents)), matches, []),
         Listing(tuple(agents)),
-        fields=FIELDS,
-        identifiers=IDENTIFIERS,
-        policy=Policy(order=ORDER, needs=NEEDS),
+        Catalogue("rentix", FIELDS, IDENTIFIERS, Policy(order=ORDER, needs=NEEDS)),
     )
     assert keys_of(state) == {"1": "a"}
 
@@ -409,7 +406,7 @@ def test_a_refused_creation_is_recorded_until_it_succeeds():
     policy = Policy(order=ORDER, needs=NEEDS, create=True)
     run = PortalRun(desired, Listing(()), [], [Outcome(operation, "applied", id=99)])
     again = record(
-        state, run, Listing((created,)), fields=FIELDS, identifiers=IDENTIFIERS, policy=policy
+        state, run, Listing((created,)), Catalogue("rentix", FIELDS, IDENTIFIERS, policy)
     )
     assert again.refused == {}
 
@@ -420,7 +417,7 @@ def test_a_creation_without_an_id_records_no_agent():
     (operation,) = plan(desired, [], create=True).operations
     run = PortalRun(desired, Listing(()), [], [Outcome(operation, "applied")])
     policy = Policy(order=ORDER, needs=NEEDS, create=True)
-    state = record(NOTHING, run, None, fields=FIELDS, identifiers=IDENTIFIERS, policy=policy)
+    state = record(NOTHING, run, None, Catalogue("rentix", FIELDS, IDENTIFIERS, policy))
     assert state.agents == {}
 
 
@@ -454,12 +451,16 @@ def test_former_agents_are_matched_by_the_record():
     agents = [user(1, "old@a.example", {"name": "A"}, name="A")]
     prior = PortalState({"1": AgentState("a", {})})
     run = PortalRun(desired, Listing(tuple(agents)), staff(desired, agents, prior).matches, [])
-    options = {"fields": propertyfinder.FIELDS, "identifiers": propertyfinder.IDENTIFIERS}
-    policy = Policy(order=("id", "email"), recall=True)
+    catalogue = Catalogue(
+        "propertyfinder",
+        propertyfinder.FIELDS,
+        propertyfinder.IDENTIFIERS,
+        Policy(order=("id", "email"), recall=True),
+    )
     listing = Listing(tuple(agents))
-    assert keys_of(record(prior, run, listing, **options, policy=policy)) == {"1": "a"}
-    forgetful = replace(policy, recall=False)
-    state = record(prior, run, listing, **options, policy=forgetful)
+    assert keys_of(record(prior, run, listing, catalogue)) == {"1": "a"}
+    forgetful = replace(catalogue, policy=replace(catalogue.policy, recall=False))
+    state = record(prior, run, listing, forgetful)
     assert fields_of(state) == {"1": []}
 
 
@@ -653,6 +654,6 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     again = difference(now, prior)
     assert {change.path for change in again.changes} <= set(declared) - set(sent)
     lost = difference(Match(now.desired, now.live, now.by))
-    assert {parent(each.path) for each in again.untaken} <= {
+    assert {parent(each.path) for each in again.not_taken} <= {
         parent(each.path) for each in lost.changes
     }

@@ -391,7 +391,7 @@ def test_an_email_of_an_undeclared_user_is_a_conflict(pf: Agency) -> None:
     pf.live_pf(person(1), person(2, email="b@agency.example"))
     pf.declare(pinned(1, "b"))
     (conflict,) = pf.plan()["conflicts"]
-    assert "whom no file declares" in conflict["reason"]
+    assert "no file declares that agent" in conflict["reason"]
     pf.declare(pinned(1, "b"), pinned(2, "c"))
     (conflict,) = pf.plan("--target", "a-1")["conflicts"]
     assert "a-2" in conflict["reason"]
@@ -429,7 +429,7 @@ def test_a_deactivation_and_an_activation_are_warnings(pf: Agency) -> None:
     assert plan["summary"]["deactivate"] == 1
     warned = {each["key"]: each["message"] for each in plan["warnings"]}
     assert "takes them off all listings" in warned["a-1"]
-    assert "is activated" in warned["a-2"]
+    assert "will be activated" in warned["a-2"]
     assert "inactive on the portal" in warned["a-3"]
     assert [each["actions"] for each in plan["agents"]] == [["deactivate", "update"], ["update"]]
     result = pf.run("plan")
@@ -1053,7 +1053,7 @@ def test_a_corrected_id_removes_no_one(pf: Agency) -> None:
     pf.declare({"externalId": "a", "propertyfinder": {"id": 2, "status": "active"}})
     plan = pf.plan()
     assert plan["requests"] == []
-    assert "a is agent 2" in plan["warnings"][0]["message"]
+    assert "a is now agent 2" in plan["warnings"][0]["message"]
     assert pf.apply()["exit"] == 0
     assert pf.plan()["warnings"] == []
     assert {each.status for each in pf.truth_pf().values()} == {"active"}

@@ -618,7 +618,7 @@ def test_who_changed_since_is_left_out(hub: Project) -> None:
     step = hub.apply()
     assert (step.code, names(hub)) == (3, ["Somebody", "Bob", "Carmen"])
     [note] = [each for each in step.notes if each.name == "warning"]
-    assert note.message.startswith("a on rentix: left out: name is not what it was")
+    assert note.message.startswith("a on rentix: left out: name has changed since the plan")
     assert (note.properties["file"], note.properties["line"]) == ("agents/agents.yaml", "1")
     assert "left out" in step.summary
 

@@ -9,7 +9,7 @@ import pytest
 from agency import Agency, person, section, user
 from starlette.responses import JSONResponse, Response
 
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.engine import planning, session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import Interrupted

@@ -179,7 +179,7 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     for what in (
         "agent-001",
         "contact_telegram",
-        "and only that one",
+        "is a unique match",
         "avatar",
         "agent-005",
         "agent-006",

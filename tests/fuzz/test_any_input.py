@@ -17,7 +17,7 @@ from store.test_ledger import KEPT
 from store.test_planfile import PLAN
 
 from reconciler.core.plan_json import form
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.store import ledger
 
 from . import targets

@@ -13,7 +13,7 @@ from github.platform import FORK, WORKFLOW, Answer, Platform, zipped
 from reconciler.core.model import Change, Entry, Plan, Source
 from reconciler.core.plan import join
 from reconciler.core.plan_json import digest, form
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.github import api, reviewed
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.reviewed import artifact, plan_of

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.catalogue import Catalogue
 from reconciler.core.fields import Sort
+from reconciler.core.limits import Limits
 from reconciler.core.model import (
     Desired,
     Live,
@@ -22,7 +24,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.plan import draft
 from reconciler.core.plan_json import request_bytes
-from reconciler.core.policy import Limits, Selection
+from reconciler.core.selection import Selection
 from reconciler.errors import AnswerError, PortalError
 from reconciler.portals import propertyfinder as module
 from reconciler.portals.registry import PORTALS
@@ -131,7 +133,7 @@ def test_a_status_that_is_not_taken_has_another_form():
 
 def test_what_finds_a_user():
     """The id, and the login in any letter case, which an update moves; a mobile finds nobody."""
-    assert [(each.name, each.rule, each.moves, each.said) for each in module.IDENTIFIERS] == [
+    assert [(each.name, each.rule, each.moves, each.spelling) for each in module.IDENTIFIERS] == [
         ("id", "pin", None, "propertyfinder.id"),
         ("email", "key", "update", "propertyfinder.email"),
         ("mobile", "hint", None, "propertyfinder.mobile"),
@@ -476,13 +478,10 @@ def test_roles_are_asked_for_only_where_a_file_names_one():
 def planned(portal, listing, *desired):
     """What is to be done for these agents where the portal shows this."""
     return draft(
-        "propertyfinder",
         desired,
         listing,
-        fields=portal.fields,
-        identifiers=portal.identifiers,
-        prior=PortalState(),
-        policy=portal.policy,
+        PortalState(),
+        Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy),
         limits=Limits(1.0, 1.0, 0),
         selection=Selection(),
     )

@@ -25,7 +25,7 @@ from reconciler.core.model import (
     Warning,
 )
 from reconciler.core.plan_json import form
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.errors import Problem
 
 STYLE = re.compile("\x1b\\[[0-9;]*m")

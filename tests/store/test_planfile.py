@@ -22,7 +22,7 @@ from reconciler.core.model import (
     Warning,
 )
 from reconciler.core.plan_json import digest, form, parse
-from reconciler.core.policy import Selection
+from reconciler.core.selection import Selection
 from reconciler.errors import PlanFileError
 from reconciler.store import planfile
 

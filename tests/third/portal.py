@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, digits
 from reconciler.core.model import (
@@ -23,7 +24,6 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.policy import Policy
 from reconciler.errors import PortalError
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up
 
