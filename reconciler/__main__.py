@@ -1,4 +1,4 @@
-"""`python -m reconciler` is the command `reconciler`."""
+"""`python -m reconciler` runs the command `reconciler`."""
 
 from reconciler.cli import main
 

@@ -1,18 +1,18 @@
-"""Every error that ends a command, and the exit code it ends with.
+"""The errors that end a command, and their exit codes.
 
     ReconcilerError            1
-    ├── InputError             1   the files: every problem at once
+    ├── InputError             1   mistakes in the files, all of them at once
     ├── ConfigError            1   reconciler.yaml or the environment
-    ├── UsageError             1   an option or argument that cannot be served
-    ├── PortalError            1   the portal cannot be read: no access, no answer
-    │   └── AnswerError        1   it answers otherwise than documented
-    ├── LockedError            1   another apply is under way and does not end; or took over
-    ├── LimitsError            1   more would change than `limits` allows
-    ├── PlanFileError          1   a saved plan that is edited, cut or of another version
-    └── StaleError             5   a saved plan that is no longer what would happen
-    Interrupted                    no error: somebody wants the run to end
+    ├── UsageError             1   an option or argument
+    ├── PortalError            1   the portal cannot be read: no access or no response
+    │   └── AnswerError        1   its response is not as documented
+    ├── LockedError            1   another apply holds the lock, or has taken it over
+    ├── LimitsError            1   the plan is over `limits`
+    ├── PlanFileError          1   a saved plan was edited, truncated or has another version
+    └── StaleError             5   a saved plan does not match what would happen now
+    Interrupted                    not an error: the run was cancelled
 
-What happens to single agents during an apply is no exception but an outcome in the report.
+What happens to one agent during an apply is an outcome in the report, not an exception.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from dataclasses import dataclass
 
 
 class ReconcilerError(Exception):
-    """What happened and what to do, in words for a person. Never holds a secret."""
+    """What happened, where, and how to fix it. The message never contains a secret."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in one place of a file.
+    """A mistake at one place in a file.
 
-    `line` and `column` count from 1. `excerpt` is the line as it stands in the file, without
-    its line end ("" where there is no line to show). `hint` is the fix, or "".
+    `line` and `column` count from 1. `excerpt` is the line in the file, without its line end, or ""
+    if there is none to show. `hint` is the suggested fix, or "".
     """
 
     file: str
@@ -43,19 +43,19 @@ class Problem:
 
 
 class InputError(ReconcilerError):
-    """Files that cannot be taken as they are; `problems` has all of them, in file order."""
+    """The files have mistakes; `problems` lists all of them, in file order."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        super().__init__(f"{len(problems)} problems in the files")
+        super().__init__(f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'} found")
 
 
 class ConfigError(ReconcilerError):
-    """The configuration or the environment does not allow to go on."""
+    """The configuration or the environment is wrong or incomplete."""
 
 
 class UsageError(ReconcilerError):
-    """The command cannot be carried out with these options."""
+    """The command cannot run with these options or arguments."""
 
 
 class PortalError(ReconcilerError):
@@ -63,26 +63,26 @@ class PortalError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """The right to apply is somebody else's: they do not end, or took it over; nothing was sent."""
+    """Another apply holds the lock, or has taken it over. Nothing was sent."""
 
 
 class AnswerError(PortalError):
-    """The portal's answer is not as documented. It may have been a slip: ask again."""
+    """The portal's response is not as documented. Reading again may help."""
 
 
 class LimitsError(ReconcilerError):
-    """More agents would change than `limits` allows; nothing was sent."""
+    """The plan changes more agents than `limits` allows. Nothing was sent."""
 
 
 class PlanFileError(ReconcilerError):
-    """A saved plan that cannot be trusted: edited, cut short, or of another version."""
+    """A saved plan cannot be trusted: it was edited, truncated or has another version."""
 
 
 class StaleError(ReconcilerError):
-    """A saved plan that is not what would happen now; nothing was sent."""
+    """A saved plan does not match what would happen now. Nothing was sent."""
 
     exit_code = 5
 
 
-class Interrupted(Exception):  # noqa: N818 - no error
-    """The run is to end: nothing more is sent. Raised in place of sending, or of waiting to."""
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The run was cancelled. Raised instead of sending a request or waiting to send one."""
