@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.commands import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reconciler"
 
@@ -34,20 +36,47 @@ def test_every_room_has_a_name() -> None:
         assert path.stem not in {"utils", "util", "helpers", "common", "misc", "base"}, path
 
 
-@pytest.mark.parametrize("command", [["--help"], ["validate"]])
-def test_what_needs_no_network_imports_no_client(tmp_path: Path, command: list[str]) -> None:
-    """`--help` and `validate` start without httpx, rich and deepdiff."""
+HEAVY = {"deepdiff", "httpx", "phonenumbers", "rich", "starlette", "uvicorn"}
+ENGINE = {"pydantic", "reconciler.engine", "reconciler.core.plan", "reconciler.portals.registry"}
+HELP = [["--help"], *([name, "--help"] for name in COMMANDS)]
+
+
+@pytest.mark.parametrize(
+    ("command", "unwanted"),
+    [*((words, HEAVY | ENGINE) for words in HELP), (["validate"], HEAVY)],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_what_it_needs(
+    tmp_path: Path, command: list[str], unwanted: set[str]
+) -> None:
+    """Help needs neither the engine nor a client; checking files needs no client."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "a.yaml").write_text("externalId: a\n", "utf-8")
+    modules = imported("-C", str(tmp_path), *command)
+    assert not unwanted & modules
+
+
+def test_help_imports_no_command() -> None:
+    """`reconciler --help` reads the table, and a command imports its own module only."""
+    modules = {module for module, _ in COMMANDS.values()}
+    assert not modules & imported("--help")
+    assert modules & imported("plan", "--help") == {"reconciler.cli.plan"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """Run a command line in a new process that must succeed, and return what it imported."""
     code = (
         "import sys\n"
         "from reconciler.cli import run\n"
-        f"code = run(['-C', {str(tmp_path)!r}, *{command!r}])\n"
-        "heavy = {'httpx', 'rich', 'deepdiff', 'phonenumbers'} & set(sys.modules)\n"
-        "sys.exit(code or (f'imported: {heavy}' if heavy else 0))\n"
+        "code = run(sys.argv[1:])\n"
+        "print(*sys.modules, sep='\\n', file=sys.stderr)\n"
+        "sys.exit(code)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
 
 
 def test_the_constraints_name_versions_only() -> None:

@@ -1,20 +1,19 @@
-"""The command `reconciler demo`: the whole story on a throw-away sandbox."""
+"""`reconciler demo`."""
 
 from __future__ import annotations
 
-import contextlib
+import gc
 import json
 import os
 import shutil
 import tempfile
+from contextlib import chdir, closing
 from importlib.resources import files
 from pathlib import Path
 
 import click
 
-from reconciler.sandbox.server import running
-from reconciler.sandbox.state import State
-from reconciler.sandbox.store import Store
+from reconciler.cli.options import examples
 
 KEY = "sandbox"
 STORY = (
@@ -22,30 +21,32 @@ STORY = (
     ("-v", "apply", "--plan", "plan.json", "--yes"),
     ("plan", "--detailed-exitcode"),
 )
-"""The commands of the demo, which a user can type as well."""
+"""The commands that the demo runs."""
+DATA = Path(str(files("reconciler") / "demo"))
+"""The directory with the live agents and the configuration."""
 
 
-def samples() -> Path:
-    """The folder with the sample agents: in the installed package, or beside it in a checkout."""
-    here = Path(str(files("reconciler") / "demo"))
-    packed = here / "agents"
-    return packed if packed.is_dir() else here.parent.parent / "agents"
+@click.command("demo", epilog=examples("reconciler demo", "NO_COLOR=1 reconciler demo"))
+def command() -> int:
+    """Try plan and apply on temporary simulated portals.
 
+    Plans and applies changes to a few sample agents, and shows that the next plan is empty. Needs
+    no keys and leaves no files.
+    """
+    from reconciler.cli import run
+    from reconciler.sandbox.server import running
+    from reconciler.sandbox.state import State
+    from reconciler.sandbox.store import Store
 
-@click.command()
-def demo() -> int:
-    """The whole story on a throw-away sandbox: plan, apply, plan again is empty."""
-    from reconciler.cli import run  # noqa: PLC0415 - it is cli that calls this command
-
-    here = Path(str(files("reconciler") / "demo"))
-    live = json.loads((here / "live.json").read_text("utf-8"))
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store()) as store:
-        shutil.copytree(samples(), Path(folder) / "agents")
-        shutil.copy(here / "reconciler.yaml", folder)
+    gc.enable()
+    live = json.loads((DATA / "live.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder, closing(Store()) as store:
+        shutil.copytree(_agents(), Path(folder) / "agents")
+        shutil.copy(DATA / "reconciler.yaml", folder)
         state = State(store, KEY)
         state.load(live["rentix"])
         state.propertyfinder.load(live["propertyfinder"])
-        with running(state) as portals, contextlib.chdir(folder):
+        with running(state) as portals, chdir(folder):
             os.environ.pop("RECONCILER_CONFIG", None)
             os.environ |= {
                 "RENTIX_URL": portals.url,
@@ -54,9 +55,15 @@ def demo() -> int:
                 "PROPERTYFINDER_API_KEY": state.propertyfinder.key,
                 "PROPERTYFINDER_API_SECRET": state.propertyfinder.secret,
             }
-            for command in STORY:
-                click.secho(f"\n$ reconciler {' '.join(command)}", bold=True)
-                code = run([*command])
+            for arguments in STORY:
+                click.secho(f"\n$ reconciler {' '.join(arguments)}", bold=True)
+                code = run([*arguments])
                 if code:
                     return code
     return 0
+
+
+def _agents() -> Path:
+    """The directory of the sample agents: in the installed package, or at the top of a checkout."""
+    packaged = DATA / "agents"
+    return packaged if packaged.is_dir() else DATA.parent.parent / "agents"

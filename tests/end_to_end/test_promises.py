@@ -886,7 +886,7 @@ def test_a_second_ctrl_c_does_not_wait(agency: Agency, ctrl_c: Callable[[], None
     assert result.code == 130
     states = [each["status"] for each in result.json["results"]]
     assert states == ["applied", "applied", "unknown", "skipped"]
-    assert "Once more, and it is not" in result.err
+    assert "Press Ctrl-C again to abort" in result.err
     assert agency.apply()["exit"] == 0
 
 

@@ -316,7 +316,7 @@ def test_an_apply_that_loses_its_lock_before_sending_sends_nothing(
         yield ()
 
     monkeypatch.setattr(File, "lock", taken)
-    monkeypatch.setattr("reconciler.cli._ask", lambda: turns[0].lose("It slept."))
+    monkeypatch.setattr("reconciler.cli.apply.confirm", lambda: turns[0].lose("It slept."))
     result = agency.run("apply")
     assert (result.code, writes(agency.calls())) == (1, [])
     assert "It slept. Requests in progress are finished; nothing more is sent.\n" in result.err

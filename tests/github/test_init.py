@@ -15,7 +15,7 @@ from repositories import repository
 from ruamel.yaml import YAML
 
 from reconciler import __version__
-from reconciler.cli import ci_apply, ci_plan
+from reconciler.cli import ci
 from reconciler.documents.config import read_config
 from reconciler.documents.schema import schemas
 from reconciler.github.reviewed import artifact
@@ -102,7 +102,7 @@ def test_it_tells_what_it_wrote_and_writes_it_once(agency: Agency) -> None:
     assert sorted(first) == sorted(FILES)
     again = agency.run("init", "--portal", "propertyfinder", "--branch", "trunk")
     assert again.code == 0
-    assert again.out.splitlines() == [f"kept   {path}  (was there already)" for path in FILES]
+    assert again.out.splitlines() == [f"kept   {path}  (already exists)" for path in FILES]
     assert tree(agency.root) == first
 
 
@@ -227,9 +227,9 @@ def test_the_plan_workflow(agency: Agency) -> None:
     assert keep["with"]["name"] == artifact("${{ github.event.pull_request.head.sha }}")
     assert keep["with"]["retention-days"] == 30
     assert keep["if"] == "${{ !cancelled() && steps.reconciler.outputs.folder }}"
-    [out] = [each for each in ci_plan.params if each.name == "out"]
+    [out] = [each for each in ci.plan.params if each.name == "out"]
     assert keep["with"]["path"] == str(out.default)
-    [plans] = [each for each in ci_apply.params if each.name == "workflow"]
+    [plans] = [each for each in ci.apply.params if each.name == "workflow"]
     assert (agency.root / str(plans.default)).exists()
 
 

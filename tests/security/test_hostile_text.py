@@ -254,7 +254,7 @@ def test_no_text_acts_in_any_output_of_a_command(
         if form == "markdown":
             assert "left out for length" not in said.out
     monkeypatch.delenv("GITHUB_ACTIONS")  # no terminal is there
-    monkeypatch.setattr("reconciler.cli._page", lambda _: {"width": 90, "color": True})
+    monkeypatch.setattr("reconciler.cli.console.page", lambda _: {"width": 90, "color": True})
     said = hostile.run("plan")
     assert STYLE.search(said.out)
     assert steering(STYLE.sub("", said.out) + said.err) == []

@@ -1,0 +1,98 @@
+"""`reconciler ci`: plan, apply and drift as a GitHub workflow runs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import console
+from reconciler.cli.interrupts import cancel_on_signal
+from reconciler.cli.options import GlobalOptions, examples
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from reconciler.engine.concurrency import Cancellation
+    from reconciler.github import ci
+
+
+@click.group(
+    "ci",
+    epilog=examples("reconciler ci plan", "reconciler ci apply", "reconciler ci drift"),
+)
+def command() -> None:
+    """Run plan, apply or drift in a GitHub workflow.
+
+    `reconciler init` writes workflows that run these commands. Elsewhere, use plan, apply and
+    drift.
+    """
+
+
+@command.command(
+    "plan", epilog=examples("reconciler ci plan", "reconciler ci plan --out reconciler-plan")
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=Path("reconciler-plan"),
+    show_default=True,
+    help="Directory for plan.json and report.html.",
+)
+@click.pass_obj
+def plan(options: GlobalOptions, out: Path) -> int:
+    """Plan a pull request and comment on it."""
+    from reconciler.github import ci
+
+    # The next step of the workflow, which uploads the directory, does not know of -C.
+    return ci.plan(_workflow(options), out.absolute() if options.directories else out)
+
+
+@command.command(
+    "apply",
+    epilog=examples(
+        "reconciler ci apply",
+        "reconciler ci apply --workflow .github/workflows/reconciler-plan.yml",
+    ),
+)
+@click.option(
+    "--workflow",
+    metavar="FILE",
+    default=".github/workflows/reconciler-plan.yml",
+    show_default=True,
+    help="Workflow whose plans count as reviewed.",
+)
+@click.pass_obj
+def apply(options: GlobalOptions, workflow: str) -> int:
+    """Apply what was reviewed in merged pull requests."""
+    from reconciler.github import ci
+
+    return ci.apply(_workflow(options), workflow)
+
+
+@command.command("drift", epilog=examples("reconciler ci drift", "reconciler -v ci drift"))
+@click.pass_obj
+def drift(options: GlobalOptions) -> int:
+    """Keep an issue open for each portal with drift."""
+    from reconciler.github import ci
+
+    return ci.drift(_workflow(options))
+
+
+def _workflow(options: GlobalOptions) -> ci.Setting:
+    """What a step of a workflow works with; git gets this run's token through the environment."""
+    from reconciler.github import ci, run
+
+    workflow_run = run.read(os.environ)
+    os.environ |= run.credentials(workflow_run, os.environ)
+
+    def guard(cancellation: Cancellation) -> AbstractContextManager[None]:
+        return cancel_on_signal(cancellation, options.note)
+
+    def log(line: str) -> None:
+        click.echo(console.redact(line))
+
+    return ci.Setting(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)

@@ -1,0 +1,141 @@
+"""The terminal: what is printed, in colour or not, without keys and without workflow commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from reconciler.errors import InputError, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reconciler.core.model import Event, Plan
+
+log = logging.getLogger("reconciler")
+
+
+class Page(TypedDict):
+    """How text is laid out: its width in columns, and whether it is in colour."""
+
+    width: int
+    color: bool
+
+
+def page(path: Path | None) -> Page:
+    """The layout of text that goes to a file, or to standard output if `path` is None."""
+    terminal = path is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 100
+    return {"width": max(40, width), "color": terminal and _allows_color()}
+
+
+def write(text: str) -> None:
+    """Write to standard output, safely in a workflow."""
+    sys.stdout.write(without_workflow_commands(text))
+    sys.stdout.flush()
+
+
+def write_json(text: str) -> None:
+    """Write JSON to standard output as it is: no line of it can be a workflow command."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_error(text: str) -> None:
+    """Write a message to standard error, safely in a workflow."""
+    click.echo(without_workflow_commands(text), err=True, nl=not text.endswith("\n"))
+
+
+def print_error(error: ReconcilerError) -> int:
+    """Print an error to standard error and return its exit code."""
+    from reconciler.render.visible import visible
+
+    color = sys.stderr.isatty() and _allows_color()
+    if isinstance(error, InputError):
+        from reconciler.render import text
+
+        message = text.problems(error.problems, color=color)
+    else:
+        label = click.style("error:", fg="red", bold=True) if color else "error:"
+        message = f"{label} {visible(str(error))}\n"
+    sys.stderr.write(without_workflow_commands(redact(message)))
+    return error.exit_code
+
+
+def print_internal_error(error: Exception) -> int:
+    """Print an unexpected exception, with a traceback only if -v is set, and return 1."""
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    sys.stderr.write(
+        f"error: Internal error (please report it): {place}. If changes were sent, run "
+        f"`reconciler plan` to see what is left. Run again with -v for a traceback.\n"
+    )
+    if log.isEnabledFor(logging.INFO):
+        from reconciler.render.visible import visible
+
+        message = visible(redact("".join(traceback.format_exception(error))))
+        sys.stderr.write(without_workflow_commands(message))
+    return 1
+
+
+def without_workflow_commands(text: str) -> str:
+    """The text; in a GitHub workflow, no line of it can be taken for a command."""
+    if not os.environ.get("GITHUB_ACTIONS"):
+        return text
+    from reconciler.github.commands import inert
+
+    return inert(text)
+
+
+def redact(text: str) -> str:
+    """The text without the keys in the environment, in case one was written into a file.
+
+    A key that is as short as a word stays, because redacting it would remove that word.
+    """
+    from reconciler.net.redaction import PIECE, struck
+    from reconciler.portals.registry import PORTALS
+
+    names = [f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")]
+    keys = [os.environ.get(name, "").strip() for name in (*names, "GITHUB_TOKEN")]
+    return struck(text, keys, PIECE)
+
+
+@contextmanager
+def progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """A progress bar that counts operations, on a terminal only. Yields the observer of events."""
+    if quiet or not plan.steps or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from reconciler.core.model import Finished, Started
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
+    ) as bar:
+        total = sum(len(step.operations) for step in plan.steps)
+        task = bar.add_task("applying", total=total)
+
+        def observe(event: Event) -> None:
+            if isinstance(event, Started):
+                request = event.step.request
+                bar.update(task, description=f"{request.method} {request.path}")
+            elif isinstance(event, Finished):
+                bar.advance(task, len(event.outcomes))
+
+        yield observe
+
+
+def _allows_color() -> bool:
+    return not os.environ.get("NO_COLOR")

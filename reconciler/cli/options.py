@@ -1,0 +1,131 @@
+"""Options that several commands share, and the values that they become."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from reconciler.cli import console
+from reconciler.cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.engine.session import Repository
+
+Function = Callable[..., int]
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    """The options before the command. `directories` have been entered already."""
+
+    directories: tuple[Path, ...]
+    config: Path | None
+    verbose: bool
+    quiet: bool
+
+    def note(self, message: str) -> None:
+        """Print a message to standard error, unless --quiet."""
+        if message and not self.quiet:
+            console.write_error(message)
+
+    def notes(self, messages: Iterable[str]) -> None:
+        """Print each message as a note."""
+        for message in messages:
+            self.note(f"note: {message}")
+
+    def open_repository(self) -> Repository:
+        """Read and check the files. Raises ConfigError and InputError."""
+        from reconciler.engine import session
+
+        repository = session.open_repository(Path(), self.config)
+        if not repository.documents:
+            folder = repository.config.agents
+            self.notes([f"No agent is declared in {folder}: add a file such as {folder}/ana.yaml."])
+        return repository
+
+    def command_line(self, *arguments: str) -> str:
+        """A command that a person can run in the directory where this one was started."""
+        before = [part for directory in self.directories for part in ("-C", str(directory))]
+        if self.config is not None:
+            before += ["--config", str(self.config)]
+        return shlex.join(["reconciler", *before, *arguments])
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command's help: its examples, which click is not to wrap."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+class Selectors(NamedTuple):
+    """The agents and portals that a command is limited to."""
+
+    targets: tuple[str, ...]
+    excludes: tuple[str, ...]
+    portals: tuple[str, ...]
+
+
+def selector_options(function: Function) -> Function:
+    """Add --target, --exclude and --portal; the command takes them as `selectors`."""
+
+    @click.option(
+        "--target",
+        "targets",
+        metavar="GLOB",
+        multiple=True,
+        help="Only agents whose key or file matches; repeatable.",
+    )
+    @click.option(
+        "--exclude",
+        "excludes",
+        metavar="GLOB",
+        multiple=True,
+        help="Skip agents whose key or file matches; repeatable.",
+    )
+    @click.option(
+        "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
+    )
+    @wraps(function)
+    def command(
+        *arguments: object,
+        targets: tuple[str, ...],
+        excludes: tuple[str, ...],
+        portals: tuple[str, ...],
+        **options: object,
+    ) -> int:
+        return function(*arguments, selectors=Selectors(targets, excludes, portals), **options)
+
+    return command
+
+
+def output_options(function: Function) -> Function:
+    """Add --format and --output; the command takes them as `output`."""
+
+    @click.option(
+        "--format",
+        "format_",
+        metavar="FORMAT",
+        type=click.Choice(["text", "json", "markdown", "html"]),
+        default="text",
+        show_default=True,
+        help="Write text, json, markdown or html.",
+    )
+    @click.option(
+        "--output",
+        "path",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Write to FILE instead of standard output.",
+    )
+    @wraps(function)
+    def command(*arguments: object, format_: str, path: Path | None, **options: object) -> int:
+        return function(*arguments, output=Output(format_, path), **options)
+
+    return command

@@ -1,0 +1,80 @@
+"""A command's result, in the format and the file that the options ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli import console
+from reconciler.errors import PortalError, UsageError
+
+if TYPE_CHECKING:
+    from reconciler.core.model import Plan, Report
+    from reconciler.core.plan_json import PlanDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a result goes: `format` is a module of `render`; without a path, standard output."""
+
+    format: str
+    path: Path | None
+
+    def write_plan(self, plan: Plan, document: PlanDocument, *, requests: bool = False) -> None:
+        """Write a plan; with `requests`, also each request with its body."""
+        if self.format == "json":
+            self.write(self._renderer.plan(document))
+        else:
+            self.write(self._renderer.plan(plan, requests=requests, **self._page))
+
+    def write_drift(self, plan: Plan, document: PlanDocument) -> None:
+        """Write the drift that a plan was reduced to."""
+        if self.format == "json":
+            self.write(self._renderer.plan(document))
+        else:
+            self.write(self._renderer.drift(plan, **self._page))
+
+    def write_report(self, report: Report, digest: str) -> None:
+        """Write what an apply did with the plan of this digest."""
+        options = {"digest": digest} if self.format == "json" else self._page
+        self.write(self._renderer.report(report, **options))
+
+    def write(self, content: str) -> None:
+        """Write content that is in this format. Raises UsageError if the file is not writable."""
+        if self.path is not None:
+            try:
+                self.path.write_text(content, "utf-8", errors="surrogatepass")
+            except OSError as error:
+                raise self._unwritable(error) from None
+        elif self.format == "json":
+            console.write_json(content)
+        else:
+            console.write(content)
+
+    def check_writable(self) -> None:
+        """Raises UsageError if the file is not writable."""
+        if self.path is not None:
+            try:
+                self.path.open("a").close()
+            except OSError as error:
+                raise self._unwritable(error) from None
+
+    @property
+    def _renderer(self) -> Any:  # noqa: ANN401 - a module
+        return import_module(f"reconciler.render.{self.format}")
+
+    @property
+    def _page(self) -> dict[str, Any]:
+        return {**console.page(self.path)} if self.format == "text" else {}
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(f"{self.path} cannot be written: {error.strerror}.")
+
+
+def unread_portals(plan: Plan) -> bool:
+    """Print an error for each portal that could not be read, and return whether there are any."""
+    for portal, reason in plan.unread:
+        console.print_error(PortalError(f"{portal}: {reason}"))
+    return bool(plan.unread)

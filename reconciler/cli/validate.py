@@ -1,0 +1,31 @@
+"""`reconciler validate`."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli import console
+from reconciler.cli.options import GlobalOptions, examples
+
+
+@click.command(
+    "validate",
+    epilog=examples("reconciler validate", "reconciler --config staging.yaml validate"),
+)
+@click.pass_obj
+def command(options: GlobalOptions) -> int:
+    """Check the files without using the network.
+
+    Prints every problem with its file, line and column.
+    """
+    from reconciler.documents.yaml import parser
+
+    repository = options.open_repository()
+    console.log.info("YAML parser: %s", parser())
+    agents = len(repository.documents)
+    files = len({document.source.file for document in repository.documents})
+    click.echo(
+        f"Valid: {agents} {'agent' if agents == 1 else 'agents'} "
+        f"in {files} {'file' if files == 1 else 'files'}."
+    )
+    return 0
