@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
-import threading
 from contextlib import chdir
 from pathlib import Path
 from typing import NoReturn
@@ -64,11 +62,7 @@ def cli(
         if not directory.is_dir():
             raise UsageError(f"-C: there is no folder {Path(*directories)}.")
         ctx.with_resource(chdir(directory))
-    if verbose:
-        threading.current_thread().name = "reconciler"  # each portal has a thread with its name
-        layout = "%(threadName)s: %(message)s"
-        logging.basicConfig(stream=sys.stderr, format=layout, level=logging.WARNING)
-    logging.getLogger("reconciler").setLevel(logging.INFO if verbose else logging.WARNING)
+    console.configure_logging(verbose=verbose)
     ctx.obj = GlobalOptions(directories, config, verbose, quiet)
 
 

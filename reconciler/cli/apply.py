@@ -129,6 +129,7 @@ def _show_plan(
     """
     to_output = output.format == "text" and not shown
     to_error = output.format != "text" or (asks and not sys.stdout.isatty())
+    to_error = to_error and not options.quiet
     if not (to_output or to_error):
         return
     from reconciler.render import text
@@ -137,7 +138,7 @@ def _show_plan(
     if to_output:
         console.write(content)
     if to_error:
-        options.note(content)
+        console.write_error(content)
 
 
 def confirm() -> None:

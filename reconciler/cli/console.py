@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
+import textwrap
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -19,14 +20,23 @@ if TYPE_CHECKING:
 
     from reconciler.core.model import Event, Plan
 
-log = logging.getLogger("reconciler")
-
 
 class Page(TypedDict):
     """How text is laid out: its width in columns, and whether it is in colour."""
 
     width: int
     color: bool
+
+
+def configure_logging(*, verbose: bool) -> None:
+    """Log requests and waits to standard error if `verbose`, else only warnings."""
+    import logging
+
+    if verbose:
+        threading.current_thread().name = "reconciler"  # each portal has a thread with its name
+        layout = "%(threadName)s: %(message)s"
+        logging.basicConfig(stream=sys.stderr, format=layout, level=logging.WARNING)
+    logging.getLogger("reconciler").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def page(path: Path | None) -> Page:
@@ -48,8 +58,13 @@ def write_json(text: str) -> None:
     sys.stdout.flush()
 
 
+def write_message(message: str) -> None:
+    """Write a message to standard error, wrapped on a terminal."""
+    write_error(_wrap(message))
+
+
 def write_error(text: str) -> None:
-    """Write a message to standard error, safely in a workflow."""
+    """Write to standard error, safely in a workflow."""
     click.echo(without_workflow_commands(text), err=True, nl=not text.endswith("\n"))
 
 
@@ -63,14 +78,16 @@ def print_error(error: ReconcilerError) -> int:
 
         message = text.problems(error.problems, color=color)
     else:
-        label = click.style("error:", fg="red", bold=True) if color else "error:"
-        message = f"{label} {visible(str(error))}\n"
+        message = _wrap(f"error: {visible(str(error))}\n")
+        if color:
+            message = message.replace("error:", click.style("error:", fg="red", bold=True), 1)
     sys.stderr.write(without_workflow_commands(redact(message)))
     return error.exit_code
 
 
 def print_internal_error(error: Exception) -> int:
     """Print an unexpected exception, with a traceback only if -v is set, and return 1."""
+    import logging
     import traceback
 
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -79,7 +96,7 @@ def print_internal_error(error: Exception) -> int:
         f"error: Internal error (please report it): {place}. If changes were sent, run "
         f"`reconciler plan` to see what is left. Run again with -v for a traceback.\n"
     )
-    if log.isEnabledFor(logging.INFO):
+    if logging.getLogger("reconciler").isEnabledFor(logging.INFO):
         from reconciler.render.visible import visible
 
         message = visible(redact("".join(traceback.format_exception(error))))
@@ -99,7 +116,7 @@ def without_workflow_commands(text: str) -> str:
 def redact(text: str) -> str:
     """The text without the keys in the environment, in case one was written into a file.
 
-    A key that is as short as a word stays, because redacting it would remove that word.
+    A short key stays, because it may be an ordinary part of the text.
     """
     from reconciler.net.redaction import PIECE, struck
     from reconciler.portals.registry import PORTALS
@@ -135,6 +152,26 @@ def progress(plan: Plan, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
                 bar.advance(task, len(event.outcomes))
 
         yield observe
+
+
+def _wrap(text: str) -> str:
+    """The text with its lines wrapped and indented as they are, if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        return text
+    width = max(40, shutil.get_terminal_size().columns)
+    return "".join(_wrap_line(line, width) for line in text.splitlines(keepends=True))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    wrapped = textwrap.fill(
+        line.rstrip("\n"),
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapped + line[len(line.rstrip("\n")) :]
 
 
 def _allows_color() -> bool:

@@ -34,7 +34,7 @@ class GlobalOptions:
     def note(self, message: str) -> None:
         """Print a message to standard error, unless --quiet."""
         if message and not self.quiet:
-            console.write_error(message)
+            console.write_message(message)
 
     def notes(self, messages: Iterable[str]) -> None:
         """Print each message as a note."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import console
 from reconciler.cli.options import GlobalOptions, examples
 
 
@@ -18,10 +17,12 @@ def command(options: GlobalOptions) -> int:
 
     Prints every problem with its file, line and column.
     """
+    import logging
+
     from reconciler.documents.yaml import parser
 
     repository = options.open_repository()
-    console.log.info("YAML parser: %s", parser())
+    logging.getLogger("reconciler").info("YAML parser: %s", parser())
     agents = len(repository.documents)
     files = len({document.source.file for document in repository.documents})
     click.echo(

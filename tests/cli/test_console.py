@@ -15,16 +15,34 @@ def test_the_result_goes_to_standard_output_beside_a_progress_bar(agency: Agency
     """Standard error is a terminal and has the bar; standard output is a file and has the JSON."""
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
+    output, errors = beside_a_terminal(agency, "apply", "--yes", "--force", "--format", "json")
+    assert json.loads(output)["summary"]["applied"] == 1
+    assert "1/1" in errors
+
+
+def test_messages_are_wrapped_on_a_terminal(agency: Agency) -> None:
+    """At its width, between words; a list in a message keeps its indentation."""
+    agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 21)))
+    agency.declare(*({"externalId": f"a-{number}", "name": "Ana"} for number in range(1, 21)))
+    _, errors = beside_a_terminal(agency, "-q", "apply", "--yes", width=60)
+    lines = errors.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "limits.changes" in errors.split()
+    assert [line[:2] for line in lines if line.startswith(" ")] == ["  ", "  "]
+
+
+def beside_a_terminal(agency: Agency, *arguments: str, width: int = 100) -> tuple[str, str]:
+    """Run a command with standard error on a terminal, and return its output and its errors."""
     terminal, end = pty.openpty()
-    command = ["-C", str(agency.root), "apply", "--yes", "--force", "--format", "json"]
     with subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *command],
+        [sys.executable, "-m", "reconciler", "-C", str(agency.root), *arguments],
         env={
             **os.environ,
             "RENTIX_URL": agency.portal.url,
             "RENTIX_API_KEY": KEY,
             "TERM": "xterm",
-            "COLUMNS": "100",
+            "COLUMNS": str(width),
+            "NO_COLOR": "1",
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -32,13 +50,12 @@ def test_the_result_goes_to_standard_output_beside_a_progress_bar(agency: Agency
     ) as process:
         os.close(end)
         assert process.stdout is not None
-        result = json.loads(process.stdout.read())
+        output = process.stdout.read()
     errors = b""
     while chunk := _read(terminal):
         errors += chunk
     os.close(terminal)
-    assert result["summary"]["applied"] == 1
-    assert b"1/1" in errors
+    return output.decode(), errors.decode()
 
 
 def _read(terminal: int) -> bytes:
