@@ -1,4 +1,4 @@
-"""Git repositories for tests: real ones, with a real remote on the disk."""
+"""Git repositories for tests: real ones, with a remote on the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAIN = ("-c", "init.defaultBranch=main")
 
 
 def plain_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of what this computer's user has set for git counts, an identity neither."""
+    """Ignore the git settings and the identity of this computer's user."""
     for name in ("GLOBAL", "SYSTEM"):
         monkeypatch.setenv(f"GIT_CONFIG_{name}", os.devnull)
     for name in ("AUTHOR", "COMMITTER"):
@@ -26,18 +26,18 @@ def plain_git(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def say(folder: Path, *arguments: str) -> str:
-    """What git says, as text."""
+    """Run git and return its output as text."""
     return git(folder, *arguments).decode().strip()
 
 
 def commit(folder: Path, message: str = "more") -> None:
-    """Put everything into a commit."""
+    """Commit everything."""
     git(folder, "add", "-A")
     git(folder, *ME, "commit", "-q", "-m", message)
 
 
 def repository(folder: Path) -> Path:
-    """A repository with two commits of a file, on main."""
+    """Create a repository with two commits of a file on main."""
     folder.mkdir(exist_ok=True)
     git(folder, *MAIN, "init", "-q")
     for text in ("one", "two"):
@@ -47,23 +47,23 @@ def repository(folder: Path) -> Path:
 
 
 def remote_of(source: Path, folder: Path) -> Path:
-    """A bare repository that has what another one has."""
+    """Create a bare copy of a repository."""
     git(source, "clone", "-q", "--bare", str(source), str(folder))
     return folder
 
 
 def clone(remote: Path, folder: Path, *arguments: str) -> Path:
-    """A clone of a remote, through git's own protocol."""
+    """Clone a remote through git's protocol."""
     git(remote, "clone", "-q", *arguments, remote.as_uri(), str(folder))
     return folder
 
 
 @contextmanager
-def refusing(remote: Path, words: str = "not today") -> Iterator[None]:
-    """A remote that refuses every push."""
+def refusing(remote: Path, message: str = "not today") -> Iterator[None]:
+    """Make a remote refuse every push."""
     hook = remote / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    hook.write_text(f"#!/bin/sh\necho '{message}' >&2\nexit 1\n")
     hook.chmod(0o755)
     try:
         yield
@@ -73,26 +73,29 @@ def refusing(remote: Path, words: str = "not today") -> Iterator[None]:
 
 @contextmanager
 def unreachable(remote: Path) -> Iterator[None]:
-    """A remote that is not where it was."""
-    elsewhere = remote.with_name(f"{remote.name}.elsewhere")
-    remote.rename(elsewhere)
+    """Make a remote unreachable by moving it."""
+    moved = remote.with_name(f"{remote.name}.moved")
+    remote.rename(moved)
     try:
         yield
     finally:
-        elsewhere.rename(remote)
+        moved.rename(remote)
 
 
 def looks(folder: Path) -> tuple[object, ...]:
-    """What a user sees of a work tree: the files, the index, HEAD, its log, and the references that
-    are not the program's own (and not what git itself notes of a branch that it pushed)."""
-    inside = Path(say(folder, "rev-parse", "--absolute-git-dir"))
+    """What a user sees of a work tree, to compare before and after.
+
+    That is the files, the index, HEAD, its log and the references, without those of the program and
+    without what git records about a branch that it pushed.
+    """
+    git_folder = Path(say(folder, "rev-parse", "--absolute-git-dir"))
     references = say(folder, "for-each-ref").split("\n")
     return (
         say(folder, "status", "--porcelain", "--ignored"),
-        (inside / "index").read_bytes(),
-        (inside / "HEAD").read_bytes(),
-        (inside / "FETCH_HEAD").exists(),
+        (git_folder / "index").read_bytes(),
+        (git_folder / "HEAD").read_bytes(),
+        (git_folder / "FETCH_HEAD").exists(),
         say(folder, "reflog", "show", "HEAD"),
         say(folder, "rev-parse", "--is-shallow-repository"),
-        [each for each in references if "/reconciler" not in each],
+        [line for line in references if "/reconciler" not in line],
     )

@@ -1,14 +1,13 @@
-"""The program as real processes that start at once.
+"""Run the program in real processes that start without importing it again.
 
-A test that kills the program hundreds of times cannot pay half a second for each start of Python.
-So one process imports the program once, and for each run forks: the child is a process of its own,
-with its own id, streams, environment, threads and end, and whatever signal hits it hits nobody
-else. It has the signals' handlers that a fresh interpreter has, calls the entry point that the
-installed command calls, and ends as an interpreter ends. The one that forks has a single thread
-and has run nothing of the program, so there is nothing half done for a child to inherit.
+A test that kills the program hundreds of times cannot wait half a second for each start of Python.
+So one process, the zygote, imports the program once and forks for each run. The child is a separate
+process with its own id, streams, environment, threads and signals. It has the signal handlers of a
+new interpreter, calls the entry point of the installed command, and exits as an interpreter does.
+The zygote has a single thread and has not run the program, so a child inherits no unfinished work.
 
-An order can ask for more: the installed command in place of the fork's own call; death at a system
-call that writes a file; or an end of the disk, at which the kernel kills who writes on.
+An order can also ask for the installed command instead, for a kill at a system call that writes a
+file, or for a limit on file size, at which the kernel kills the process.
 """
 
 from __future__ import annotations
@@ -30,27 +29,30 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 30.0
-"""Seconds after which a process that was waited for will never come."""
+"""Seconds to wait for a process before the test fails."""
 LATE = ("encodings.idna", "filelock", "httpcore", "phonenumbers")
-"""What the program's libraries, or it itself, import in the middle of a run."""
+"""Modules that the program or its libraries import in the middle of a run."""
 COMMAND = Path(sys.executable).with_name("reconciler")
 """The installed command."""
 
 
 class Process:
-    """A run of the program. `interrupted` is set once it says that it was, `ended` once it is
-    dead, or was. `status` is what `subprocess` would tell: the exit code, or minus the signal."""
+    """A run of the program.
+
+    `interrupted` is set when it prints that it was interrupted, `ended` when it has ended. `status`
+    is that of `subprocess`: the exit code, or minus the number of the signal.
+    """
 
     def __init__(self, line: socket.socket, order: Mapping[str, Any]) -> None:
         self.interrupted, self.ended = threading.Event(), threading.Event()
         self.status: int | None = None
         self.out = self.err = ""
         reading, writing = os.pipe()
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the process's end
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process ends
         socket.send_fds(line, [json.dumps(order).encode() + b"\n"], [self._out.fileno(), writing])
         os.close(writing)
-        self._told = line.makefile("r")
-        self.pid = int(self._told.readline())
+        self._replies = line.makefile("r")
+        self.pid = int(self._replies.readline())
         threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
 
     def signal(self, number: int) -> None:
@@ -58,10 +60,10 @@ class Process:
         os.kill(self.pid, number)
 
     def end(self) -> int:
-        """Wait for the end, and tell the status."""
+        """Wait for the process to end, and return its status."""
         if not self.ended.wait(PATIENCE):
             self.signal(signal.SIGKILL)
-            raise AssertionError(f"the process did not end, and says: {self.err}")
+            raise AssertionError(f"the process did not end; standard error: {self.err}")
         assert self.status is not None
         return self.status
 
@@ -71,12 +73,12 @@ class Process:
                 self.err += line
                 if "nterrupted" in line:
                     self.interrupted.set()
-        self.status = os.waitstatus_to_exitcode(int(self._told.readline()))
-        self._told.close()
+        self.status = os.waitstatus_to_exitcode(int(self._replies.readline()))
+        self._replies.close()
         with self._out as out:
             out.seek(0)
             self.out = out.read().decode()
-        self.interrupted.set()  # nobody is to wait for the word of a dead one
+        self.interrupted.set()  # release whoever waits for it
         self.ended.set()
 
 
@@ -85,28 +87,28 @@ Start = Callable[..., Process]
 
 @contextmanager
 def zygote() -> Iterator[Start]:
-    """Starts processes, one after the other: `start(arguments, environment)`.
+    """Start processes one after the other: `start(arguments, environment)`.
 
     `installed` runs the installed command. `fatal` is the number of the system call at which the
-    process kills itself, counted from the one that makes the new text of the file `written`. With
-    `room` it dies where a file would get larger than so many bytes.
+    process kills itself, counted from the one that creates the new content of the file `written`.
+    `room` is the file size in bytes beyond which the kernel kills the process.
     """
-    ours, theirs = socket.socketpair()
-    # Who is killed leaves no lines to count, or half of them.
+    own_end, zygote_end = socket.socketpair()
+    # A killed process leaves no coverage data, or half of it.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     root = str(Path(__file__).parents[1])
     with (
-        ours,
+        own_end,
         subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
+            [sys.executable, __file__, str(zygote_end.fileno())],
             env={**environment, "PYTHONPATH": root},
-            pass_fds=[theirs.fileno()],
+            pass_fds=[zygote_end.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C at the tests is for the tests
+            start_new_session=True,  # Ctrl-C is for the tests only
         ) as process,
     ):
-        theirs.close()
+        zygote_end.close()
 
         def start(
             arguments: Sequence[str],
@@ -125,16 +127,16 @@ def zygote() -> Iterator[Start]:
                 "fatal": fatal,
                 "room": room,
             }
-            return Process(ours, order)
+            return Process(own_end, order)
 
         yield start
-        ours.close()
+        own_end.close()
         process.wait(PATIENCE)
 
 
 def _serve(line: socket.socket) -> None:
-    """Take orders until nobody is there to give them. A child comes back from here too, by the
-    exception that ends the program."""
+    """Take orders until the other end is closed. A child leaves through the exception that ends the
+    program."""
     while True:
         order, streams = b"", []
         while not order.endswith(b"\n"):
@@ -145,19 +147,19 @@ def _serve(line: socket.socket) -> None:
         child = os.fork()
         if child == 0:
             line.close()
-            _live(json.loads(order), *streams)
-        for each in streams:
-            os.close(each)
+            _run_child(json.loads(order), *streams)
+        for stream in streams:
+            os.close(stream)
         line.sendall(b"%d\n" % child)
         line.sendall(b"%d\n" % os.waitpid(child, 0)[1])
 
 
-def _live(order: Mapping[str, Any], out: int, err: int) -> None:
+def _run_child(order: Mapping[str, Any], out: int, err: int) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
-    for each in (out, err):
-        os.close(each)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - they are open to the end
+    for stream in (out, err):
+        os.close(stream)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - open until the end
     sys.stderr = open(2, "w", 1, closefd=False)  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -176,22 +178,24 @@ def _live(order: Mapping[str, Any], out: int, err: int) -> None:
 
 
 def _die_at(number: int, file: Path) -> None:
-    """Kill this process when it is about to make its call of this number, from the one on that
-    makes the new text of a file. What the interpreter audits of that folder is a call; that a text
-    is to be on the disk it does not audit."""
-    folder, beside = str(file.parent), f"{file.parent}/.{file.name}."
-    seen = 0
+    """Kill this process at the call of this number that changes a file or its directory.
+
+    Counting starts when the file's new content is created under a temporary name. Calls are those
+    that the interpreter audits, and fsync before and after, which it does not audit.
+    """
+    folder, temporary = str(file.parent), f"{file.parent}/.{file.name}."
+    calls = 0
 
     def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == number:
+        nonlocal calls
+        calls += 1
+        if calls == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def audited(event: str, values: tuple[Any, ...]) -> None:
         if event in ("open", "os.mkdir", "os.rename", "os.remove"):
             path = str(values[0])
-            if path.startswith(folder if seen else beside):
+            if path.startswith(folder if calls else temporary):
                 count()
 
     def synced(descriptor: int, sync: Callable[[int], None] = os.fsync) -> None:
@@ -204,7 +208,7 @@ def _die_at(number: int, file: Path) -> None:
 
 
 def _import() -> None:
-    """All that the program can import, but what it takes only to be a portal."""
+    """Import all modules of the program except the simulated portals."""
     root = Path(__file__).parents[1] / "reconciler"
     for path in sorted(root.rglob("*.py")):
         name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
@@ -217,5 +221,5 @@ def _import() -> None:
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
     _import()
-    gc.freeze()  # at a child's end the collector would copy all that was imported: 50 ms
+    gc.freeze()  # or a child's last collection copies all imported modules, which takes 50 ms
     _serve(socket.socket(fileno=int(sys.argv[1])))
