@@ -1,4 +1,4 @@
-"""The house as it was drawn: layers, a pure core, no rooms without a name, no word of a portal."""
+"""The structure of the package: layers, a pure core, names, and what each command imports."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reconciler"
 
 
-def test_the_layers_hold() -> None:
-    """Every import goes down the stairs; the core does no I/O; the sandbox knows nothing of ours."""
+def test_imports_follow_the_layers() -> None:
+    """As import-linter checks them: layers, a core without I/O, a sandbox on its own."""
     linter = Path(sys.executable).with_name("lint-imports")
     found = subprocess.run(
         [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -25,13 +25,13 @@ def test_the_layers_hold() -> None:
 
 
 def test_the_core_names_no_portal() -> None:
-    """A new portal changes nothing in core."""
+    """A new portal needs no change in the core."""
     for path in (PACKAGE / "core").glob("*.py"):
         assert not re.search(r"rentix|propertyfinder", path.read_text("utf-8"), re.IGNORECASE), path
 
 
-def test_every_room_has_a_name() -> None:
-    """No module is called after nothing."""
+def test_module_names_say_what_they_hold() -> None:
+    """No module is called `utils` or the like."""
     for path in PACKAGE.rglob("*.py"):
         assert path.stem not in {"utils", "util", "helpers", "common", "misc", "base"}, path
 
@@ -79,7 +79,7 @@ def imported(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
-def test_the_constraints_name_versions_only() -> None:
-    """No address and no path is in the file that pins what the tests use."""
+def test_the_constraints_list_versions_only() -> None:
+    """The file has no address and no path."""
     for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines():
         assert re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line), line

@@ -1,4 +1,4 @@
-"""The program as a user runs it: a process of its own, against a portal in another."""
+"""The program as a user runs it: one process, against simulated portals in another."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Shell:
-    """A folder and the environment in which commands run."""
+    """A directory and an environment to run commands in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Shell:
         }
 
     def run(self, *arguments: str, stdin: str | None = "") -> subprocess.CompletedProcess[str]:
-        """Run `reconciler` to its end."""
+        """Run `reconciler` and wait for it."""
         return subprocess.run(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=self.folder,
@@ -44,7 +44,7 @@ class Shell:
         )
 
     def sandbox(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the sandbox; it answers once its first line is there."""
+        """Start the sandbox and wait for its first line, after which it responds."""
         started = subprocess.Popen(
             [sys.executable, "-m", "reconciler", "sandbox", "--port", "0", *arguments],
             cwd=self.folder,
@@ -62,14 +62,14 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
-    """A repository and a sandbox of its own, which is ended by a signal as a user would."""
-    made = Shell(tmp_path)
+    """A repository and its own sandbox, which Ctrl-C stops in the end."""
+    shell = Shell(tmp_path)
     load = {"rentix": [user(1, externalId="a-1", name="Ana"), user(2, externalId="a-2")]}
     (tmp_path / "live.json").write_text(json.dumps(load), "utf-8")
     (tmp_path / "agents").mkdir()
     (tmp_path / "agents" / "ana.yaml").write_text("externalId: a-1\nname: Ana Rusu\n", "utf-8")
-    served = made.sandbox("--load", "live.json", "--db", "portal.sqlite")
-    yield made
+    served = shell.sandbox("--load", "live.json", "--db", "portal.sqlite")
+    yield shell
     served.send_signal(signal.SIGINT)
     _, error = served.communicate(timeout=20)
     assert served.returncode == 0, error
@@ -77,14 +77,14 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def names(shell: Shell) -> list[str]:
-    """The names that the portal has, from its own file."""
+    """The names of the agents in the database of the sandbox."""
     path = shell.folder / "portal.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
-        return [name for (name,) in base.execute("select name from rentix_users order by id")]
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return [name for (name,) in database.execute("select name from rentix_users order by id")]
 
 
 def test_plan_apply_plan(shell: Shell) -> None:
-    """The main job: the plan shows it, the apply does it, the next plan has nothing to do."""
+    """The plan shows the change, the apply makes it, and the next plan is empty."""
     plan = shell.run("plan", "--detailed-exitcode")
     assert plan.returncode == 2, plan.stderr
     assert "“Ana” → “Ana Rusu”" in plan.stdout
@@ -99,8 +99,8 @@ def test_plan_apply_plan(shell: Shell) -> None:
     assert again.stdout == "Nothing to do: 1 agent is as declared.\n"
 
 
-def test_without_yes_nothing_is_sent_where_nobody_can_be_asked(shell: Shell) -> None:
-    """`apply` refuses off a terminal, and says what to do."""
+def test_apply_without_a_terminal_needs_yes(shell: Shell) -> None:
+    """It sends nothing, and the error names --yes."""
     done = shell.run("apply")
     assert done.returncode == 1
     assert "--yes" in done.stderr
@@ -108,15 +108,15 @@ def test_without_yes_nothing_is_sent_where_nobody_can_be_asked(shell: Shell) -> 
 
 
 def test_json_is_alone_on_standard_output(shell: Shell) -> None:
-    """A program can read standard output as it is, whatever else is said."""
-    for arguments in (("plan",), ("drift",), ("apply", "--dry-run"), ("apply", "--yes")):
-        said = shell.run("-v", *arguments, "--format", "json")
-        assert isinstance(json.loads(said.stdout), dict), arguments
-        assert "GET /users: 200" in said.stderr
+    """Everything else goes to standard error."""
+    for command in (("plan",), ("drift",), ("apply", "--dry-run"), ("apply", "--yes")):
+        result = shell.run("-v", *command, "--format", "json")
+        assert isinstance(json.loads(result.stdout), dict), command
+        assert "GET /users: 200" in result.stderr
 
 
-def test_no_key_no_request(shell: Shell) -> None:
-    """Without the key the command ends with what to do; a wrong one is told as such, unseen."""
+def test_a_missing_or_wrong_key(shell: Shell) -> None:
+    """The error names the variable, and never shows its value."""
     del shell.environment["RENTIX_API_KEY"]
     without = shell.run("plan")
     assert (without.returncode, without.stdout) == (1, "")
@@ -128,29 +128,29 @@ def test_no_key_no_request(shell: Shell) -> None:
     assert "not-the-key-of-this-portal" not in wrong.stdout + wrong.stderr
 
 
-def test_a_key_goes_over_plain_http_to_loopback_only(shell: Shell) -> None:
-    """An address that would show the key on the wire is refused before anything is sent."""
+def test_plain_http_is_for_loopback_only(shell: Shell) -> None:
+    """Another address is refused before a key is sent."""
     shell.environment["RENTIX_URL"] = "http://crm.example/api/v1"
-    said = shell.run("plan")
-    assert said.returncode == 1
-    assert "https" in said.stderr
+    result = shell.run("plan")
+    assert result.returncode == 1
+    assert "https" in result.stderr
 
 
-def test_nobody_answers(shell: Shell) -> None:
-    """A portal that is not there is an error in words, after bounded tries."""
+def test_an_unreachable_portal(shell: Shell) -> None:
+    """An error without a traceback, after a bounded number of retries."""
     (shell.folder / "sitecustomize.py").write_text(
         "import reconciler.net.transport as t\nt._backoff = lambda attempt: 0.0\n", "utf-8"
     )
     shell.environment |= {"RENTIX_URL": "http://127.0.0.1:9", "PYTHONPATH": str(shell.folder)}
-    said = shell.run("-v", "plan")
-    assert said.returncode == 1
-    assert "could not connect" in said.stderr
-    assert said.stderr.count("GET /users") == 6
-    assert "Traceback" not in said.stderr
+    result = shell.run("-v", "plan")
+    assert result.returncode == 1
+    assert "could not connect" in result.stderr
+    assert result.stderr.count("GET /users") == 6
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("arguments", "expected"),
     [
         (("plann",), "Did you mean plan?"),
         (("plan", "--formt", "json"), "--format"),
@@ -163,20 +163,20 @@ def test_nobody_answers(shell: Shell) -> None:
         (("--config", "nothing.yaml", "plan"), "nothing.yaml"),
     ],
 )
-def test_a_slip_on_the_command_line(shell: Shell, arguments: tuple[str, ...], word: str) -> None:
-    """Usage errors end with 1 and a word that helps, on standard error."""
-    said = shell.run(*arguments)
-    assert said.returncode == 1
-    assert said.stdout == ""
-    assert word in said.stderr
-    assert "Traceback" not in said.stderr
+def test_usage_errors(shell: Shell, arguments: tuple[str, ...], expected: str) -> None:
+    """Exit code 1, and a message on standard error that helps."""
+    result = shell.run(*arguments)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
-    """Six agents that each need something else, the apply, and a plan that is empty."""
-    said = Shell(tmp_path).run("demo")
-    assert said.returncode == 0, said.stderr
-    for what in (
+def test_demo(tmp_path: Path) -> None:
+    """It plans and applies six agents on both portals, ends with an empty plan, and leaves no file."""
+    result = Shell(tmp_path).run("demo")
+    assert result.returncode == 0, result.stderr
+    for text in (
         "agent-001",
         "contact_telegram",
         "is a unique match",
@@ -188,18 +188,18 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
         "verified: 9 of 9 as declared",
         "Nothing to do: all agents are as declared on rentix and propertyfinder.",
     ):
-        assert what in said.stdout, what
+        assert text in result.stdout, text
     assert list(tmp_path.iterdir()) == []
 
 
 def saved(shell: Shell) -> Any:
-    """Save a plan and read it."""
+    """Save a plan and return it."""
     assert shell.run("plan", "--out", "plan.json").returncode == 0
     return json.loads((shell.folder / "plan.json").read_text("utf-8"))
 
 
 def test_a_saved_plan_is_applied_as_it_was_shown(shell: Shell) -> None:
-    """Save, show, apply: the same requests; applied twice it is done, not stale."""
+    """`show` prints what `plan` printed, and a second apply succeeds: it is not stale."""
     plan = saved(shell)
     shown = shell.run("show", "plan.json")
     assert shown.stdout == shell.run("plan").stdout
@@ -212,20 +212,20 @@ def test_a_saved_plan_is_applied_as_it_was_shown(shell: Shell) -> None:
 
 
 def test_an_edited_plan_is_refused(shell: Shell) -> None:
-    """One other letter in the file, and nothing is sent."""
+    """One changed letter, and nothing is sent."""
     saved(shell)
     path = shell.folder / "plan.json"
     path.write_text(path.read_text("utf-8").replace("Ana Rusu", "Ana Rusa"), "utf-8")
-    said = shell.run("apply", "--plan", "plan.json", "--yes")
-    assert said.returncode == 1
-    assert "was changed after it was saved" in said.stderr
+    result = shell.run("apply", "--plan", "plan.json", "--yes")
+    assert result.returncode == 1
+    assert "was changed after it was saved" in result.stderr
     assert names(shell)[0] == "Ana"
 
 
-def test_without_the_extra_the_help_is_there_and_the_sandbox_says_what_to_do(
+def test_without_the_sandbox_extra(
     tmp_path: Path,
 ) -> None:
-    """Installed without the sandbox's libraries: `--help` works, `demo` and `sandbox` say so."""
+    """`--help` works; `demo` and `sandbox` say what to install."""
     (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')", "utf-8")
     shell = Shell(tmp_path)
     shell.environment["PYTHONPATH"] = str(tmp_path)
@@ -233,7 +233,7 @@ def test_without_the_extra_the_help_is_there_and_the_sandbox_says_what_to_do(
     assert (listing.returncode, listing.stderr) == (0, "")
     assert "demo" in listing.stdout
     for command in (("demo",), ("sandbox", "--port", "0")):
-        said = shell.run(*command)
-        assert said.returncode == 1
-        assert "pip install '.[sandbox]'" in said.stderr
-        assert "Traceback" not in said.stderr
+        result = shell.run(*command)
+        assert result.returncode == 1
+        assert "pip install '.[sandbox]'" in result.stderr
+        assert "Traceback" not in result.stderr
