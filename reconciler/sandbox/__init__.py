@@ -1,8 +1,8 @@
 """A local simulation of the portals, written from `docs/portals/` alone.
 
 It imports nothing from the rest of the package, so a mistake made there cannot hide itself here.
-The server (`reconciler.sandbox.server`) and the command (`reconciler.sandbox.command`) are not
-imported here, because they need starlette and uvicorn.
+The server (`reconciler.sandbox.server`) is not imported here, because it needs starlette and
+uvicorn.
 """
 
 from reconciler.sandbox.agent import Agent

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from reconciler.cli.sandbox import command
 from reconciler.sandbox import Agent, Limits, Readings, propertyfinder
 from reconciler.sandbox.server import running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from reconciler.sandbox.command import sandbox; sandbox()"]
+COMMAND = [sys.executable, "-m", "reconciler", "sandbox"]
 KEY = {"Authorization": "ApiKey sandbox"}
 
 
@@ -115,10 +117,7 @@ def test_the_printed_credentials_work(tmp_path):
 
 def test_every_reading_and_limit_is_an_option(tmp_path):
     """The flags of some readings and limits set exactly those on the state."""
-    from click.testing import CliRunner
-
     from reconciler.sandbox import server
-    from reconciler.sandbox.command import sandbox
 
     readings = Readings(**{name: values[-1] for name, values in Readings.choices().items()})
     limits = Limits(1, 2, 0.5, 4, 5, 6, 7)
@@ -135,8 +134,8 @@ def test_every_reading_and_limit_is_an_option(tmp_path):
         arguments = ["--key", "k", "--suspended", *readings.flags(), *limits.flags()]
         arguments += ["--pf-without", "roles:read", "--pf-without", "users:read"]
         arguments += [*pf_readings.flags(), *pf_limits.flags()]
-        assert CliRunner().invoke(sandbox, arguments).exit_code == 0
-        assert CliRunner().invoke(sandbox, []).exit_code == 0
+        assert CliRunner().invoke(command, arguments).exit_code == 0
+        assert CliRunner().invoke(command, []).exit_code == 0
     (state, port), (default, _) = seen
     assert (state.readings, state.limits, state.key) == (readings, limits, "k")
     assert (state.suspended, port) == (True, 8765)
@@ -157,11 +156,7 @@ def test_every_reading_and_limit_is_an_option(tmp_path):
 
 def test_the_help_explains_every_option():
     """It has every reading and limit, and cites every doubt on its page."""
-    from click.testing import CliRunner
-
-    from reconciler.sandbox.command import sandbox
-
-    text = " ".join(CliRunner().invoke(sandbox, ["--help"]).output.split())
+    text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
     for name in (*Readings.choices(), *Limits.__slots__):
         assert f"--{name.replace('_', '-')}" in text
     for switches in (propertyfinder.Readings, propertyfinder.Limits):
@@ -201,10 +196,7 @@ def test_faults_are_logged_and_replayed():
 
 def test_faults_are_an_option():
     """There are none without it; their share is a third by default, and at most 1."""
-    from click.testing import CliRunner
-
     from reconciler.sandbox import server
-    from reconciler.sandbox.command import sandbox
     from reconciler.sandbox.faults import Faults
 
     seen, created = [], []
@@ -219,12 +211,12 @@ def test_faults_are_an_option():
         )
         patch.setattr("reconciler.sandbox.faults.Faults", record)
         for arguments in ([], ["--faults", "0"], ["--faults", "7", "--fault-share", "0.5"]):
-            assert CliRunner().invoke(sandbox, arguments).exit_code == 0
+            assert CliRunner().invoke(command, arguments).exit_code == 0
     assert [each is None for each in seen] == [True, False, False]
     assert created == [(0, 0.33), (7, 0.5)]
-    invalid = CliRunner().invoke(sandbox, ["--faults", "7", "--fault-share", "1.5"])
+    invalid = CliRunner().invoke(command, ["--faults", "7", "--fault-share", "1.5"])
     assert invalid.exit_code == 2
-    assert "--faults SEED" in CliRunner().invoke(sandbox, ["--help"]).output
+    assert "--faults SEED" in CliRunner().invoke(command, ["--help"]).output
 
 
 @pytest.mark.parametrize(
@@ -249,21 +241,21 @@ def test_an_invalid_file_to_load_is_one_line(tmp_path, content, message):
         path.write_text(content)
     code, errors = failing("--port", 0, "--load", path)
     assert (code, errors.count("\n")) == (1, 1)
-    assert errors.startswith(f"Error: {path}: {message}")
+    assert errors.startswith(f"error: {path}: {message}")
 
 
 def test_an_invalid_database_and_a_used_port_are_one_line(tmp_path, sandbox):
     """The error is one line with exit code 1."""
     path = tmp_path / "agents.db"
     path.write_text("not a database" * 100)
-    assert failing("--port", 0, "--db", path) == (1, f"Error: {path}: file is not a database\n")
+    assert failing("--port", 0, "--db", path) == (1, f"error: {path}: file is not a database\n")
     path.unlink()
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE propertyfinder_users (name)")
     code, errors = failing("--port", 0, "--db", path)
-    assert (code, errors) == (1, f"Error: {path}: no such column: id\n")
+    assert (code, errors) == (1, f"error: {path}: no such column: id\n")
     port = httpx.URL(sandbox.url).port
-    assert failing("--port", port) == (1, f"Error: port {port}: Address already in use\n")
+    assert failing("--port", port) == (1, f"error: port {port}: Address already in use\n")
 
 
 def test_the_store_of_a_given_state_stays_open(tmp_path):
