@@ -703,7 +703,7 @@ def test_a_refusal_names_the_line_of_the_value(pf: Agency, errors: Any) -> None:
     assert (failed["status"], failed["http_status"]) == ("failed", 422)
     assert failed["source"] == {"file": "agents/ana.yaml", "line": 5}
     assert failed["error"].startswith("roleId: ")
-    assert "is no role" in failed["error"]
+    assert "not a role" in failed["error"]
     assert applied["status"] == "applied"
     result = pf.run("apply", "--yes")
     assert "agents/ana.yaml:5" in result.out
@@ -1095,7 +1095,10 @@ def test_a_key_that_goes_to_another_person_is_a_conflict(pf: Agency) -> None:
     pf.declare({**NEW, "externalId": "a-1"})
     plan = pf.plan()
     assert plan["requests"] == []
-    assert "neither the name" in plan["conflicts"][0]["reason"]
+    assert (
+        "now the name and everything that identifies the agent differ"
+        in plan["conflicts"][0]["reason"]
+    )
 
 
 @pytest.mark.parametrize("refused", [400, 422])
