@@ -355,52 +355,32 @@ def _field_state(
 ) -> FieldState | None:
     """What to record of one declared value; None for nothing."""
     number = str(found.live.id)
-    sent = path in evidence.sent.get(number, ())
-    recorded = trace(field, path, found.live, agent)
-    fresh = _shown_state(field, path, found)
-    if evidence.after is None:
-        hidden = sent and field.sort in UNREADABLE
-        return replace(fresh, shown=None, before=fresh.shown) if hidden else recorded
-    if sent:
-        return _sent_state(field, path, found, fresh, evidence.before.get(number))
-    return _unsent_state(field, path, found, fresh, recorded, agent)
-
-
-UNREADABLE = (Sort.TEXTS, Sort.PICTURE)
-"""Sorts of fields whose value a portal may be unable to show: the ledger keeps the value."""
-
-
-def _shown_state(field: Field, path: str, found: Match) -> FieldState:
-    """The state of a value that was applied and that the portal shows as it does now."""
     want, have = found.desired.values[path], shown(field, path, found.live)
     now = digest(field, have)
+    unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
     applied = now if have == want else digest(field, want)
-    return FieldState(applied, now, want if field.sort in UNREADABLE else None)
-
-
-def _sent_state(
-    field: Field, path: str, found: Match, fresh: FieldState, before: Live | None
-) -> FieldState:
-    """The state of a value that was sent. While a portal imports a picture, it shows the former
-    one or none: what it will show is not known yet."""
-    if not field.late or fresh.shown == fresh.applied:
-        return fresh
-    was = digest(field, shown(field, path, before) if before else None)
-    importing = fresh.shown == was or shown(field, path, found.live) is None
-    return replace(fresh, shown=None, before=fresh.shown) if importing else fresh
+    fresh = FieldState(applied, now, want if unreadable else None)
+    sent = path in evidence.sent.get(number, ())
+    if sent and evidence.after is not None:
+        before = evidence.before.get(number)
+        was = digest(field, shown(field, path, before) if before else None)
+        # While a picture is imported, the portal shows the former one or none.
+        importing = field.late and now != applied and (now == was or have is None)
+        return replace(fresh, shown=None, before=now) if importing else fresh
+    if sent and unreadable:
+        return replace(fresh, shown=None, before=now)
+    recorded = trace(field, path, found.live, agent)
+    if evidence.after is None:
+        return recorded
+    verdict = judge(field, path, found.desired, found.live, agent)
+    return _unsent_state(fresh, recorded, verdict)
 
 
 def _unsent_state(
-    field: Field,
-    path: str,
-    found: Match,
-    fresh: FieldState,
-    recorded: FieldState | None,
-    agent: AgentState | None,
+    fresh: FieldState, recorded: FieldState | None, verdict: Verdict
 ) -> FieldState | None:
-    """The state of a value that was not sent: `recorded`, unless the portal shows it as declared
-    now, or a picture that was being imported has arrived."""
-    verdict = judge(field, path, found.desired, found.live, agent)
+    """What to record of a value that was not sent: `recorded`; or `fresh`, if the portal shows the
+    declared value or a picture has arrived."""
     if recorded is not None and recorded.applied == fresh.applied:
         if recorded.shown is None:
             arrived = verdict is Verdict.UNREADABLE and recorded.before != fresh.shown

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler import __version__
-from reconciler.core import drift as core_drift
+from reconciler.core import drift
 from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import drive
@@ -120,18 +120,18 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Makes plans from portals that were read once. `unread` has the portals that could not be
-    read, with the reason. `attributes`: each change is attributed by comparing with the base."""
+    read, with the reason. `has_base`: each change is attributed by comparing with the base."""
 
     session: Session
     snapshots: Mapping[str, Snapshot]
     unread: Mapping[str, str]
-    attributes: bool = False
+    has_base: bool = False
 
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
         drafts = {name: self.draft(each, selection) for name, each in self.snapshots.items()}
         plan = self._join(drafts)
-        if self.attributes:
+        if self.has_base:
             plan = attribute(plan, self._base_plan(selection))
         return self._propose(plan, drafts, selection)
 
@@ -151,9 +151,9 @@ class Planner:
     def drift(self, proposal: Proposal) -> Proposal:
         """The part of a plan that is drift."""
         drafts = {
-            name: core_drift.drift(
+            name: drift.drift(
                 proposal.drafts[name],
-                core_drift.lost_agents(each.listing, each.prior, each.catalogue.handle),
+                drift.lost_agents(each.listing, each.prior, each.catalogue.handle),
             )
             for name, each in self.snapshots.items()
         }
