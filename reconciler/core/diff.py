@@ -19,7 +19,7 @@ from reconciler.core.model import (
     Value,
     Warning,
 )
-from reconciler.core.state import attribution, covers, is_as_before, judge, known, trace
+from reconciler.core.state import attribution, covers, field_state, is_as_before, judge, known
 
 MISSING = object()
 """Stands for the live value of a path that the portal never shows."""
@@ -118,7 +118,7 @@ def _suspects(found: Match, recorded: AgentState | None, catalogue: Catalogue) -
 
 def _compared(found: Match, path: str, recorded: AgentState | None, field: Field) -> _Compared:
     verdict = judge(field, path, found.desired, found.live, recorded)
-    state = trace(field, path, found.live, recorded)
+    state = field_state(field, path, found.live, recorded)
     return _Compared(field, path, found.desired.values[path], state, verdict)
 
 

@@ -1,7 +1,7 @@
-"""What was applied before, as evidence where the portal cannot say a value back.
+"""What the ledger records of a portal, as evidence where the portal cannot show a value.
 
-The evidence is never more than that: the live agent is the truth, and a plan made without any
-memory is safe, it only sends again what it cannot compare.
+It is only evidence: the live agent is the truth. A plan without a ledger is safe; at worst it sends
+again what cannot be compared.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from reconciler.core.model import (
 )
 
 CHANGED = ""
-"""The digest of nothing: the portal shows something else than it did."""
+"""No digest: the portal shows something else than after the apply."""
 
 
-def trace(field: Field, path: str, live: Live, remembered: AgentState | None) -> FieldState | None:
-    """What is remembered of a path: its own trace, or that of the one string for all languages,
-    which holds for each of them for as long as the portal shows the same as then."""
-    if remembered is None:
+def field_state(field: Field, path: str, live: Live, agent: AgentState | None) -> FieldState | None:
+    """What is recorded of a path. A language without its own record has that of the one string for
+    all languages, which counts only while the portal shows the same as after the apply."""
+    if agent is None:
         return None
-    own, whole = remembered.fields.get(path), remembered.fields.get(field.name)
+    own, whole = agent.fields.get(path), agent.fields.get(field.name)
     if own is not None or whole is None or whole.shown is None:
         return own or whole
     if whole.shown != digest(field, shown(field, field.name, live)):
@@ -37,42 +37,42 @@ def trace(field: Field, path: str, live: Live, remembered: AgentState | None) ->
     return replace(whole, shown=digest(field, shown(field, path, live)))
 
 
-def known(field: Field, path: str, live: Live, kept: FieldState | None) -> bool:
+def known(field: Field, path: str, live: Live, recorded: FieldState | None) -> bool:
     """Whether the portal still shows what it showed after the value was applied."""
-    return kept is not None and kept.shown == digest(field, shown(field, path, live))
+    return recorded is not None and recorded.shown == digest(field, shown(field, path, live))
 
 
-def is_as_before(field: Field, path: str, live: Live, kept: FieldState) -> bool:
+def is_as_before(field: Field, path: str, live: Live, recorded: FieldState) -> bool:
     """Whether the portal shows what it showed before the value was applied."""
-    return kept.before == digest(field, shown(field, path, live))
+    return recorded.before == digest(field, shown(field, path, live))
 
 
 def covers(
-    field: Field, path: str, want: Value, live: Live, kept: FieldState | None, verdict: Verdict
+    field: Field, path: str, want: Value, live: Live, recorded: FieldState | None, verdict: Verdict
 ) -> bool:
-    """Whether the memory says that the portal has the value, though it does not show it.
+    """Whether the record proves that the portal has a value that it does not show.
 
-    It does if this very value was applied and the portal shows what it showed then. Where that was
-    not seen yet (a picture is imported late), the portal may still show what it showed before, or
+    It does if this value was applied and the portal shows the same as after the apply. If that is
+    not known yet (a picture is imported late), the portal may show the same as before the apply, or
     something that cannot be compared.
     """
-    if kept is None or kept.applied != digest(field, want):
+    if recorded is None or recorded.applied != digest(field, want):
         return False
-    if kept.shown is None:
-        late = field.late and is_as_before(field, path, live, kept)
+    if recorded.shown is None:
+        late = field.late and is_as_before(field, path, live, recorded)
         return late or verdict is Verdict.UNREADABLE
-    return known(field, path, live, kept)
+    return known(field, path, live, recorded)
 
 
 def judge(
-    field: Field, path: str, desired: Desired, live: Live, remembered: AgentState | None
+    field: Field, path: str, desired: Desired, live: Live, agent: AgentState | None
 ) -> Verdict:
-    """`compare`, but an equal string is unreadable where the memory knows that it hides languages
-    with other texts: they were applied one by one, and the portal shows what it showed then."""
+    """`compare`, but an equal string is unreadable if the record proves that it hides other texts:
+    its languages were applied separately, and the portal shows the same as after the apply."""
     verdict = compare(field, path, desired, live)
-    if field.sort is not Sort.TEXTS or path != field.name or remembered is None:
+    if field.sort is not Sort.TEXTS or path != field.name or agent is None:
         return verdict
-    parts = (remembered.fields.get(f"{path}.{part}") for part in field.parts)
+    parts = (agent.fields.get(f"{path}.{part}") for part in field.parts)
     hidden = any(
         part is not None
         and part.applied != digest(field, desired.values[path])
@@ -83,38 +83,38 @@ def judge(
 
 
 def attribution(
-    field: Field, path: str, live: Live, prior: PortalState, remembered: AgentState | None
+    field: Field, path: str, live: Live, prior: PortalState, agent: AgentState | None
 ) -> Attribution | None:
-    """Whose change a difference is: the portal's (`drift`) if it shows something else than after
-    the last apply, else the files' (`pending`); None if nothing at all is remembered."""
+    """Who changed a value that differs: `drift` if the portal shows something else than after the
+    last apply, else `pending` (the files); None if nothing is recorded of the portal."""
     if not prior.agents:
         return None
-    kept = trace(field, path, live, remembered)
-    if kept is None or kept.shown is None:
+    recorded = field_state(field, path, live, agent)
+    if recorded is None or recorded.shown is None:
         return "pending"
-    return "pending" if known(field, path, live, kept) else "drift"
+    return "pending" if known(field, path, live, recorded) else "drift"
 
 
 def former(prior: PortalState, listing: Listing) -> dict[str, list[Live]]:
-    """The live agents that were applied from here, by the key that they had then. One is known by
-    any of its ids, as long as none of them says otherwise."""
+    """The live agents that were applied before, by the key of that time. An agent is identified by
+    its id or an alias, unless another alias contradicts it."""
     by_alias = {
-        (name, alias): kept
-        for kept in prior.agents.values()
-        for name, alias in kept.aliases.items()
+        (name, alias): agent
+        for agent in prior.agents.values()
+        for name, alias in agent.aliases.items()
     }
     found: dict[str, list[Live]] = {}
     for live in listing.agents if prior.agents else ():
-        kept = prior.agents.get(str(live.id))
+        agent = prior.agents.get(str(live.id))
         others = (by_alias.get(alias) for alias in live.aliases.items())
-        kept = kept or next((each for each in others if each is not None), None)
-        if kept is not None and all(
-            kept.aliases.get(name, alias) == alias for name, alias in live.aliases.items()
+        agent = agent or next((each for each in others if each is not None), None)
+        if agent is not None and all(
+            agent.aliases.get(name, alias) == alias for name, alias in live.aliases.items()
         ):
-            found.setdefault(kept.key, []).append(live)
+            found.setdefault(agent.key, []).append(live)
     return found
 
 
 def was_refused(prior: PortalState, key: str, form: str) -> bool:
-    """Whether the portal has refused to create exactly this agent before."""
+    """Whether the portal refused a creation with exactly these values (`form` is their digest)."""
     return prior.refused.get(key) == form

@@ -28,7 +28,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.operations import creation_form
 from reconciler.core.plan import Draft
-from reconciler.core.state import judge, trace
+from reconciler.core.state import field_state, judge
 
 Who = tuple[str, str]
 """A portal's name and an agent's key."""
@@ -369,7 +369,7 @@ def _field_state(
         return replace(fresh, shown=None, before=now) if importing else fresh
     if sent and unreadable:
         return replace(fresh, shown=None, before=now)
-    recorded = trace(field, path, found.live, agent)
+    recorded = field_state(field, path, found.live, agent)
     if evidence.after is None:
         return recorded
     verdict = judge(field, path, found.desired, found.live, agent)

@@ -20,10 +20,10 @@ from reconciler.core.model import (
 from reconciler.core.state import (
     attribution,
     covers,
+    field_state,
     former,
     judge,
     known,
-    trace,
 )
 from reconciler.portals import propertyfinder
 
@@ -402,12 +402,15 @@ def test_the_record_of_a_language_is_its_own_or_that_of_the_whole_text():
     shows = digest(text, "X")
     own, whole = FieldState("1"), FieldState("2", shows)
     recorded = AgentState("a", {"description.ru": own, "description": whole})
-    assert trace(text, "description.ru", live, recorded) is own
-    assert trace(text, "description.en", live, recorded) == whole
+    assert field_state(text, "description.ru", live, recorded) is own
+    assert field_state(text, "description.en", live, recorded) == whole
     changed = found({}, {"description": "Y"}).live
-    assert trace(text, "description.en", changed, recorded).shown not in (shows, digest(text, "Y"))
-    assert trace(BY_NAME["name"], "name", live, recorded) is None
-    assert trace(BY_NAME["name"], "name", live, None) is None
+    assert field_state(text, "description.en", changed, recorded).shown not in (
+        shows,
+        digest(text, "Y"),
+    )
+    assert field_state(BY_NAME["name"], "name", live, recorded) is None
+    assert field_state(BY_NAME["name"], "name", live, None) is None
 
 
 def test_a_record_counts_only_while_the_portal_shows_the_same():
