@@ -233,7 +233,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
     """Record what was done in the ledger. `listings` is what the portals list after the apply; a
     portal without one was not read again.
 
-    The ledger is read again first, because another apply may have written it; and once more each
+    The ledger is read again first, because another apply may have written it; and again each
     time that happens before it is written here.
     """
     from reconciler.store.ledger import Moved  # noqa: PLC0415

@@ -24,7 +24,7 @@ class Cancellation:
         self.reason: str | None = None
 
     def request(self) -> None:
-        """Ask the run to end: from now on nothing more is sent."""
+        """Ask the run to end; nothing more is sent."""
         self._event.set()
 
     @property
