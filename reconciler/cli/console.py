@@ -118,12 +118,12 @@ def redact(text: str) -> str:
 
     A short key stays, because it may be an ordinary part of the text.
     """
-    from reconciler.net.redaction import PIECE, struck
+    from reconciler.net import redaction
     from reconciler.portals.registry import PORTALS
 
     names = [f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")]
     keys = [os.environ.get(name, "").strip() for name in (*names, "GITHUB_TOKEN")]
-    return struck(text, keys, PIECE)
+    return redaction.redact(text, keys, redaction.FRAGMENT)
 
 
 @contextmanager

@@ -11,10 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from reconciler.core.address import check_url
 from reconciler.documents.diagnostics import Vocabulary, known_keys, problems_from
 from reconciler.documents.discovery import inside
 from reconciler.documents.text import MAX_BYTES, printable
@@ -50,41 +49,7 @@ _BRANCH = (
     r"[^\x00-\x20\x7f~^:?*\[\\./]([^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\./])?$"
 )
 """What `git check-ref-format` takes as a branch; but no whole reference, and no word for HEAD."""
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(:[0-9]*)?")
-"""A host and a port, as every reader of addresses reads them."""
 _SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
-
-
-def check_url(url: str) -> str | None:
-    """What is wrong with a portal's base address, in words that do not repeat it; None if nothing.
-
-    The key goes there with every request, so plain http is for this computer only; a user name, a
-    query or a fragment has no place in a base address.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "this is no web address"
-    plain = _HOST.fullmatch(parts.netloc.rpartition("@")[2]) and not re.search(r"\s", url)
-    if parts.scheme not in ("https", "http") or not host or not plain:
-        return "the address has to begin with https:// and a host name"
-    if "@" in parts.netloc:
-        return "the address may not hold a user name or a password"
-    if "?" in url or "#" in url:
-        return "the address may not have a ? or a # in it"
-    if parts.scheme == "http" and not _is_loopback(host):
-        return "the address has to begin with https:// (http:// is for this computer only)"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _checked_url(url: str) -> str:

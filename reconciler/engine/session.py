@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.address import check_url
 from reconciler.core.model import PortalState, Request, Response
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import ConfigError, InputError, LockedError, UsageError
@@ -176,8 +177,6 @@ def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
 def _url(portal: Portal, environment: Mapping[str, str]) -> str:
     """The portal's address: from the environment if it is set there, else from the configuration.
     Raises ConfigError."""
-    from reconciler.documents.config import check_url  # noqa: PLC0415
-
     name = f"{portal.name.upper()}_URL"
     url = environment.get(name, "").strip()
     if not url:

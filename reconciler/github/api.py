@@ -1,37 +1,42 @@
-"""GitHub's REST API, as far as it is needed: bounded retries, all pages, no token in any message.
+"""GitHub's REST API: bounded retries, pagination, and no token in any message.
 
-Facts: GitHub's REST reference. The host is the one that the runner names (`GITHUB_API_URL`).
+Facts: GitHub's REST reference. The runner names the host (`GITHUB_API_URL`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from reconciler import __version__
-from reconciler.errors import ReconcilerError
-from reconciler.net.redaction import struck
-from reconciler.net.transport import is_loopback, is_packed_oddly
+from reconciler.errors import ConfigError, ReconcilerError
+from reconciler.net.client import Client, Reply, RequestError, proxy_passwords
+from reconciler.net.redaction import redact
 
-TRIES = 5
-"""How often a request goes out at most while the answer is 429, 5xx or none."""
-LONGEST_WAIT = 60.0
-"""Seconds; a longer pause is not waited for."""
-TIMEOUT = httpx.Timeout(30, connect=10)
-PAGE = 100
-PAGES = 100
-"""Where pages end, should they not say so."""
-LARGEST = 100_000_000
-"""Bytes of an answer, or of an artifact, that are read at most."""
+ATTEMPTS = 5
+"""Attempts for a request while the response is 429 or 5xx, or there is none."""
+MAX_WAIT = 60.0
+"""Seconds. If GitHub asks for a longer pause, the request fails instead."""
+PAGE_SIZE = 100
+MAX_PAGES = 100
+MAX_BYTES = 100_000_000
+"""Bytes of a response or an artifact."""
+MAX_MESSAGE = 300
+"""Characters of a message from GitHub."""
+TOO_LARGE = 413
+HEADERS = {
+    "Accept": "application/vnd.github+json",
+    "X-GitHub-Api-Version": "2022-11-28",
+}
 
 
 class GitHubError(ReconcilerError):
-    """GitHub did not do what it was asked; `status` is None where nothing came back."""
+    """A request to GitHub failed; `status` is None if there was no response."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         self.status = status
@@ -44,27 +49,22 @@ class GitHub:
     def __init__(
         self, url: str, repository: str, token: str, sleep: Callable[[float], None]
     ) -> None:
-        """`url` is the API's base, `repository` is `owner/name`; `sleep` waits for seconds."""
+        """`url` is the API's base, `repository` is `owner/name`; `sleep` waits for seconds. Raises
+        GitHubError if the address is not safe."""
         self.repository = repository
+        self._url = url.rstrip("/")
         self._token = token.strip()
-        headers = {
-            "Accept": "application/vnd.github+json",
-            "X-GitHub-Api-Version": "2022-11-28",
-            "User-Agent": f"agent-reconciler/{__version__}",
-        }
-        self._client = httpx.Client(
-            base_url=url.rstrip("/") + "/", headers=headers, timeout=TIMEOUT, follow_redirects=False
-        )
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self._base = self._client.base_url
-        if self._base.scheme != "https" and not is_loopback(self._base.host):
-            raise GitHubError("GITHUB_API_URL has to begin with https://: the token goes there")
+        self._secrets = (self._token, *proxy_passwords())
+        try:
+            self._client = Client(self._url, "GitHub")
+        except ConfigError as error:
+            raise GitHubError(f"GITHUB_API_URL cannot be used: {error}") from None
         self._retrying = Retrying(
-            stop=stop_after_attempt(TRIES),
+            stop=stop_after_attempt(ATTEMPTS),
             wait=_pause,
             retry=retry_if_result(_again),
             sleep=sleep,
-            retry_error_callback=_last,
+            retry_error_callback=_result,
         )
 
     def __enter__(self) -> Self:
@@ -76,56 +76,63 @@ class GitHub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.close()
+        self._client.__exit__(kind, error, trace)
 
     def get(self, path: str) -> Mapping[str, Any]:
-        """The object at a path below the repository (or, with a slash at its start, of the API)."""
-        answer = self._json(self._send("GET", path))
-        if not isinstance(answer, Mapping):
-            raise GitHubError(f"GitHub answered GET {path} with something that is no object")
-        return answer
+        """The object at a path below the repository, or below the API if it starts with a slash.
+        Raises GitHubError."""
+        body = _json(path, self._send("GET", path))
+        if not isinstance(body, Mapping):
+            raise GitHubError(f"GET {path}: expected an object in GitHub's response")
+        return body
 
     def pages(
         self, path: str, key: str | None = None, **query: str | int
     ) -> Iterator[Mapping[str, Any]]:
-        """All entries of a list, page by page; `key` is where the list is, if it has a place."""
-        for page in range(1, PAGES + 1):
-            pick = {"per_page": PAGE, "page": page, **query}
-            answer = self._json(self._send("GET", path, query=pick))
-            entries = answer.get(key) if key and isinstance(answer, Mapping) else answer
+        """All entries of a list, page by page; `key` is the list's key if the response is an
+        object. Raises GitHubError."""
+        for page in range(1, MAX_PAGES + 1):
+            body = _json(
+                path, self._send("GET", path, query={"per_page": PAGE_SIZE, "page": page, **query})
+            )
+            entries = body.get(key) if key and isinstance(body, Mapping) else body
             if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
-                raise GitHubError(f"GitHub answered GET {path} with something that is no list")
+                raise GitHubError(f"GET {path}: expected a list of objects in GitHub's response")
             yield from entries
-            if len(entries) < PAGE:
+            if len(entries) < PAGE_SIZE:
                 return
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-        """Write something below the repository."""
+        """Create, update or delete something below the repository. Raises GitHubError."""
         self._send(method, path, body=body)
 
     def download(self, path: str) -> bytes:
-        """The bytes at a path below the repository; it sends on to a store that must not see the
-        token."""
-        sent_on = self._send("GET", path, redirect=True)
-        if not sent_on.has_redirect_location:
-            raise GitHubError(f"GitHub did not say where GET {path} is to be had")
-        target = sent_on.headers["location"]
+        """The file that a path below the repository redirects to, fetched without the token.
+        Raises GitHubError."""
+        reply = self._send("GET", path, redirect=True)
+        if not (300 <= reply.status < 400 and reply.location):
+            raise GitHubError(f"GET {path}: GitHub did not redirect to the file")
+        target = self._download_url(reply.location)
         try:
-            parts = httpx.URL(target)
+            with Client(target, "the file server") as client:
+                reply = client.send("GET", target, max_bytes=MAX_BYTES)
+        except (ConfigError, RequestError) as error:
+            raise GitHubError(f"The download failed: {self._clean(str(error))}") from None
+        if reply.status != 200:
+            raise GitHubError(f"The download failed with status {reply.status}", reply.status)
+        if reply.problem:
+            raise GitHubError(f"The download failed: {reply.problem}", TOO_LARGE)
+        return reply.content
+
+    def _download_url(self, location: str) -> str:
+        """A redirect's target, if it is https or on the API's own host. Raises GitHubError."""
+        try:
+            target, base = httpx.URL(location), httpx.URL(self._url)
         except httpx.InvalidURL:
-            raise GitHubError("GitHub sent a download on to what is no address") from None
-        if parts.scheme != "https" and (parts.scheme, parts.host) != (
-            self._base.scheme,
-            self._base.host,
-        ):
-            raise GitHubError("GitHub sent a download on to an address that is not https")
-        try:
-            with httpx.stream("GET", parts, timeout=TIMEOUT) as answer:
-                if answer.status_code != 200:
-                    raise GitHubError("A download was refused", answer.status_code)
-                return _content(answer)
-        except httpx.HTTPError as error:
-            raise GitHubError(f"A download broke off ({type(error).__name__})") from None
+            raise GitHubError("GitHub redirected a download to an invalid URL") from None
+        if target.scheme != "https" and (target.scheme, target.host) != (base.scheme, base.host):
+            raise GitHubError("GitHub redirected a download to a URL that is not https")
+        return str(target)
 
     def _send(
         self,
@@ -135,19 +142,20 @@ class GitHub:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
         redirect: bool = False,
-    ) -> httpx.Response:
+    ) -> Reply:
+        """The reply to a request, after retries: a success, or with `redirect` a redirect. Raises
+        GitHubError."""
         if not self._token:
-            raise GitHubError("GITHUB_TOKEN is not set, and without it GitHub cannot be asked")
-        where = path if path.startswith("/") else f"repos/{self.repository}/{path}"
-        answer: httpx.Response | httpx.HTTPError = self._retrying(
-            self._once, method, where.removeprefix("/"), query, body
-        )
-        if isinstance(answer, httpx.HTTPError):
-            raise GitHubError(f"GitHub cannot be reached ({type(answer).__name__})")
-        if answer.is_success or (redirect and answer.is_redirect):
-            return answer
-        said = _message(answer, self._token)
-        raise GitHubError(f"{method} {path}: {said}", answer.status_code)
+            raise GitHubError("GITHUB_TOKEN is not set; the workflow needs it to call GitHub's API")
+        result: _Attempt = self._retrying(self._once, method, path, query, body)
+        reply = result.reply
+        if isinstance(reply, RequestError):
+            raise GitHubError(f"{method} {path}: {self._clean(str(reply))}")
+        if reply.problem:
+            raise GitHubError(f"{method} {path}: {reply.problem}", TOO_LARGE)
+        if 200 <= reply.status < 300 or (redirect and 300 <= reply.status < 400):
+            return reply
+        raise GitHubError(f"{method} {path}: {self._message(reply)}", reply.status)
 
     def _once(
         self,
@@ -155,78 +163,82 @@ class GitHub:
         path: str,
         query: Mapping[str, str | int] | None,
         body: Mapping[str, Any] | None,
-    ) -> httpx.Response | httpx.HTTPError:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        try:
-            with self._client.stream(
-                method, path, params=query, json=body, headers=headers
-            ) as answer:
-                content = _content(answer)
-        except httpx.HTTPError as error:
-            return error
-        kept = [each for each in answer.headers.multi_items() if each[0] not in FRAME]
-        return httpx.Response(
-            answer.status_code, headers=kept, content=content, request=answer.request
+    ) -> _Attempt:
+        below = (
+            path.removeprefix("/") if path.startswith("/") else f"repos/{self.repository}/{path}"
         )
-
-    @staticmethod
-    def _json(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+        content = None if body is None else json.dumps(body).encode()
+        headers = {**HEADERS, "Authorization": f"Bearer {self._token}"}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         try:
-            return answer.json()
-        except ValueError:
-            raise GitHubError("GitHub answered with something that is not JSON") from None
+            reply = self._client.send(
+                method,
+                f"{self._url}/{below}",
+                content=content,
+                headers=headers,
+                query=query,
+                max_bytes=MAX_BYTES,
+            )
+        except RequestError as error:
+            return _Attempt(method, error)
+        return _Attempt(method, reply)
+
+    def _message(self, reply: Reply) -> str:
+        """GitHub's own message on one line, redacted."""
+        try:
+            body = json.loads(reply.content)
+        except (ValueError, RecursionError):
+            body = None
+        message = str(body.get("message") or "") if isinstance(body, Mapping) else ""
+        message = " ".join(self._clean(message).split())[:MAX_MESSAGE]
+        return f"{reply.status} {message}".rstrip()
+
+    def _clean(self, text: str) -> str:
+        return redact(text, self._secrets)
 
 
-FRAME = ("content-encoding", "content-length", "transfer-encoding")
-"""The headers that speak of an answer as it came, and not as it was unpacked."""
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A request's method, and the reply to it or why there is none."""
+
+    method: str
+    reply: Reply | RequestError
 
 
-def _content(answer: httpx.Response) -> bytes:
-    """What an answer holds. Raises GitHubError where that is too much."""
-    if is_packed_oddly(answer):
-        raise GitHubError("GitHub packed an answer in a way that was not asked for", 413)
-    content = bytearray()
-    for part in answer.iter_bytes():
-        content += part
-        if len(content) > LARGEST:
-            raise GitHubError("A download is too large", 413)
-    return bytes(content)
-
-
-def _message(answer: httpx.Response, token: str) -> str:
-    """GitHub's own words, on one line, without the token."""
+def _json(path: str, reply: Reply) -> Any:  # noqa: ANN401 - JSON
     try:
-        body = answer.json()
-        said = str(body.get("message") or "") if isinstance(body, Mapping) else ""
-    except ValueError:
-        said = ""
-    said = struck(said, (token,))  # before it is cut
-    return f"{answer.status_code} {' '.join(said.split())[:300]}".rstrip()
+        return json.loads(reply.content)
+    except (ValueError, RecursionError):
+        raise GitHubError(f"GET {path}: GitHub's response is not JSON") from None
 
 
-def _again(answer: httpx.Response | httpx.HTTPError) -> bool:
-    """Whether to try once more. A POST may have been done though no answer came, or a wrong one;
-    it goes out again only if it was surely refused."""
-    if isinstance(answer, httpx.HTTPError):
-        refused = isinstance(answer, httpx.ConnectError | httpx.ConnectTimeout)
-        return refused or answer.request.method != "POST"
-    limited = answer.status_code == 403 and answer.headers.get("retry-after") is not None
-    broken = answer.status_code in (500, 502, 503, 504) and answer.request.method != "POST"
-    return (answer.status_code == 429 or limited or broken) and _asked(answer) <= LONGEST_WAIT
+def _again(attempt: _Attempt) -> bool:
+    """Whether to retry. A POST may have taken effect without a response, or with a gateway's; it is
+    retried only if it was certainly refused."""
+    reply, repeatable = attempt.reply, attempt.method != "POST"
+    if isinstance(reply, RequestError):
+        return not reply.final and (not reply.sent or repeatable)
+    if reply.problem:
+        return False
+    limited = reply.status == 403 and reply.headers.get("retry-after") is not None
+    unavailable = reply.status in (500, 502, 503, 504) and repeatable
+    return (reply.status == 429 or limited or unavailable) and _requested_pause(reply) <= MAX_WAIT
 
 
-def _last(state: RetryCallState) -> httpx.Response | httpx.HTTPError:
-    answer: httpx.Response | httpx.HTTPError = state.outcome.result()  # type: ignore[union-attr]
-    return answer
+def _result(state: RetryCallState) -> _Attempt:
+    attempt: _Attempt = state.outcome.result()  # type: ignore[union-attr]
+    return attempt
 
 
 def _pause(state: RetryCallState) -> float:
-    answer = _last(state)
-    asked = 0.0 if isinstance(answer, httpx.HTTPError) else _asked(answer)
-    return max(asked, float(2 ** (state.attempt_number - 1)))
+    """Seconds before the next attempt: as requested, at least a doubling backoff."""
+    reply = _result(state).reply
+    requested = 0.0 if isinstance(reply, RequestError) else _requested_pause(reply)
+    return max(requested, float(2 ** (state.attempt_number - 1)))
 
 
-def _asked(answer: httpx.Response) -> float:
-    """Seconds that GitHub wants to pass first."""
-    said = answer.headers.get("retry-after", "").strip()
-    return float(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0.0
+def _requested_pause(reply: Reply) -> float:
+    """Seconds that GitHub asks to wait."""
+    after = reply.headers.get("retry-after", "").strip()
+    return float(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0.0

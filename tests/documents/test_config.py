@@ -14,7 +14,6 @@ from reconciler.documents.config import (
     Limits,
     PropertyFinder,
     Rentix,
-    check_url,
     read_config,
 )
 from reconciler.errors import ConfigError, InputError
@@ -152,7 +151,7 @@ def test_nothing_changes_after_reading() -> None:
 SHARE = "a limit has to be a percentage from 0% to 100%, such as 30%"
 TOKEN_PATH = "`token_path` has to be a path that begins with /, such as /v1/auth/token"
 BRANCH = "after git: comes the name of a branch, as git takes it"
-SECURE = "the address has to begin with https:// (http:// is for this computer only)"
+SECURE = "the address must start with https:// (http:// is only for this computer)"
 
 REFUSED = [
     ("version: 2", "1:10: `version` has to be 1; this program knows no other", ""),
@@ -315,52 +314,3 @@ def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config(tmp_path, None)
     assert str(caught.value) == f"{tmp_path}/reconciler.yaml cannot be read: Is a directory."
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://crm.rentix.md/api/v1",
-        "https://a.example:8443/",
-        "http://localhost:8000/api/v1",
-        "http://127.0.0.1:1",
-        "http://127.8.8.8",
-        "http://[::1]:8000",
-    ],
-)
-def test_urls_that_may_be_called(url: str) -> None:
-    """Anywhere by https, this computer by plain http too."""
-    assert check_url(url) is None
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://crm.rentix.md",
-        "http://localhost.evil.example",
-        "http://0.0.0.0",
-        "http://127.0.0.1.evil.example",
-        "ftp://a.example",
-        "//a.example",
-        "a.example",
-        "",
-        "https://",
-        "https:///path",
-        "https://me:geheim@a.example",
-        "https://geheim@a.example",
-        "http://localhost@evil.example",
-        "https://a.example/?key=geheim",
-        "https://a.example/#geheim",
-        "https://a.example?",
-        "https://a.example/geheim x",
-        "https://a.example\n",
-        "https://a.example:port",
-        "https://a.example:99999",
-        "https://[::1",
-    ],
-)
-def test_urls_that_may_not(url: str) -> None:
-    """Everything else is refused in words that do not repeat it."""
-    said = check_url(url)
-    assert said
-    assert "geheim" not in said

@@ -732,7 +732,7 @@ def test_github_is_down_before_anything_is_sent(hub: Project, method: str, path:
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
-    hub.platform.fail(method, path, *([GONE] * api.TRIES))
+    hub.platform.fail(method, path, *([GONE] * api.ATTEMPTS))
     step = hub.apply()
     assert (step.code, names(hub)[0]) == (1, "Ana")
     assert step.err.startswith("error: ")

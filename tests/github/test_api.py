@@ -37,8 +37,8 @@ def test_pages_have_an_end(
     platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list that never ends is not read for ever."""
-    monkeypatch.setattr(api, "PAGES", 2)
-    monkeypatch.setattr(api, "PAGE", 1)
+    monkeypatch.setattr(api, "MAX_PAGES", 2)
+    monkeypatch.setattr(api, "PAGE_SIZE", 1)
     for number in range(5):
         platform.say(7, str(number))
     assert len(list(github.pages("issues/7/comments"))) == 2
@@ -48,7 +48,7 @@ def test_pages_have_an_end(
 def test_odd_lists_are_told(platform: Platform, github: GitHub, body: object) -> None:
     """What is no list of objects is not taken for one."""
     platform.fail("GET", "issues", Answer(200, body))
-    with pytest.raises(GitHubError, match="GitHub answered"):
+    with pytest.raises(GitHubError, match="in GitHub's response|not JSON"):
         list(github.pages("issues"))
 
 
@@ -56,7 +56,7 @@ def test_odd_lists_are_told(platform: Platform, github: GitHub, body: object) ->
 def test_odd_objects_are_told(platform: Platform, github: GitHub, answer: Answer) -> None:
     """A list, nothing, HTML: no object."""
     platform.fail("GET", "pulls/1", answer)
-    with pytest.raises(GitHubError, match="GitHub answered"):
+    with pytest.raises(GitHubError, match="in GitHub's response|not JSON"):
         github.get("pulls/1")
 
 
@@ -88,7 +88,7 @@ def test_tries_have_an_end(platform: Platform, github: GitHub) -> None:
     with pytest.raises(GitHubError, match="GET pulls/1: 503 Busy") as told:
         github.get("pulls/1")
     assert told.value.status == 503
-    assert len(platform.asked) == api.TRIES
+    assert len(platform.asked) == api.ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_nobody_answers(pauses: list[float], method: str) -> None:
     with (
         nobody() as url,
         GitHub(url, REPOSITORY, TOKEN, pauses.append) as github,
-        pytest.raises(GitHubError, match="cannot be reached") as told,
+        pytest.raises(GitHubError, match="could not connect to 127.0.0.1") as told,
     ):
         github.send(method, "issues")
     assert told.value.status is None
@@ -173,18 +173,18 @@ def test_a_download_that_is_refused(platform: Platform, github: GitHub) -> None:
     made = platform.keep("1" * 40, b"content")
     path = f"actions/artifacts/{made['id']}/zip"
     platform.fail("GET", "/store/.*", Answer(403))
-    with pytest.raises(GitHubError, match="refused") as told:
+    with pytest.raises(GitHubError, match="status 403") as told:
         github.download(path)
     assert told.value.status == 403
     platform.store = "https://127.0.0.1:x"
-    with pytest.raises(GitHubError, match="cannot be reached"):
+    with pytest.raises(GitHubError, match="invalid URL"):
         github.download(path)
     with nobody() as url:
         platform.store = url
-        with pytest.raises(GitHubError, match=r"broke off \(ConnectError\)"):
+        with pytest.raises(GitHubError, match="could not connect"):
             github.download(path)
     platform.fail("GET", path, Answer(200, b"content"))
-    with pytest.raises(GitHubError, match="did not say where"):
+    with pytest.raises(GitHubError, match="did not redirect"):
         github.download(path)
 
 
@@ -192,9 +192,9 @@ def test_a_download_has_a_limit(
     platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than that is not kept in memory."""
-    monkeypatch.setattr(api, "LARGEST", 6)
+    monkeypatch.setattr(api, "MAX_BYTES", 6)
     made = platform.keep("1" * 40, b"content")
-    with pytest.raises(GitHubError, match="too large"):
+    with pytest.raises(GitHubError, match="larger than"):
         github.download(f"actions/artifacts/{made['id']}/zip")
 
 

@@ -210,7 +210,7 @@ def test_a_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(reviewed, "LARGEST", 100_000)
     found = platform.keep(HEAD, zipped(plan_json=b" " * 10_000_000))
     assert refusal(github) == UNREADABLE
-    monkeypatch.setattr(api, "LARGEST", 1000)
+    monkeypatch.setattr(api, "MAX_BYTES", 1000)
     platform.content[found["id"]] = b"x" * 2000
     assert refusal(github) == "is too large"
 

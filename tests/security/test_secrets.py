@@ -288,7 +288,7 @@ def test_what_is_read_is_refused_if_a_key_is_in_it(keyed: Agency) -> None:
     keyed.live(user(1, externalId="a-1", name=f"Agent {RENTIX}"))
     done = keyed.run("plan")
     assert done.code == 1
-    assert "has your key in it, so nothing of it is shown or kept" in done.err
+    assert "contains your key, so none of it is shown or kept" in done.err
     clean(done.out, done.err)
     keyed.portal.state.key = keyed.environment["RENTIX_API_KEY"] = "agent"
     try:

@@ -332,9 +332,9 @@ def matryoshka(_: bytes) -> Iterator[bytes]:
 
 
 LIMITS = {
-    "a bomb": (bomb, "longer than 4 MB"),
-    "a flood": (flood, "longer than 4 MB"),
-    "packed twice": (matryoshka, "not asked for"),
+    "a bomb": (bomb, "larger than 4 MB"),
+    "a flood": (flood, "larger than 4 MB"),
+    "packed twice": (matryoshka, "not requested"),
 }
 
 
@@ -344,7 +344,7 @@ def test_an_answer_has_a_largest_size(
     monkeypatch: pytest.MonkeyPatch, name: str, request_: Request
 ) -> None:
     """More is not read, asked for once only, told in words; a write may have been done."""
-    monkeypatch.setattr(transport, "LARGEST", 4_000_000)
+    monkeypatch.setattr(transport, "MAX_BYTES", 4_000_000)
     answer, words = LIMITS[name]
     with serving(answer) as portal:
         told = asked(f"http://127.0.0.1:{portal.port}", request_)
@@ -364,7 +364,7 @@ def test_a_refusal_with_an_endless_page_is_a_refusal() -> None:
     with serving(refuse) as portal:
         told = asked(f"http://127.0.0.1:{portal.port}", PUT)
         assert (told.status, told.uncertain) == (403, False)
-        assert "longer than 64 MB" in str(told.error)
+        assert "larger than 64 MB" in str(told.error)
 
 
 def test_a_packed_answer_of_a_usual_size_is_read() -> None:
@@ -387,7 +387,7 @@ def test_an_answer_that_drips_is_not_waited_for() -> None:
     with serving(drip) as portal:
         with opened(f"http://127.0.0.1:{portal.port}", Clock(lambda: now[0])) as wire:
             told = wire.send(GET)
-        assert "did not end in 120 seconds" in str(told.error)
+        assert "did not end within 120 seconds" in str(told.error)
         assert len(portal.heads) == 1
 
 

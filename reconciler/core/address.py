@@ -1,0 +1,42 @@
+"""Base addresses of APIs: which ones are safe to send a key to."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(:[0-9]*)?")
+"""A host and an optional port that every URL parser reads the same way."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this computer: `localhost` or a loopback address in its usual form."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(url: str) -> str | None:
+    """What is wrong with a base address, or None. The message does not repeat the address, which
+    may hold a password.
+
+    The key goes there with every request, so http:// is for this computer only, and a base address
+    has no user name, query or fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "this is not a valid URL"
+    usual = _HOST.fullmatch(parts.netloc.rpartition("@")[2]) and not re.search(r"\s", url)
+    if parts.scheme not in ("https", "http") or not host or not usual:
+        return "the address must start with https:// and a host name"
+    if "@" in parts.netloc:
+        return "the address must not contain a user name or a password"
+    if "?" in url or "#" in url:
+        return "the address must not contain ? or #"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "the address must start with https:// (http:// is only for this computer)"
+    return None

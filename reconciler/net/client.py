@@ -1,0 +1,224 @@
+"""The HTTP client for portals and GitHub: TLS, no redirects, no cookies, bounded responses.
+
+Plain HTTP goes to loopback only, and no proxy is used there. A body is read up to a size and a
+time, and decompressed only as requested. Every failure is a `RequestError`; httpx's own
+exceptions do not leave this module.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Self
+from urllib.request import getproxies
+
+import httpx
+
+from reconciler import __version__
+from reconciler.core.address import is_loopback
+from reconciler.errors import ConfigError
+from reconciler.net.redaction import FRAGMENT
+
+TIMEOUT = httpx.Timeout(30, connect=10)
+BODY_TIMEOUT = 120.0
+"""Seconds from the headers of a response to its end."""
+ENCODINGS = ("", "identity", "gzip", "deflate")
+"""Content encodings that are decoded: a single one that decompresses incrementally. Compressed
+twice, a thousand bytes can become a thousand million."""
+MAX_CAUSES = 10
+"""Chained exceptions to search for the cause."""
+
+
+class RequestError(Exception):
+    """No usable response; the message says why and may contain secrets: redact it.
+
+    `sent`: the request may have arrived. `final`: a retry would fail in the same way.
+    """
+
+    def __init__(self, message: str, *, sent: bool, final: bool = False) -> None:
+        self.sent = sent
+        self.final = final
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response. `location` is a redirect's target. If the body was not read to its end,
+    `problem` says why, and `content` is empty."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    location: str
+    problem: str
+
+
+class Client:
+    """A client for one server; use as a context manager."""
+
+    def __init__(self, url: str, server: str, wire: httpx.BaseTransport | None = None) -> None:
+        """`url` is the base address, `server` its name in messages; `wire` replaces the network.
+        Raises ConfigError if the address is not safe, or if the environment's proxies or
+        certificates are not usable."""
+        self._server = server
+        try:
+            address = httpx.URL(url)  # parsed as it will be when a request is sent
+        except httpx.InvalidURL:
+            raise ConfigError(f"The address of {server} is not a valid URL.") from None
+        plain = address.scheme != "https"
+        self._host = address.host
+        loopback = is_loopback(self._host)
+        if address.userinfo:  # it would be sent instead of the key
+            raise ConfigError(f"The address of {self._host} must not contain a user name.")
+        if plain and not loopback:
+            raise ConfigError(
+                f"The address of {self._host} must start with https://, since every request "
+                f"carries a key."
+            )
+        self._client = _httpx_client(plain=plain, loopback=loopback, wire=wire)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        max_bytes: int,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> Reply:
+        """Send one request to a full address and read at most `max_bytes` of the response's body,
+        decompressed. `now` is a clock in seconds. Raises RequestError."""
+        try:
+            with self._client.stream(
+                method, url, content=content, headers=headers, params=query
+            ) as response:
+                body, problem = self._body(response, max_bytes, now)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise self._connect_error(error) from None
+        except httpx.ProxyError as error:
+            raise RequestError(
+                f"the proxy rejected the request ({_reason(error)}). Check HTTPS_PROXY and "
+                f"ALL_PROXY, and the name and password in them.",
+                sent=True,
+            ) from None
+        except (
+            httpx.HTTPError,
+            httpx.StreamError,
+            httpx.InvalidURL,
+            httpx.CookieConflict,
+        ) as error:
+            raise RequestError(
+                f"the connection was lost before the response ({_reason(error)})", sent=True
+            ) from None
+        location = str(response.extensions.get("location", ""))
+        return Reply(response.status_code, response.headers, body, location, problem)
+
+    def _body(
+        self, response: httpx.Response, max_bytes: int, now: Callable[[], float]
+    ) -> tuple[bytes, str]:
+        """The body; or why it was not read to its end."""
+        if response.headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+            return b"", f"{self._server} used a content encoding that was not requested"
+        content, start = bytearray(), now()
+        for part in response.iter_bytes():
+            content += part
+            if len(content) > max_bytes:
+                return b"", f"the response of {self._server} is larger than {_megabytes(max_bytes)}"
+            if now() - start > BODY_TIMEOUT:
+                return (
+                    b"",
+                    f"the response of {self._server} did not end within {BODY_TIMEOUT:g} seconds",
+                )
+        return bytes(content), ""
+
+    def _connect_error(self, error: Exception) -> RequestError:
+        problem = _certificate_problem(error)
+        if not problem:
+            return RequestError(f"could not connect to {self._host} ({_reason(error)})", sent=False)
+        return RequestError(
+            f"the certificate of {self._host} is not trusted ({problem}), so nothing was sent. "
+            f"Check the address and this computer's clock. If your network uses its own "
+            f"certificates, set SSL_CERT_FILE to the file with them.",
+            sent=False,
+            final=True,
+        )
+
+
+def proxy_passwords() -> Iterator[str]:
+    """The passwords in the proxy addresses of the environment, except short ones, which may be
+    ordinary words."""
+    for address in getproxies().values():
+        with suppress(httpx.InvalidURL):
+            if len(password := httpx.URL(address).password) >= FRAGMENT:
+                yield password
+
+
+def _httpx_client(*, plain: bool, loopback: bool, wire: httpx.BaseTransport | None) -> httpx.Client:
+    """Httpx's client without redirects and cookies. Raises ConfigError."""
+    try:
+        client = httpx.Client(
+            headers={"User-Agent": f"agent-reconciler/{__version__}"},
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            event_hooks={"response": [_set_location_aside]},
+            transport=wire,
+            # A proxy would see in plain text what is sent to loopback.
+            trust_env=not loopback,
+            verify=_certificates(plain=plain, loopback=loopback),
+        )
+    except (ValueError, ImportError, OSError, httpx.InvalidURL):
+        # The exception's own text may contain a password.
+        raise ConfigError(
+            "Could not use the proxy or the certificates from the environment. Check HTTPS_PROXY, "
+            "ALL_PROXY and SSL_CERT_FILE."
+        ) from None
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client
+
+
+def _certificates(*, plain: bool, loopback: bool) -> ssl.SSLContext | bool:
+    """The certificates to trust: those that the environment names, else the default ones."""
+    if plain:  # none: loading them takes 30 ms
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context() if loopback else True
+
+
+def _set_location_aside(response: httpx.Response) -> None:
+    """Take a redirect's target away from httpx, which would raise for one that it cannot parse."""
+    response.extensions["location"] = response.headers.pop("location", "")
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    """What is wrong with the server's certificate if that caused the error, else ""."""
+    for _ in range(MAX_CAUSES):  # an exception that was raised twice can be its own cause
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (error.verify_message or "it cannot be verified").rstrip(".")
+        error = error and (error.__cause__ or error.__context__)
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    """The exception's message; its class where httpx gives none."""
+    return str(error) or type(error).__name__
+
+
+def _megabytes(size: int) -> str:
+    return f"{size // 10**6} MB"

@@ -1,0 +1,68 @@
+"""Which base addresses a key may be sent to."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.address import check_url, is_loopback
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crm.rentix.md/api/v1",
+        "https://a.example:8443/",
+        "http://localhost:8000/api/v1",
+        "http://127.0.0.1:1",
+        "http://127.8.8.8",
+        "http://[::1]:8000",
+    ],
+)
+def test_accepted_urls(url: str) -> None:
+    """https:// to any host, http:// to this computer."""
+    assert check_url(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://crm.rentix.md",
+        "http://localhost.evil.example",
+        "http://0.0.0.0",
+        "http://127.0.0.1.evil.example",
+        "ftp://a.example",
+        "//a.example",
+        "a.example",
+        "",
+        "https://",
+        "https:///path",
+        "https://me:hidden@a.example",
+        "https://hidden@a.example",
+        "http://localhost@evil.example",
+        "https://a.example/?key=hidden",
+        "https://a.example/#hidden",
+        "https://a.example?",
+        "https://a.example/hidden x",
+        "https://a.example\n",
+        "https://a.example:port",
+        "https://a.example:99999",
+        "https://[::1",
+    ],
+)
+def test_rejected_urls(url: str) -> None:
+    """Everything else, with a message that does not repeat the URL."""
+    message = check_url(url)
+    assert message
+    assert "hidden" not in message
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
+def test_this_computer(host: str) -> None:
+    """Its name and its loopback addresses."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "localhost.", "0.0.0.0", "127.1", "crm.example", "8.8.8.8"])
+def test_other_computers(host: str) -> None:
+    """Anything else, also what only some resolvers take for loopback."""
+    assert not is_loopback(host)
