@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.store.git import git
+from reconciler.store.refs import git
 
 ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")
 MAIN = ("-c", "init.defaultBranch=main")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Value = Any
 """Plain JSON: what a YAML file can declare and a portal can show."""
@@ -94,6 +94,11 @@ class FieldState:
     portal shows a new value (pictures are imported late), `shown` is None and `before` is the
     digest of what it showed before the apply.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "extra": "forbid",
+        "strict": True,
+    }  # when a ledger is read
 
     applied: str
     shown: str | None = None

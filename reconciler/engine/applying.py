@@ -236,7 +236,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
     The ledger is read again first, because another apply may have written it; and again each
     time that happens before it is written here.
     """
-    from reconciler.store.ledger import Moved  # noqa: PLC0415
+    from reconciler.store.ledger import LedgerChanged  # noqa: PLC0415
 
     for pause in (0.0, *PAUSES):
         if pause:
@@ -244,7 +244,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
                 proposal.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         try:
             return _try_save(proposal, report, listings)
-        except Moved:
+        except LedgerChanged:
             continue
         except ConfigError as error:
             note = f"The ledger was not written. {error}"
@@ -259,7 +259,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
 
 
 def _try_save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
-    """Record what was done. Raises Moved and ConfigError."""
+    """Record what was done. Raises LedgerChanged and ConfigError."""
     store = proposal.planner.session.store
     loaded = store.load()
     states = _states(proposal, report, listings, loaded.ledger)

@@ -222,12 +222,12 @@ def _locked(
     def lose(reason: str) -> None:
         cancellation.reason = reason
         cancellation.request()
-        say(f"{reason} Requests in progress are finished; nothing more is sent.")
+        say(f"{reason} Finishing the requests in progress; nothing else will be sent.")
 
     wait = LockWait(say, lose, cancellation.sleep)
     with store.lock(wait) as notes:
         if wait.waited:
-            say("The other apply has ended; continuing.")
+            say("The other apply has finished; continuing.")
         yield notes
 
 

@@ -27,7 +27,7 @@ from reconciler.github.run import Pull, Run
 from reconciler.render import html, markdown, text
 from reconciler.render.view import plural
 from reconciler.store import planfile
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 
 if TYPE_CHECKING:
     from reconciler.documents.agents import Document

@@ -12,7 +12,7 @@ from reconciler.documents.schema import schemas
 from reconciler.errors import UsageError
 from reconciler.github.workflows import workflows
 from reconciler.portals.registry import PORTALS
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9]+([._/-][A-Za-z0-9]+)*")

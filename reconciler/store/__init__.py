@@ -1,4 +1,4 @@
-"""What is kept between runs: the ledger and saved plans. Written whole or not at all."""
+"""What is kept between runs: the ledger and saved plans, each written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reconciler.store.ledger import Store
 
-BRANCH = "git:"
-"""What `ledger` in the configuration begins with where it names a branch."""
+BRANCH_PREFIX = "git:"
+"""How the configuration's `ledger` starts if it names a branch."""
 
 
-def open_store(root: Path, place: str) -> Store:
-    """The store that `ledger` names in the configuration of the repository at `root`. Raises
-    ConfigError where a branch is named, and there is no repository for it."""
-    if place.startswith(BRANCH):
+def open_store(root: Path, location: str) -> Store:
+    """The store at a location from the configuration's `ledger`, in the repository at `root`.
+    Raises ConfigError if it is a branch that cannot be used."""
+    if location.startswith(BRANCH_PREFIX):
         from reconciler.store.branch import open_branch  # noqa: PLC0415 - git, which few need
 
-        return open_branch(root, place.removeprefix(BRANCH))
+        return open_branch(root, location.removeprefix(BRANCH_PREFIX))
     from reconciler.store.file import File  # noqa: PLC0415
 
-    return File(root / place)
+    return File(root / location)

@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, never half of either, whatever happens meanwhile."""
+"""Atomic writes: a file has its old content or its new one, never a part of either."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from secrets import token_hex
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace the file; it is on the disk when this returns. Makes its folder. Raises OSError."""
+    """Replace a file and flush it to the disk; creates its folder. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)  # noqa: PTH105 - the one call that the promise rests on
+        os.replace(temporary, path)  # noqa: PTH105 - the atomic call
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -31,9 +31,9 @@ def write(path: Path, content: bytes) -> None:
 
 
 def clear(path: Path) -> None:
-    """Remove what writers left beside the file who were killed; for who is its only writer now."""
-    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
+    """Delete temporary files of writers that were killed. Call it only while nobody else writes."""
+    temporary = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
     with suppress(OSError):
         for each in path.parent.iterdir():
-            if left.fullmatch(each.name):
+            if temporary.fullmatch(each.name):
                 each.unlink(missing_ok=True)

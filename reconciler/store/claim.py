@@ -1,9 +1,9 @@
-"""The right to apply among machines that share a remote: a reference there, renewed while held.
+"""The lock among machines that share a remote: a reference there, renewed while it is held.
 
-It is taken, renewed, taken over and given back by pushes that say which commit they expect, so of
-two at once one fails. No clock is compared with another machine's: who waits looks whether the
-reference changes, and one that has not for a LEASE, by the waiter's own clock, is a dead one's.
-Why it is so: docs/decisions/0013-one-apply-at-a-time.md.
+It is taken, renewed, taken over and released by pushes that state the expected commit, so of two
+at once one fails. Clocks of different machines are not compared: a waiter takes a claim over if
+the reference has not changed for LEASE seconds by the waiter's own clock.
+Reasons: docs/decisions/0013-one-apply-at-a-time.md.
 """
 
 from __future__ import annotations
@@ -12,191 +12,183 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from secrets import token_hex
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
-from reconciler.store.git import GitError
-from reconciler.store.lock import Holder, LockWait, holder, myself
-
-if TYPE_CHECKING:
-    from reconciler.store.branch import Branch
+from reconciler.store.lock import Holder, LockWait, parse_holder, this_process
+from reconciler.store.refs import GitError, Refs
 
 LEASE = 90.0
-"""Seconds without a change after which a claim counts as a dead one's."""
+"""Seconds without a change after which a claim may be taken over."""
 RENEWAL = 30.0
-"""Seconds after which a holder renews its claim."""
-AGAIN = 5.0
-"""Seconds after which it tries once more where that failed."""
+"""Seconds between two renewals."""
+RETRY = 5.0
+"""Seconds after which a failed renewal is retried."""
 TICK = 1.0
-"""Seconds between two looks at the clock, so that a machine that slept soon knows."""
-LOOK = 3.0
-"""Seconds between two looks at somebody else's claim."""
-ANSWER = 20.0
-"""Seconds that a remote may take to answer; a renewal that fails has to leave time for another."""
+"""Seconds between two looks at the clock, so that a machine wakes up to its expired claim."""
+POLL_INTERVAL = 3.0
+"""Seconds between two looks at another's claim."""
+REMOTE_TIMEOUT = 20.0
+"""Seconds for a remote to answer, short enough for a second attempt within a lease."""
 LOST = (
-    "For a while this apply gave no sign of itself (did the machine sleep?), so it counted as "
-    "dead, and another one may be at work."
+    "This apply did not renew its lock in time (did the machine sleep?), so another one may have "
+    "taken it over."
 )
-"""Why a run ends whose claim is somebody else's now."""
-TRIES = 3
-"""Refusals with nobody in the way, after which it is the remote that does not want claims."""
+ATTEMPTS = 3
+"""Rejected pushes of an unclaimed reference after which the remote is taken to refuse claims."""
 
 
 class Claim:
-    """One apply's claim on a remote. All commits that stand for it are remembered: of a push whose
-    answer was lost it is not known whether it took place."""
+    """One apply's claim on a reference of a remote. It remembers all its commits, since a push may
+    take effect although its answer is lost."""
 
-    def __init__(self, branch: Branch, remote: str) -> None:
-        self._branch = branch
+    def __init__(self, refs: Refs, remote: str, reference: str) -> None:
+        self._refs = refs
         self._remote = remote
-        self._reference = f"refs/reconciler/applying/{branch.mark}"
-        self._line = myself().line()
+        self._reference = reference
+        self._line = this_process().to_line()
         self._current: str | None = None
         self._mine: set[str] = set()
         self._other: str | None = None
 
-    def take(self, turn: LockWait) -> str | None:
-        """Take it, after whoever has it; a word for the user if it had to be taken over from a
-        dead one. Raises GitError where the remote cannot be reached or refuses it, LockedError."""
-        dead: tuple[str, Holder | None] | None = None
-        while not self._put(None if dead is None else dead[0]):
-            dead = self._wait(turn)
-        if dead is None:
+    def take(self, wait: LockWait) -> str | None:
+        """Take the claim, after waiting for others. Returns a message for the user if it was taken
+        over. Raises GitError if the remote is unreachable or refuses it, and LockedError."""
+        expired: tuple[str, Holder | None] | None = None
+        while not self._put(None if expired is None else expired[0]):
+            expired = self._wait(wait)
+        if expired is None:
             return None
-        who = "" if dead[1] is None else f" ({dead[1]})"
+        who = "" if expired[1] is None else f" ({expired[1]})"
         return (
-            f"The apply before this one{who} did not come to its end: it gave no sign for "
-            f"{LEASE:.0f} s. This one has gone on from what the portal shows now."
+            f"The previous apply{who} did not finish: it has not renewed its lock for "
+            f"{LEASE:.0f} s. This apply continues from the portal's current state."
         )
 
     def renew(self) -> bool:
-        """Show that it is held; False if it is not any more. Raises GitError where that is not
-        known."""
+        """Renew the claim; False if another apply has taken it over. Raises GitError if that is
+        unknown."""
         return self._put(self._current)
 
-    def give_back(self) -> None:
-        """Nobody has to wait for it any more. Raises GitError where that could not be told."""
-        while self._mine and (there := self._there()) in self._mine:
-            self._push(None, there)
+    def release(self) -> None:
+        """Release the claim. Raises GitError."""
+        while self._mine and (holder := self._remote_commit()) in self._mine:
+            self._push(None, holder)
 
     def _put(self, old: str | None) -> bool:
-        """Put a new commit in place of `old`; False if another is there. Raises GitError."""
-        new = self._branch.blank(f"{self._line}\n\n{token_hex(8)}")
+        """Replace the commit `old` by a new one; False if another's is there. Raises GitError."""
+        new = self._refs.empty_commit(f"{self._line}\n\n{token_hex(8)}")
         self._mine.add(new)
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(ATTEMPTS)):
             try:
                 self._push(new, old)
                 break
             except GitError:
                 try:
-                    there = self._there()
+                    holder = self._remote_commit()
                 except GitError:
                     if not left:
                         raise
                     continue
-                if there == new:
+                if holder == new:
                     break
-                if there in self._mine:  # of a push whose answer was lost
-                    old = there
-                elif there != old:
-                    self._other = there
+                if holder in self._mine:  # from a push whose answer was lost
+                    old = holder
+                elif holder != old:
+                    self._other = holder
                     return False
                 if not left:
                     raise
         self._current = new
         return True
 
-    def _wait(self, turn: LockWait) -> tuple[str, Holder | None] | None:
-        """Wait until nobody has it, or whoever has it is dead: then their commit, and who it was.
-        Raises LockedError."""
-        there = self._other
-        seen, who, since = there, None, turn.now()
-        while there is not None:
-            if there != seen:
-                seen, since = there, turn.now()
-            who = self._holder(there) or who
-            turn.wait(who, LOOK)
-            asked = turn.now()
-            with suppress(GitError):  # until the patience is at its end
-                there = self._there()
-                if there == seen and asked - since >= LEASE:
+    def _wait(self, wait: LockWait) -> tuple[str, Holder | None] | None:
+        """Wait until the claim is free (None), or expired: its commit and who took it. Raises
+        LockedError."""
+        commit = self._other
+        seen, who, since = commit, None, wait.now()
+        while commit is not None:
+            if commit != seen:
+                seen, since = commit, wait.now()
+            who = self._holder(commit) or who
+            wait.wait(who, POLL_INTERVAL)
+            asked = wait.now()
+            with suppress(GitError):  # until the wait times out
+                commit = self._remote_commit()
+                if commit == seen and asked - since >= LEASE:
                     return seen, who
         return None
 
-    def _there(self) -> str | None:
-        """The commit of whoever has it. Raises GitError."""
-        return self._branch.there(self._remote, self._reference, ANSWER)
+    def _remote_commit(self) -> str | None:
+        return self._refs.remote_commit_of(self._remote, self._reference, REMOTE_TIMEOUT)
 
     def _push(self, commit: str | None, old: str | None) -> None:
-        """Put the remote's reference from `old` to the commit. Raises GitError."""
-        self._branch.push(self._remote, commit, self._reference, old, ANSWER)
+        self._refs.push(self._remote, commit, self._reference, old, REMOTE_TIMEOUT)
 
     def _holder(self, commit: str) -> Holder | None:
-        """Whose commit that is, if it can be had."""
+        """Who pushed a commit, if that can be read."""
         with suppress(GitError):
-            if not self._branch.has(commit):
-                self._branch.fetch(self._remote, self._reference, ANSWER)
-            said = self._branch.git("show", "--no-patch", "--format=%s", commit)
-            return holder(said)
+            if not self._refs.has(commit):
+                self._refs.fetch(self._remote, self._reference, REMOTE_TIMEOUT)
+            return parse_holder(self._refs.subject(commit))
         return None
 
 
 @contextmanager
-def claimed(branch: Branch, remote: str, turn: LockWait) -> Iterator[str | None]:
-    """Nobody else who shares the remote applies meanwhile; `turn.lose` is told if that ends before
-    its time. Gives a word for the user, where there is one. Raises LockedError."""
-    claim = Claim(branch, remote)
-    over, lost = Event(), Event()
+def remote_lock(refs: Refs, remote: str, reference: str, wait: LockWait) -> Iterator[str | None]:
+    """Hold the lock on a remote; `wait.on_lost` is called if another apply takes it over. Yields a
+    message for the user, if there is one. Raises LockedError."""
+    claim = Claim(refs, remote, reference)
+    finished, lost = Event(), Event()
     thread: Thread | None = None
 
     def lose() -> None:
         lost.set()
-        turn.lose(LOST)  # at once: who has it now would have to be asked of the remote
+        wait.on_lost(LOST)
 
     try:
         try:
-            note = claim.take(turn)
-            thread = Thread(target=_keep, args=(claim, over, turn, lose), daemon=True)
+            note = claim.take(wait)
+            thread = Thread(target=_keep, args=(claim, finished, wait, lose), daemon=True)
             thread.start()
         except GitError as error:
             note = (
-                f"The right to apply could not be claimed on {remote} ({error}), so an apply from "
-                f"elsewhere at the same time would not be noticed."
+                f"The lock could not be taken on {remote} ({error}), so an apply from elsewhere at "
+                f"the same time would not be detected."
             )
         yield note
     finally:
-        over.set()
+        finished.set()
         if thread is not None:
             thread.join()
         if not lost.is_set():
             try:
-                claim.give_back()
+                claim.release()
             except GitError as error:
                 if thread is not None:
-                    turn.say(
-                        f"note: The right to apply could not be given back on {remote} ({error}). "
-                        f"The next apply from elsewhere takes it after {LEASE:.0f} s."
+                    wait.notify(
+                        f"note: The lock could not be released on {remote} ({error}). The next "
+                        f"apply from elsewhere takes it over after {LEASE:.0f} s."
                     )
 
 
-def _keep(claim: Claim, over: Event, turn: LockWait, lose: Callable[[], None]) -> None:
-    """Renew a claim until it is over, or lost."""
-    renewed = turn.now()
+def _keep(claim: Claim, finished: Event, wait: LockWait, lose: Callable[[], None]) -> None:
+    """Renew a claim until the apply has finished or the claim is lost."""
+    renewed = wait.now()
     due = renewed + RENEWAL
-    told = False
-    while not over.wait(min(TICK, RENEWAL)):
-        if turn.now() < due:
+    notified = False
+    while not finished.wait(min(TICK, RENEWAL)):
+        if wait.now() < due:
             continue
-        began = turn.now()
+        start = wait.now()
         try:
             if not claim.renew():
                 lose()
                 return
-            renewed, due = began, began + RENEWAL
+            renewed, due = start, start + RENEWAL
         except GitError as error:
-            due = turn.now() + AGAIN
-            if not told and due - renewed >= LEASE:
-                told = True
-                turn.say(
-                    f"note: For {LEASE:.0f} s it could not be told to others that this apply is "
-                    f"under way ({error}). One from elsewhere may begin meanwhile."
+            due = wait.now() + RETRY
+            if not notified and due - renewed >= LEASE:
+                notified = True
+                wait.notify(
+                    f"note: The lock could not be renewed for {LEASE:.0f} s ({error}). An apply "
+                    f"from elsewhere may start meanwhile."
                 )

@@ -1,4 +1,4 @@
-"""The ledger in a file of its own. A file that cannot be read is put aside, not written over."""
+"""The ledger in a file. A file that cannot be parsed is renamed, not overwritten."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from stat import S_ISREG
 
 from reconciler.errors import ConfigError
 from reconciler.store import atomic
-from reconciler.store.ledger import Kept, Ledger, Moved, parse, text, unwritten
-from reconciler.store.lock import LockWait, alone
+from reconciler.store.ledger import Ledger, LedgerChanged, StoredLedger, parse, text, unwritten
+from reconciler.store.lock import LockWait, local_lock
 
-OURS = ".reconciler"
-"""The folder that has nothing but ours in it, which keeps itself out of the user's git."""
+OWN_FOLDER = ".reconciler"
+"""The folder for our files only, which git ignores."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The file with the ledger; its folder is made with it."""
+    """The file with the ledger; its folder is created with it."""
 
     path: Path
 
     @contextmanager
-    def lock(self, turn: LockWait) -> Iterator[tuple[str, ...]]:
-        """One apply at a time with this file. What is locked lies in a folder of ours, wherever the
+    def lock(self, wait: LockWait) -> Iterator[tuple[str, ...]]:
+        """Keep other applies with this file out. The lock file is in our own folder, wherever the
         ledger is. Raises LockedError."""
         beside = self.path.parent
-        folder = beside if beside.name == OURS else beside / OURS
-        with suppress(OSError):  # then it cannot be locked either, and that is told
+        folder = beside if beside.name == OWN_FOLDER else beside / OWN_FOLDER
+        with suppress(OSError):  # then locking fails too, and reports it
             folder.mkdir(parents=True, exist_ok=True)
-            _keep_out_of_git(folder)
-        with alone(folder / f"{self.path.name}.lock", turn) as note:
+            _ignore_in_git(folder)
+        with local_lock(folder / f"{self.path.name}.lock", wait) as note:
             if note is None:
                 atomic.clear(self.path)
             yield (note,) if note else ()
 
-    def load(self) -> Kept:
-        """Read it. Raises ConfigError where it cannot be read, or is of a later version."""
+    def load(self) -> StoredLedger:
+        """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it."""
         content = self._content()
         if content is None:
-            return Kept({})
-        return Kept(*parse(content, str(self.path)), _version(content))
+            return StoredLedger({})
+        return StoredLedger(*parse(content, str(self.path)), _version(content))
 
-    def save(self, ledger: Ledger, kept: Kept, message: str) -> str | None:  # noqa: ARG002 - for git
-        """Write it, if it says something else than the file. Raises Moved, and ConfigError."""
+    def save(self, ledger: Ledger, stored: StoredLedger, message: str) -> str | None:  # noqa: ARG002 - for git
+        """Write the ledger if it differs from the file. Raises LedgerChanged and ConfigError."""
         old = self._content()
-        if _version(old) != kept.version:
-            raise Moved
+        if _version(old) != stored.version:
+            raise LedgerChanged
         content = text(ledger)
         if content == old:
             return None
         try:
-            if old is not None and parse(old, str(self.path))[1] is not None:
+            if stored.note is not None:
                 self.path.replace(self.path.with_name(self.path.name + ".unreadable"))
             atomic.write(self.path, content)
-            if self.path.parent.name == OURS:
-                _keep_out_of_git(self.path.parent)
+            if self.path.parent.name == OWN_FOLDER:
+                _ignore_in_git(self.path.parent)
         except OSError as error:
             return unwritten(str(self.path), str(error.strerror))
         return None
@@ -66,7 +66,9 @@ class File:
     def _content(self) -> bytes | None:
         try:
             if not S_ISREG(self.path.stat().st_mode):  # a pipe or a device may never end
-                raise ConfigError(f"The ledger {self.path} is no plain file. Name one in `ledger`.")
+                raise ConfigError(
+                    f"The ledger {self.path} is not a regular file. Set `ledger` to another path."
+                )
             return self.path.read_bytes()
         except FileNotFoundError:
             return None
@@ -74,11 +76,10 @@ class File:
             raise ConfigError(f"The ledger {self.path} cannot be read: {error.strerror}.") from None
 
 
-def _keep_out_of_git(folder: Path) -> None:
-    """Nothing of this folder is seen by the user's git, the word for that neither. Raises
-    OSError."""
+def _ignore_in_git(folder: Path) -> None:
+    """Make git ignore a folder with all its files. Raises OSError."""
     path = folder / ".gitignore"
-    if path.is_symlink() or not path.exists():  # nothing is written through a link
+    if path.is_symlink() or not path.exists():  # never write through a link
         atomic.write(path, b"*\n")
 
 

@@ -1,12 +1,12 @@
-"""The ledger: what was applied from here, for each portal; its text, and where it is kept.
+"""The ledger: what was applied to each portal, as JSON, and the interface of where it is stored.
 
     {"version": 1, "portals": {"rentix": {"url": "https://…",
         "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}},
                           "aliases": {"publicProfileId": 9}}},
         "refused": {"agent-009": …}}}}
 
-It is safe to lose: a text that cannot be read counts as lost. It is kept in a file (`store.file`)
-or on a branch (`store.branch`), in the same words.
+It is safe to lose, so one that cannot be parsed is treated as lost. It is stored in a file
+(`store.file`) or on a branch (`store.branch`), in the same format.
 """
 
 from __future__ import annotations
@@ -15,144 +15,186 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cache
+from typing import Annotated, Any, NotRequired, Protocol, TypeVar
 
-from reconciler.core.model import AgentState, FieldState, PortalState, Scalar
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from reconciler.core.model import AgentState, PortalState
 from reconciler.errors import ConfigError
 from reconciler.store.lock import LockWait
 
 VERSION = 1
+Entry = TypeVar("Entry")
 Ledger = Mapping[str, PortalState]
 """What is remembered, by portal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A ledger as it was read: empty if there is none. `note` is a word for the user, where it is
-    not what it should be; then an apply is to write it, even if it has nothing to add. `version`
-    tells this text from any other, and is None where there was none."""
+class StoredLedger:
+    """A ledger as it was read; empty if there is none. `note` is a message for the user if
+    something is wrong with it; an apply then writes it even without changes. `version` identifies
+    the content, None if there was none."""
 
     ledger: Ledger
     note: str | None = None
     version: str | None = None
 
 
-class Moved(Exception):  # noqa: N818 - no error
-    """Somebody else has written the ledger since it was read: read it again."""
+class LedgerChanged(Exception):  # noqa: N818 - the caller reads again
+    """Another apply wrote the ledger since it was read: read it again."""
 
 
 class Store(Protocol):
-    """A place where the ledger is kept."""
+    """Where a ledger is stored."""
 
-    def lock(self, turn: LockWait) -> AbstractContextManager[tuple[str, ...]]:
-        """Nobody else applies on this ledger meanwhile, as far as that can be had; words for the
-        user where it cannot. Raises LockedError where somebody does not come to an end."""
+    def lock(self, wait: LockWait) -> AbstractContextManager[tuple[str, ...]]:
+        """Keep other applies on this ledger out. Yields messages for the user where that is not
+        possible. Raises LockedError if another apply does not finish in time."""
 
-    def load(self) -> Kept:
-        """Read it. Raises ConfigError where that is not possible, and for a ledger of a later
-        version: to go on would lose what it knows."""
+    def load(self) -> StoredLedger:
+        """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it."""
 
-    def save(self, ledger: Ledger, kept: Kept, message: str) -> str | None:
-        """Write it in place of what was read as `kept`, if it says something else; `message` says
-        what was applied. Returns a word for the user where it is not, or not everywhere, written.
-        Raises Moved."""
+    def save(self, ledger: Ledger, stored: StoredLedger, message: str) -> str | None:
+        """Replace the ledger that was read as `stored`, if this one differs; `message` describes
+        the apply. Returns a message for the user if it could not be written everywhere. Raises
+        LedgerChanged."""
+
+
+def _supported(version: int) -> int:
+    if version > VERSION:
+        raise _LaterVersion
+    return version
+
+
+@with_config(ConfigDict(strict=True))
+class _Portal(TypedDict):
+    """A portal's part of the document; keys that are not known are ignored."""
+
+    agents: dict[str, AgentState]
+    refused: NotRequired[dict[str, str]]
+    url: NotRequired[str]
+
+
+@with_config(ConfigDict(strict=True))
+class _Document(TypedDict):
+    """The document; the version is checked first."""
+
+    version: Annotated[int, AfterValidator(_supported)]
+    portals: dict[str, _Portal]
+
+
+class _LaterVersion(Exception):  # noqa: N818 - caught here
+    """A later version of the program wrote the ledger."""
+
+
+@cache
+def _parser() -> TypeAdapter[_Document]:
+    return TypeAdapter(_Document)
 
 
 def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:
-    """The ledger that a text is; if it is none, an empty one and a word for the user. `name` is
-    what to call it. Raises ConfigError for a ledger of a later version."""
+    """The ledger in a file's content; if it is not a ledger, an empty one and a message for the
+    user. `name` is its name in messages. Raises ConfigError if a later version wrote it."""
     try:
-        kept = json.loads(content)
-        if _version(kept) > VERSION:
-            raise ConfigError(
-                f"The ledger {name} was written by a later version of this program. Upgrade it."
-            )
-        return {name: _memory(portal) for name, portal in kept["portals"].items()}, None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        document = _validated(content)
+    except _LaterVersion:
+        raise ConfigError(
+            f"The ledger {name} was written by a later version of reconciler. Upgrade reconciler."
+        ) from None
+    except (ValueError, RecursionError):
         return {}, (
-            f"The ledger {name} cannot be read and counts as lost: values that the portal does "
-            f"not say back may be sent once more. An apply writes a new one."
+            f"The ledger {name} cannot be parsed and is treated as lost: values that the portal "
+            f"does not return may be sent again. The next apply writes a new one."
         )
+    return {portal: PortalState(**state) for portal, state in document["portals"].items()}, None
+
+
+def _validated(content: bytes) -> _Document:
+    """The document in a file's content. Raises ValueError, RecursionError and _LaterVersion."""
+    try:
+        return _parser().validate_json(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        # Values may contain half a surrogate pair, which pydantic's JSON parser rejects.
+        return _parser().validate_python(json.loads(content), strict=False)
 
 
 def unwritten(name: str, reason: str) -> str:
-    """The word for the user where a ledger could not be written at all."""
+    """The message for the user if a ledger could not be written at all."""
     return (
-        f"The ledger {name} could not be written ({reason}); the next plan may send again what "
-        f"cannot be compared."
+        f"The ledger {name} could not be written ({reason}); the next plan may send values again "
+        f"that it cannot compare."
     )
 
 
 def text(ledger: Ledger) -> bytes:
-    """The text of a ledger, an agent a line: quick to write, and to compare in git."""
+    """A ledger's content, one agent per line: fast to write, and to compare in git."""
     parts = []
-    for name, prior in sorted(ledger.items()):
+    for name, state in sorted(ledger.items()):
         agents = ",\n".join(
-            f"  {_json(key)}: {_json(_agent(kept))}" for key, kept in sorted(prior.agents.items())
+            f"  {_json(key)}: {_json(_agent(agent))}" for key, agent in sorted(state.agents.items())
         )
-        refused = _json(dict(sorted(prior.refused.items())))
-        url = f'"url": {_json(prior.url)}, ' if prior.url else ""
+        refused = _json(dict(sorted(state.refused.items())))
+        url = f'"url": {_json(state.url)}, ' if state.url else ""
         parts.append(f' {_json(name)}: {{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}')
-    listed = ",\n".join(parts)
-    whole = f'{{"version": {VERSION}, "portals": {{\n{listed}\n}}}}\n'
-    return whole.encode(errors="surrogatepass")
+    portals = ",\n".join(parts)
+    document = f'{{"version": {VERSION}, "portals": {{\n{portals}\n}}}}\n'
+    return document.encode(errors="surrogatepass")
 
 
-def _agent(kept: AgentState) -> dict[str, Any]:
+def _agent(agent: AgentState) -> dict[str, Any]:
     fields = {
         path: {
             name: value
             for name, value in (
-                ("applied", trace.applied),
-                ("shown", trace.shown),
-                ("value", trace.value),
-                ("before", trace.before),
+                ("applied", field.applied),
+                ("shown", field.shown),
+                ("value", field.value),
+                ("before", field.before),
             )
             if value is not None
         }
-        for path, trace in kept.fields.items()
+        for path, field in agent.fields.items()
     }
-    aliases = {"aliases": dict(kept.aliases)} if kept.aliases else {}
-    return {"key": kept.key, "fields": fields, **aliases}
+    aliases = {"aliases": dict(agent.aliases)} if agent.aliases else {}
+    return {"key": agent.key, "fields": fields, **aliases}
 
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _version(kept: Mapping[str, Any]) -> int:
-    if type(kept["version"]) is not int:
-        raise TypeError("a ledger's version is a number")
-    return int(kept["version"])
-
-
-def _memory(kept: Mapping[str, Any]) -> PortalState:
-    agents = {
-        key: AgentState(
-            _text_of(agent["key"]),
-            {path: _trace(trace) for path, trace in agent["fields"].items()},
-            {name: _alias(value) for name, value in agent.get("aliases", {}).items()},
+def merge(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
+    """Merge two ledgers that started as `base`, agent by agent: theirs, or ours where only we
+    changed the agent. States of one portal at two addresses are not mixed, since ids mean other
+    people there: then theirs is taken, or ours if only we changed anything."""
+    nothing = PortalState()
+    merged = {}
+    for portal in {**theirs, **ours}:
+        was, here, there = (each.get(portal, nothing) for each in (base, ours, theirs))
+        if not _same_address(here, there):
+            merged[portal] = here if there == was else there
+            continue
+        url = there.url or here.url
+        if not _same_address(was, PortalState(url=url)):
+            was = nothing
+        merged[portal] = PortalState(
+            _merged(was.agents, here.agents, there.agents),
+            _merged(was.refused, here.refused, there.refused),
+            url,
         )
-        for key, agent in kept["agents"].items()
-    }
-    refused = {key: _text_of(form) for key, form in kept.get("refused", {}).items()}
-    return PortalState(agents, refused, _text_of(kept.get("url", "")))
+    return merged
 
 
-def _trace(kept: Mapping[str, Any]) -> FieldState:
-    trace = FieldState(**kept)
-    for part in (trace.applied, trace.shown or "", trace.before or ""):
-        _text_of(part)
-    return trace
+def _same_address(one: PortalState, other: PortalState) -> bool:
+    """Whether two states may be of one address; an old ledger does not contain it."""
+    return one.url == other.url or not (one.url and other.url)
 
 
-def _alias(value: object) -> Scalar:
-    if type(value) is int or isinstance(value, str):
-        return value
-    raise TypeError("a portal's further ids are numbers or text")
-
-
-def _text_of(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a ledger's digests and keys are text")
-    return value
+def _merged(
+    base: Mapping[str, Entry], ours: Mapping[str, Entry], theirs: Mapping[str, Entry]
+) -> dict[str, Entry]:
+    mine = {key for key in {**base, **ours} if ours.get(key) != base.get(key) == theirs.get(key)}
+    others = {key: entry for key, entry in theirs.items() if key not in mine}
+    return others | {key: ours[key] for key in mine if key in ours}

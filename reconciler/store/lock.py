@@ -1,7 +1,7 @@
-"""One apply at a time on a ledger: a lock on this machine, and how one waits for it.
+"""One apply at a time on a ledger: the lock on this machine, and waiting for a lock.
 
-The lock is the kernel's, so it ends with its process, however that ends. `store.claim` is what
-machines have that share a remote. Why it is so: docs/decisions/0013-one-apply-at-a-time.md.
+The lock is the kernel's, so it ends with its process. `store.claim` is the lock among machines
+that share a remote. Reasons: docs/decisions/0013-one-apply-at-a-time.md.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 
 from reconciler.errors import LockedError
 
-PATIENCE = 300.0
-"""Seconds that an apply waits for others before it gives up."""
-GLANCE = 0.25
-"""Seconds between two tries of a lock on this machine."""
-LONGEST = 64
-"""Characters of a host's name that are told."""
+TIMEOUT = 300.0
+"""Seconds that an apply waits for others before it fails."""
+POLL_INTERVAL = 0.25
+"""Seconds between two attempts to take a lock on this machine."""
+MAX_HOST = 64
+"""Characters of a host's name to show."""
 
 
-def passed() -> float:
-    """Seconds on this machine's own clock, those while it slept too, where it can tell."""
+def boot_time() -> float:
+    """Seconds on this machine's clock, including those in standby where the system counts them."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
@@ -36,87 +36,91 @@ def passed() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who applies: for people to read, and for nothing else."""
+    """Who holds a lock; shown to people, and used for nothing else."""
 
     host: str
     process: int
     since: datetime
 
     def __str__(self) -> str:
-        """In words; the time is the reader's own, with the day if that is not today."""
+        """As text, in the reader's time zone; with the date if that is not today."""
         since = self.since.astimezone()
         today = since.date() == datetime.now(since.tzinfo).date()
-        shown = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-        return f"{self.host}, process {self.process}, since {shown}"
+        return (
+            f"{self.host}, process {self.process}, "
+            f"since {since.strftime('%H:%M' if today else '%Y-%m-%d %H:%M')}"
+        )
 
-    def line(self) -> str:
-        """As it is written down."""
-        said = {"host": self.host, "process": self.process, "since": self.since.isoformat()}
-        return json.dumps(said)
+    def to_line(self) -> str:
+        """As a line of JSON."""
+        data = {"host": self.host, "process": self.process, "since": self.since.isoformat()}
+        return json.dumps(data)
 
 
-def myself() -> Holder:
-    """This process, from now on."""
+def this_process() -> Holder:
+    """This process as a holder, starting now."""
     return Holder(socket.gethostname(), os.getpid(), datetime.now(UTC))
 
 
-def holder(line: str) -> Holder | None:
-    """Who that is that wrote this line; None if it is none of ours. Nothing in it steers a
-    terminal."""
+def parse_holder(line: str) -> Holder | None:
+    """The holder who wrote a line; None if it is not such a line. Control characters are
+    replaced."""
     try:
-        said = json.loads(line)
-        host = "".join(each if each.isprintable() else "?" for each in said["host"][:LONGEST])
-        since = datetime.fromisoformat(said["since"]).astimezone()
-        return Holder(host, int(said["process"]), since)
+        data = json.loads(line)
+        host = "".join(each if each.isprintable() else "?" for each in data["host"][:MAX_HOST])
+        since = datetime.fromisoformat(data["since"]).astimezone()
+        return Holder(host, int(data["process"]), since)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 
 @dataclass(slots=True)
 class LockWait:
-    """An apply that waits for its turn: how it tells the user, how it sleeps and by which clock;
-    and what it does when the right to apply, once it had it, was lost (`lose`, with the reason)."""
+    """Waiting for a lock: `notify` shows the user a message, `on_lost` is called with the reason if
+    the lock is lost later; `sleep` waits and `now` is the clock, in seconds."""
 
-    say: Callable[[str], None]
-    lose: Callable[[str], None]
+    notify: Callable[[str], None]
+    on_lost: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], float] = passed
-    _began: float | None = field(default=None, init=False)
-    _told: str | None = field(default=None, init=False)
+    now: Callable[[], float] = boot_time
+    _start: float | None = field(default=None, init=False)
+    _notified: str | None = field(default=None, init=False)
 
     @property
     def waited(self) -> bool:
-        """Whether somebody else was applying."""
-        return self._began is not None
+        """Whether another apply held the lock."""
+        return self._start is not None
 
     def wait(self, other: Holder | None, seconds: float) -> None:
-        """Tell who is applying (None: somebody), and wait so long. Raises LockedError when that was
-        long enough."""
+        """Sleep after notifying the user, once for each holder (None: unknown). Raises LockedError
+        after TIMEOUT."""
         who = "" if other is None else f": {other}"
-        if self._began is None:
-            self._began = self.now()
-        if self.now() - self._began >= PATIENCE:
+        if self._start is None:
+            self._start = self.now()
+        if self.now() - self._start >= TIMEOUT:
             raise LockedError(
-                f"Another apply is still under way{who}. This one has waited for "
-                f"{PATIENCE / 60:.0f} minutes, and nothing was sent. The other one may be waiting "
-                f"for somebody's answer: see to it that it ends there, and run again."
+                f"Another apply is still in progress{who}. Waited {TIMEOUT / 60:.0f} minutes; "
+                f"nothing was sent. It may be waiting for someone's confirmation: finish or cancel "
+                f"it there, then run again."
             )
-        if who != self._told:
-            self.say(
-                f"Another apply is under way{who}. Waiting for it to end, {PATIENCE / 60:.0f} "
-                f"minutes at most; nothing has been sent."
+        if who != self._notified:
+            self.notify(
+                f"Another apply is in progress{who}. Waiting up to {TIMEOUT / 60:.0f} minutes for "
+                f"it to finish; nothing has been sent."
             )
-            self._told = who
+            self._notified = who
         self.sleep(seconds)
 
 
 @contextmanager
-def alone(path: Path, turn: LockWait) -> Iterator[str | None]:
-    """Nobody else on this machine has this lock meanwhile. Gives a word for the user where that
-    cannot be had: the file system has no locks, or nothing can be written. Raises LockedError."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - for an apply alone
+def local_lock(path: Path, wait: LockWait) -> Iterator[str | None]:
+    """Hold the lock of a file on this machine. Yields a message for the user if that is not
+    possible: the file system has no locks, or is read-only. Raises LockedError."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - only an apply needs it
 
-    lock = FileLock(path, fallback_to_soft=False, on_acquired=partial(_sign, myself().line()))
+    lock = FileLock(
+        path, fallback_to_soft=False, on_acquired=partial(_write_holder, this_process().to_line())
+    )
     note = None
     try:
         while True:
@@ -124,11 +128,11 @@ def alone(path: Path, turn: LockWait) -> Iterator[str | None]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 lock.acquire(blocking=False)
             except Timeout:
-                turn.wait(_signed(path), GLANCE)
+                wait.wait(_read_holder(path), POLL_INTERVAL)
             except OSError as error:
                 note = (
-                    f"{path} cannot be locked ({error.strerror}), so an apply from here at the "
-                    f"same time would not be noticed."
+                    f"{path} cannot be locked ({error.strerror}), so another apply from this "
+                    f"machine at the same time would not be detected."
                 )
                 break
             else:
@@ -142,8 +146,8 @@ def alone(path: Path, turn: LockWait) -> Iterator[str | None]:
             lock.release()
 
 
-def _sign(line: str, file: int) -> None:
-    """Write down whose the lock is; the line is whole for whoever reads it meanwhile."""
+def _write_holder(line: str, file: int) -> None:
+    """Write the holder's line in one call, so that a reader never sees a part of it."""
     with suppress(OSError):
         content = f"{line}\n".encode()
         os.lseek(file, 0, os.SEEK_SET)
@@ -151,9 +155,8 @@ def _sign(line: str, file: int) -> None:
         os.ftruncate(file, len(content))
 
 
-def _signed(path: Path) -> Holder | None:
-    """Who wrote that the lock is theirs."""
+def _read_holder(path: Path) -> Holder | None:
     try:
-        return holder(path.read_text("utf-8").partition("\n")[0])
+        return parse_holder(path.read_text("utf-8").partition("\n")[0])
     except (OSError, ValueError):
         return None

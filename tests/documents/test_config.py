@@ -17,7 +17,7 @@ from reconciler.documents.config import (
     read_config,
 )
 from reconciler.errors import ConfigError, InputError
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 
 from .conftest import line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agency import Agency, user
 
-from reconciler.store.git import git
+from reconciler.store.refs import git
 
 ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")
 

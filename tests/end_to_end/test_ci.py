@@ -19,7 +19,7 @@ from repositories import plain_git, say
 from reconciler.engine.concurrency import Cancellation
 from reconciler.github import api, reviewed
 from reconciler.sandbox.server import Running
-from reconciler.store.git import git
+from reconciler.store.refs import git
 
 A: dict[str, Any] = {"externalId": "a", "name": "Ana"}
 B: dict[str, Any] = {"externalId": "b", "name": "Bogdan"}

@@ -28,8 +28,8 @@ from reconciler.engine import applying, session
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.sandbox.readings import Readings
 from reconciler.store.branch import Local, Shared
-from reconciler.store.git import git
-from reconciler.store.ledger import Moved
+from reconciler.store.ledger import LedgerChanged
+from reconciler.store.refs import git
 
 PLACE = "git:reconciler-ledger"
 REF = "refs/heads/reconciler-ledger"
@@ -195,7 +195,7 @@ def test_others_who_write_all_the_time_are_not_waited_for_for_ever(
     """So many tries, longer and longer pauses; the apply has not failed, and the report says it."""
 
     def moved(*_: object) -> None:
-        raise Moved
+        raise LedgerChanged
 
     monkeypatch.setattr(Shared, "save", moved)
     done = pair[0].apply()
@@ -215,7 +215,7 @@ def test_a_refused_push_fails_no_apply(pair: tuple[Agency, Agency], remote: Path
         assert done["exit"] == 0
         [note] = done["notes"]
         assert "could not be pushed to origin" in note
-        assert "values that cannot be read back may be sent once more" in note
+        assert "values that cannot be read back may be sent again" in note
         assert "changes made from here may look like drift" in note
         said = a.run("plan", "--format", "json")
         assert said.json["agents"] == []

@@ -316,7 +316,7 @@ def test_a_lost_ledger_is_safe(agency: Agency) -> None:
     assert agency.plan()["agents"] == []
     (agency.root / ".reconciler" / "ledger.json").write_text("{half", "utf-8")
     result = agency.run("plan", "--format", "json")
-    assert "counts as lost" in result.err
+    assert "is treated as lost" in result.err
     (entry,) = result.json["agents"]
     assert [each["path"] for each in entry["changes"]] == ["avatar"]
     assert entry["changes"][0]["kind"] == "unreadable"

@@ -33,7 +33,7 @@ PROGRAM = """
 import sys
 from reconciler.cli import main
 from reconciler.store import claim
-claim.LEASE, claim.RENEWAL, claim.LOOK, claim.TICK = {lease}, {lease} / 3, 0.1, 0.1
+claim.LEASE, claim.RENEWAL, claim.POLL_INTERVAL, claim.TICK = {lease}, {lease} / 3, 0.1, 0.1
 main()
 """
 """The program, with a shorter lease."""
@@ -200,14 +200,14 @@ def test_two_applies_in_one_folder_run_one_after_the_other(agency: Agency, start
         first = start(agency)
         gate.wait()
         second = start(agency)
-        second.expect("Another apply is under way")
+        second.expect("Another apply is in progress")
         assert f"process {first._process.pid}, since " in second.err
         gate.open.set()
         code, report = first.end()
         assert (code, applied(report)) == (0, 6)
         code, report = second.end()
         assert (code, applied(report), report["results"]) == (0, 0, [])
-    assert "\nThe other apply has ended" in second.err
+    assert "\nThe other apply has finished" in second.err
     assert "Another apply" not in first.err
     assert refused(agency) == []
     assert {each.external_id: each.id for each in agency.truth().values()} == {
@@ -230,7 +230,7 @@ def test_an_apply_that_waits_for_a_killed_one_continues_at_once(
         first = start(agency)
         gate.wait()
         second = start(agency)
-        second.expect("Another apply is under way")
+        second.expect("Another apply is in progress")
         first.signal(signal.SIGKILL)
         code, report = second.end()
     assert (code, applied(report), report["notes"]) == (0, 2, [])
@@ -248,7 +248,7 @@ def test_ctrl_c_ends_the_wait(agency: Agency, start: Start) -> None:
         gate.wait()
         before = len(agency.portal.state.log)
         second = start(agency)
-        second.expect("Another apply is under way")
+        second.expect("Another apply is in progress")
         second.signal(signal.SIGINT)
         assert second.end() == (130, None)
         assert len(agency.portal.state.log) == before
@@ -279,9 +279,9 @@ def test_a_wait_ends_after_five_minutes(busy: Agency, quiet: bool) -> None:
     result = busy.run(*arguments, "apply", "--yes")
     assert (result.code, result.out, busy.calls()) == (1, "", [])
     waiting, _, error = result.err.rpartition("error: ")
-    assert error.startswith(f"Another apply is still under way: {os.uname().nodename}, process ")
-    assert "has waited for 5 minutes, and nothing was sent" in error
-    assert waiting.startswith("" if quiet else "Another apply is under way: ")
+    assert error.startswith(f"Another apply is still in progress: {os.uname().nodename}, process ")
+    assert "Waited 5 minutes; nothing was sent" in error
+    assert waiting.startswith("" if quiet else "Another apply is in progress: ")
     assert bool(waiting) is not quiet
 
 
@@ -312,14 +312,14 @@ def test_an_apply_that_loses_its_lock_before_sending_sends_nothing(
     def taken(_: File, turn: LockWait) -> Iterator[tuple[str, ...]]:
         turns.append(turn)
         if moment == "while it plans":
-            turn.lose("It slept.")
+            turn.on_lost("It slept.")
         yield ()
 
     monkeypatch.setattr(File, "lock", taken)
-    monkeypatch.setattr("reconciler.cli.apply.confirm", lambda: turns[0].lose("It slept."))
+    monkeypatch.setattr("reconciler.cli.apply.confirm", lambda: turns[0].on_lost("It slept."))
     result = agency.run("apply")
     assert (result.code, writes(agency.calls())) == (1, [])
-    assert "It slept. Requests in progress are finished; nothing more is sent.\n" in result.err
+    assert "It slept. Finishing the requests in progress; nothing else will be sent.\n" in result.err
     assert result.err.endswith("error: It slept. Nothing was sent. Run again.\n")
 
 
@@ -362,7 +362,7 @@ def test_two_clones_run_one_after_the_other(
         first = start(a)
         gate.wait()
         second = start(b)
-        second.expect("Another apply is under way")
+        second.expect("Another apply is in progress")
         assert f"process {first._process.pid}, since " in second.err
         gate.open.set()
         assert first.end()[0] == 0
@@ -387,12 +387,12 @@ def test_a_killed_clone_is_taken_over_after_the_lease(
         first = start(a, lease=3.0)
         gate.wait()
         second = start(b, lease=3.0)
-        second.expect("Another apply is under way")
+        second.expect("Another apply is in progress")
         first.signal(signal.SIGKILL)
         code, report = second.end()
     assert (code, applied(report)) == (0, 2)
     assert f"process {first._process.pid}, since" in second.err
-    assert "note: The apply before this one (" in second.err
+    assert "note: The previous apply (" in second.err
     assert refused(a) == []
     assert names(a) == ["Ana Maria", "Bogdan"]
     assert claims(remote) == ""
@@ -419,7 +419,7 @@ def test_a_clone_that_wakes_up_sends_nothing_more(
     assert (code, len(writes(a.calls()))) == (130, 0)
     assert {each["status"] for each in report["results"]} == {"applied", "skipped"}
     [note] = report["notes"]
-    assert note.startswith("For a while this apply gave no sign of itself (did the machine sleep?)")
+    assert note.startswith("This apply did not renew its lock in time (did the machine sleep?)")
     assert note.endswith("Nothing more was sent. Run again.")
     assert claims(remote) == ""
 

@@ -139,7 +139,7 @@ def _signed(data: bytes) -> bytes:
 
 
 def saved_ledger(data: bytes) -> None:
-    """A ledger is read and written back unchanged, or counts as lost, with a warning."""
+    """A ledger is read and written back unchanged, or is treated as lost, with a warning."""
     start = time.process_time()
     try:
         found, note = ledger.parse(data, "ledger.json")

@@ -16,7 +16,7 @@ from agency import Agency
 from repositories import ME, clone, commit, remote_of, repository, say
 
 from github.platform import FORK, REPOSITORY, TOKEN, Platform, zipped
-from reconciler.store.git import git
+from reconciler.store.refs import git
 
 
 class Command(NamedTuple):

@@ -22,7 +22,7 @@ from reconciler.core.plan_json import counts
 from reconciler.documents.config import Config
 from reconciler.github.workflows import PYTHON, TEXTS
 from reconciler.portals.registry import PORTALS
-from reconciler.store.git import git
+from reconciler.store.refs import git
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "action.yml"

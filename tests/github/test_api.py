@@ -48,7 +48,7 @@ def test_pages_have_an_end(
 def test_odd_lists_are_told(platform: Platform, github: GitHub, body: object) -> None:
     """What is no list of objects is not taken for one."""
     platform.fail("GET", "issues", Answer(200, body))
-    with pytest.raises(GitHubError, match="in GitHub's response|not JSON"):
+    with pytest.raises(GitHubError, match=r"in GitHub's response|not JSON"):
         list(github.pages("issues"))
 
 
@@ -56,7 +56,7 @@ def test_odd_lists_are_told(platform: Platform, github: GitHub, body: object) ->
 def test_odd_objects_are_told(platform: Platform, github: GitHub, answer: Answer) -> None:
     """A list, nothing, HTML: no object."""
     platform.fail("GET", "pulls/1", answer)
-    with pytest.raises(GitHubError, match="in GitHub's response|not JSON"):
+    with pytest.raises(GitHubError, match=r"in GitHub's response|not JSON"):
         github.get("pulls/1")
 
 
@@ -123,7 +123,7 @@ def test_nobody_answers(pauses: list[float], method: str) -> None:
     with (
         nobody() as url,
         GitHub(url, REPOSITORY, TOKEN, pauses.append) as github,
-        pytest.raises(GitHubError, match="could not connect to 127.0.0.1") as told,
+        pytest.raises(GitHubError, match=r"could not connect to 127\.0\.0\.1") as told,
     ):
         github.send(method, "issues")
     assert told.value.status is None

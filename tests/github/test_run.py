@@ -14,7 +14,7 @@ from repositories import plain_git, say
 from github.platform import REPOSITORY, TOKEN, Answer, Platform
 from reconciler.errors import UsageError
 from reconciler.github.run import Pull, credentials, read
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 
 SHA = "1" * 40
 PULL: dict[str, Any] = {

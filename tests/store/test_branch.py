@@ -24,10 +24,10 @@ from repositories import (
 
 from reconciler.core.model import AgentState, FieldState, PortalState
 from reconciler.errors import ConfigError
-from reconciler.store import branch, open_store
-from reconciler.store.branch import Local, Shared, merged
-from reconciler.store.git import GitError, git
-from reconciler.store.ledger import Kept, Moved, text
+from reconciler.store import branch, open_store, refs
+from reconciler.store.branch import Local, Shared
+from reconciler.store.ledger import LedgerChanged, StoredLedger, merge, text
+from reconciler.store.refs import GitError, git
 
 from .test_ledger import KEPT, MEMORY
 
@@ -94,7 +94,7 @@ def pair(remote, tmp_path):
 
 def test_without_a_branch_the_ledger_is_empty(alone):
     """Without a word, and the branch is not made by reading."""
-    assert open_store(alone, PLACE).load() == Kept({}, None, None)
+    assert open_store(alone, PLACE).load() == StoredLedger({}, None, None)
     assert say(alone, "for-each-ref", REF) == ""
 
 
@@ -127,7 +127,7 @@ def test_a_branch_that_moved_is_not_written_over(alone, first):
     store = open_store(alone, PLACE)
     kept = store.load()
     put(alone, one(a1="other"))
-    with pytest.raises(Moved):
+    with pytest.raises(LedgerChanged):
         store.save(one(a1="mine"), kept, "")
     assert read(alone) == one(a1="other")
 
@@ -137,12 +137,14 @@ def test_a_branch_that_cannot_be_written_is_told(alone):
     (alone / ".git" / "refs" / "heads" / "reconciler-ledger.lock").touch()
     said = put(alone, one(a1="x"))
     assert said.startswith("The ledger git:reconciler-ledger could not be written (")
-    assert said.endswith("); the next plan may send again what cannot be compared.")
+    assert said.endswith("); the next plan may send values again that it cannot compare.")
 
 
 def test_outside_of_a_repository_there_is_no_branch(tmp_path, monkeypatch):
     """In words; and so it is where git is not installed."""
-    with pytest.raises(ConfigError, match=r"needs a git repository, and this is none \(not a git"):
+    with pytest.raises(
+        ConfigError, match=r"needs a git repository, and .* is not in one \(not a git"
+    ):
         open_store(tmp_path, PLACE)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="git is not installed"):
@@ -151,11 +153,11 @@ def test_outside_of_a_repository_there_is_no_branch(tmp_path, monkeypatch):
 
 def test_a_branch_with_the_files_is_refused(alone):
     """The branch that is checked out, here or in another work tree, would leave its files behind."""
-    with pytest.raises(ConfigError, match="The branch main is for the ledger alone"):
+    with pytest.raises(ConfigError, match="branch main is checked out"):
         open_store(alone, "git:main")
     put(alone, KEPT)
     git(alone, "worktree", "add", "-q", str(alone.parent / "tree"), "reconciler-ledger")
-    with pytest.raises(ConfigError, match="it is checked out"):
+    with pytest.raises(ConfigError, match="is checked out"):
         open_store(alone, PLACE)
 
 
@@ -229,7 +231,7 @@ def test_a_ledger_that_cannot_be_read_is_lost_with_a_word(alone):
     on_branch(alone, b"<<<<<<< HEAD\n{}\n")
     kept = open_store(alone, PLACE).load()
     assert kept.ledger == {}
-    assert kept.note.startswith(f"The ledger {PLACE} cannot be read and counts as lost")
+    assert kept.note.startswith(f"The ledger {PLACE} cannot be parsed and is treated as lost")
     assert put(alone, KEPT, "anew") is None
     assert read(alone) == KEPT
     assert history(alone) == ["anew", "by hand"]
@@ -242,7 +244,7 @@ def test_a_ledger_on_a_remote_that_cannot_be_read_is_lost_with_a_word(pair, remo
     git(a, "push", "-q", "origin", "reconciler-ledger")
     kept = open_store(b, PLACE).load()
     assert kept.ledger == {}
-    assert kept.note.startswith(f"The ledger {PLACE} cannot be read and counts as lost")
+    assert kept.note.startswith(f"The ledger {PLACE} cannot be parsed and is treated as lost")
     assert put(b, KEPT, "anew") is None
     assert read(b) == KEPT
     assert history(remote) == ["anew", "by hand"]
@@ -293,7 +295,9 @@ def test_of_several_remotes_none_is_guessed(alone, detached):
     git(alone, "remote", "add", "mine", "../nowhere")
     if detached:
         git(alone, "switch", "-q", "--detach")
-    with pytest.raises(ConfigError, match=r"which remote has the ledger .*: fork, mine\. Call one"):
+    with pytest.raises(
+        ConfigError, match=r"which remote has the ledger .*: fork, mine\. Rename one"
+    ):
         open_store(alone, PLACE)
 
 
@@ -418,7 +422,7 @@ def test_of_two_clones_one_has_moved(pair, remote, first):
     store = open_store(b, PLACE)
     kept = store.load()
     put(a, one(a1="a"), "a")
-    with pytest.raises(Moved):
+    with pytest.raises(LedgerChanged):
         store.save(one(a2="b"), kept, "b")
     assert read(a) == one(a1="a")
     again = store.load()
@@ -433,16 +437,16 @@ def test_a_push_that_races_is_seen_as_moved(pair, monkeypatch):
     """Somebody else pushes between our look and our push, however little time there is."""
     a, b = pair
     put(a, one(a1="x"))
-    whole = branch.git
+    whole = refs.git
 
     def with_another_before(folder, *arguments, **how):
         if "push" in arguments:
-            monkeypatch.setattr(branch, "git", whole)
+            monkeypatch.setattr(refs, "git", whole)
             put(a, one(a1="a"))
         return whole(folder, *arguments, **how)
 
-    monkeypatch.setattr(branch, "git", with_another_before)
-    with pytest.raises(Moved):
+    monkeypatch.setattr(refs, "git", with_another_before)
+    with pytest.raises(LedgerChanged):
         put(b, one(a1="b"))
     assert read(a) == one(a1="a")
 
@@ -460,13 +464,13 @@ def test_a_refused_push_is_kept_here_and_pushed_by_the_next_apply(pair, remote):
         said = put(a, one(a1="y"), "refused")
         assert said.startswith(f"The ledger {PLACE} could not be pushed to origin (")
         assert "pre-receive hook declined" in said
-        assert "values that cannot be read back may be sent once more" in said
+        assert "values that cannot be read back may be sent again" in said
         assert "changes made from here may look like drift" in said
         assert read(b) == one(a1="x")
         kept = open_store(a, PLACE).load()
         assert kept.ledger == one(a1="y")
         assert kept.note == (
-            f"The ledger {PLACE} has results of an apply from here that are not on origin yet. "
+            f"The ledger {PLACE} has results of an apply from this clone that are not on origin yet. "
             f"The next apply pushes them."
         )
         assert "could not be pushed" in put(a, one(a1="y", a2="z"), "refused again")
@@ -527,7 +531,7 @@ def test_a_change_that_was_taken_back_needs_no_push(pair, remote):
 def test_an_answer_that_was_lost_is_looked_up(pair, remote, monkeypatch):
     """The push was done, and the connection broke: nobody is told that it failed."""
     a, b = pair
-    whole = branch.git
+    whole = refs.git
 
     def lose(folder, *arguments, **how):
         said = whole(folder, *arguments, **how)
@@ -535,7 +539,7 @@ def test_an_answer_that_was_lost_is_looked_up(pair, remote, monkeypatch):
             raise GitError("the connection broke")
         return said
 
-    monkeypatch.setattr(branch, "git", lose)
+    monkeypatch.setattr(refs, "git", lose)
     assert put(a, KEPT) is None
     assert read(a) == read(b) == KEPT
 
@@ -567,7 +571,7 @@ def test_without_an_answer_the_last_state_is_used(pair, remote):
         assert kept.ledger == one(a1="x")
         assert f"The ledger {PLACE} could not be fetched from origin (" in kept.note
         assert kept.note.endswith(
-            "What was fetched last is used; an apply from elsewhere since then is not known here."
+            "Using the one last fetched, which lacks any later apply from elsewhere."
         )
         assert "could not be pushed" in put(b, one(a1="y"))
         both = open_store(b, PLACE).load()
@@ -586,9 +590,9 @@ def test_without_an_answer_and_a_last_state_nothing_is_remembered(pair, remote):
         kept = open_store(b, PLACE).load()
     assert kept.ledger == {}
     assert kept.note.endswith(
-        "Nothing is remembered: values that the portal does not say back may be sent once more."
+        "Nothing is remembered, so values that the portal does not return may be sent again."
     )
-    with pytest.raises(Moved):  # it answers again, and there was something
+    with pytest.raises(LedgerChanged):  # it answers again, and there was something
         open_store(b, PLACE).save(one(a1="x"), kept, "")
 
 
@@ -597,9 +601,9 @@ def test_a_remote_that_hangs_is_not_waited_for(pair, monkeypatch):
     a, _ = pair
     git(a, "remote", "set-url", "origin", "ssh://git@portal.example/agents.git")
     monkeypatch.setenv("GIT_SSH_COMMAND", "exec sleep 20 #")
-    monkeypatch.setattr(branch, "PATIENCE", 0.3)
+    monkeypatch.setattr(branch, "REMOTE_TIMEOUT", 0.3)
     kept = open_store(a, PLACE).load()
-    assert "could not be fetched from origin (no answer in 0.3 seconds)" in kept.note
+    assert "could not be fetched from origin (no answer within 0.3 seconds)" in kept.note
 
 
 def test_a_password_in_the_remotes_address_is_in_no_message(pair):
@@ -616,13 +620,13 @@ def test_a_password_in_the_remotes_address_is_in_no_message(pair):
 def test_no_address_is_on_a_command_line(pair, monkeypatch):
     """Other users of a computer see the arguments of every process; the remote goes by its name."""
     a, _ = pair
-    seen, whole = [], branch.git
+    seen, whole = [], refs.git
 
     def watch(folder, *arguments, **how):
         seen.extend(arguments)
         return whole(folder, *arguments, **how)
 
-    monkeypatch.setattr(branch, "git", watch)
+    monkeypatch.setattr(refs, "git", watch)
     put(a, KEPT)
     assert "push" in seen
     assert not [each for each in seen if "://" in each or "remote.git" in each]
@@ -673,14 +677,14 @@ def test_a_ledger_from_before_there_was_a_remote_goes_along(alone, tmp_path):
 
 def fails(monkeypatch, word):
     """From now on git fails where this word is among the arguments."""
-    whole = branch.git
+    whole = refs.git
 
     def fail(folder, *arguments, **how):
         if word in arguments:
             raise GitError("No space left on device")
         return whole(folder, *arguments, **how)
 
-    monkeypatch.setattr(branch, "git", fail)
+    monkeypatch.setattr(refs, "git", fail)
 
 
 @pytest.mark.parametrize("command", ["hash-object", "mktree", "commit-tree"])
@@ -725,10 +729,10 @@ def known(ledger):
 def test_two_ledgers_put_together(base, ours, theirs):
     """Where one side did nothing it is the other's; otherwise each entry is one of theirs or ours,
     and never one that neither has."""
-    assert known(merged(base, base, theirs)) == known(theirs)
-    assert known(merged(base, ours, base)) == known(ours)
-    assert known(merged(base, ours, ours)) == known(ours)
-    both = merged(base, ours, theirs)
+    assert known(merge(base, base, theirs)) == known(theirs)
+    assert known(merge(base, ours, base)) == known(ours)
+    assert known(merge(base, ours, ours)) == known(ours)
+    both = merge(base, ours, theirs)
     for name, prior in both.items():
         here, there = (each.get(name, PortalState()) for each in (ours, theirs))
         for key, entry in prior.agents.items():
@@ -793,7 +797,7 @@ A, B = "https://a.example", "https://b.example"
 def test_ids_of_two_addresses_are_never_mixed(base, ours, theirs, expected):
     """The address that the ids belong to is kept; with two of them it is theirs, or ours where only
     we changed anything."""
-    assert merged(base, ours, theirs) == expected
+    assert merge(base, ours, theirs) == expected
 
 
 def test_ten_thousand_agents(pair, remote):

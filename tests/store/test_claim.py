@@ -24,9 +24,8 @@ from repositories import (
 from reconciler.errors import LockedError
 from reconciler.store import claim as module
 from reconciler.store import lock, open_store
-from reconciler.store.branch import Branch
-from reconciler.store.claim import LEASE, Claim, claimed
-from reconciler.store.git import GitError, git
+from reconciler.store.claim import LEASE, Claim, remote_lock
+from reconciler.store.refs import GitError, Refs, git
 
 from .test_lock import HERE, Waiting
 
@@ -41,7 +40,7 @@ LONG = 30
 def plain(monkeypatch):
     """No settings of anybody's count."""
     plain_git(monkeypatch)
-    monkeypatch.setattr(module, "LOOK", LOOK)
+    monkeypatch.setattr(module, "POLL_INTERVAL", LOOK)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +87,7 @@ def claims(remote):
 
 def taken(branch, turn=None):
     """A claim that somebody has taken and will not renew."""
-    claim = Claim(branch, "origin")
+    claim = Claim(branch.refs, "origin", branch.claim)
     assert claim.take(turn or Waiting()) is None
     return claim
 
@@ -96,7 +95,7 @@ def taken(branch, turn=None):
 @contextmanager
 def lost_answers(monkeypatch, count=1):
     """The next pushes have their effect, and nobody learns of it."""
-    left, whole = [None] * count, Branch.push
+    left, whole = [None] * count, Refs.push
 
     def push(branch, *arguments):
         whole(branch, *arguments)
@@ -105,28 +104,28 @@ def lost_answers(monkeypatch, count=1):
             raise GitError("the connection was lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Branch, "push", push)
+        patch.setattr(Refs, "push", push)
         yield
 
 
 def test_a_claim_is_a_reference_on_the_remote_for_as_long_as_it_is_held(pair, remote, still):
     """It says who it is, has no files, and nothing in the clone is seen of it."""
-    before = looks(pair[0].root)
-    with claimed(pair[0], "origin", Waiting()) as note:
+    before = looks(pair[0].refs.root)
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()) as note:
         assert note is None
         [(reference, line)] = claims(remote).items()
-        assert reference == f"refs/reconciler/applying/{pair[0].mark}"
+        assert reference == pair[0].claim
         assert json.loads(line).keys() == {"host", "process", "since"}
         assert say(remote, "ls-tree", "-r", reference) == ""
         assert say(remote, "rev-list", "--count", reference) == "1"
     assert claims(remote) == {}
-    assert looks(pair[0].root) == before
+    assert looks(pair[0].refs.root) == before
 
 
 def test_who_waits_goes_on_when_it_is_given_back(pair, remote, still):
     """And is told once for whom, whichever of the two is a shallow clone."""
     for one, other in (pair, reversed(pair)):
-        first = claimed(one, "origin", Waiting())
+        first = remote_lock(one.refs, "origin", one.claim, Waiting())
         first.__enter__()
         left = [None, lambda first=first: first.__exit__(None, None, None)]
 
@@ -135,27 +134,27 @@ def test_who_waits_goes_on_when_it_is_given_back(pair, remote, still):
                 act()
 
         turn = Waiting(then)
-        with claimed(other, "origin", turn) as note:
+        with remote_lock(other.refs, "origin", other.claim, turn) as note:
             assert note is None
             assert len(claims(remote)) == 1
         assert turn.slept == [LOOK] * 2
         [said] = turn.said
-        assert said.startswith(f"Another apply is under way: {HERE}")
+        assert said.startswith(f"Another apply is in progress: {HERE}")
     assert claims(remote) == {}
 
 
 def test_of_two_who_try_at_once_one_has_it(pair, remote, still, monkeypatch):
     """The other one is refused by the remote itself, although nobody had it when it began."""
-    whole, first = Branch.push, []
+    whole, first = Refs.push, []
 
     def push(branch, *arguments):
-        monkeypatch.setattr(Branch, "push", whole)
+        monkeypatch.setattr(Refs, "push", whole)
         first.append(taken(pair[1]))
         whole(branch, *arguments)
 
-    monkeypatch.setattr(Branch, "push", push)
-    turn = Waiting(lambda: first.pop().give_back())
-    with claimed(pair[0], "origin", turn):
+    monkeypatch.setattr(Refs, "push", push)
+    turn = Waiting(lambda: first.pop().release())
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
         assert len(turn.said) == 1
         assert first == []
 
@@ -164,9 +163,9 @@ def test_a_claim_that_moves_is_never_taken_over(pair, still):
     """However long it takes: in the end the patience is."""
     held = taken(pair[0])
     turn = Waiting(held.renew)
-    with pytest.raises(LockedError, match="waited for 5 minutes"):
-        Claim(pair[1], "origin").take(turn)
-    assert lock.PATIENCE <= sum(turn.slept) < lock.PATIENCE + LOOK
+    with pytest.raises(LockedError, match="Waited 5 minutes"):
+        Claim(pair[1].refs, "origin", pair[1].claim).take(turn)
+    assert lock.TIMEOUT <= sum(turn.slept) < lock.TIMEOUT + LOOK
     assert held.renew()
 
 
@@ -174,12 +173,12 @@ def test_a_claim_that_does_not_move_is_a_dead_ones(pair, remote):
     """It is taken over after the lease, by the waiter's own clock; who was dead learns of it."""
     dead = taken(pair[0])
     turn = Waiting()
-    with claimed(pair[1], "origin", turn) as note:
+    with remote_lock(pair[1].refs, "origin", pair[1].claim, turn) as note:
         assert LEASE <= sum(turn.slept) <= LEASE + 2 * LOOK
-        assert note.startswith(f"The apply before this one ({HERE}")
-        assert "it gave no sign for 90 s" in note
+        assert note.startswith(f"The previous apply ({HERE}")
+        assert "it has not renewed its lock for 90 s" in note
         assert not dead.renew()
-        dead.give_back()
+        dead.release()
         assert len(claims(remote)) == 1
     assert claims(remote) == {}
 
@@ -188,7 +187,7 @@ def test_one_move_is_enough_to_be_alive(pair):
     """The lease begins anew with it."""
     held = taken(pair[0])
     turn = Waiting(lambda: held.renew() if len(turn.slept) == 2 else None)
-    assert Claim(pair[1], "origin").take(turn) is not None
+    assert Claim(pair[1].refs, "origin", pair[1].claim).take(turn) is not None
     assert len(turn.slept) == 5
 
 
@@ -196,17 +195,17 @@ def test_of_two_who_take_over_one_has_it(pair, remote, tmp_path, monkeypatch):
     """The other one sees that something moved, and waits on."""
     taken(pair[0])
     third = open_store(clone(remote, tmp_path / "c"), PLACE).branch
-    whole, first = Branch.push, Claim(third, "origin")
+    whole, first = Refs.push, Claim(third.refs, "origin", third.claim)
 
     def push(branch, *arguments):
         if arguments[3] is not None:
-            monkeypatch.setattr(Branch, "push", whole)
+            monkeypatch.setattr(Refs, "push", whole)
             first._put(arguments[3])
         whole(branch, *arguments)
 
-    monkeypatch.setattr(Branch, "push", push)
+    monkeypatch.setattr(Refs, "push", push)
     turn = Waiting()
-    second = Claim(pair[1], "origin")
+    second = Claim(pair[1].refs, "origin", pair[1].claim)
     second.take(turn)
     assert sum(turn.slept) >= 2 * LEASE
     assert not first.renew()
@@ -226,8 +225,8 @@ def test_a_holder_renews_by_itself(pair, remote, monkeypatch):
     monkeypatch.setattr(Claim, "renew", renew)
     monkeypatch.setattr(module, "RENEWAL", 0.01)
     turn = Waiting()
-    turn.now = lock.passed
-    with claimed(pair[0], "origin", turn):
+    turn.now = lock.boot_time
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
         assert moved.wait(LONG)
     assert (turn.said, turn.lost) == ([], [])
     assert claims(remote) == {}
@@ -239,26 +238,26 @@ def test_who_was_taken_over_is_told(pair, remote, monkeypatch):
     told, clock = threading.Event(), [0]
     turn = Waiting()
     turn.now = lambda: clock[0]
-    turn.lose = lambda why: (turn.lost.append(why), told.set())
-    with claimed(pair[0], "origin", turn):
-        assert Claim(pair[1], "origin").take(Waiting()) is not None
+    turn.on_lost = lambda why: (turn.lost.append(why), told.set())
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+        assert Claim(pair[1].refs, "origin", pair[1].claim).take(Waiting()) is not None
         assert turn.lost == []
         clock[0] = 1000
         assert told.wait(LONG)
     [why] = turn.lost
-    assert why.startswith("For a while this apply gave no sign of itself")
+    assert why.startswith("This apply did not renew its lock in time")
     assert len(claims(remote)) == 1
 
 
 def test_a_remote_that_does_not_answer_for_a_while_takes_nothing_away(pair, remote, monkeypatch):
     """It is told once, when others may count this one as dead; and it is renewed when it can be."""
     monkeypatch.setattr(module, "RENEWAL", 0.0)
-    monkeypatch.setattr(module, "AGAIN", 0.0)
+    monkeypatch.setattr(module, "RETRY", 0.0)
     told, moved = threading.Event(), threading.Event()
     turn = Waiting()
     times = iter(range(0, 10**6, 40))
     turn.now = lambda: next(times)
-    turn.say = lambda said: (turn.said.append(said), told.set())
+    turn.notify = lambda said: (turn.said.append(said), told.set())
     whole = Claim.renew
 
     def renew(claim):
@@ -268,13 +267,13 @@ def test_a_remote_that_does_not_answer_for_a_while_takes_nothing_away(pair, remo
         return done
 
     monkeypatch.setattr(Claim, "renew", renew)
-    with claimed(pair[0], "origin", turn):
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
         with unreachable(remote):
             assert told.wait(LONG)
         assert moved.wait(LONG)
     assert turn.lost == []
     [said] = turn.said
-    assert said.startswith("note: For 90 s it could not be told to others that this apply is under")
+    assert said.startswith("note: The lock could not be renewed for 90 s (")
 
 
 # What goes wrong
@@ -283,32 +282,34 @@ def test_a_remote_that_does_not_answer_for_a_while_takes_nothing_away(pair, remo
 def test_a_remote_that_is_away_stops_no_apply(pair, remote):
     """The user is told what is not sure then."""
     turn = Waiting()
-    with unreachable(remote), claimed(pair[0], "origin", turn) as note:
-        assert note.startswith("The right to apply could not be claimed on origin (")
-        assert note.endswith("), so an apply from elsewhere at the same time would not be noticed.")
+    with unreachable(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+        assert note.startswith("The lock could not be taken on origin (")
+        assert note.endswith(
+            "), so an apply from elsewhere at the same time would not be detected."
+        )
     assert (turn.said, turn.lost) == ([], [])
 
 
 def test_a_remote_that_takes_no_claims_stops_no_apply(pair, remote):
     """For lack of rights, or because it wants no such references."""
     turn = Waiting()
-    with refusing(remote), claimed(pair[0], "origin", turn) as note:
-        assert "could not be claimed on origin (! [remote rejected]" in note
+    with refusing(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+        assert "could not be taken on origin (! [remote rejected]" in note
     assert (turn.said, turn.lost) == ([], [])
 
 
 def test_who_has_it_is_waited_for_even_if_we_may_not_claim(pair, remote, still):
     """To read is enough to know."""
-    first = claimed(pair[0], "origin", Waiting())
+    first = remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting())
     first.__enter__()
     turn = Waiting(lambda: first.__exit__(None, None, None) if claims(remote) else None)
     hook = remote / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\ntest $3 = 0000000000000000000000000000000000000000\n")
     hook.chmod(0o755)
-    with claimed(pair[1], "origin", turn) as note:
+    with remote_lock(pair[1].refs, "origin", pair[1].claim, turn) as note:
         assert turn.waited
-        assert "could not be claimed" in note
+        assert "could not be taken" in note
 
 
 def test_a_remote_that_goes_away_while_one_waits_is_no_free_way(pair, remote):
@@ -317,37 +318,37 @@ def test_a_remote_that_goes_away_while_one_waits_is_no_free_way(pair, remote):
     turn = Waiting()
     gone = unreachable(remote)
     turn._then = lambda: gone.__enter__() if len(turn.slept) == 1 else None
-    with pytest.raises(LockedError), claimed(pair[1], "origin", turn):
+    with pytest.raises(LockedError), remote_lock(pair[1].refs, "origin", pair[1].claim, turn):
         pytest.fail("two at once")
     gone.__exit__(None, None, None)
 
 
 def test_a_lost_answer_is_no_other_apply(pair, remote, still, monkeypatch):
     """The push took place: it is ours, when it is taken, renewed and given back."""
-    claim = Claim(pair[0], "origin")
+    claim = Claim(pair[0].refs, "origin", pair[0].claim)
     with lost_answers(monkeypatch):
         assert claim.take(Waiting()) is None
     with lost_answers(monkeypatch):
         assert claim.renew()
-    away = pair[0].there
-    with monkeypatch.context() as patch, lost_answers(patch, module.TRIES + 1):
-        patch.setattr(Branch, "there", lambda *_: (_ for _ in ()).throw(GitError("away")))
+    away = pair[0].refs.remote_commit_of
+    with monkeypatch.context() as patch, lost_answers(patch, module.ATTEMPTS + 1):
+        patch.setattr(Refs, "remote_commit_of", lambda *_: (_ for _ in ()).throw(GitError("away")))
         with pytest.raises(GitError):
             claim.renew()
-    assert away("origin", f"refs/reconciler/applying/{pair[0].mark}", 9) != claim._current
+    assert away("origin", pair[0].claim, 9) != claim._current
     assert claim.renew()
-    claim.give_back()
+    claim.release()
     assert claims(remote) == {}
 
 
 def test_a_claim_that_cannot_be_given_back_is_told(pair, remote, still):
     """Others wait for the lease then, and no longer."""
     turn = Waiting()
-    with refusing_after(remote), claimed(pair[0], "origin", turn):
+    with refusing_after(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
         pass
     [said] = turn.said
-    assert said.startswith("note: The right to apply could not be given back on origin (")
-    assert said.endswith("The next apply from elsewhere takes it after 90 s.")
+    assert said.startswith("note: The lock could not be released on origin (")
+    assert said.endswith("The next apply from elsewhere takes it over after 90 s.")
 
 
 @contextmanager
@@ -369,23 +370,29 @@ def test_an_interruption_while_one_waits_gives_nothing_away(pair, remote, still)
     def interrupt():
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), claimed(pair[1], "origin", Waiting(interrupt)):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        remote_lock(pair[1].refs, "origin", pair[1].claim, Waiting(interrupt)),
+    ):
         pytest.fail("two at once")
     assert held.renew()
 
 
 def test_an_interruption_in_the_middle_of_the_claim_leaves_none(pair, remote, monkeypatch):
     """It was pushed, and nobody came to know that."""
-    whole = Branch.push
+    whole = Refs.push
 
     def push(branch, *arguments):
-        monkeypatch.setattr(Branch, "push", whole)
+        monkeypatch.setattr(Refs, "push", whole)
         whole(branch, *arguments)
         assert claims(remote)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Branch, "push", push)
-    with pytest.raises(KeyboardInterrupt), claimed(pair[0], "origin", Waiting()):
+    monkeypatch.setattr(Refs, "push", push)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()),
+    ):
         pytest.fail("it was interrupted")
     assert claims(remote) == {}
 
@@ -395,26 +402,29 @@ def test_a_strangers_claim_is_somebody(pair, remote, tmp_path):
     source = tmp_path / "source"
     (source / "file.txt").write_text("three")
     commit(source, "not a word of ours")
-    git(source, "push", "-q", str(remote), f"HEAD:refs/reconciler/applying/{pair[0].mark}")
+    git(source, "push", "-q", str(remote), f"HEAD:refs/reconciler/applying/{pair[0].digest}")
     turn = Waiting()
-    with claimed(pair[0], "origin", turn) as note:
-        assert note.startswith("The apply before this one did not come to its end")
-    assert turn.said[0].startswith("Another apply is under way. Waiting")
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+        assert note.startswith("The previous apply did not finish")
+    assert turn.said[0].startswith("Another apply is in progress. Waiting")
 
 
 def test_two_agencies_of_one_repository_do_not_wait_for_each_other(pair, remote, still, tmp_path):
     """Each folder and each branch has a claim of its own."""
-    folder = pair[1].root / "agency"
+    folder = pair[1].refs.root / "agency"
     folder.mkdir()
     other = open_store(folder, PLACE).branch
-    with claimed(pair[0], "origin", Waiting()), claimed(other, "origin", turn := Waiting()):
+    with (
+        remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()),
+        remote_lock(other.refs, "origin", other.claim, turn := Waiting()),
+    ):
         assert len(claims(remote)) == 2
     assert not turn.waited
 
 
 def test_a_store_with_a_remote_has_both_locks(pair, remote, still):
     """Who is on this machine is noticed without the remote; who is elsewhere by it."""
-    store = open_store(pair[0].root, PLACE)
+    store = open_store(pair[0].refs.root, PLACE)
     with store.lock(Waiting()) as notes:
         assert notes == ()
         assert len(claims(remote)) == 1

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.model import PortalState
 from reconciler.errors import ConfigError
 from reconciler.store.file import File
-from reconciler.store.ledger import Kept, Moved
+from reconciler.store.ledger import LedgerChanged, StoredLedger
 
 from .test_ledger import KEPT
 
@@ -39,7 +39,7 @@ def store(tmp_path):
 
 def test_no_file_is_an_empty_ledger(store):
     """Without a word: it is the first run."""
-    assert store.load() == Kept({}, None, None)
+    assert store.load() == StoredLedger({}, None, None)
 
 
 def test_what_is_saved_comes_back(store):
@@ -67,11 +67,11 @@ def test_a_ledger_that_another_wrote_meanwhile_is_not_written_over(store):
     """Neither a first one nor a later one: it has to be read again."""
     first = store.load()
     save(store, KEPT)
-    with pytest.raises(Moved):
+    with pytest.raises(LedgerChanged):
         store.save({}, first, "")
     second = store.load()
     save(store, {**KEPT, "third": PortalState()})
-    with pytest.raises(Moved):
+    with pytest.raises(LedgerChanged):
         store.save({}, second, "")
     assert store.load().ledger == {**KEPT, "third": PortalState()}
 
@@ -87,7 +87,7 @@ def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
     said = store.save({}, store.load(), "")
     assert said == (
         f"The ledger {store.path} could not be written (No space left on device); the next plan "
-        f"may send again what cannot be compared."
+        f"may send values again that it cannot compare."
     )
     monkeypatch.undo()
     assert store.load().ledger == KEPT
@@ -119,7 +119,7 @@ def test_what_could_not_be_read_is_put_aside(store, content):
 def test_a_ledger_that_may_not_be_read_is_a_problem_of_configuration(store):
     """A folder in its place: in words, with the path and the system's reason."""
     store.path.mkdir(parents=True)
-    with pytest.raises(ConfigError, match=r"ledger\.json is no plain file"):
+    with pytest.raises(ConfigError, match=r"ledger\.json is not a regular file"):
         store.load()
 
 
@@ -136,5 +136,5 @@ def test_what_is_no_plain_file_is_no_ledger(tmp_path, make):
     """A pipe would keep the run waiting, and a device might never end."""
     path = tmp_path / "ledger.json"
     make(path)
-    with pytest.raises(ConfigError, match="is no plain file"):
+    with pytest.raises(ConfigError, match="is not a regular file"):
         File(path).load()

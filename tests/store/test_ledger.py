@@ -113,7 +113,7 @@ def lost(content):
     """Whether this content is lost, with a word."""
     kept, word = parse(content, "the.json")
     assert kept == {}
-    assert word.startswith("The ledger the.json cannot be read and counts as lost")
+    assert word.startswith("The ledger the.json cannot be parsed and is treated as lost")
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from repositories import plain_git, repository, say
 from reconciler.errors import LockedError
 from reconciler.store import lock as module
 from reconciler.store import open_store
-from reconciler.store.lock import Holder, LockWait, alone, holder, myself
+from reconciler.store.lock import Holder, LockWait, local_lock, parse_holder, this_process
 
 HERE = f"{os.uname().nodename}, process {os.getpid()}, since "
 HOLD = """
 import sys
 from pathlib import Path
-from reconciler.store.lock import LockWait, alone
-with alone(Path(sys.argv[1]), LockWait(print, print)):
+from reconciler.store.lock import LockWait, local_lock
+with local_lock(Path(sys.argv[1]), LockWait(print, print)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -54,14 +54,14 @@ def test_nobody_waits_for_nobody(path):
     """Not a word, not a moment; and the next one does not either."""
     for _ in range(2):
         turn = Waiting()
-        with alone(path, turn) as note:
+        with local_lock(path, turn) as note:
             assert note is None
         assert (turn.said, turn.slept, turn.waited, turn.lost) == ([], [], False, [])
 
 
 def test_who_waits_is_told_for_whom_once(path):
     """And goes on when that one has ended."""
-    first = alone(path, Waiting())
+    first = local_lock(path, Waiting())
     first.__enter__()
     left = [None, None, lambda: first.__exit__(None, None, None)]
 
@@ -70,38 +70,38 @@ def test_who_waits_is_told_for_whom_once(path):
             act()
 
     turn = Waiting(then)
-    with alone(path, turn):
+    with local_lock(path, turn):
         assert turn.waited
     [said] = turn.said
     assert re.fullmatch(
-        rf"Another apply is under way: {re.escape(HERE)}\d\d:\d\d\. Waiting for it to end, 5 "
-        rf"minutes at most; nothing has been sent\.",
+        rf"Another apply is in progress: {re.escape(HERE)}\d\d:\d\d\. Waiting up to 5 minutes for "
+        rf"it to finish; nothing has been sent\.",
         said,
     )
-    assert turn.slept == [module.GLANCE] * 3
+    assert turn.slept == [module.POLL_INTERVAL] * 3
 
 
 def test_nobody_waits_for_ever(path):
     """The error says who has it, that nothing was sent, and what to do."""
     turn = Waiting()
-    with alone(path, Waiting()):
-        with pytest.raises(LockedError) as caught, alone(path, turn):
+    with local_lock(path, Waiting()):
+        with pytest.raises(LockedError) as caught, local_lock(path, turn):
             pytest.fail("two at once")
-        assert sum(turn.slept) == module.PATIENCE
+        assert sum(turn.slept) == module.TIMEOUT
     said = str(caught.value)
-    assert said.startswith(f"Another apply is still under way: {HERE}")
-    assert "has waited for 5 minutes, and nothing was sent." in said
-    assert said.endswith("see to it that it ends there, and run again.")
+    assert said.startswith(f"Another apply is still in progress: {HERE}")
+    assert "Waited 5 minutes; nothing was sent." in said
+    assert said.endswith("finish or cancel it there, then run again.")
     assert caught.value.exit_code == 1
 
 
 def test_the_patience_is_for_all_who_are_waited_for(path):
     """One after the other may be there; each of them is named, and the time goes on."""
     turn, other = Waiting(), Holder("b", 2, datetime.now(UTC))
-    turn.wait(myself(), module.PATIENCE - 1)
+    turn.wait(this_process(), module.TIMEOUT - 1)
     turn.wait(other, 1)
     assert len(turn.said) == 2
-    with pytest.raises(LockedError, match="still under way: b, process 2"):
+    with pytest.raises(LockedError, match="still in progress: b, process 2"):
         turn.wait(other, 1)
 
 
@@ -111,19 +111,19 @@ def test_a_wait_that_is_interrupted_leaves_nothing_held(path):
     def interrupt():
         raise KeyboardInterrupt
 
-    with alone(path, Waiting()):
-        with pytest.raises(KeyboardInterrupt), alone(path, Waiting(interrupt)):
+    with local_lock(path, Waiting()):
+        with pytest.raises(KeyboardInterrupt), local_lock(path, Waiting(interrupt)):
             pytest.fail("two at once")
-        assert holder(path.read_text()) is not None
-    with alone(path, Waiting()) as note:
+        assert parse_holder(path.read_text()) is not None
+    with local_lock(path, Waiting()) as note:
         assert note is None
 
 
 def test_what_fails_under_the_lock_gives_it_back(path):
     """And is raised as it was."""
-    with pytest.raises(LookupError), alone(path, Waiting()):
+    with pytest.raises(LookupError), local_lock(path, Waiting()):
         raise LookupError
-    with alone(path, turn := Waiting()):
+    with local_lock(path, turn := Waiting()):
         assert not turn.waited
     assert path.read_text() == ""
 
@@ -143,8 +143,8 @@ def test_a_killed_process_has_nothing(path):
             process.wait()
 
         turn = Waiting(kill)
-        with alone(path, turn):
-            assert holder(path.read_text()).process == os.getpid()
+        with local_lock(path, turn):
+            assert parse_holder(path.read_text()).process == os.getpid()
         assert len(turn.slept) == 1
         assert f"process {process.pid}," in turn.said[0]
 
@@ -152,10 +152,10 @@ def test_a_killed_process_has_nothing(path):
 def test_where_nothing_can_be_locked_the_user_is_told(tmp_path):
     """A file where the folder should be; the apply goes on."""
     (tmp_path / "file").touch()
-    with alone(tmp_path / "file" / "x.lock", Waiting()) as note:
+    with local_lock(tmp_path / "file" / "x.lock", Waiting()) as note:
         assert note == (
-            f"{tmp_path}/file/x.lock cannot be locked (File exists), so an apply from here at the "
-            f"same time would not be noticed."
+            f"{tmp_path}/file/x.lock cannot be locked (File exists), so another apply from this "
+            f"machine at the same time would not be detected."
         )
 
 
@@ -166,7 +166,7 @@ def test_a_file_system_without_locks_is_told(path, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr("fcntl.flock", flock)
-    with alone(path, Waiting()) as note:
+    with local_lock(path, Waiting()) as note:
         assert "cannot be locked (Function not implemented)" in note
 
 
@@ -176,7 +176,7 @@ def test_a_file_system_without_locks_is_told(path, monkeypatch):
 def test_a_holder_is_read_as_it_was_written():
     """And the time is shown as the reader's own."""
     one = Holder("a.example", 12, datetime.now(UTC))
-    assert holder(one.line()) == one
+    assert parse_holder(one.to_line()) == one
     assert str(one) == f"a.example, process 12, since {one.since.astimezone():%H:%M}"
 
 
@@ -203,13 +203,13 @@ def test_another_day_is_told_with_the_time():
 )
 def test_what_is_none_of_ours_is_nobody(line):
     """Another program's line, half a line, something hostile."""
-    assert holder(line) is None
+    assert parse_holder(line) is None
 
 
 def test_a_hosts_name_steers_no_terminal():
     """It comes from another machine; it is cut, too."""
     said = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
-    assert holder(json.dumps(said)).host == "?[31m?" + "x" * 58
+    assert parse_holder(json.dumps(said)).host == "?[31m?" + "x" * 58
 
 
 # Where a ledger is

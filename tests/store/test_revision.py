@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 from reconciler.store.revision import checked_out
 
 ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")

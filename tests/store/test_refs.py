@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from repositories import plain_git, repository
 
-from reconciler.store.git import GitError, git
+from reconciler.store.refs import GitError, git
 
 
 def says(folder: Path, text: str) -> str:
@@ -28,7 +28,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "git ended with 3"),
+        ("", "git exited with code 3"),
         ("one\ntwo\n", "two"),
         ("fatal: not a repository\n", "not a repository"),
         (
@@ -76,8 +76,8 @@ def test_the_repository_is_the_folders(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_git_is_not_waited_for_longer_than_said(tmp_path: Path) -> None:
     """A remote may hang."""
-    with pytest.raises(GitError, match=r"no answer in 0\.2 seconds"):
-        git(tmp_path, "-c", "alias.hang=!exec sleep 20", "hang", patience=0.2)
+    with pytest.raises(GitError, match=r"no answer within 0\.2 seconds"):
+        git(tmp_path, "-c", "alias.hang=!exec sleep 20", "hang", timeout=0.2)
 
 
 def test_the_portals_keys_are_not_handed_down(
