@@ -95,10 +95,7 @@ class FieldState:
     digest of what it showed before the apply.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
-        "extra": "forbid",
-        "strict": True,
-    }  # when a ledger is read
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # for the ledger's parser
 
     applied: str
     shown: str | None = None
