@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from reconciler.engine.concurrency import Cancellation
-    from reconciler.github import ci
+    from reconciler.github.job import Job
 
 
 @click.group(
@@ -45,10 +45,10 @@ def command() -> None:
 @click.pass_obj
 def plan(options: GlobalOptions, out: Path) -> int:
     """Plan a pull request and comment on it."""
-    from reconciler.github import ci
+    from reconciler.github.plan import plan_pull_request
 
     # The next step of the workflow, which uploads the directory, does not know of -C.
-    return ci.plan(_workflow(options), out.absolute() if options.directories else out)
+    return plan_pull_request(_workflow(options), out.absolute() if options.directories else out)
 
 
 @command.command(
@@ -68,23 +68,24 @@ def plan(options: GlobalOptions, out: Path) -> int:
 @click.pass_obj
 def apply(options: GlobalOptions, workflow: str) -> int:
     """Apply what was reviewed in merged pull requests."""
-    from reconciler.github import ci
+    from reconciler.github.apply import apply_branch
 
-    return ci.apply(_workflow(options), workflow)
+    return apply_branch(_workflow(options), workflow)
 
 
 @command.command("drift", epilog=examples("reconciler ci drift", "reconciler -v ci drift"))
 @click.pass_obj
 def drift(options: GlobalOptions) -> int:
     """Keep an issue open for each portal with drift."""
-    from reconciler.github import ci
+    from reconciler.github.drift import report_drift
 
-    return ci.drift(_workflow(options))
+    return report_drift(_workflow(options))
 
 
-def _workflow(options: GlobalOptions) -> ci.Setting:
+def _workflow(options: GlobalOptions) -> Job:
     """What a step of a workflow works with; git gets this run's token through the environment."""
-    from reconciler.github import ci, run
+    from reconciler.github import run
+    from reconciler.github.job import Job
 
     workflow_run = run.read(os.environ)
     os.environ |= run.credentials(workflow_run, os.environ)
@@ -95,4 +96,4 @@ def _workflow(options: GlobalOptions) -> ci.Setting:
     def log(line: str) -> None:
         click.echo(console.redact(line))
 
-    return ci.Setting(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)
+    return Job(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)

@@ -1,1 +1,1 @@
-"""Everything that knows GitHub: the run, its commands, comments, issues and what was reviewed."""
+"""Everything that knows GitHub: the run, its commands, comments, issues and reviewed plans."""

@@ -1,7 +1,7 @@
-"""What a step says to the runner: annotations, the summary, outputs.
+"""What a step writes for the runner: annotations, the summary, outputs.
 
-Facts: GitHub's page on workflow commands. Text of agents is data there too: it is escaped in
-annotations, and never printed where a line of it could be taken for a command.
+Facts: GitHub's page on workflow commands. Text from agents is escaped in annotations, and elsewhere
+printed so that no line of it is a command.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from reconciler.render.visible import one_line
 
 Level = Literal["error", "warning", "notice"]
 
-MOST = 10
-"""Annotations of one level that a step can have."""
+MAX_ANNOTATIONS = 10
+"""Annotations of one level that GitHub shows for a step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something to tell at a line of a file (or, without one, of the run)."""
+class Annotation:
+    """A message at a line of a file, or without a file on the run."""
 
     level: Level
     message: str
@@ -34,67 +34,73 @@ class Note:
     title: str = ""
 
 
-def annotate(notes: Iterable[Note]) -> Iterator[str]:
-    """The commands for these notes; the last of a level says how many more there are."""
-    notes = list(notes)
-    counts, said = Counter(note.level for note in notes), Counter[str]()
-    for note in notes:
-        said[note.level] += 1
-        if said[note.level] < MOST or counts[note.level] == MOST:
-            yield _command(note)
-        elif said[note.level] == MOST:
-            more = counts[note.level] - MOST + 1
-            yield _command(Note(note.level, f"and {more} more like this; the summary has all"))
+def annotate(annotations: Iterable[Annotation]) -> Iterator[str]:
+    """The commands for annotations. The last one of a level counts those that do not fit."""
+    annotations = list(annotations)
+    totals, written = Counter(each.level for each in annotations), Counter[str]()
+    for each in annotations:
+        written[each.level] += 1
+        if written[each.level] < MAX_ANNOTATIONS or totals[each.level] == MAX_ANNOTATIONS:
+            yield _command(each)
+        elif written[each.level] == MAX_ANNOTATIONS:
+            more = totals[each.level] - MAX_ANNOTATIONS + 1
+            yield _command(Annotation(each.level, f"and {more} more; see the summary for all"))
 
 
-def _command(note: Note) -> str:
-    places = []
-    if note.file is not None:
-        places = [f"file={_property(note.file)}", f"line={note.line}", f"col={note.column}"]
-    if note.title:
-        places.append(f"title={_property(note.title)}")
-    return f"::{note.level} {','.join(places)}".rstrip() + f"::{_data(one_line(note.message))}"
+def _command(annotation: Annotation) -> str:
+    properties = []
+    if annotation.file is not None:
+        properties = [
+            f"file={_property(annotation.file)}",
+            f"line={annotation.line}",
+            f"col={annotation.column}",
+        ]
+    if annotation.title:
+        properties.append(f"title={_property(annotation.title)}")
+    command = f"::{annotation.level} {','.join(properties)}".rstrip()
+    return f"{command}::{_data(one_line(annotation.message))}"
 
 
 def _data(text: str) -> str:
-    """Text as a command's message; the percent sign first."""
+    """Text escaped as a command's message; the percent sign comes first."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    """Text as a command's property."""
+    """Text escaped as a command's property."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def quietly(text: str, say: Callable[[str], None]) -> None:
-    """Say text in the log in which no line is a command, of either syntax."""
-    word = token_hex(16)
-    say(f"::stop-commands::{word}")
-    say(inert(text))
-    say(f"::{word}::")
+def log_text(text: str, log: Callable[[str], None]) -> None:
+    """Log text without any line of it being a command, in either syntax."""
+    token = token_hex(16)
+    log(f"::stop-commands::{token}")
+    log(inert(text))
+    log(f"::{token}::")
 
 
 def inert(text: str) -> str:
-    """Text no line of which is a command, of either syntax, wherever it is printed."""
+    """Text in which no line is a command, in either syntax, wherever it is printed."""
     return re.sub(r"(^|[\r\n])([^\w\r\n:]*)::", r"\1\2\\::", text.replace("##[", r"##\["))
 
 
-def summarise(path: Path | None, markdown: str) -> None:
-    """Add to the step's summary. It is cut by whoever made it: past the limit all is lost."""
+def summarize(path: Path | None, markdown: str) -> None:
+    """Append to the step's summary. The caller keeps to the size limit, past which GitHub drops
+    all of it."""
     if path is not None:
         with path.open("a", encoding="utf-8", errors="replace") as file:
             file.write(markdown + "\n")
 
 
-def outputs(path: Path | None, values: Mapping[str, str | int | bool]) -> None:
-    """Set the step's outputs: numbers, words, digests and paths alone. Raises ValueError for a
-    value that could end its own delimiter."""
+def set_outputs(path: Path | None, values: Mapping[str, str | int | bool]) -> None:
+    """Set the step's outputs: numbers, words, digests and paths. Raises ValueError for a value that
+    spans lines or contains its delimiter."""
     if path is None:
         return
     with path.open("a", encoding="utf-8") as file:
         for name, value in values.items():
-            said = str(value).lower() if isinstance(value, bool) else str(value)
-            word = f"end-{token_hex(16)}"
-            if word in said or "\n" in said or "\r" in said:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            delimiter = f"end-{token_hex(16)}"
+            if delimiter in text or "\n" in text or "\r" in text:
                 raise ValueError(name)
-            file.write(f"{name}<<{word}\n{said}\n{word}\n")
+            file.write(f"{name}<<{delimiter}\n{text}\n{delimiter}\n")

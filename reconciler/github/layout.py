@@ -1,4 +1,4 @@
-"""`init`: a repository laid out, ready for the first agent; what is there already stays."""
+"""The files that `init` creates in a repository. Existing files are left unchanged."""
 
 from __future__ import annotations
 
@@ -18,94 +18,93 @@ _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9]+([._/-][A-Za-z0-9]+)*")
 SAMPLE = "ivan-petrov.yaml"
 IGNORED = (".reconciler/", "reconciler-plan/")
-"""What the program leaves in a work tree: the ledger of who has it in a file, and a run's plan."""
+"""What the program writes into a work tree: the ledger, if it is a file, and a run's plan."""
 
 CONFIG = """\
 # yaml-language-server: $schema=schemas/reconciler.schema.json
-# A key that is left out has its default. `# key: value` shows what there is to set.
+# A key that is left out has its default; lines like `# key: value` show other settings.
 version: 1
 agents: agents # the folder with the agents' files
-portals: # only those that are named here are used
+portals: # only the portals named here are used
 <PORTALS>
-# What was applied is remembered on this branch, which the first apply makes and pushes: the machine
-# of a workflow forgets, and so every clone knows it.
+# The branch that records what was applied; the first apply creates and pushes it. Workflows start
+# from a fresh clone each time, so a file would be lost.
 ledger: git:reconciler-ledger
-# limits: {changes: 30%, removals: 10%, floor: 10} # of the agents, in one apply
-# unreadable: send # or hold: a value that the portal does not show, and was never sent from here
+# limits: {changes: 30%, removals: 10%, floor: 10} # per apply, of all agents
+# unreadable: send # or hold: values that the portal does not show and that were never applied
 """
 
 SECTIONS = {
     "rentix": """\
   rentix:
-    create: never # or upsert: make agents whom the portal does not have; else they wait
-    on_removed: report # or unlink: an agent whose file is gone""",
+    create: never # or upsert: create agents that are not on the portal; with never they wait
+    on_removed: report # or unlink: what to do if an agent's file is deleted""",
     "propertyfinder": """\
   propertyfinder:
-    create: always # or never: agents whom the portal does not have wait
-    on_removed: report # or deactivate: an agent whose file is gone""",
+    create: always # or never: agents that are not on the portal wait
+    on_removed: report # or deactivate: what to do if an agent's file is deleted""",
 }
 
 AGENT = """\
 # yaml-language-server: $schema=<UP>schemas/agent.schema.json
-# One file, one agent. Only what is written here is kept true; all else stays as the portal has it.
-externalId: ivan-petrov # your name for them
-phone: "+373 22 000 000" # finds them on the portal the first time; always in quotes
+# One agent per file. Only the fields in this file are managed; others stay as they are.
+externalId: ivan-petrov # your id for the agent
+phone: "+373 22 000 000" # matches the agent on the portal at first; always in quotes
 # name: Ivan Petrov
-# description: # one text for each language, or one for all
+# description: # one text per language, or a single text for all
 #   ru: Двенадцать лет продаю квартиры в новостройках.
 #   en: Twelve years of selling new flats.
 # avatar: {url: "https://agency.example/photos/ivan.jpg"}
 # settings:
 #   contact_phone: true
 #   contact_viber: false
-# propertyfinder: # with this section they are published there too
+# propertyfinder: # publishes the agent on Property Finder too
 #   email: ivan@agency.example
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """What `init` wrote, what was there already, and what a person should know; files by their
-    path in the repository."""
+class Layout:
+    """The files that `init` created and those that existed, by path, and notes for the user."""
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def init(root: Path, portals: Sequence[str], branch: str, action: str | None) -> Laid:
-    """Lay a repository out: every file that is not there yet.
+def init(root: Path, portals: Sequence[str], branch: str, action: str | None) -> Layout:
+    """Create the files that do not exist yet.
 
-    `portals` are those to use, by name; pushes to `branch` are applied; `action` is OWNER/REPO@SHA
-    of our action for the workflows, None for the program in this version. Raises UsageError, and
-    InputError where a configuration is there and has mistakes; nothing is written then.
+    `portals` are the names of those to use. Pushes to `branch` are applied. `action` is the
+    OWNER/REPO@SHA of our action for the workflows; None: they install this version. Raises
+    UsageError, and InputError if there is an invalid configuration, before anything is written.
     """
     _check(portals, branch, action)
     config = read_config(root, None)
     files = _files(root, config, portals, branch, action)
     written = [path for path, text in files.items() if _write(root, path, text)]
     kept = [path for path in files if path not in written]
-    return Laid(tuple(written), tuple(kept), tuple(_notes(root)))
+    return Layout(tuple(written), tuple(kept), tuple(_notes(root)))
 
 
 def _check(portals: Sequence[str], branch: str, action: str | None) -> None:
-    """Raises UsageError for what must not go into a workflow."""
+    """Raises UsageError for values that must not be put into a workflow."""
     for name in portals:
         if name not in PORTALS:
-            raise UsageError(f"There is no portal {name}. There are {', '.join(PORTALS)}.")
+            raise UsageError(f"Unknown portal {name}. Available: {', '.join(PORTALS)}.")
     if not _BRANCH.fullmatch(branch):
-        raise UsageError("--branch has to be a branch's name, of letters, digits and . _ / -.")
+        raise UsageError("--branch must be a branch name of letters, digits and . _ / -.")
     if action is not None and not _ACTION.fullmatch(action):
         raise UsageError(
-            "--action has to be OWNER/REPO@SHA with all 40 hex digits of a commit: a tag or a "
-            "branch can be moved to another program."
+            "--action must be OWNER/REPO@SHA with all 40 hex digits of a commit; a tag or branch "
+            "could be moved to other code."
         )
 
 
 def _files(
     root: Path, config: Config, portals: Sequence[str], branch: str, action: str | None
 ) -> Mapping[str, str]:
-    """Every file's text by its path. No sample where agents are declared already."""
+    """The text of each file, by path; without a sample if there are agents."""
     folder = root / config.agents
     declared = {*folder.rglob("*.yaml"), *folder.rglob("*.yml")} - {folder / SAMPLE}
     up = "../" * len(Path(config.agents).parts)
@@ -120,7 +119,7 @@ def _files(
 
 
 def _portals(chosen: Sequence[str]) -> str:
-    """The sections of the portals, those that are not used as comments."""
+    """The portals' sections, commented out for those that are not used."""
     texts = {name: SECTIONS.get(name, f"  {name}: {{}}") for name in PORTALS}
     return "\n".join(
         line if name in chosen else f"  # {line.removeprefix('  ')}"
@@ -130,21 +129,21 @@ def _portals(chosen: Sequence[str]) -> str:
 
 
 def _secrets() -> list[str]:
-    """The variables of every portal's keys: to use another one later needs no new workflow."""
+    """The variables with the keys of all portals, so that adding one needs no new workflow."""
     sections = Config.model_validate({"portals": {name: {} for name in PORTALS}}).portals
-    made = [PORTALS[name](section=section) for name, section in sections.items()]
-    return [secret for portal in made for secret in portal.secrets]
+    portals = [PORTALS[name](section=section) for name, section in sections.items()]
+    return [secret for portal in portals for secret in portal.secrets]
 
 
 def _write(root: Path, path: str, text: str) -> bool:
-    """Write a file that is not there; whether it was written. Raises UsageError."""
-    place = root / path
+    """Write a file unless it exists; whether it was written. Raises UsageError."""
+    file_path = root / path
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        file_path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"The folder of {path} cannot be made: {error.strerror}.") from None
+        raise UsageError(f"The folder of {path} cannot be created: {error.strerror}.") from None
     try:
-        with place.open("x", encoding="utf-8") as file:
+        with file_path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         return False
@@ -154,18 +153,21 @@ def _write(root: Path, path: str, text: str) -> bool:
 
 
 def _notes(root: Path) -> Iterator[str]:
-    """What was left to a person."""
+    """What the user has to do."""
     try:
-        there = (root / ".gitignore").read_text("utf-8", errors="replace")
+        existing = (root / ".gitignore").read_text("utf-8", errors="replace")
     except OSError:
-        there = ""
-    lines = {line.strip().strip("/") for line in there.splitlines()}
-    lacks = [line for line in IGNORED if line.strip("/") not in lines]
-    if lacks:
-        yield f"add to .gitignore: {' '.join(lacks)}"
+        existing = ""
+    lines = {line.strip().strip("/") for line in existing.splitlines()}
+    missing = [line for line in IGNORED if line.strip("/") not in lines]
+    if missing:
+        yield f"add to .gitignore: {' '.join(missing)}"
     try:
-        below = git(root, "rev-parse", "--show-prefix").decode("utf-8", "replace").strip()
+        folder = git(root, "rev-parse", "--show-prefix").decode("utf-8", "replace").strip()
     except GitError:
-        below = ""
-    if below:
-        yield f"GitHub reads workflows from the top folder alone, and this is {below}."
+        folder = ""
+    if folder:
+        yield (
+            f"GitHub reads workflows only from the repository's top folder: move .github there "
+            f"from {folder}"
+        )

@@ -1,7 +1,7 @@
-"""What is kept up to date on GitHub: one comment on a pull request, one issue for a portal.
+"""What is kept up to date on GitHub: a comment per pull request, an issue per portal.
 
-Each has a marker in its first line. Ours is one that has the marker and was written by us; a
-stranger's text with our marker in it is a stranger's.
+Each has a marker in its first line. One is ours if it has the marker and we are its author; text
+by others that contains the marker is left alone.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from typing import Any, Literal
 from reconciler.github.api import GitHub, GitHubError
 
 BOT = "github-actions[bot]"
-"""The author of what a workflow's own token writes."""
+"""The author of what is written with a workflow's own token."""
 
 RUN = "<sub>Run: "
-"""How the line begins that says which run wrote this; alone it is no reason to write again."""
+"""How the line with the run's link starts. If only this line changes, nothing is written."""
 
-Done = Literal["created", "updated", "unchanged", "closed", "nothing"]
+Change = Literal["created", "updated", "unchanged", "closed", "none"]
 
 
 def marker(name: str) -> str:
-    """The first line of what is ours."""
+    """The first line of our comment or issue of this name."""
     return f"<!-- agent-reconciler {name} -->"
 
 
 def author(github: GitHub) -> str:
-    """Who we are there; a workflow's own token may not ask."""
+    """The login that the token writes as; a workflow's own token may not ask. Raises
+    GitHubError."""
     try:
         return str(github.get("/user").get("login"))
     except GitHubError as error:
@@ -35,29 +36,28 @@ def author(github: GitHub) -> str:
         raise
 
 
-def comment(github: GitHub, number: int, name: str, body: str, *, start: bool) -> Done:
-    """Keep the comment of this name as `body`, which begins with its marker: written once,
-    rewritten in place, left alone if it says the same. With `start` it is begun if it is not
-    there. Of several (two runs began at once) the first stays and the others are deleted.
+def comment(github: GitHub, number: int, name: str, body: str, *, start: bool) -> Change:
+    """Update the pull request's comment of this name to `body`, which starts with its marker; with
+    `start`, create it if there is none. If two runs created one each, the first is kept.
 
     Raises GitHubError.
     """
     ours = list(_ours(github.pages(f"issues/{number}/comments"), name, author(github)))
     if not ours:
         if not start:
-            return "nothing"
+            return "none"
         github.send("POST", f"issues/{number}/comments", {"body": body})
         return "created"
     same = _same(ours[0], body)
     if not same:
         github.send("PATCH", f"issues/comments/{ours[0]['id']}", {"body": body})
-    for extra in ours[1:]:
-        _delete(github, f"issues/comments/{extra['id']}")
+    for duplicate in ours[1:]:
+        _delete(github, f"issues/comments/{duplicate['id']}")
     return "unchanged" if same else "updated"
 
 
 def _delete(github: GitHub, path: str) -> None:
-    """Delete what somebody else may have deleted meanwhile."""
+    """Delete something that may be deleted already."""
     try:
         github.send("DELETE", path)
     except GitHubError as error:
@@ -65,17 +65,17 @@ def _delete(github: GitHub, path: str) -> None:
             raise
 
 
-def issue(github: GitHub, name: str, title: str, body: str | None) -> Done:
-    """Keep the issue of this name: opened or rewritten with `body`, closed without one.
+def issue(github: GitHub, name: str, title: str, body: str | None) -> Change:
+    """Open or update the issue of this name with `body`, or close it if that is None.
 
     Raises GitHubError.
     """
-    found = (each for each in github.pages("issues", state="open") if "pull_request" not in each)
-    ours = list(_ours(found, name, author(github)))
-    for extra in ours[1:] if body is not None else ours:
-        github.send("PATCH", f"issues/{extra['number']}", {"state": "closed"})
+    issues = (each for each in github.pages("issues", state="open") if "pull_request" not in each)
+    ours = list(_ours(issues, name, author(github)))
+    for duplicate in ours[1:] if body is not None else ours:
+        github.send("PATCH", f"issues/{duplicate['number']}", {"state": "closed"})
     if body is None:
-        return "closed" if ours else "nothing"
+        return "closed" if ours else "none"
     if not ours:
         github.send("POST", "issues", {"title": title, "body": body})
         return "created"
@@ -89,15 +89,15 @@ def _ours(
     entries: Iterator[Mapping[str, Any]], name: str, login: str
 ) -> Iterator[Mapping[str, Any]]:
     for each in entries:
-        user = each.get("user") or {}  # None, once the account is gone
-        first = str(each.get("body") or "").partition("\n")[0].strip()
-        if user.get("login") == login and first == marker(name):
+        user = each.get("user") or {}  # None once the account is deleted
+        first_line = str(each.get("body") or "").partition("\n")[0].strip()
+        if user.get("login") == login and first_line == marker(name):
             yield each
 
 
-def _same(there: Mapping[str, Any], body: str) -> bool:
-    """Whether it says the same, whichever run says it; GitHub writes line ends in its own way."""
-    old = str(there.get("body")).replace("\r\n", "\n")
+def _same(existing: Mapping[str, Any], body: str) -> bool:
+    """Whether a body is unchanged apart from the run's link; GitHub changes line breaks."""
+    old = str(existing.get("body")).replace("\r\n", "\n")
     return _without_run(old) == _without_run(body)
 
 

@@ -1,9 +1,9 @@
-"""What was reviewed: the plans of the pull requests whose merges lead to a commit.
+"""The reviewed plans: those of the pull requests whose merges led to a commit.
 
-A plan is kept as an artifact of the run that showed it. Names of artifacts are shared with forks,
-and whoever can write to a branch can run something of the same name, so an artifact counts only if
-everything around it fits: its run is of our plan workflow, for a pull request, for that very head,
-from a branch of this repository. What is in it is data, as in any saved plan.
+A plan is stored as an artifact of the run that showed it. Forks share the names of artifacts, and
+anyone who can push to a branch can upload one of the same name. So an artifact counts only if its
+run is of the plan workflow, for a pull request, for that head, from a branch of this repository.
+Its content is checked like any saved plan.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.model import Plan
 from reconciler.core.plan_json import PlanDocument, parse
 from reconciler.errors import PlanFileError
-from reconciler.github.api import GitHub, GitHubError
+from reconciler.github.api import TOO_LARGE, GitHub, GitHubError
 from reconciler.store import planfile
 
-ARTIFACT = "reconciler-plan"
-"""The artifact's name; the head's SHA follows it."""
+ARTIFACT_PREFIX = "reconciler-plan"
+"""The artifact's name without the head's SHA."""
 FILE = "plan.json"
-LARGEST = 64_000_000
-"""Bytes of a plan that are read at most."""
-GONE = (404, 410, 413)
-"""What GitHub or its store says of an artifact that is not there any more; and that it is larger
-than we read."""
+MAX_BYTES = 64_000_000
+"""Bytes of an unpacked plan."""
+GONE = (404, 410)
+"""Statuses for an artifact that no longer exists."""
 UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,93 +41,106 @@ UNREADABLE = (
     TypeError,
     ValueError,
 )
-"""What comes of an archive, or of a plan in it, that somebody made to be no such thing."""
+"""What zipfile and the plan's parser raise for hostile content."""
+
+
+class ReviewedPlan(NamedTuple):
+    """The plan that a pull request showed, or the problem with it."""
+
+    plan: Plan | None
+    problem: str = ""
 
 
 def artifact(head: str) -> str:
-    """The name of the artifact with the plan for a pull request's head."""
-    return f"{ARTIFACT}-{head}"
+    """The name of the artifact with the plan of a pull request's head."""
+    return f"{ARTIFACT_PREFIX}-{head}"
 
 
-def merged(github: GitHub, commit: str, branch: str) -> Iterator[Mapping[str, Any]]:
-    """The pull requests that were merged into `branch` by this commit or by one before it: those
-    that GitHub knows for the commit, whichever way they were merged. Raises GitHubError."""
+def reviewed_plans(
+    github: GitHub, commits: Sequence[str], branch: str, workflow: str
+) -> Iterator[ReviewedPlan]:
+    """The plans of the pull requests that led to these commits, the newest first, each once.
+    Raises GitHubError."""
+    seen: set[Any] = set()
+    for commit in commits:
+        for pull in _merged(github, commit, branch):
+            if pull.get("number") not in seen:
+                seen.add(pull.get("number"))
+                yield plan_of(github, pull, workflow)
+
+
+def _merged(github: GitHub, commit: str, branch: str) -> Iterator[Mapping[str, Any]]:
+    """The pull requests that GitHub knows for a commit, merged into `branch` in whichever way.
+    Raises GitHubError."""
     for each in github.pages(f"commits/{commit}/pulls"):
         if each.get("merged_at") and (each.get("base") or {}).get("ref") == branch:
             yield each
 
 
-def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> tuple[Plan | None, str]:
-    """The plan that was shown for a pull request's last head; or None, and why there is none.
-
-    `workflow` is the path of the plan's workflow. Raises GitHubError.
-    """
+def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> ReviewedPlan:
+    """The newest valid plan for a pull request's last head. `workflow` is the path of the plan
+    workflow. Raises GitHubError."""
     number, head = pull.get("number"), str((pull.get("head") or {}).get("sha") or "")
-    found = [
+    artifacts = [
         each
         for each in github.pages("actions/artifacts", "artifacts", name=artifact(head))
         if each.get("name") == artifact(head)
     ]
-    if not found:
-        return None, f"no plan was kept for #{number}"
-    whys = []
-    for each in sorted(found, key=lambda one: str(one.get("created_at")), reverse=True):
-        why = _why_not(github, each, head, workflow)
-        if not why:
-            try:
-                return parse(_read(github.download(f"actions/artifacts/{each.get('id')}/zip"))), ""
-            except GitHubError as error:
-                if error.status not in GONE:
-                    raise
-                why = "cannot be fetched any more" if error.status != 413 else "is too large"
-            except (PlanFileError, *UNREADABLE):
-                why = "cannot be read as one"
-        whys.append(why)
-    return None, f"the plan of #{number} {whys[0]}"
+    if not artifacts:
+        return ReviewedPlan(None, f"no plan was stored for #{number}")
+    problems = []
+    for each in sorted(artifacts, key=lambda one: str(one.get("created_at")), reverse=True):
+        problem = _artifact_problem(github, each, head, workflow)
+        result = ReviewedPlan(None, problem) if problem else _download(github, each)
+        if result.plan is not None:
+            return result
+        problems.append(result.problem)
+    return ReviewedPlan(None, f"the plan of #{number} {problems[0]}")
 
 
-def _why_not(github: GitHub, found: Mapping[str, Any], head: str, workflow: str) -> str:
-    """What does not fit around an artifact; "" if all does."""
+def _artifact_problem(github: GitHub, found: Mapping[str, Any], head: str, workflow: str) -> str:
+    """Why an artifact does not count, "" if it does. Raises GitHubError."""
     if found.get("expired"):
         return "has expired"
-    about = found.get("workflow_run") or {}
-    if about.get("head_sha") != head:
-        return "is of another commit"
-    if about.get("head_repository_id") != about.get("repository_id"):
+    origin = found.get("workflow_run") or {}
+    if origin.get("head_sha") != head:
+        return "is for another commit"
+    if origin.get("head_repository_id") != origin.get("repository_id"):
         return "comes from a fork"
-    run = github.get(f"actions/runs/{about.get('id')}")
-    home = (run.get("head_repository") or {}).get("full_name")
-    fits = (
+    run = github.get(f"actions/runs/{origin.get('id')}")
+    requirements = (
         run.get("event") == "pull_request",
         run.get("head_sha") == head,
         str(run.get("path") or "").partition("@")[0] == workflow,
-        home == github.repository,
+        (run.get("head_repository") or {}).get("full_name") == github.repository,
     )
-    if not all(fits):
-        return "was not made by the workflow that shows plans"
-    return "" if run.get("conclusion") == "success" else "is of a run that did not succeed"
+    if not all(requirements):
+        return "was not made by the plan workflow"
+    return "" if run.get("conclusion") == "success" else "is from a run that did not succeed"
 
 
-def _read(content: bytes) -> PlanDocument:
-    """The plan in an artifact. Raises PlanFileError where there is none that can be trusted."""
+def _download(github: GitHub, found: Mapping[str, Any]) -> ReviewedPlan:
+    """The plan in an artifact. Raises GitHubError, except if the artifact is gone."""
+    try:
+        content = github.download(f"actions/artifacts/{found.get('id')}/zip")
+        return ReviewedPlan(parse(_unpacked(content)))
+    except GitHubError as error:
+        if error.status == TOO_LARGE:
+            return ReviewedPlan(None, "is too large")
+        if error.status in GONE:
+            return ReviewedPlan(None, "is no longer available")
+        raise
+    except (PlanFileError, *UNREADABLE):
+        return ReviewedPlan(None, "is not a valid plan")
+
+
+def _unpacked(content: bytes) -> PlanDocument:
+    """The plan in an archive. Raises PlanFileError."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(FILE) as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(MAX_BYTES + 1)
     except UNREADABLE:
         raise PlanFileError("cannot be unpacked") from None
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         raise PlanFileError("is too large")
     return planfile.read(data, FILE)
-
-
-def reviewed(
-    github: GitHub, commits: Sequence[str], branch: str, workflow: str
-) -> Iterator[tuple[Plan | None, str]]:
-    """The plans of the pull requests that led to these commits, the newest first, each once; in
-    place of one that there is not, why. Raises GitHubError."""
-    seen: set[Any] = set()
-    for commit in commits:
-        for pull in merged(github, commit, branch):
-            if pull.get("number") not in seen:
-                seen.add(pull.get("number"))
-                yield plan_of(github, pull, workflow)

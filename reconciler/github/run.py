@@ -1,4 +1,4 @@
-"""The run: what a workflow was started for, from the runner's environment and the event's file.
+"""The workflow run, from the runner's environment and the event's file.
 
 Facts: GitHub's pages on default environment variables and on webhook events.
 """
@@ -14,65 +14,67 @@ from typing import Any
 
 from reconciler.errors import UsageError
 
+HEADS = "refs/heads/"
+
 
 @dataclass(frozen=True, slots=True)
-class Pull:
-    """A pull request. `ours`: its head is a branch of this repository, not of a fork."""
+class PullRequest:
+    """A pull request: its number, the SHAs of its head and base, and the branch to merge into.
+    `from_fork`: its head is not a branch of this repository."""
 
     number: int
     head: str
     base: str
     target: str
-    ours: bool
+    from_fork: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workflow. `branch` is the branch it runs on, None for a pull request; `page`
-    the address where a person reads it. `summary` and `output` are the runner's files."""
+    """A workflow run. `branch` is None for a pull request; `url` is the page for people; `summary`
+    and `output` are the runner's files."""
 
     event: str
     repository: str
     commit: str
     branch: str | None
     actor: str
-    page: str
+    url: str
     api: str
     token: str
     summary: Path | None
     output: Path | None
-    pull: Pull | None
+    pull: PullRequest | None
 
 
 def read(environment: Mapping[str, str]) -> Run:
-    """The run that this is. Raises UsageError outside of GitHub Actions."""
-    needed = ("GITHUB_REPOSITORY", "GITHUB_SHA", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH")
-    missing = [name for name in needed if not environment.get(name)]
+    """The current run. Raises UsageError outside of GitHub Actions."""
+    required = ("GITHUB_REPOSITORY", "GITHUB_SHA", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH")
+    missing = [name for name in required if not environment.get(name)]
     if missing:
         raise UsageError(
-            f"`ci` is for a workflow of GitHub Actions, and {', '.join(missing)} "
+            f"`ci` runs in GitHub Actions only: {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not set. Elsewhere, use plan, apply and drift."
         )
     try:
-        payload = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_bytes())
+        event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_bytes())
     except (OSError, ValueError):
-        raise UsageError("The event that started this run cannot be read.") from None
+        raise UsageError("The file of GITHUB_EVENT_PATH cannot be read.") from None
     repository = environment["GITHUB_REPOSITORY"]
     server = environment.get("GITHUB_SERVER_URL", "https://github.com")
     reference = environment.get("GITHUB_REF", "")
-    heads = "refs/heads/"
     return Run(
         event=environment["GITHUB_EVENT_NAME"],
         repository=repository,
         commit=environment["GITHUB_SHA"],
-        branch=reference.removeprefix(heads) if reference.startswith(heads) else None,
+        branch=reference.removeprefix(HEADS) if reference.startswith(HEADS) else None,
         actor=environment.get("GITHUB_ACTOR", ""),
-        page=f"{server}/{repository}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}",
+        url=f"{server}/{repository}/actions/runs/{environment.get('GITHUB_RUN_ID', '')}",
         api=environment.get("GITHUB_API_URL", "https://api.github.com"),
         token=environment.get("GITHUB_TOKEN", "").strip(),
         summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
         output=_path(environment.get("GITHUB_OUTPUT")),
-        pull=_pull(payload, repository),
+        pull=_pull_request(event, repository),
     )
 
 
@@ -80,36 +82,41 @@ def _path(name: str | None) -> Path | None:
     return Path(name) if name else None
 
 
-def _pull(payload: Any, repository: str) -> Pull | None:  # noqa: ANN401 - JSON
-    said = payload.get("pull_request") if isinstance(payload, Mapping) else None
-    if said is None:
+def _pull_request(event: Any, repository: str) -> PullRequest | None:  # noqa: ANN401 - JSON
+    """The pull request of an event, if it has one. Raises UsageError if it is malformed."""
+    data = event.get("pull_request") if isinstance(event, Mapping) else None
+    if data is None:
         return None
     try:
-        head = said["head"]
-        return Pull(
-            number=int(said["number"]),
+        head = data["head"]
+        return PullRequest(
+            number=int(data["number"]),
             head=str(head["sha"]),
-            base=str(said["base"]["sha"]),
-            target=str(said["base"]["ref"]),
-            ours=(head.get("repo") or {}).get("full_name") == repository,
+            base=str(data["base"]["sha"]),
+            target=str(data["base"]["ref"]),
+            from_fork=(head.get("repo") or {}).get("full_name") != repository,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError("The event that started this run is no pull request's.") from None
+        raise UsageError(
+            "The pull request in the file of GITHUB_EVENT_PATH is malformed."
+        ) from None
 
 
 def credentials(run: Run, environment: Mapping[str, str]) -> dict[str, str]:
-    """What git needs to push to this run's repository with the run's own token, beside what the
-    environment sets for git: the checkout keeps none, and a process's arguments can be read by
-    others. If the checkout keeps one after all, the empty header takes it back: a server refuses
-    two."""
+    """The variables that let git push to this run's repository with the run's token, in addition to
+    those that already configure git.
+
+    The token is not an argument, since other users can read those. The empty first header removes
+    one that the checkout may have left: a server rejects two.
+    """
     if not run.token:
         return {}
-    said = b64encode(f"x-access-token:{run.token}".encode()).decode()
-    server = run.page.partition(f"/{run.repository}/")[0]
+    basic = b64encode(f"x-access-token:{run.token}".encode()).decode()
+    server = run.url.partition(f"/{run.repository}/")[0]
     count = environment.get("GIT_CONFIG_COUNT", "")
     first = int(count) if count.isascii() and count.isdigit() else 0
-    made = {"GIT_CONFIG_COUNT": str(first + 2)}
-    for number, value in enumerate(("", f"AUTHORIZATION: basic {said}"), first):
-        made[f"GIT_CONFIG_KEY_{number}"] = f"http.{server}/.extraheader"
-        made[f"GIT_CONFIG_VALUE_{number}"] = value
-    return made
+    variables = {"GIT_CONFIG_COUNT": str(first + 2)}
+    for number, value in enumerate(("", f"AUTHORIZATION: basic {basic}"), first):
+        variables[f"GIT_CONFIG_KEY_{number}"] = f"http.{server}/.extraheader"
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables

@@ -1,7 +1,7 @@
-"""The workflows of a user's repository, as texts: what `init` writes below .github/workflows.
+"""The workflows that `init` creates in .github/workflows.
 
-They hold what only a workflow can say (when, with which rights, with which keys); what is done is
-`reconciler ci`. Facts: GitHub's pages on workflow syntax, on concurrency and on secure use.
+They contain only triggers, permissions and keys; `reconciler ci` does the work.
+Facts: GitHub's pages on workflow syntax, on concurrency and on secure use.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from reconciler import __version__
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0"
 UPLOAD = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.0.0"
-"""Other people's actions, each by a commit: a tag can be moved to another one."""
+"""Third-party actions, pinned to commits, since a tag can be moved."""
 
 PLAN = """\
-# Shows in every pull request what its merge would change on the portals. Changes nothing there.
-# The apply takes plans from this file's runs: leave its name as it is.
+# Shows on every pull request what merging it would change on the portals. Changes nothing there.
+# Keep this file's name: the apply accepts plans only from its runs.
 name: reconciler plan
 on:
   pull_request:
 
 permissions: {}
 
-concurrency: # a newer commit of a pull request ends the plan of the older one
+concurrency: # a newer commit cancels the plan of an older one
   group: reconciler-plan-${{ github.event.pull_request.number }}
   cancel-in-progress: true
 
@@ -34,26 +34,26 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 15
     permissions:
-      contents: read # the files, and the ledger's branch
+      contents: read # the files and the ledger's branch
       pull-requests: write # the comment
     steps:
       - uses: <CHECKOUT>
         with:
-          fetch-depth: 0 # the files that these are to be merged into
+          fetch-depth: 0 # the base, for comparison
           persist-credentials: false
 <STEPS>
-      - if: ${{ !cancelled() && steps.reconciler.outputs.folder }} # a failed plan too, to be read
+      - if: ${{ !cancelled() && steps.reconciler.outputs.folder }} # also after a failure
         uses: <UPLOAD>
         with:
-          name: reconciler-plan-${{ github.event.pull_request.head.sha }} # the apply looks for it
+          name: reconciler-plan-${{ github.event.pull_request.head.sha }} # expected by the apply
           path: reconciler-plan
-          overwrite: true # when the run is started once more
-          retention-days: 30 # a plan that is older has to be made again
+          overwrite: true # for a re-run
+          retention-days: 30 # an older plan has to be made again
 """
 
 APPLY = """\
-# Applies what was reviewed, once it is merged. Started by hand (Run workflow), it applies all that
-# a plan would change.
+# Applies what was reviewed, after the merge. When started manually (Run workflow), it applies
+# everything that a plan shows.
 name: reconciler apply
 on:
   push:
@@ -62,40 +62,40 @@ on:
 
 permissions: {}
 
-concurrency: # one at a time; the newest of those that wait, which applies what all would
+concurrency: # one at a time; of several waiting, the newest runs and applies everything
   group: reconciler-apply
-  cancel-in-progress: false # an apply is never broken off
+  cancel-in-progress: false # never cancel an apply
 
 jobs:
   apply:
     name: apply
-    if: github.ref == 'refs/heads/<BRANCH>' # by hand too
+    if: github.ref == 'refs/heads/<BRANCH>' # when started manually too
     runs-on: ubuntu-24.04
     timeout-minutes: 60
-    environment: production # give it reviewers, and each apply waits for one of them
+    environment: production # add required reviewers to approve each apply
     permissions:
-      contents: write # the ledger's branch, and no other
-      actions: read # the plans that were kept
-      pull-requests: read # which pull requests led here
+      contents: write # the ledger's branch
+      actions: read # the stored plans
+      pull-requests: read # to find the merged pull requests
     steps:
       - uses: <CHECKOUT>
         with:
-          fetch-depth: 0 # the merges that led here
+          fetch-depth: 0 # to find the merges
           persist-credentials: false
 <STEPS>
 """
 
 DRIFT = """\
-# Looks every night for what somebody changed on the portals by hand, and keeps an issue about it.
+# Checks every night for changes made on the portals by hand, and keeps an issue about them.
 name: reconciler drift
 on:
   schedule:
-    - cron: "23 3 * * *" # in UTC. On the full hour GitHub is busy, and starts late or not at all
+    - cron: "23 3 * * *" # UTC; on the full hour GitHub may start runs late or not at all
   workflow_dispatch:
 
 permissions: {}
 
-concurrency: # a group of its own: waiting in the apply's, it would push a waiting apply out
+concurrency: # a separate group: in the apply's, it would replace an apply that waits
   group: reconciler-drift
   cancel-in-progress: false
 
@@ -105,7 +105,7 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 15
     permissions:
-      contents: read # the files, and the ledger's branch
+      contents: read # the files and the ledger's branch
       issues: write # the issue
     steps:
       - uses: <CHECKOUT>
@@ -139,12 +139,12 @@ TEXTS = {"plan": PLAN, "apply": APPLY, "drift": DRIFT}
 def workflows(secrets: Sequence[str], branch: str, action: str | None) -> dict[str, str]:
     """Each workflow's text by its path in the repository.
 
-    `secrets` are the variables that hold the portals' keys, `branch` is the one whose pushes are
-    applied, `action` is OWNER/REPO@SHA of our action, None to install this version of the program.
-    What is given goes into YAML as it is: it has to be checked before.
+    `secrets` are the variables with the portals' keys. Pushes to `branch` are applied. `action` is
+    the OWNER/REPO@SHA of our action; None: install this version with pip. The values are not
+    escaped, so check them first.
     """
     keys = "\n".join(f"          {name}: ${{{{ secrets.{name} }}}}" for name in secrets)
-    marks = {
+    values = {
         "CHECKOUT": CHECKOUT,
         "PYTHON": PYTHON,
         "UPLOAD": UPLOAD,
@@ -155,14 +155,14 @@ def workflows(secrets: Sequence[str], branch: str, action: str | None) -> dict[s
     }
     return {
         f".github/workflows/reconciler-{command}.yml": _filled(
-            text, {"STEPS": ACTION if action else PINNED, "COMMAND": command, **marks}
+            text, {"STEPS": ACTION if action else PINNED, "COMMAND": command, **values}
         )
         for command, text in TEXTS.items()
     }
 
 
-def _filled(text: str, marks: dict[str, str]) -> str:
-    """The text with each `<MARK>` replaced, in this order: one may bring others."""
-    for mark, value in marks.items():
-        text = text.replace(f"<{mark}>", value)
+def _filled(text: str, values: dict[str, str]) -> str:
+    """The text with each `<NAME>` replaced, in this order, since a value may contain others."""
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", value)
     return text

@@ -1,4 +1,4 @@
-"""Saved plans: the JSON of a plan in a file, refused if a single value in it was changed."""
+"""Saved plans: a plan's JSON in a file, rejected if any value in it was changed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from reconciler.errors import PlanFileError
 from reconciler.store import atomic
 
 
-def save(path: Path, form: PlanDocument) -> None:
-    """Write a plan's form. Raises PlanFileError where the file cannot be written."""
+def save(path: Path, document: PlanDocument) -> None:
+    """Write a plan to a file. Raises PlanFileError."""
     if not path.parent.is_dir():
-        raise PlanFileError(f"The plan cannot be saved as {path}: there is no such folder.")
+        raise PlanFileError(f"The plan cannot be saved as {path}: the folder does not exist.")
     try:
-        atomic.write(path, text(form).encode(errors="surrogatepass"))
+        atomic.write(path, text(document).encode(errors="surrogatepass"))
     except OSError as error:
         raise PlanFileError(f"The plan cannot be saved as {path}: {error.strerror}.") from None
 
 
 def load(path: Path) -> PlanDocument:
-    """Read a plan's form back, as it was saved. Raises PlanFileError where it is not."""
+    """Read a plan from a file. Raises PlanFileError."""
     try:
         if not S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise PlanFileError(f"The plan {path} cannot be read: it is no plain file.")
+            raise PlanFileError(f"The plan {path} cannot be read: it is not a regular file.")
         content = path.read_bytes()
     except OSError as error:
         raise PlanFileError(f"The plan {path} cannot be read: {error.strerror}.") from None
@@ -39,40 +39,39 @@ def load(path: Path) -> PlanDocument:
 
 
 def read(content: bytes, path: str) -> PlanDocument:
-    """The form that a saved plan's content is; `path` is what to call it. Raises PlanFileError."""
+    """The plan in a file's content; `path` is its name in messages. Raises PlanFileError."""
     try:
-        form: PlanDocument = json.loads(content)
+        document: PlanDocument = json.loads(content)
     except (ValueError, RecursionError):
-        raise PlanFileError(f"{path} is not a saved plan: it is no JSON.") from None
-    version = form.get("format_version") if isinstance(form, dict) else None
-    if not isinstance(version, str) or "digest" not in form:
-        raise PlanFileError(f"{path} is not a saved plan. Make one with `plan --out {path}`.")
+        raise PlanFileError(f"{path} is not a saved plan: invalid JSON.") from None
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if not isinstance(version, str) or "digest" not in document:
+        raise PlanFileError(f"{path} is not a saved plan. Save one with `plan --out {path}`.")
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise PlanFileError(
-            f"{path} has the format {version}, and this program reads {FORMAT_VERSION}. "
-            f"Make the plan again."
+            f"{path} has format version {version}; this program reads {FORMAT_VERSION}. Plan again."
         )
     try:
-        whole = form["digest"] == digest(form)
+        unchanged = document["digest"] == digest(document)
     except RecursionError:
-        whole = False
-    if not whole:
-        raise PlanFileError(f"{path} was changed after it was saved. Make the plan again.")
-    if not _is_plan(form):
-        raise PlanFileError(f"{path} is not a saved plan. Make one with `plan --out {path}`.")
-    return form
+        unchanged = False
+    if not unchanged:
+        raise PlanFileError(f"{path} was changed after it was saved. Plan again.")
+    if not _is_plan(document):
+        raise PlanFileError(f"{path} is not a saved plan. Save one with `plan --out {path}`.")
+    return document
 
 
-def _is_plan(form: PlanDocument) -> bool:
-    """Whether all that a plan has is there, and of the right type: whoever shows it or compares it
-    need not ask. The digest says only that nobody changed the file since its last one was made."""
+def _is_plan(document: PlanDocument) -> bool:
+    """Whether the document has all that a plan has, with the right types. The digest does not prove
+    that: anyone can compute it."""
     try:
-        chosen, portals = selection(form)
+        chosen, portals = selection(document)
         names = (*chosen.targets, *chosen.excludes, *portals)
-        made = parse(form)
+        plan = parse(document)
         return (
-            _fits(made, Plan)
-            and all(step.operations for step in made.steps)
+            _fits(plan, Plan)
+            and all(step.operations for step in plan.steps)
             and all(isinstance(each, str) for each in names)
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
@@ -80,7 +79,7 @@ def _is_plan(form: PlanDocument) -> bool:
 
 
 def _fits(value: Any, kind: Any) -> bool:  # noqa: ANN401 - types are values here
-    """Whether a value is what a type hint says, down to its last part."""
+    """Whether a value matches a type hint, with all its parts."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         fits = any(_fits(value, each) for each in inner)

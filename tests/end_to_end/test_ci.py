@@ -117,7 +117,7 @@ def test_a_pull_request_is_planned(hub: Project) -> None:
     assert "Ana Maria" in step.summary
     assert "agent-reconciler" not in step.summary
     assert "Ana Maria" in step.out
-    assert "The comment: created." in step.out
+    assert "Comment: created." in step.out
     saved = json.loads((hub.out(number) / "plan.json").read_bytes())
     assert step.outputs == {
         **{name: str(count) for name, count in saved["summary"].items()},
@@ -159,11 +159,11 @@ def test_the_same_plan_twice_rewrites_nothing(hub: Project) -> None:
     hub.plan(number)
     hub.platform.writes()
     first = comments(hub, number)
-    assert "The comment: unchanged." in hub.plan(number).out
+    assert "Comment: unchanged." in hub.plan(number).out
     assert (hub.platform.writes(), comments(hub, number)) == ([], first)
     hub.desk.declare({**A, "name": "Anica"}, B, C)
     hub.update(number, "change")
-    assert "The comment: updated." in hub.plan(number).out
+    assert "Comment: updated." in hub.plan(number).out
     [body] = comments(hub, number)
     assert "Anica" in body
     assert "Maria" not in body
@@ -173,7 +173,7 @@ def test_no_changes_start_no_comment(hub: Project) -> None:
     """Nothing to say is said in the summary alone; a comment that is there is rewritten."""
     number = change(hub, {**A, "instagram": None}, B, C)
     step = hub.plan(number)
-    assert "The comment: nothing." in step.out
+    assert "Comment: none." in step.out
     assert step.outputs["changes"] == "false"
     assert step.summary
     assert comments(hub, number) == []
@@ -182,7 +182,7 @@ def test_no_changes_start_no_comment(hub: Project) -> None:
     hub.plan(number)
     hub.desk.declare(A, B, {**C, "youtube": None})
     hub.update(number, "change")
-    assert "The comment: updated." in hub.plan(number).out
+    assert "Comment: updated." in hub.plan(number).out
     [body] = comments(hub, number)
     assert "Anica" not in body
 
@@ -199,7 +199,7 @@ def test_a_head_that_moved_keeps_its_comment(hub: Project) -> None:
     hub.platform.twists.append(moved)
     step = hub.plan(number)
     assert step.code == 0
-    assert "A newer commit is there" in step.out
+    assert "There is a newer commit" in step.out
     assert comments(hub, number) == []
 
 
@@ -268,7 +268,7 @@ def test_many_mistakes_are_counted(hub: Project) -> None:
     number = change(hub, *({"externalId": f"x{n}", "nmae": 1} for n in range(60)))
     step = hub.plan(number)
     assert len(step.notes) == 10
-    assert step.told("error")[-1] == "and 51 more like this; the summary has all"
+    assert step.told("error")[-1] == "and 51 more; see the summary for all"
     assert step.summary.strip().endswith("- and 10 more")
 
 
@@ -309,7 +309,7 @@ def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> N
     assert (step.code, hub.desk.calls(), hub.platform.asked) == (0, [], [])
     assert step.summary.startswith("### 2 agents changed in the files\n")
     assert "- `a` (changed): `name`\n- `c` (gone): " in step.summary
-    assert "a maintainer has to plan it" in step.told("notice")[0]
+    assert "A maintainer has to plan this pull request" in step.told("notice")[0]
     assert "@everyone" not in step.summary
     assert step.outputs == {}
 
@@ -333,7 +333,7 @@ def test_a_pull_request_that_mends_the_base(hub: Project, fork: bool) -> None:
     step = hub.plan(number)
     assert step.code == 0
     [said] = step.told("warning")
-    assert "have mistakes" in said
+    assert "have errors" in said
     assert ("Anica" in step.summary) is not fork
     assert step.summary.startswith("### The files are valid" if fork else "### ")
 
@@ -358,7 +358,7 @@ def test_a_head_without_a_merge(hub: Project) -> None:
     assert f"on {base[:12]}" in comments(hub, number)[0]
     step = hub.run("plan", *out, check_out=hub.head(), **told)
     assert (step.code, step.out) == (1, "")
-    assert "is not what is checked out here" in step.err
+    assert "is not checked out" in step.err
 
 
 def test_a_history_that_is_cut_short(hub: Project, tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_plan_is_for_pull_requests(hub: Project, event: str) -> None:
         GITHUB_SHA=hub.head(),
     )
     assert (step.code, hub.desk.calls()) == (1, [])
-    assert "is for the event pull_request" in step.err
+    assert "runs on the event pull_request" in step.err
 
 
 def test_agents_text_is_no_command(hub: Project) -> None:
@@ -466,9 +466,7 @@ def test_two_merges_in_a_row(hub: Project) -> None:
     step = hub.apply(early)
     assert (step.code, hub.desk.calls()) == (0, [])
     [said] = step.told("notice")
-    assert (
-        said == f"Superseded: main is at {hub.head()} now, and the run of that commit applies it."
-    )
+    assert said.startswith(f"Superseded: main is now at {hub.head()};")
     assert step.summary.startswith("Superseded")
     assert hub.apply().code == 0
     assert names(hub) == ["Ana Maria", "Bogdan", "Carmencita"]
@@ -508,7 +506,7 @@ def test_a_branch_that_is_behind(hub: Project) -> None:
     hub.platform.head = lambda _: before
     step = hub.apply()
     assert (step.code, names(hub)[0]) == (1, "Ana")
-    assert "run this once more" in step.err
+    assert "run this again" in step.err
 
 
 def test_an_apply_that_is_cancelled(hub: Project, ctrl_c: Callable[[], None]) -> None:
@@ -632,7 +630,7 @@ def test_an_older_plan_does_not_count(hub: Project) -> None:
     hub.merge(number)
     step = hub.apply()
     assert (step.code, names(hub)) == (1, ["Ana", "Bogdan", "Carmen"])
-    assert f"no plan was kept for #{number}" in step.told("error")[0]
+    assert f"no plan was stored for #{number}" in step.told("error")[0]
 
 
 def test_a_plan_that_lacks_beside_one_that_is_there(hub: Project) -> None:
@@ -645,7 +643,7 @@ def test_a_plan_that_lacks_beside_one_that_is_there(hub: Project) -> None:
     hub.merge(second)
     step = hub.apply()
     assert (step.code, names(hub)) == (3, ["Anica", "Bogdan", "Carmen"])
-    assert step.told("warning")[-1] == f"no plan was kept for #{second}"
+    assert step.told("warning")[-1] == f"no plan was stored for #{second}"
 
 
 def test_a_shallow_checkout_is_told(hub: Project, tmp_path: Path) -> None:
@@ -671,10 +669,10 @@ def test_a_shallow_checkout_is_told(hub: Project, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        ({"path": ".github/workflows/other.yml"}, "not made by the workflow that shows plans"),
-        ({"event": "push"}, "not made by the workflow that shows plans"),
-        ({"head_repository": {"full_name": "stranger/agents"}}, "not made by the workflow"),
-        ({"conclusion": "failure"}, "of a run that did not succeed"),
+        ({"path": ".github/workflows/other.yml"}, "not made by the plan workflow"),
+        ({"event": "push"}, "not made by the plan workflow"),
+        ({"head_repository": {"full_name": "stranger/agents"}}, "not made by the plan workflow"),
+        ({"conclusion": "failure"}, "from a run that did not succeed"),
     ],
 )
 def test_a_forged_artifact_is_refused(hub: Project, spoil: dict[str, Any], why: str) -> None:
@@ -697,7 +695,7 @@ def test_what_is_no_plan_any_more(hub: Project, monkeypatch: pytest.MonkeyPatch)
     [found] = hub.platform.artifacts
     whole = hub.platform.content[found["id"]]
     plan = (hub.out(number) / "plan.json").read_bytes()
-    monkeypatch.setattr(reviewed, "LARGEST", len(plan))
+    monkeypatch.setattr(reviewed, "MAX_BYTES", len(plan))
     for content in (
         zipped(plan_json=plan.replace(b"Anica", b"Evila")),
         zipped(plan_json=plan + b" " * 10_000_000),
@@ -707,7 +705,7 @@ def test_what_is_no_plan_any_more(hub: Project, monkeypatch: pytest.MonkeyPatch)
         hub.platform.content[found["id"]] = content
         step = hub.apply()
         assert (step.code, names(hub)[0]) == (1, "Ana")
-        assert f"the plan of #{number} cannot be read as one" in step.told("error")[0]
+        assert f"the plan of #{number} is not a valid plan" in step.told("error")[0]
     hub.platform.content[found["id"]] = whole
     found["expired"] = True
     assert f"the plan of #{number} has expired" in hub.apply().told("error")[0]
@@ -746,12 +744,12 @@ def test_an_apply_is_for_branches_and_their_commits(hub: Project) -> None:
     """No tag, no other commit than the one that the run is of."""
     step = hub.apply(GITHUB_REF="refs/tags/v1")
     assert step.code == 1
-    assert "for pushes to a branch" in step.err
+    assert "on pushes to a branch" in step.err
     number = change(hub, {**A, "name": "Anica"}, B, C)
     old, new = hub.head(), hub.merge(number)
     step = hub.apply(old, GITHUB_SHA=new)
     assert step.code == 1
-    assert f"What is checked out is {old[:12]}, and this run is of {new[:12]}" in step.err
+    assert f"{old[:12]} is checked out, but this run is for {new[:12]}" in step.err
 
 
 def test_a_folder_without_git(hub: Project, tmp_path: Path) -> None:
@@ -828,7 +826,7 @@ def test_drift_has_an_issue(hub: Project) -> None:
     assert issue["title"] == "Drift on rentix"
     assert issue["body"].startswith("<!-- agent-reconciler drift rentix -->\n<sub>Run: ")
     assert "Somebody" in issue["body"]
-    assert "The issue on rentix: created." in step.out
+    assert "Issue for rentix: created." in step.out
     assert "unchanged" in hub.drift().out
     rename(hub, 2, "Another")
     assert "updated" in hub.drift().out

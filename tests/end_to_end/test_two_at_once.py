@@ -412,7 +412,7 @@ def test_a_clone_that_wakes_up_sends_nothing_more(
         second = start(b, lease=1)
         assert second.end()[0] == 0
         first.signal(signal.SIGCONT)
-        first.expect("nothing more is sent.")
+        first.expect("nothing else will be sent.")
         a.calls()
         gate.open.set()
         code, report = first.end()

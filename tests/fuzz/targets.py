@@ -23,7 +23,7 @@ from reconciler.documents.config import read_config
 from reconciler.documents.text import MAX_PROBLEMS
 from reconciler.documents.yaml import load
 from reconciler.errors import ConfigError, InputError, PlanFileError, Problem
-from reconciler.github.commands import Note, annotate
+from reconciler.github.commands import Annotation, annotate
 from reconciler.render import html, markdown, text
 from reconciler.store import ledger, planfile
 
@@ -104,7 +104,7 @@ def check_problems(problems: Sequence[Problem], files: dict[str, bytes]) -> None
     assert len(problems) <= MAX_PROBLEMS * 2 * len(files)
     assert not UNSAFE.search(text.problems(problems, color=False))
     for command in annotate(
-        Note("error", f"{each.message}. {each.hint}", each.file, each.line, each.column)
+        Annotation("error", f"{each.message}. {each.hint}", each.file, each.line, each.column)
         for each in problems
     ):
         assert command.startswith("::error")

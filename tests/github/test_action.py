@@ -132,10 +132,11 @@ def test_other_peoples_actions_are_commits() -> None:
 
 def given() -> Iterator[str]:
     """What `reconciler ci` writes as outputs, by its own text: the keys, and the counts of a plan."""
-    tree = ast.parse((ROOT / "reconciler" / "github" / "ci.py").read_text("utf-8"))
-    for node in ast.walk(tree):
+    modules = sorted((ROOT / "reconciler" / "github").glob("*.py"))
+    nodes = (node for each in modules for node in ast.walk(ast.parse(each.read_text("utf-8"))))
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "outputs":
+            if node.func.id == "set_outputs":
                 written = node.args[1]
                 assert isinstance(written, ast.Dict)
                 yield from (key.value for key in written.keys if isinstance(key, ast.Constant))

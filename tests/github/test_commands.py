@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from github.runner import commands, values
-from reconciler.github.commands import Note, annotate, inert, outputs, quietly, summarise
+from reconciler.github.commands import Annotation, annotate, inert, log_text, set_outputs, summarize
 from reconciler.render.visible import one_line
 
 NASTY = (
@@ -26,7 +26,7 @@ NASTY = (
 
 def test_a_note_is_escaped() -> None:
     """The percent sign first; in properties colons and commas too."""
-    [line] = annotate([Note("error", "100%0A,\x1b a:b", "a,b:%\r\n.yaml", 3, 4, title="t,:")])
+    [line] = annotate([Annotation("error", "100%0A,\x1b a:b", "a,b:%\r\n.yaml", 3, 4, title="t,:")])
     assert line == (
         r"::error file=a%2Cb%3A%25%0D%0A.yaml,line=3,col=4,title=t%2C%3A::100%250A,\u001b a:b"
     )
@@ -42,7 +42,7 @@ def test_a_note_is_escaped() -> None:
 
 def test_a_note_is_one_line() -> None:
     """A message of several lines is one command."""
-    [line] = annotate([Note("warning", "one\n::error::two\r\nthree")])
+    [line] = annotate([Annotation("warning", "one\n::error::two\r\nthree")])
     assert "\n" not in line
     assert "\r" not in line
     assert line.startswith("::warning::one ")
@@ -54,20 +54,20 @@ def test_a_note_is_one_line() -> None:
 )
 def test_ten_of_a_level(count: int, shown: int, more: int) -> None:
     """The last one says how many more there are; each level has its own count."""
-    notes = [Note("error", str(number)) for number in range(count)]
-    said = [commands(line)[0] for line in annotate([*notes, Note("notice", "all")])]
+    notes = [Annotation("error", str(number)) for number in range(count)]
+    said = [commands(line)[0] for line in annotate([*notes, Annotation("notice", "all")])]
     errors = [each.message for each in said if each.name == "error"]
     assert len(errors) == shown
     assert said[-1].name == "notice"
     if more:
-        assert errors[-1].startswith(f"and {more} more ")
+        assert errors[-1].startswith(f"and {more} more;")
 
 
 @pytest.mark.parametrize("text", NASTY)
 def test_text_is_no_command(text: str) -> None:
     """Neither between the commands that stop commands, nor alone."""
     said: list[str] = []
-    quietly(f"{text}\n{text}", said.append)
+    log_text(f"{text}\n{text}", said.append)
     assert commands("\n".join(said)) == []
     assert commands("\n".join([*said, "::error::after"]))[0].message == "after"
     assert commands(inert(f"first\n{text}\n{text}")) == []
@@ -79,7 +79,7 @@ def test_text_is_no_command(text: str) -> None:
 def test_no_text_is_a_command(text: str) -> None:
     """Whatever it is; and a note with it is one, that says it."""
     assert commands(inert(text)) == []
-    [line] = annotate([Note("error", text, text, title=text)])
+    [line] = annotate([Annotation("error", text, text, title=text)])
     [command] = commands(line)
     assert command.message == one_line(text)
     assert command.properties["file"] == text
@@ -90,8 +90,8 @@ def test_text_is_otherwise_as_it_was() -> None:
     """What is no command is left alone; no two texts have the same word."""
     text = "a: b::c\n  a ::b\n## [x]\n"
     said: list[str] = []
-    quietly(text, said.append)
-    quietly(text, said.append)
+    log_text(text, said.append)
+    log_text(text, said.append)
     assert said[1] == inert(text) == text
     assert said[0] != said[3]
 
@@ -99,19 +99,19 @@ def test_text_is_otherwise_as_it_was() -> None:
 def test_a_summary_is_added_to(tmp_path: Path) -> None:
     """What another command of the step said stays; half a character does not stop it."""
     path = tmp_path / "summary"
-    summarise(path, "one")
-    summarise(path, "two \ud800")
+    summarize(path, "one")
+    summarize(path, "two \ud800")
     assert path.read_text() == "one\ntwo ?\n"
-    summarise(None, "nowhere")
+    summarize(None, "nowhere")
 
 
 def test_outputs_are_words(tmp_path: Path) -> None:
     """Numbers, words, truth; each behind a word of its own."""
     path = tmp_path / "output"
-    outputs(path, {"count": 3, "changes": True, "none": False, "word": "end-x<<y"})
+    set_outputs(path, {"count": 3, "changes": True, "none": False, "word": "end-x<<y"})
     assert values(path) == {"count": "3", "changes": "true", "none": "false", "word": "end-x<<y"}
     words = {line.partition("<<")[2] for line in path.read_text().splitlines()[::3]}
     assert len(words) == 4
-    outputs(None, {"nowhere": 1})
+    set_outputs(None, {"nowhere": 1})
     with pytest.raises(ValueError, match="lines"):
-        outputs(path, {"lines": "a\nb=c"})
+        set_outputs(path, {"lines": "a\nb=c"})

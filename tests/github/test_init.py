@@ -278,13 +278,13 @@ def test_no_job_runs_for_ever(agency: Agency, name: str) -> None:
         (["--action", f"agency/x y@{SHA}"], "OWNER/REPO"),
         (["--action", f"agency/x@{SHA}\n"], "OWNER/REPO"),
         (["--action", ""], "OWNER/REPO"),
-        (["--branch", "it's"], "branch's name"),
-        (["--branch", "a b"], "branch's name"),
-        (["--branch", "-main"], "branch's name"),
-        (["--branch", "a, b"], "branch's name"),
-        (["--branch", "a\nb"], "branch's name"),
-        (["--branch", "${{ x }}"], "branch's name"),
-        (["--portal", "zillow"], "There are rentix, propertyfinder."),
+        (["--branch", "it's"], "branch name"),
+        (["--branch", "a b"], "branch name"),
+        (["--branch", "-main"], "branch name"),
+        (["--branch", "a, b"], "branch name"),
+        (["--branch", "a\nb"], "branch name"),
+        (["--branch", "${{ x }}"], "branch name"),
+        (["--portal", "zillow"], "Available: rentix, propertyfinder."),
     ],
 )
 def test_what_must_not_go_into_a_workflow(agency: Agency, arguments: list[str], said: str) -> None:
@@ -305,11 +305,11 @@ def test_a_configuration_with_a_mistake(agency: Agency) -> None:
 
 
 def test_a_file_in_the_way_of_a_folder(agency: Agency) -> None:
-    """It is told which folder cannot be made."""
+    """It is told which folder cannot be created."""
     (agency.root / "schemas").write_text("", "utf-8")
     done = agency.run("init")
     assert done.code == 1
-    assert "The folder of schemas/agent.schema.json cannot be made" in done.err
+    assert "The folder of schemas/agent.schema.json cannot be created" in done.err
 
 
 def test_a_folder_that_takes_no_file(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +344,7 @@ def test_below_the_top_of_a_repository(agency: Agency) -> None:
     said = below.run("init")
     assert said.code == 0
     assert said.err == (
-        "note: GitHub reads workflows from the top folder alone, and this is chisinau/.\n"
+        "note: GitHub reads workflows only from the repository's top folder: move .github there from chisinau/\n"
     )
     assert agency.run("init").err == ""
 

@@ -27,7 +27,7 @@ def test_a_comment_is_kept(platform: Platform, github: GitHub) -> None:
 
 def test_no_comment_is_begun_without_need(platform: Platform, github: GitHub) -> None:
     """Nothing to say."""
-    assert comment(github, 7, "plan", BODY, start=False) == "nothing"
+    assert comment(github, 7, "plan", BODY, start=False) == "none"
     assert platform.comments == {}
 
 
@@ -91,7 +91,7 @@ def test_whose_the_token_is(platform: Platform, github: GitHub) -> None:
 def test_an_issue_is_kept(platform: Platform, github: GitHub) -> None:
     """Opened, left alone, rewritten, closed; after that a new one."""
     kept = ("drift rentix", "Drift on rentix")
-    assert issue(github, *kept, None) == "nothing"
+    assert issue(github, *kept, None) == "none"
     assert issue(github, *kept, DRIFT) == "created"
     assert issue(github, *kept, DRIFT.replace(f"{RUN}1", f"{RUN}2")) == "unchanged"
     assert issue(github, *kept, DRIFT + "more") == "updated"

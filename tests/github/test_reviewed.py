@@ -25,8 +25,8 @@ PULL: dict[str, Any] = {
     "base": {"ref": "main"},
     "merged_at": "2026-01-01T00:00:00Z",
 }
-BY_OTHERS = "was not made by the workflow that shows plans"
-UNREADABLE = "cannot be read as one"
+BY_OTHERS = "was not made by the plan workflow"
+UNREADABLE = "is not a valid plan"
 
 
 def a_plan(name: str = "Ana Maria") -> dict[str, Any]:
@@ -88,11 +88,11 @@ def test_the_newest_ones_reason_is_told(platform: Platform, github: GitHub) -> N
 
 def test_no_plan_was_kept(platform: Platform, github: GitHub) -> None:
     """None at all; and a list that is not filtered by the name is not believed."""
-    assert refusal(github) == "no plan was kept for #7"
+    assert refusal(github) == "no plan was stored for #7"
     kept(platform)["name"] = "reconciler-plan"
     whole = Answer(200, {"artifacts": platform.artifacts})
     platform.fail("GET", "actions/artifacts", whole)
-    assert refusal(github) == "no plan was kept for #7"
+    assert refusal(github) == "no plan was stored for #7"
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_no_plan_was_kept(platform: Platform, github: GitHub) -> None:
         ({"path": None}, BY_OTHERS),
         ({"head_repository": {"full_name": "stranger/agents"}}, BY_OTHERS),
         ({"head_repository": None}, BY_OTHERS),
-        ({"conclusion": "failure"}, "is of a run that did not succeed"),
-        ({"conclusion": None}, "is of a run that did not succeed"),
+        ({"conclusion": "failure"}, "is from a run that did not succeed"),
+        ({"conclusion": None}, "is from a run that did not succeed"),
     ],
 )
 def test_a_run_that_does_not_fit(
@@ -128,9 +128,9 @@ def test_a_path_with_its_reference_fits(platform: Platform, github: GitHub) -> N
 @pytest.mark.parametrize(
     ("about", "why"),
     [
-        ({"head_sha": "2" * 40}, "is of another commit"),
+        ({"head_sha": "2" * 40}, "is for another commit"),
         ({"head_repository_id": FORK}, "comes from a fork"),
-        (None, "is of another commit"),
+        (None, "is for another commit"),
     ],
 )
 def test_an_artifact_that_does_not_fit(
@@ -207,7 +207,7 @@ def test_what_is_no_plan(platform: Platform, github: GitHub, content: bytes) -> 
 
 def test_a_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what is unpacked nor what is fetched is without a limit."""
-    monkeypatch.setattr(reviewed, "LARGEST", 100_000)
+    monkeypatch.setattr(reviewed, "MAX_BYTES", 100_000)
     found = platform.keep(HEAD, zipped(plan_json=b" " * 10_000_000))
     assert refusal(github) == UNREADABLE
     monkeypatch.setattr(api, "MAX_BYTES", 1000)
@@ -220,7 +220,7 @@ def test_one_that_went_meanwhile(platform: Platform, github: GitHub, path: str) 
     """Expired between two questions; a failure of GitHub is raised, for it is no answer."""
     kept(platform)
     platform.fail("GET", path, Answer(410))
-    assert refusal(github) == "cannot be fetched any more"
+    assert refusal(github) == "is no longer available"
     platform.fail("GET", path, Answer(418))
     with pytest.raises(GitHubError):
         refusal(github)
@@ -237,7 +237,7 @@ def test_only_what_was_merged_here(platform: Platform, github: GitHub) -> None:
     }
     platform.commits = {"a" * 40: [8, 9, 7], "b" * 40: [7], "c" * 40: [10], "d" * 40: []}
     kept(platform)
-    found = reviewed.reviewed(github, [each * 40 for each in "dabc"], "main", WORKFLOW)
+    found = reviewed.reviewed_plans(github, [each * 40 for each in "dabc"], "main", WORKFLOW)
     assert names(next(found)[0]) == ["Ana Maria"]
     assert not any(each.path.startswith("commits/b") for each in platform.asked)
-    assert list(found) == [(None, "no plan was kept for #10")]
+    assert list(found) == [(None, "no plan was stored for #10")]

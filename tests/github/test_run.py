@@ -13,7 +13,7 @@ from repositories import plain_git, say
 
 from github.platform import REPOSITORY, TOKEN, Answer, Platform
 from reconciler.errors import UsageError
-from reconciler.github.run import Pull, credentials, read
+from reconciler.github.run import PullRequest, credentials, read
 from reconciler.store.refs import GitError, git
 
 SHA = "1" * 40
@@ -41,7 +41,7 @@ def test_a_push(tmp_path: Path) -> None:
     """The branch is in the reference; what is not told has its usual value."""
     run = read(environment(tmp_path, GITHUB_REF="refs/heads/feature/one", GITHUB_RUN_ID="5"))
     assert run.branch == "feature/one"
-    assert run.page == f"https://github.com/{REPOSITORY}/actions/runs/5"
+    assert run.url == f"https://github.com/{REPOSITORY}/actions/runs/5"
     assert run.api == "https://api.github.com"
     assert (run.pull, run.summary, run.output, run.token) == (None, None, None, "")
 
@@ -64,7 +64,7 @@ def test_a_pull_request(tmp_path: Path) -> None:
             GITHUB_TOKEN=f"{TOKEN}\n",
         )
     )
-    assert run.pull == Pull(7, SHA, "2" * 40, "main", ours=True)
+    assert run.pull == PullRequest(7, SHA, "2" * 40, "main", from_fork=False)
     assert (run.summary, run.output, run.token) == (Path("summary"), Path("output"), TOKEN)
 
 
@@ -74,7 +74,7 @@ def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
     pull = {**PULL, "head": {"sha": SHA, "repo": repository}}
     run = read(environment(tmp_path, {"pull_request": pull}))
     assert run.pull is not None
-    assert run.pull.ours is False
+    assert run.pull.from_fork is True
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
 )
 def test_an_odd_pull_request(tmp_path: Path, said: Any) -> None:
     """An event that was made by hand."""
-    with pytest.raises(UsageError, match="no pull request's"):
+    with pytest.raises(UsageError, match="malformed"):
         read(environment(tmp_path, {"pull_request": said}))
 
 

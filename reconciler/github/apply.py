@@ -1,0 +1,158 @@
+"""`ci apply`: apply what was reviewed in the pull requests that led to a branch's head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from reconciler.core.model import Conflict, Plan, Report
+from reconciler.engine import applying, planning
+from reconciler.errors import LimitsError, UsageError
+from reconciler.github.annotations import obstacle_annotations, report_annotations
+from reconciler.github.api import GitHub, GitHubError
+from reconciler.github.commands import Annotation, log_text, set_outputs
+from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
+from reconciler.github.reviewed import ReviewedPlan, reviewed_plans
+from reconciler.render import markdown, text
+from reconciler.store.refs import GitError, git
+
+MAX_COMMITS = 30
+"""Commits of a branch, from its head, whose pull requests are searched for plans."""
+
+
+class _Approved(NamedTuple):
+    """What may be applied (None: nothing), the agents left out, and why plans are missing."""
+
+    proposal: planning.Proposal | None
+    stale: tuple[Conflict, ...] = ()
+    problems: Sequence[str] = ()
+
+
+def apply_branch(job: Job, workflow: str) -> int:
+    """Apply the files of a branch's head: the agents as reviewed in the plans of merged pull
+    requests, or everything if a person started the run. `workflow` is the path of the plan
+    workflow. Returns the exit code. Raises UsageError, LimitsError and GitHubError."""
+    branch = job.run.branch
+    if branch is None:
+        raise UsageError("`ci apply` runs on pushes to a branch and on manual runs only.")
+    commits = _history(job)
+    with job.github() as github:
+        if _superseded(job, github, branch, commits):
+            return 0
+        repository = job.open_repository()
+        with planning.open_planner(
+            repository, job.environment, ALL_AGENTS, lock=job.log
+        ) as planner:
+            proposal = planner.make_plan(ALL_AGENTS)
+            approved = _approve(job, proposal, reviewed_plans(github, commits, branch, workflow))
+            if approved.proposal is None:
+                return _report_unreviewed(job, approved.problems)
+            if _superseded(job, github, branch, commits):
+                return 0
+            with job.guard(approved.proposal.cancellation):
+                report = applying.apply(approved.proposal, approved.stale, lambda _: None)
+    _report(job, approved.proposal, report, approved.problems if approved.stale else ())
+    return report.exit_code
+
+
+def _history(job: Job) -> list[str]:
+    """The commits that led to the head, newest first. Raises UsageError if the run's commit is not
+    checked out."""
+    try:
+        output = git(job.root, "rev-list", "--first-parent", "-n", str(MAX_COMMITS), "HEAD")
+    except GitError as error:
+        raise UsageError(f"The history cannot be read: {error}.") from None
+    commits = output.decode().split()
+    if commits[0] != job.run.commit:
+        raise UsageError(
+            f"Nothing was sent: {commits[0][:12]} is checked out, but this run is for "
+            f"{job.run.commit[:12]}."
+        )
+    return commits
+
+
+def _superseded(job: Job, github: GitHub, branch: str, commits: Sequence[str]) -> bool:
+    """Whether the branch has a newer head, whose run applies everything. Raises GitHubError if
+    GitHub still shows an older one, since then no other run would apply this commit."""
+    head = (github.get(f"git/ref/heads/{quote(branch)}").get("object") or {}).get("sha")
+    if head == job.run.commit:
+        return False
+    if head in commits:
+        raise GitHubError(
+            f"Nothing was sent: {branch} is at {head}, an older commit than this run's. Unless "
+            f"the branch was reset, run this again."
+        )
+    message = f"Superseded: {branch} is now at {head}; the run of that commit applies it."
+    job.annotate([Annotation("notice", message)])
+    job.summarize(markdown.prose(message))
+    return True
+
+
+def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) -> _Approved:
+    """The part of a plan that may be applied. Raises LimitsError."""
+    if job.run.event == "workflow_dispatch":
+        _check_limits(proposal.plan)
+        return _Approved(proposal)
+    if not proposal.plan.entries:
+        return _Approved(proposal)
+    approved = _match_reviewed(proposal, plans)
+    return approved._replace(problems=[*approved.problems, *_shallow(job)])
+
+
+def _check_limits(plan: Plan) -> None:
+    """Raises LimitsError if a manual run would exceed the limits. A reviewed plan may."""
+    if plan.excess:
+        raise LimitsError(
+            f"The plan is over the limits; nothing was sent: {'; '.join(plan.excess)}. Use a pull "
+            f"request, so that the plan is reviewed, or raise `limits`."
+        )
+
+
+def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) -> _Approved:
+    """The part of a plan that was reviewed. Reads no more reviewed plans than needed."""
+    found: list[Plan] = []
+    problems: list[str] = []
+    approved = _Approved(None)
+    for each in plans:
+        if each.plan is None:
+            problems.append(each.problem)
+            continue
+        found.append(each.plan)
+        approved = _Approved(*planning.only_reviewed(proposal, found))
+        if not approved.stale:
+            break
+    return approved._replace(problems=problems)
+
+
+def _shallow(job: Job) -> list[str]:
+    """A hint if merges may be missing from the history."""
+    shallow = git(job.root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    return ["the history is incomplete: check out with fetch-depth: 0"] if shallow else []
+
+
+def _report_unreviewed(job: Job, problems: Sequence[str]) -> int:
+    reason = "; ".join(problems) or "no pull request led to this commit"
+    message = (
+        f"Nothing was applied: {reason}. Nobody has reviewed what would change. To apply it "
+        f"anyway, start this workflow manually (Run workflow)."
+    )
+    job.annotate([Annotation("error", message)])
+    job.summarize(markdown.prose(message, len(message)))
+    return 1
+
+
+def _report(job: Job, proposal: planning.Proposal, report: Report, problems: Sequence[str]) -> None:
+    """Show an apply's report; `problems` are those with reviewed plans, if agents were left out."""
+    log_text(text.report(report, width=100, color=False), job.log)
+    job.annotate(
+        [
+            *obstacle_annotations(proposal.plan),
+            *report_annotations(report),
+            *(Annotation("warning", note) for note in (*proposal.notes, *problems)),
+        ]
+    )
+    job.summarize(markdown.report(report, budget=SUMMARY_BYTES))
+    set_outputs(
+        job.run.output, {"applied": report.count("applied"), "failed": report.count("failed")}
+    )

@@ -1,0 +1,92 @@
+"""What the steps of a workflow share: the job's surroundings and the repository's files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.core.selection import Selection
+from reconciler.engine import session
+from reconciler.engine.concurrency import Cancellation
+from reconciler.errors import InputError
+from reconciler.github.api import GitHub
+from reconciler.github.commands import Annotation, annotate, summarize
+from reconciler.github.notices import RUN
+from reconciler.github.run import Run
+from reconciler.render import markdown
+from reconciler.render.view import plural
+from reconciler.store.refs import GitError, git
+
+COMMENT_BYTES = 60_000
+"""Size of a comment or an issue's body. GitHub's limit is 65,536 characters, in whichever unit."""
+SUMMARY_BYTES = 900_000
+"""Size of a step's summary. Past 1 MiB GitHub drops all of it."""
+MAX_ERRORS = 50
+"""Errors in the files that a summary lists."""
+ALL_AGENTS = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step's surroundings: the repository's folder and configuration, the workflow run, the
+    environment, how to log a line and to redact keys, and a context in which a signal cancels the
+    run instead of ending it."""
+
+    root: Path
+    config: Path | None
+    run: Run
+    environment: Mapping[str, str]
+    log: Callable[[str], None]
+    redact: Callable[[str], str]
+    guard: Callable[[Cancellation], AbstractContextManager[None]]
+    sleep: Callable[[float], None] = time.sleep
+
+    def github(self) -> GitHub:
+        """A client for this run's repository. Raises GitHubError."""
+        return GitHub(self.run.api, self.run.repository, self.run.token, self.sleep)
+
+    def summarize(self, text: str) -> None:
+        """Append markdown to the step's summary."""
+        summarize(self.run.summary, text)
+
+    def annotate(self, annotations: Iterable[Annotation]) -> None:
+        """Annotate the run. GitHub expects paths from the top of the checkout."""
+        annotations = list(annotations)
+        prefix = ""
+        if any(each.file for each in annotations):
+            with suppress(GitError):
+                prefix = git(self.root, "rev-parse", "--show-prefix").decode().rstrip("\n")
+        for line in annotate(
+            replace(each, file=f"{prefix}{each.file}") if each.file else each
+            for each in annotations
+        ):
+            self.log(line)
+
+    def link(self, text: str) -> str:
+        """The line of a comment or an issue that links to the run."""
+        return f'{RUN}<a href="{self.run.url}">{text}</a></sub>\n\n'
+
+    def open_repository(self) -> session.Repository:
+        """The repository's files; errors in them are annotated too. Raises InputError."""
+        try:
+            return session.open_repository(self.root, self.config)
+        except InputError as error:
+            self._report(error)
+            raise
+
+    def _report(self, error: InputError) -> None:
+        lines = [f"### {plural(len(error.problems), 'error')} in the files", ""]
+        annotations = []
+        for each in error.problems:
+            message = self.redact(". ".join(filter(None, (each.message, each.hint))))
+            annotations.append(Annotation("error", message, each.file, each.line, each.column))
+            lines.append(
+                f"- {markdown.code(f'{each.file}:{each.line}')}: {markdown.prose(message)}"
+            )
+        if len(annotations) > MAX_ERRORS:
+            lines[MAX_ERRORS + 2 :] = [f"- and {len(annotations) - MAX_ERRORS} more"]
+        self.annotate(annotations)
+        self.summarize("\n".join(lines) + "\n")

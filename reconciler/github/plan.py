@@ -1,0 +1,147 @@
+"""`ci plan`: plan a pull request and show the plan on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.core.model import Plan
+from reconciler.core.plan_json import counts
+from reconciler.engine import planning, session
+from reconciler.errors import UsageError
+from reconciler.github.annotations import proposal_annotations
+from reconciler.github.api import GitHubError
+from reconciler.github.commands import Annotation, log_text, set_outputs
+from reconciler.github.job import ALL_AGENTS, COMMENT_BYTES, SUMMARY_BYTES, Job
+from reconciler.github.notices import comment, marker
+from reconciler.github.reviewed import artifact
+from reconciler.github.run import PullRequest
+from reconciler.render import html, markdown, text
+from reconciler.render.view import plural
+from reconciler.store import planfile
+from reconciler.store.refs import GitError, git
+
+if TYPE_CHECKING:
+    from reconciler.documents.agents import Document
+
+MAX_LISTED = 50
+"""Agents, and fields of one, that the summary of a pull request without keys lists."""
+DEPENDABOT = "dependabot[bot]"
+NO_KEYS = (
+    "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so the "
+    "portals were not read. A maintainer has to plan this pull request."
+)
+
+
+def plan_pull_request(job: Job, folder: Path) -> int:
+    """Plan a pull request; comment on it, annotate its files, write the summary, and save plan.json
+    and report.html in `folder`. Returns the exit code. Raises UsageError and InputError."""
+    pull = job.run.pull
+    if pull is None or job.run.event != "pull_request":
+        raise UsageError("`ci plan` runs on the event pull_request only.")
+    base = _base(job.root, pull)
+    repository = job.open_repository()
+    before = _base_agents(job, repository, base)
+    if pull.from_fork or job.run.actor == DEPENDABOT:
+        return _plan_without_keys(job, repository, before)
+    with planning.open_planner(repository, job.environment, ALL_AGENTS, (), before) as planner:
+        proposal = planner.make_plan(ALL_AGENTS)
+    _save(folder, proposal)
+    log_text(text.plan(proposal.plan, width=100, color=False), job.log)
+    job.annotate([*proposal_annotations(proposal), *_comment(job, pull, base, proposal.plan)])
+    job.summarize(markdown.plan(proposal.plan, budget=SUMMARY_BYTES))
+    _set_outputs(job, pull, folder, proposal)
+    return 1 if proposal.plan.unread else 0
+
+
+def _base(root: Path, pull: PullRequest) -> str:
+    """The commit to compare with: the first parent of GitHub's test merge, or where the branches
+    diverged. Raises UsageError if the pull request's head is not checked out."""
+    try:
+        commits = git(root, "rev-list", "--parents", "-n", "1", "HEAD").decode().split()
+        if len(commits) == 3 and commits[2] == pull.head:
+            return commits[1]
+        if commits[0] == pull.head:
+            return git(root, "merge-base", pull.base, "HEAD").decode().strip()
+    except GitError:
+        pass
+    raise UsageError(
+        f"The pull request's head ({pull.head[:12]}), or its merge, is not checked out, or its "
+        f"base is missing. Check out with fetch-depth: 0. If the branch has moved since, the run "
+        f"of its new head makes the plan."
+    )
+
+
+def _base_agents(job: Job, repository: session.Repository, base: str) -> Sequence[Document] | None:
+    """The agents in the base's files; None, with a warning, if the files have errors (the pull
+    request may fix them)."""
+    try:
+        return session.open_base(repository, base)
+    except UsageError:
+        message = f"The files of the base ({base[:12]}) have errors, so the plan is not compared."
+        job.annotate([Annotation("warning", message)])
+        return None
+
+
+def _plan_without_keys(
+    job: Job, repository: session.Repository, before: Sequence[Document] | None
+) -> int:
+    """Summarize what a pull request without keys changes in the files."""
+    job.annotate([Annotation("notice", NO_KEYS)])
+    if before is None:
+        job.summarize(f"### The files are valid\n\n{NO_KEYS}\n")
+        return 0
+    changed = planning.compare_files(repository, before)
+    lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
+    for each in changed[:MAX_LISTED]:
+        paths = ", ".join(map(markdown.code, each.paths[:MAX_LISTED]))
+        lines.append(f"- {markdown.code(each.key)} ({each.what}): {paths}")
+    if len(changed) > MAX_LISTED:
+        lines.append(f"- and {len(changed) - MAX_LISTED} more")
+    job.summarize("\n".join(lines) + "\n")
+    return 0
+
+
+def _save(folder: Path, proposal: planning.Proposal) -> None:
+    """Save the plan and its report for the artifact. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        planfile.save(folder / "plan.json", proposal.document)
+        (folder / "report.html").write_text(html.plan(proposal.plan), "utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def _comment(job: Job, pull: PullRequest, base: str, plan: Plan) -> Iterator[Annotation]:
+    """Create or update the comment; a failure is a warning only."""
+    head = (
+        f"{marker('plan')}\n"
+        f"<sub>Plan for {pull.head[:12]} on {base[:12]}</sub>\n"
+        f"{job.link('the whole plan and the report')}"
+    )
+    body = markdown.plan(plan, budget=COMMENT_BYTES, head=head)
+    try:
+        with job.github() as github:
+            current = github.get(f"pulls/{pull.number}")
+            if (current.get("head") or {}).get("sha") != pull.head:
+                job.log("There is a newer commit; its run writes the comment.")
+                return
+            start = bool(plan.entries or plan.conflicts or plan.unread)
+            change = comment(github, pull.number, "plan", body, start=start)
+            job.log(f"Comment: {change}.")
+    except GitHubError as error:
+        yield Annotation("warning", f"The comment could not be written: {error}")
+
+
+def _set_outputs(job: Job, pull: PullRequest, folder: Path, proposal: planning.Proposal) -> None:
+    set_outputs(
+        job.run.output,
+        {
+            **counts(proposal.plan),
+            "changes": bool(proposal.plan.entries),
+            "digest": proposal.document["digest"],
+            "folder": folder.as_posix(),
+            "artifact": artifact(pull.head),
+        },
+    )
