@@ -29,8 +29,8 @@ MAX_LISTED = 50
 """Agents, and fields of one, that the summary of a pull request without keys lists."""
 DEPENDABOT = "dependabot[bot]"
 NO_KEYS = (
-    "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so the "
-    "portals were not read. A maintainer has to plan this pull request."
+    "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so "
+    "the portals were not read. A maintainer has to plan this pull request."
 )
 
 

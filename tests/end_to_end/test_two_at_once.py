@@ -319,7 +319,9 @@ def test_an_apply_that_loses_its_lock_before_sending_sends_nothing(
     monkeypatch.setattr("reconciler.cli.apply.confirm", lambda: turns[0].on_lost("It slept."))
     result = agency.run("apply")
     assert (result.code, writes(agency.calls())) == (1, [])
-    assert "It slept. Finishing the requests in progress; nothing else will be sent.\n" in result.err
+    assert (
+        "It slept. Finishing the requests in progress; nothing else will be sent.\n" in result.err
+    )
     assert result.err.endswith("error: It slept. Nothing was sent. Run again.\n")
 
 
