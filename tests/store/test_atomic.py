@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, whatever happens meanwhile."""
+"""Atomic writes: a file has its old content or its new one, whatever happens."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from reconciler.store import atomic
 
 
 def names(folder):
-    """What is in a folder."""
+    """The names in a folder."""
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_a_file_is_made_with_its_folder(tmp_path):
-    """Folders that are not there are made."""
+def test_the_folder_is_created(tmp_path):
+    """Missing folders are created."""
     path = tmp_path / "a" / "b" / "file"
     atomic.write(path, b"new")
     assert path.read_bytes() == b"new"
 
 
-def test_a_file_is_replaced(tmp_path):
-    """The new content is there whole, and nothing beside the file."""
+def test_an_existing_file_is_replaced(tmp_path):
+    """The new content is complete, and no temporary file is left."""
     path = tmp_path / "file"
     path.write_bytes(b"a longer old content")
     atomic.write(path, b"new")
@@ -34,8 +34,8 @@ def test_a_file_is_replaced(tmp_path):
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()])
 @pytest.mark.parametrize("old", [b"old", None], ids=["over a file", "new"])
-def test_a_crash_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, call, error, old):
-    """A full disk or an interruption in the middle of writing: no half file, no leftovers."""
+def test_a_crash_leaves_the_old_file(tmp_path, monkeypatch, call, error, old):
+    """A full disk or an interruption while writing leaves no partial or temporary file."""
     path = tmp_path / "file"
     if old is not None:
         path.write_bytes(old)
@@ -51,8 +51,8 @@ def test_a_crash_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, cal
     assert old is None or path.read_bytes() == old
 
 
-def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
-    """A power cut after the renaming cannot leave an empty file: fsync comes before replace."""
+def test_fsync_comes_before_the_rename(tmp_path, monkeypatch):
+    """A power cut after the rename cannot leave an empty file."""
     calls = []
     for name in ("fsync", "replace"):
         real = getattr(os, name)
@@ -66,23 +66,23 @@ def test_the_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]
 
 
-def test_a_system_without_folders_to_open_is_served(tmp_path, monkeypatch):
-    """Windows has no O_DIRECTORY; the file is replaced all the same."""
+def test_a_system_without_o_directory(tmp_path, monkeypatch):
+    """On Windows the file is replaced too."""
     monkeypatch.delattr(os, "O_DIRECTORY")
     atomic.write(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-def test_a_folder_in_the_place_of_the_file_is_an_os_error(tmp_path):
-    """And nothing is left beside it."""
+def test_a_folder_with_the_files_name(tmp_path):
+    """Raises OSError and leaves no temporary file."""
     (tmp_path / "file").mkdir()
     with pytest.raises(OSError, match="file"):
         atomic.write(tmp_path / "file", b"new")
     assert names(tmp_path) == ["file"]
 
 
-def test_what_a_killed_writer_left_is_cleared_and_nothing_else(tmp_path):
-    """Its own half of this very file, and of no other; what cannot be cleared stops nobody."""
+def test_clear_deletes_only_our_temporary_files(tmp_path):
+    """Temporary files of this file only; one that cannot be deleted raises nothing."""
     path = tmp_path / "ledger.json"
     atomic.write(path, b"old")
     for name in (".ledger.json.0123abcd", ".ledger.json.0123abc", ".other.json.0123abcd", "ledger"):

@@ -1,5 +1,5 @@
-"""The right to apply among clones: of two at once one has it, and a dead one's is taken over by who
-has seen for long enough that nothing moves."""
+"""The lock on a remote: one clone holds it, and an expired one is taken over after a lease without
+a change."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ LONG = 30
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
-    """No settings of anybody's count."""
+    """No git settings of this computer, and fewer looks at a claim."""
     plain_git(monkeypatch)
     monkeypatch.setattr(module, "POLL_INTERVAL", LOOK)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A remote with two clones, one of them shallow: made once, and copied for each test."""
+    """A remote with two clones, one of them shallow: created once, copied for each test."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
         plain_git(patch)
@@ -57,7 +57,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def remote(made, tmp_path):
-    """A bare repository, which two clones share."""
+    """The bare repository that two clones share."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     for name in "ab":
         config = tmp_path / name / ".git" / "config"
@@ -67,18 +67,18 @@ def remote(made, tmp_path):
 
 @pytest.fixture
 def pair(remote, tmp_path):
-    """The ledger's branch in two clones of it, one of them shallow."""
+    """The ledger's branch in both clones."""
     return [open_store(tmp_path / name, PLACE).branch for name in "ab"]
 
 
 @pytest.fixture
-def still(monkeypatch):
-    """No claim is renewed by itself."""
+def no_renewal(monkeypatch):
+    """No claim is renewed in the background."""
     monkeypatch.setattr(module, "RENEWAL", 3600.0)
 
 
 def claims(remote):
-    """The claims on the remote: what their commits say, by the reference."""
+    """The claims on the remote: their commits' subjects by reference."""
     listed = say(
         remote, "for-each-ref", "--format=%(refname) %(contents:subject)", "refs/reconciler"
     )
@@ -86,7 +86,7 @@ def claims(remote):
 
 
 def taken(branch, turn=None):
-    """A claim that somebody has taken and will not renew."""
+    """A claim that is taken and not renewed."""
     claim = Claim(branch.refs, "origin", branch.claim)
     assert claim.take(turn or Waiting()) is None
     return claim
@@ -94,7 +94,7 @@ def taken(branch, turn=None):
 
 @contextmanager
 def lost_answers(monkeypatch, count=1):
-    """The next pushes have their effect, and nobody learns of it."""
+    """The next pushes take effect and raise GitError."""
     left, whole = [None] * count, Refs.push
 
     def push(branch, *arguments):
@@ -108,8 +108,9 @@ def lost_answers(monkeypatch, count=1):
         yield
 
 
-def test_a_claim_is_a_reference_on_the_remote_for_as_long_as_it_is_held(pair, remote, still):
-    """It says who it is, has no files, and nothing in the clone is seen of it."""
+def test_a_claim_is_a_reference_on_the_remote(pair, remote, no_renewal):
+    """While it is held: a commit without files that names the holder; the clone itself does not
+    change."""
     before = looks(pair[0].refs.root)
     with remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()) as note:
         assert note is None
@@ -122,8 +123,8 @@ def test_a_claim_is_a_reference_on_the_remote_for_as_long_as_it_is_held(pair, re
     assert looks(pair[0].refs.root) == before
 
 
-def test_who_waits_goes_on_when_it_is_given_back(pair, remote, still):
-    """And is told once for whom, whichever of the two is a shallow clone."""
+def test_a_waiter_continues_after_the_release(pair, remote, no_renewal):
+    """It is notified once, whichever of the two clones is shallow."""
     for one, other in (pair, reversed(pair)):
         first = remote_lock(one.refs, "origin", one.claim, Waiting())
         first.__enter__()
@@ -143,8 +144,8 @@ def test_who_waits_goes_on_when_it_is_given_back(pair, remote, still):
     assert claims(remote) == {}
 
 
-def test_of_two_who_try_at_once_one_has_it(pair, remote, still, monkeypatch):
-    """The other one is refused by the remote itself, although nobody had it when it began."""
+def test_two_attempts_at_once(pair, remote, no_renewal, monkeypatch):
+    """The remote rejects the second, although the claim was free when it started."""
     whole, first = Refs.push, []
 
     def push(branch, *arguments):
@@ -159,8 +160,8 @@ def test_of_two_who_try_at_once_one_has_it(pair, remote, still, monkeypatch):
         assert first == []
 
 
-def test_a_claim_that_moves_is_never_taken_over(pair, still):
-    """However long it takes: in the end the patience is."""
+def test_a_renewed_claim_is_not_taken_over(pair, no_renewal):
+    """The waiter times out instead."""
     held = taken(pair[0])
     turn = Waiting(held.renew)
     with pytest.raises(LockedError, match="Waited 5 minutes"):
@@ -169,8 +170,8 @@ def test_a_claim_that_moves_is_never_taken_over(pair, still):
     assert held.renew()
 
 
-def test_a_claim_that_does_not_move_is_a_dead_ones(pair, remote):
-    """It is taken over after the lease, by the waiter's own clock; who was dead learns of it."""
+def test_an_expired_claim_is_taken_over(pair, remote):
+    """After the lease by the waiter's clock; the former holder's renewal fails."""
     dead = taken(pair[0])
     turn = Waiting()
     with remote_lock(pair[1].refs, "origin", pair[1].claim, turn) as note:
@@ -183,16 +184,16 @@ def test_a_claim_that_does_not_move_is_a_dead_ones(pair, remote):
     assert claims(remote) == {}
 
 
-def test_one_move_is_enough_to_be_alive(pair):
-    """The lease begins anew with it."""
+def test_one_renewal_restarts_the_lease(pair):
+    """The waiter waits a full lease again."""
     held = taken(pair[0])
     turn = Waiting(lambda: held.renew() if len(turn.slept) == 2 else None)
     assert Claim(pair[1].refs, "origin", pair[1].claim).take(turn) is not None
     assert len(turn.slept) == 5
 
 
-def test_of_two_who_take_over_one_has_it(pair, remote, tmp_path, monkeypatch):
-    """The other one sees that something moved, and waits on."""
+def test_two_takeovers_at_once(pair, remote, tmp_path, monkeypatch):
+    """The second sees the change and waits again."""
     taken(pair[0])
     third = open_store(clone(remote, tmp_path / "c"), PLACE).branch
     whole, first = Refs.push, Claim(third.refs, "origin", third.claim)
@@ -212,8 +213,8 @@ def test_of_two_who_take_over_one_has_it(pair, remote, tmp_path, monkeypatch):
     assert second.renew()
 
 
-def test_a_holder_renews_by_itself(pair, remote, monkeypatch):
-    """While it is at work the claim moves, and nobody is told anything."""
+def test_a_claim_is_renewed_in_the_background(pair, remote, monkeypatch):
+    """Without any message."""
     moved = threading.Event()
     whole = Claim.renew
 
@@ -232,8 +233,8 @@ def test_a_holder_renews_by_itself(pair, remote, monkeypatch):
     assert claims(remote) == {}
 
 
-def test_who_was_taken_over_is_told(pair, remote, monkeypatch):
-    """Once it is awake again, and at once; the claim of who has it now is left alone."""
+def test_a_holder_learns_that_it_lost_the_claim(pair, remote, monkeypatch):
+    """As soon as its machine is awake; the other's claim is left alone."""
     monkeypatch.setattr(module, "TICK", 0.01)
     told, clock = threading.Event(), [0]
     turn = Waiting()
@@ -249,8 +250,8 @@ def test_who_was_taken_over_is_told(pair, remote, monkeypatch):
     assert len(claims(remote)) == 1
 
 
-def test_a_remote_that_does_not_answer_for_a_while_takes_nothing_away(pair, remote, monkeypatch):
-    """It is told once, when others may count this one as dead; and it is renewed when it can be."""
+def test_a_failed_renewal_is_reported_and_retried(pair, remote, monkeypatch):
+    """One message, once the lease has expired; renewal continues."""
     monkeypatch.setattr(module, "RENEWAL", 0.0)
     monkeypatch.setattr(module, "RETRY", 0.0)
     told, moved = threading.Event(), threading.Event()
@@ -279,8 +280,8 @@ def test_a_remote_that_does_not_answer_for_a_while_takes_nothing_away(pair, remo
 # What goes wrong
 
 
-def test_a_remote_that_is_away_stops_no_apply(pair, remote):
-    """The user is told what is not sure then."""
+def test_an_unreachable_remote_is_a_note(pair, remote):
+    """The apply continues."""
     turn = Waiting()
     with unreachable(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
         assert note.startswith("The lock could not be taken on origin (")
@@ -290,16 +291,16 @@ def test_a_remote_that_is_away_stops_no_apply(pair, remote):
     assert (turn.said, turn.lost) == ([], [])
 
 
-def test_a_remote_that_takes_no_claims_stops_no_apply(pair, remote):
-    """For lack of rights, or because it wants no such references."""
+def test_a_remote_that_rejects_claims_is_a_note(pair, remote):
+    """For lack of permission, or by a hook."""
     turn = Waiting()
     with refusing(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
         assert "could not be taken on origin (! [remote rejected]" in note
     assert (turn.said, turn.lost) == ([], [])
 
 
-def test_who_has_it_is_waited_for_even_if_we_may_not_claim(pair, remote, still):
-    """To read is enough to know."""
+def test_a_claim_counts_even_if_we_may_not_push(pair, remote, no_renewal):
+    """Reading it is enough to wait."""
     first = remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting())
     first.__enter__()
     turn = Waiting(lambda: first.__exit__(None, None, None) if claims(remote) else None)
@@ -312,8 +313,8 @@ def test_who_has_it_is_waited_for_even_if_we_may_not_claim(pair, remote, still):
         assert "could not be taken" in note
 
 
-def test_a_remote_that_goes_away_while_one_waits_is_no_free_way(pair, remote):
-    """Somebody was at work there; in the end the patience is at its end."""
+def test_a_remote_that_disappears_while_waiting(pair, remote):
+    """The wait times out, since another apply held the claim."""
     taken(pair[0])
     turn = Waiting()
     gone = unreachable(remote)
@@ -323,8 +324,8 @@ def test_a_remote_that_goes_away_while_one_waits_is_no_free_way(pair, remote):
     gone.__exit__(None, None, None)
 
 
-def test_a_lost_answer_is_no_other_apply(pair, remote, still, monkeypatch):
-    """The push took place: it is ours, when it is taken, renewed and given back."""
+def test_a_push_whose_answer_is_lost_is_ours(pair, remote, no_renewal, monkeypatch):
+    """While taking, renewing and releasing."""
     claim = Claim(pair[0].refs, "origin", pair[0].claim)
     with lost_answers(monkeypatch):
         assert claim.take(Waiting()) is None
@@ -341,10 +342,10 @@ def test_a_lost_answer_is_no_other_apply(pair, remote, still, monkeypatch):
     assert claims(remote) == {}
 
 
-def test_a_claim_that_cannot_be_given_back_is_told(pair, remote, still):
-    """Others wait for the lease then, and no longer."""
+def test_a_failed_release_is_reported(pair, remote, no_renewal):
+    """Others wait for the lease."""
     turn = Waiting()
-    with refusing_after(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+    with rejecting_deletes(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
         pass
     [said] = turn.said
     assert said.startswith("note: The lock could not be released on origin (")
@@ -352,8 +353,8 @@ def test_a_claim_that_cannot_be_given_back_is_told(pair, remote, still):
 
 
 @contextmanager
-def refusing_after(remote):
-    """A remote that deletes nothing."""
+def rejecting_deletes(remote):
+    """A remote that rejects deletions."""
     git(remote, "config", "receive.denyDeletes", "true")
     hook = remote / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
@@ -363,8 +364,8 @@ def refusing_after(remote):
     hook.unlink()
 
 
-def test_an_interruption_while_one_waits_gives_nothing_away(pair, remote, still):
-    """Neither a claim of ours is left, nor is theirs touched."""
+def test_an_interruption_while_waiting(pair, remote, no_renewal):
+    """Leaves no claim of ours, and does not touch the other's."""
     held = taken(pair[0])
 
     def interrupt():
@@ -378,8 +379,8 @@ def test_an_interruption_while_one_waits_gives_nothing_away(pair, remote, still)
     assert held.renew()
 
 
-def test_an_interruption_in_the_middle_of_the_claim_leaves_none(pair, remote, monkeypatch):
-    """It was pushed, and nobody came to know that."""
+def test_an_interruption_while_taking(pair, remote, monkeypatch):
+    """The claim that was just pushed is released."""
     whole = Refs.push
 
     def push(branch, *arguments):
@@ -397,8 +398,8 @@ def test_an_interruption_in_the_middle_of_the_claim_leaves_none(pair, remote, mo
     assert claims(remote) == {}
 
 
-def test_a_strangers_claim_is_somebody(pair, remote, tmp_path):
-    """Who put a commit there that says nothing we can read is waited for too."""
+def test_an_unreadable_claim_is_waited_for(pair, remote, tmp_path):
+    """A commit that does not name its holder."""
     source = tmp_path / "source"
     (source / "file.txt").write_text("three")
     commit(source, "not a word of ours")
@@ -409,8 +410,8 @@ def test_a_strangers_claim_is_somebody(pair, remote, tmp_path):
     assert turn.said[0].startswith("Another apply is in progress. Waiting")
 
 
-def test_two_agencies_of_one_repository_do_not_wait_for_each_other(pair, remote, still, tmp_path):
-    """Each folder and each branch has a claim of its own."""
+def test_two_ledgers_have_separate_claims(pair, remote, no_renewal, tmp_path):
+    """Each folder and each branch."""
     folder = pair[1].refs.root / "agency"
     folder.mkdir()
     other = open_store(folder, PLACE).branch
@@ -422,8 +423,8 @@ def test_two_agencies_of_one_repository_do_not_wait_for_each_other(pair, remote,
     assert not turn.waited
 
 
-def test_a_store_with_a_remote_has_both_locks(pair, remote, still):
-    """Who is on this machine is noticed without the remote; who is elsewhere by it."""
+def test_a_store_with_a_remote_has_both_locks(pair, remote, no_renewal):
+    """The local lock works without the remote; the remote's detects other machines."""
     store = open_store(pair[0].refs.root, PLACE)
     with store.lock(Waiting()) as notes:
         assert notes == ()

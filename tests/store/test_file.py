@@ -1,4 +1,4 @@
-"""The ledger in a file: written whole or not at all, and never over what could not be read."""
+"""The ledger in a file: written completely or not at all; a damaged one is renamed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .test_ledger import KEPT
 
 
 def names(folder):
-    """What is in a folder."""
+    """The names in a folder."""
     return sorted(each.name for each in folder.iterdir())
 
 
 def save(store, ledger):
-    """Write it over whatever is there; whether the file is another one now."""
+    """Load and save; whether the file was replaced."""
     before = store.path.stat() if store.path.exists() else None
     assert store.save(ledger, store.load(), "Applied: nothing") is None
     after = store.path.stat()
@@ -33,38 +33,38 @@ def save(store, ledger):
 
 @pytest.fixture
 def store(tmp_path):
-    """A ledger in a folder that is not there yet."""
+    """A ledger in a folder that does not exist yet."""
     return File(tmp_path / ".reconciler" / "ledger.json")
 
 
-def test_no_file_is_an_empty_ledger(store):
-    """Without a word: it is the first run."""
+def test_a_missing_file_is_an_empty_ledger(store):
+    """Without a note: it is the first run."""
     assert store.load() == StoredLedger({}, None, None)
 
 
-def test_what_is_saved_comes_back(store):
-    """With its folder made, and nothing but the ledger in it."""
+def test_saving_and_loading(store):
+    """The folder is created, and has nothing but the ledger and .gitignore."""
     assert save(store, KEPT)
     kept = store.load()
     assert (kept.ledger, kept.note) == (KEPT, None)
     assert names(store.path.parent) == [".gitignore", "ledger.json"]
 
 
-def test_a_folder_of_the_users_own_is_left_alone(tmp_path):
-    """Only our folder is kept out of git."""
+def test_only_our_own_folder_gets_a_gitignore(tmp_path):
+    """Another folder has only the ledger."""
     assert save(File(tmp_path / "state" / "ledger.json"), KEPT)
     assert names(tmp_path / "state") == ["ledger.json"]
 
 
 def test_unchanged_content_is_not_written_again(store):
-    """The file stays the very same one, so that a watch sees no change."""
+    """The same file stays, so that file watchers see no change."""
     assert save(store, KEPT)
     assert not save(store, dict(reversed(KEPT.items())))
     assert save(store, {**KEPT, "third": PortalState()})
 
 
-def test_a_ledger_that_another_wrote_meanwhile_is_not_written_over(store):
-    """Neither a first one nor a later one: it has to be read again."""
+def test_a_changed_file_is_not_overwritten(store):
+    """LedgerChanged, for a new file and for an updated one."""
     first = store.load()
     save(store, KEPT)
     with pytest.raises(LedgerChanged):
@@ -77,7 +77,7 @@ def test_a_ledger_that_another_wrote_meanwhile_is_not_written_over(store):
 
 
 def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
-    """The next run knows what the last one knew, and the user is told."""
+    """The message gives the reason, and the next run has the old state."""
     save(store, KEPT)
 
     def fail(*_, **__):
@@ -94,8 +94,8 @@ def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
     assert names(store.path.parent) == [".gitignore", "ledger.json"]
 
 
-def test_a_later_version_is_refused(store):
-    """Nothing is read and the file is not touched."""
+def test_a_later_version_is_rejected(store):
+    """ConfigError; the file is not changed."""
     store.path.parent.mkdir()
     store.path.write_text(json.dumps({"version": 2, "portals": {}}))
     before = store.path.read_bytes()
@@ -105,8 +105,8 @@ def test_a_later_version_is_refused(store):
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b'{"version": 1}', b"\xff\xfe\x00"])
-def test_what_could_not_be_read_is_put_aside(store, content):
-    """It is not written over: somebody may want to look at it."""
+def test_a_damaged_file_is_renamed(store, content):
+    """Saving does not overwrite it."""
     store.path.parent.mkdir()
     store.path.write_bytes(content)
     assert str(store.path) in store.load().note
@@ -116,15 +116,15 @@ def test_what_could_not_be_read_is_put_aside(store, content):
     assert (store.path.parent / "ledger.json.unreadable").read_bytes() == content
 
 
-def test_a_ledger_that_may_not_be_read_is_a_problem_of_configuration(store):
-    """A folder in its place: in words, with the path and the system's reason."""
+def test_a_folder_with_the_files_name(store):
+    """ConfigError with the path and the reason."""
     store.path.mkdir(parents=True)
     with pytest.raises(ConfigError, match=r"ledger\.json is not a regular file"):
         store.load()
 
 
-def test_a_ledger_that_cannot_be_written_is_told(tmp_path):
-    """A file where its folder should be."""
+def test_a_file_with_the_folders_name(tmp_path):
+    """ConfigError with the reason."""
     (tmp_path / "state").write_text("a file")
     store = File(tmp_path / "state" / "ledger.json")
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
@@ -132,8 +132,8 @@ def test_a_ledger_that_cannot_be_written_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(os.devnull)])
-def test_what_is_no_plain_file_is_no_ledger(tmp_path, make):
-    """A pipe would keep the run waiting, and a device might never end."""
+def test_only_a_regular_file_is_read(tmp_path, make):
+    """A pipe would block, and a device might never end."""
     path = tmp_path / "ledger.json"
     make(path)
     with pytest.raises(ConfigError, match="is not a regular file"):

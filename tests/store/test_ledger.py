@@ -1,4 +1,4 @@
-"""The ledger's text: what is remembered comes back, and what cannot be read is lost and no more."""
+"""The ledger's format: what is saved is loaded, and anything else counts as lost."""
 
 from __future__ import annotations
 
@@ -50,27 +50,27 @@ MEMORY = st.builds(
 )
 
 
-def said(kept):
-    """A ledger's text as plain JSON."""
+def document(kept):
+    """A ledger's content as JSON."""
     return json.loads(text(kept))
 
 
-def test_what_is_saved_comes_back():
+def test_saving_and_loading():
     """Every part of it."""
     assert parse(text(KEPT), "it") == (KEPT, None)
 
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(kept=st.dictionaries(TEXT, MEMORY, max_size=2))
-def test_any_memory_comes_back(kept):
-    """Whatever the texts are: control characters, half surrogates, empty names."""
+def test_saving_and_loading_any_ledger(kept):
+    """With control characters, lone surrogates, empty names."""
     assert parse(text(kept), "it") == (kept, None)
     assert text(parse(text(kept), "it")[0]) == text(kept)
 
 
-def test_the_text_is_the_documented_one():
-    """Version 1, by portal, agents by id; what says nothing is left out; one order for a diff."""
-    found = said({"rentix": KEPT["rentix"], "other": KEPT["other"]})
+def test_the_documented_format():
+    """Version 1, by portal, agents by id, sorted; empty values are left out."""
+    found = document({"rentix": KEPT["rentix"], "other": KEPT["other"]})
     assert found["version"] == 1
     assert list(found["portals"]) == ["other", "rentix"]
     assert list(found["portals"]["rentix"]["agents"]) == ["15", "7"]
@@ -82,35 +82,35 @@ def test_the_text_is_the_documented_one():
     assert text(KEPT) == text(dict(reversed(KEPT.items())))
 
 
-def test_further_ids_of_an_agent_are_saved_beside_its_key():
-    """Numbers stay numbers, and texts texts: a portal tells one id from the other."""
+def test_aliases_keep_their_type():
+    """Numbers stay numbers and strings stay strings."""
     for number in (9, "9"):
         kept = {"pf": PortalState({"4": AgentState("a", {}, {"publicProfileId": number})})}
-        agent = said(kept)["portals"]["pf"]["agents"]["4"]
+        agent = document(kept)["portals"]["pf"]["agents"]["4"]
         assert agent == {"key": "a", "fields": {}, "aliases": {"publicProfileId": number}}
         assert parse(text(kept), "it") == (kept, None)
 
 
-def test_a_ledger_from_before_there_were_further_ids_is_read():
-    """Nothing is lost: its agents have none, and saving them again changes nothing."""
+def test_a_ledger_without_aliases():
+    """An old ledger is loaded, and saved without them."""
     before = ONE % b'{"key": "a", "fields": {"name": {"applied": "x", "shown": "x"}}}'
     kept, word = parse(before, "it")
     assert word is None
     assert kept["rentix"].agents["1"] == AgentState("a", {"name": FieldState("x", "x")})
-    agents = said(kept)["portals"]["rentix"]["agents"]
+    agents = document(kept)["portals"]["rentix"]["agents"]
     assert agents == json.loads(before)["portals"]["rentix"]["agents"]
 
 
 @pytest.mark.parametrize("version", [2, 10**6])
 @pytest.mark.parametrize("rest", [{"portals": {}}, {"portals": "unknown"}, {}], ids=str)
-def test_a_later_version_is_refused(version, rest):
-    """To go on would lose what it knows: nothing of it is read."""
+def test_a_later_version_is_rejected(version, rest):
+    """Whatever else the ledger contains."""
     with pytest.raises(ConfigError, match="The ledger it was written by a later version"):
         parse(json.dumps({"version": version, **rest}).encode(), "it")
 
 
-def lost(content):
-    """Whether this content is lost, with a word."""
+def check_lost(content):
+    """The content counts as lost, with a note."""
     kept, word = parse(content, "the.json")
     assert kept == {}
     assert word.startswith("The ledger the.json cannot be parsed and is treated as lost")
@@ -154,21 +154,21 @@ def lost(content):
     ],
     ids=lambda content: repr(content[:60]),
 )
-def test_what_is_no_ledger_is_lost_with_a_word(content):
-    """It is empty and the user is told."""
-    lost(content)
+def test_damaged_content_is_lost(content):
+    """An empty ledger with a note."""
+    check_lost(content)
 
 
 @settings(deadline=None, max_examples=40, database=None)
 @given(cut=st.floats(0, 0.999))
-def test_a_cut_ledger_is_lost_with_a_word(cut):
-    """Wherever it ends: half of it is not taken for all."""
+def test_truncated_content_is_lost(cut):
+    """Wherever it ends."""
     content = text(KEPT).rstrip()
-    lost(content[: int(len(content) * cut)])
+    check_lost(content[: int(len(content) * cut)])
 
 
 def test_the_configuration_names_a_file_or_a_branch(tmp_path):
-    """A name alone is a file's, in the repository; git: is before a branch's."""
+    """A path in the repository, or git: and a branch."""
     assert open_store(tmp_path, "a/b.json") == File(tmp_path / "a" / "b.json")
     store = open_store(repository(tmp_path), "git:memory/ledger")
     assert isinstance(store, Local)

@@ -1,4 +1,4 @@
-"""One apply at a time on a machine: who waits is told for whom, and nobody waits for the dead."""
+"""The lock on this machine: a waiter learns who holds it, and it ends with its process."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ with local_lock(Path(sys.argv[1]), LockWait(print, print)):
 
 
 class Waiting(LockWait):
-    """A turn that does not really sleep: a moment of it is `then`, and as long as is asked for goes
-    by on its clock."""
+    """A wait on a fake clock: sleeping advances it and calls `then`."""
 
     def __init__(self, then=lambda: None):
         self.said, self.lost, self.slept = [], [], []
@@ -46,12 +45,12 @@ class Waiting(LockWait):
 
 @pytest.fixture
 def path(tmp_path):
-    """What is locked, in a folder that is not there yet."""
+    """A lock file in a folder that does not exist yet."""
     return tmp_path / "deep" / "ledger.json.lock"
 
 
-def test_nobody_waits_for_nobody(path):
-    """Not a word, not a moment; and the next one does not either."""
+def test_a_free_lock(path):
+    """No message and no wait, also the second time."""
     for _ in range(2):
         turn = Waiting()
         with local_lock(path, turn) as note:
@@ -59,8 +58,8 @@ def test_nobody_waits_for_nobody(path):
         assert (turn.said, turn.slept, turn.waited, turn.lost) == ([], [], False, [])
 
 
-def test_who_waits_is_told_for_whom_once(path):
-    """And goes on when that one has ended."""
+def test_a_waiter_is_notified_once(path):
+    """With the holder; it continues after the release."""
     first = local_lock(path, Waiting())
     first.__enter__()
     left = [None, None, lambda: first.__exit__(None, None, None)]
@@ -81,8 +80,8 @@ def test_who_waits_is_told_for_whom_once(path):
     assert turn.slept == [module.POLL_INTERVAL] * 3
 
 
-def test_nobody_waits_for_ever(path):
-    """The error says who has it, that nothing was sent, and what to do."""
+def test_waiting_times_out(path):
+    """The error names the holder, and says that nothing was sent and what to do."""
     turn = Waiting()
     with local_lock(path, Waiting()):
         with pytest.raises(LockedError) as caught, local_lock(path, turn):
@@ -95,8 +94,8 @@ def test_nobody_waits_for_ever(path):
     assert caught.value.exit_code == 1
 
 
-def test_the_patience_is_for_all_who_are_waited_for(path):
-    """One after the other may be there; each of them is named, and the time goes on."""
+def test_the_timeout_covers_all_holders(path):
+    """Each is named, and the time goes on."""
     turn, other = Waiting(), Holder("b", 2, datetime.now(UTC))
     turn.wait(this_process(), module.TIMEOUT - 1)
     turn.wait(other, 1)
@@ -105,8 +104,8 @@ def test_the_patience_is_for_all_who_are_waited_for(path):
         turn.wait(other, 1)
 
 
-def test_a_wait_that_is_interrupted_leaves_nothing_held(path):
-    """Neither by who waited, nor taken from who has it."""
+def test_an_interrupted_wait(path):
+    """The waiter holds nothing, and the holder keeps the lock."""
 
     def interrupt():
         raise KeyboardInterrupt
@@ -119,8 +118,8 @@ def test_a_wait_that_is_interrupted_leaves_nothing_held(path):
         assert note is None
 
 
-def test_what_fails_under_the_lock_gives_it_back(path):
-    """And is raised as it was."""
+def test_an_exception_releases_the_lock(path):
+    """It is raised unchanged."""
     with pytest.raises(LookupError), local_lock(path, Waiting()):
         raise LookupError
     with local_lock(path, turn := Waiting()):
@@ -128,8 +127,8 @@ def test_what_fails_under_the_lock_gives_it_back(path):
     assert path.read_text() == ""
 
 
-def test_a_killed_process_has_nothing(path):
-    """The kernel gives its lock back; what it wrote of itself misleads nobody."""
+def test_a_killed_process_holds_no_lock(path):
+    """The kernel releases it, and the holder's line is replaced."""
     command = [sys.executable, "-c", HOLD, str(path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     root = str(Path(__file__).parents[2])
@@ -149,8 +148,8 @@ def test_a_killed_process_has_nothing(path):
         assert f"process {process.pid}," in turn.said[0]
 
 
-def test_where_nothing_can_be_locked_the_user_is_told(tmp_path):
-    """A file where the folder should be; the apply goes on."""
+def test_a_lock_file_that_cannot_be_created_is_a_note(tmp_path):
+    """The apply continues."""
     (tmp_path / "file").touch()
     with local_lock(tmp_path / "file" / "x.lock", Waiting()) as note:
         assert note == (
@@ -159,8 +158,8 @@ def test_where_nothing_can_be_locked_the_user_is_told(tmp_path):
         )
 
 
-def test_a_file_system_without_locks_is_told(path, monkeypatch):
-    """A lock that is none in truth is not taken for one."""
+def test_a_file_system_without_locks_is_a_note(path, monkeypatch):
+    """No weaker kind of lock is used instead."""
 
     def flock(*_):
         raise OSError(38, "Function not implemented")
@@ -173,15 +172,15 @@ def test_a_file_system_without_locks_is_told(path, monkeypatch):
 # Who it is
 
 
-def test_a_holder_is_read_as_it_was_written():
-    """And the time is shown as the reader's own."""
+def test_parsing_a_holder():
+    """The time is shown in the reader's time zone."""
     one = Holder("a.example", 12, datetime.now(UTC))
     assert parse_holder(one.to_line()) == one
     assert str(one) == f"a.example, process 12, since {one.since.astimezone():%H:%M}"
 
 
-def test_another_day_is_told_with_the_time():
-    """A dead one's claim may be old."""
+def test_an_older_holder_is_shown_with_the_date():
+    """A claim may be days old."""
     since = datetime.now(UTC) - timedelta(days=3)
     assert str(Holder("a", 1, since)).endswith(f"since {since.astimezone():%Y-%m-%d %H:%M}")
 
@@ -201,13 +200,13 @@ def test_another_day_is_told_with_the_time():
         "[" * 100_000,
     ],
 )
-def test_what_is_none_of_ours_is_nobody(line):
-    """Another program's line, half a line, something hostile."""
+def test_a_malformed_holder(line):
+    """Other text, a partial line, hostile values."""
     assert parse_holder(line) is None
 
 
-def test_a_hosts_name_steers_no_terminal():
-    """It comes from another machine; it is cut, too."""
+def test_a_hosts_name_is_made_printable():
+    """It comes from another machine; it is truncated too."""
     said = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
     assert parse_holder(json.dumps(said)).host == "?[31m?" + "x" * 58
 
@@ -216,8 +215,8 @@ def test_a_hosts_name_steers_no_terminal():
 
 
 @pytest.mark.parametrize("place", [".reconciler/ledger.json", "state/ledger.json", "ledger.json"])
-def test_a_ledgers_lock_is_no_clutter_in_git(tmp_path, monkeypatch, place):
-    """Wherever the ledger is: nothing of it is seen in the work tree."""
+def test_a_lock_file_is_ignored_by_git(tmp_path, monkeypatch, place):
+    """Wherever the ledger is."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     with open_store(root, place).lock(Waiting()) as notes:
@@ -228,8 +227,8 @@ def test_a_ledgers_lock_is_no_clutter_in_git(tmp_path, monkeypatch, place):
 
 
 @pytest.mark.parametrize("place", [".reconciler/ledger.json", "git:ledger"])
-def test_two_of_one_ledger_exclude_each_other(tmp_path, monkeypatch, place):
-    """However the folder is called."""
+def test_one_ledger_has_one_lock(tmp_path, monkeypatch, place):
+    """Through whichever path the folder is reached."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     (tmp_path / "link").symlink_to(root)
@@ -240,8 +239,8 @@ def test_two_of_one_ledger_exclude_each_other(tmp_path, monkeypatch, place):
 
 
 @pytest.mark.parametrize("places", [("a.json", "b.json"), ("git:a", "git:b")])
-def test_two_ledgers_do_not(tmp_path, monkeypatch, places):
-    """Two agencies in one repository do not wait for each other."""
+def test_two_ledgers_have_separate_locks(tmp_path, monkeypatch, places):
+    """Two agencies in a repository do not wait for each other."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     one, other = (open_store(root, place) for place in places)
@@ -249,8 +248,8 @@ def test_two_ledgers_do_not(tmp_path, monkeypatch, places):
         assert (notes, turn.waited) == ((), False)
 
 
-def test_two_work_trees_of_a_clone_exclude_each_other(tmp_path, monkeypatch):
-    """They share the branch, and so its lock."""
+def test_work_trees_share_the_lock(tmp_path, monkeypatch):
+    """They share the branch."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     say(root, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))

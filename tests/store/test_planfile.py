@@ -1,4 +1,4 @@
-"""Saved plans: they come back as they were, or not at all."""
+"""Saved plans: loaded as they were saved, or rejected."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FORM = form(PLAN, Selection(("agent-*",), ("x",)), ("rentix",), "0.1.0")
 
 
 def names(folder):
-    """What is in a folder."""
+    """The names in a folder."""
     return sorted(each.name for each in folder.iterdir())
 
 
@@ -74,12 +74,12 @@ def path(tmp_path):
 
 
 def write(path, said):
-    """A file with this JSON."""
+    """Write JSON to a file."""
     path.write_bytes(json.dumps(said, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
-def test_a_saved_plan_comes_back(path):
-    """The same form, of the same plan; the file is indented JSON."""
+def test_saving_and_loading(path):
+    """The same document of the same plan; the file is indented JSON."""
     planfile.save(path, FORM)
     assert planfile.load(path) == FORM
     assert parse(planfile.load(path)).entries == PLAN.entries
@@ -87,14 +87,14 @@ def test_a_saved_plan_comes_back(path):
     assert names(path.parent) == ["plan.json"]
 
 
-def test_white_space_and_order_are_no_edit(path):
-    """A formatter that went over the file changed nothing that was reviewed."""
+def test_formatting_is_not_an_edit(path):
+    """Whitespace and the order of keys do not matter."""
     path.write_text(json.dumps(FORM, sort_keys=True, indent=7))
     assert planfile.load(path) == FORM
 
 
 def leaves(said, at=()):
-    """The path of each value in some JSON, of containers too."""
+    """The path of each value in some JSON, including containers."""
     yield at
     if isinstance(said, dict | list):
         for name, each in said.items() if isinstance(said, dict) else enumerate(said):
@@ -110,7 +110,7 @@ JSON = st.recursive(
 
 
 def inside(said, at):
-    """What holds the value at this path."""
+    """The container of the value at this path."""
     for name in at[:-1]:
         said = said[name]
     return said
@@ -118,8 +118,8 @@ def inside(said, at):
 
 @settings(deadline=None, max_examples=150, database=None)
 @given(at=st.sampled_from(LEAVES), value=JSON)
-def test_an_edited_value_is_refused(at, value, tmp_path_factory):
-    """Wherever it is, whatever it is now: also one that Python takes for equal (1 and true)."""
+def test_an_edited_value_is_rejected(at, value, tmp_path_factory):
+    """Any value, also an edit that Python considers equal (1 and true)."""
     path = tmp_path_factory.mktemp("plan") / "plan.json"
     said = json.loads(json.dumps(FORM))
     holder = inside(said, at)
@@ -131,8 +131,8 @@ def test_an_edited_value_is_refused(at, value, tmp_path_factory):
 
 
 @pytest.mark.parametrize("at", LEAVES, ids=lambda at: ".".join(map(str, at)))
-def test_a_value_taken_out_is_refused(path, at):
-    """Each single one."""
+def test_a_removed_value_is_rejected(path, at):
+    """Every single one."""
     said = json.loads(json.dumps(FORM))
     del inside(said, at)[at[-1]]
     write(path, said)
@@ -142,8 +142,8 @@ def test_a_value_taken_out_is_refused(path, at):
 
 @settings(deadline=None, max_examples=30, database=None)
 @given(at=st.sampled_from([(), *LEAVES]), value=JSON, name=st.text(max_size=5))
-def test_a_value_put_in_is_refused(at, value, name, tmp_path_factory):
-    """In an object or in a list, at the top or deep down."""
+def test_an_added_value_is_rejected(at, value, name, tmp_path_factory):
+    """In an object or a list, at any depth."""
     path = tmp_path_factory.mktemp("plan") / "plan.json"
     said = json.loads(json.dumps(FORM))
     holder = said if not at else inside(said, at)[at[-1]]
@@ -160,7 +160,7 @@ def test_a_value_put_in_is_refused(at, value, name, tmp_path_factory):
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(cut=st.floats(0, 1))
-def test_a_cut_file_is_refused(cut, tmp_path_factory):
+def test_a_truncated_file_is_rejected(cut, tmp_path_factory):
     """Wherever it ends."""
     path = tmp_path_factory.mktemp("plan") / "plan.json"
     planfile.save(path, FORM)
@@ -171,16 +171,16 @@ def test_a_cut_file_is_refused(cut, tmp_path_factory):
 
 
 @pytest.mark.parametrize("version", ["2.0", "0.9", "10.0", "", "next", "1x.0"])
-def test_another_major_version_is_refused(path, version):
-    """Also where the digest fits, and with a word on what to do."""
+def test_another_major_version_is_rejected(path, version):
+    """Even with the right digest; the message says what to do."""
     said = {**FORM, "format_version": version}
     write(path, {**said, "digest": digest(said)})
     with pytest.raises(PlanFileError, match="Plan again"):
         planfile.load(path)
 
 
-def test_a_later_minor_version_is_read(path):
-    """It only adds."""
+def test_a_later_minor_version_is_loaded(path):
+    """It only adds keys."""
     said = {**FORM, "format_version": "1.7", "more": []}
     said["digest"] = digest(said)
     write(path, said)
@@ -206,30 +206,30 @@ def test_a_later_minor_version_is_read(path):
     ],
     ids=lambda content: repr(content[:40]),
 )
-def test_what_is_no_saved_plan_is_refused(path, content):
-    """With the file's name in the message, and no traceback."""
+def test_another_file_is_rejected(path, content):
+    """The message names the file."""
     path.write_bytes(content)
     with pytest.raises(PlanFileError, match=r"plan\.json"):
         planfile.load(path)
 
 
-def test_a_file_that_is_not_there_is_an_error_in_words(path):
-    """With the system's reason."""
+def test_a_missing_file(path):
+    """The message gives the reason."""
     with pytest.raises(PlanFileError, match="No such file"):
         planfile.load(path)
     with pytest.raises(PlanFileError, match="not a regular file"):
         planfile.load(path.parent)
 
 
-def test_a_plan_that_cannot_be_saved_is_an_error_in_words(path):
-    """A folder in the file's place."""
+def test_a_folder_with_the_files_name(path):
+    """The message gives the reason."""
     path.mkdir()
     with pytest.raises(PlanFileError, match=r"cannot be saved as .*plan\.json"):
         planfile.save(path, FORM)
 
 
 def test_a_crash_while_saving_leaves_the_old_plan(path, monkeypatch):
-    """A full disk: the plan that was there is there still, alone."""
+    """After a full disk the old plan is still there, without temporary files."""
     planfile.save(path, FORM)
     other = {**FORM, "declared": 5}
 
@@ -244,8 +244,8 @@ def test_a_crash_while_saving_leaves_the_old_plan(path, monkeypatch):
     assert names(path.parent) == ["plan.json"]
 
 
-def test_a_plan_is_saved_where_there_is_a_folder(tmp_path):
-    """A slip in a path makes no folders."""
+def test_the_folder_is_not_created(tmp_path):
+    """It may be a typo."""
     with pytest.raises(PlanFileError, match="the folder does not exist"):
         planfile.save(tmp_path / "plans" / "plan.json", {})
     assert list(tmp_path.iterdir()) == []

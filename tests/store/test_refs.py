@@ -1,4 +1,4 @@
-"""git as a tool: it tells its reason, and nothing that a password or a terminal could be in."""
+"""Running git: its reason is shown without passwords and control characters."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from repositories import plain_git, repository
 from reconciler.store.refs import GitError, git
 
 
-def says(folder: Path, text: str) -> str:
-    """The message where git ends with this on standard error."""
+def failure(folder: Path, text: str) -> str:
+    """The message if git fails with this on standard error."""
     (folder / "said").write_text(text, "utf-8")
     with pytest.raises(GitError) as caught:
         git(folder, "-c", "alias.fail=!cat said >&2; exit 3", "fail")
@@ -21,7 +21,7 @@ def says(folder: Path, text: str) -> str:
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of anybody's count."""
+    """No git settings of this computer."""
     plain_git(monkeypatch)
 
 
@@ -44,8 +44,8 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_reason_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
-    """The one that tells why it failed, and nothing that steers a terminal."""
-    assert says(tmp_path, text) == expected
+    """The line that explains the failure, made printable."""
+    assert failure(tmp_path, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,33 +58,28 @@ def test_the_reason_is_one_line(tmp_path: Path, text: str, expected: str) -> Non
         ("https://git.example/@a/b.git", "https://git.example/@a/b.git"),
     ],
 )
-def test_a_password_in_an_address_is_struck_out(
-    tmp_path: Path, address: str, expected: str
-) -> None:
-    """Wherever it stands in the message."""
-    said = says(tmp_path, f"fatal: unable to access '{address}/': and '{address}' too")
+def test_a_password_in_an_address_is_removed(tmp_path: Path, address: str, expected: str) -> None:
+    """Wherever it is in the message."""
+    said = failure(tmp_path, f"fatal: unable to access '{address}/': and '{address}' too")
     assert said == f"unable to access '{expected}/': and '{expected}' too"
 
 
-def test_the_repository_is_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a hook, of which we may be a part, says of another one."""
+def test_a_hooks_environment_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIT_DIR and GIT_WORK_TREE of another repository have no effect."""
     here, other = repository(tmp_path / "here"), repository(tmp_path / "other")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
     assert git(here, "rev-parse", "--show-toplevel").decode().strip() == str(here.resolve())
 
 
-def test_git_is_not_waited_for_longer_than_said(tmp_path: Path) -> None:
+def test_a_timeout(tmp_path: Path) -> None:
     """A remote may hang."""
     with pytest.raises(GitError, match=r"no answer within 0\.2 seconds"):
         git(tmp_path, "-c", "alias.hang=!exec sleep 20", "hang", timeout=0.2)
 
 
-def test_the_portals_keys_are_not_handed_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither to git nor to what it starts; all else of the environment is, and so is what it is
-    given by us."""
+def test_git_does_not_get_the_portals_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do the programs that it starts; other variables are passed on."""
     for name in ("RENTIX_API_KEY", "PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"):
         monkeypatch.setenv(name, f"value of {name}")
     monkeypatch.setenv("SSH_AUTH_SOCK", "the agent's")
@@ -95,25 +90,23 @@ def test_the_portals_keys_are_not_handed_down(
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """A git of our own, found before any other."""
+    """A git of our own, first in the PATH."""
     folder.mkdir()
     (folder / "git").write_text(f"#!/bin/sh\n{script}\n", "utf-8")
     (folder / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
 
-def test_a_terminals_ctrl_c_is_not_for_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reaches the whole group, and us as the wish to end in order: git begins again."""
+def test_git_is_started_again_after_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal sends Ctrl-C to the whole process group; for us it means to end in order."""
     mark = tmp_path / "mark"
     script = f'if [ -e "{mark}" ]; then echo done; else touch "{mark}"; kill -INT $$; fi'
     program(tmp_path / "bin", monkeypatch, script)
     assert git(tmp_path, "push") == b"done\n"
 
 
-def test_a_git_that_cannot_be_started_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No error of the system gets through to where nobody expects it."""
+def test_git_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OSError becomes a GitError."""
 
     def run(*_: object, **__: object) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")

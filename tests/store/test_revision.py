@@ -1,4 +1,4 @@
-"""The files at a commit: what is there, and only that, whatever the work tree holds."""
+"""The files at a commit, whatever the work tree contains."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")
 
 
 def commit(folder: Path, message: str = "more") -> None:
-    """Put everything into a commit."""
+    """Commit everything."""
     git(folder, "add", "-A")
     git(folder, *ME, "commit", "-q", "-m", message)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A repository with one commit, and a work tree that says something else."""
+    """A repository with one commit and a changed work tree."""
     git(tmp_path, "init", "-q", "-b", "main")
     (tmp_path / "agents" / "north").mkdir(parents=True)
     (tmp_path / "agents" / "a.yaml").write_text("externalId: a\n", "utf-8")
@@ -48,8 +48,8 @@ AS_COMMITTED = {
 
 
 @pytest.mark.parametrize("reference", ["main", "HEAD", "refs/heads/main"])
-def test_the_yaml_files_are_as_committed(folder: Path, reference: str) -> None:
-    """Links are not followed, other files not looked at, and the work tree is as it was."""
+def test_the_yaml_files_at_a_commit(folder: Path, reference: str) -> None:
+    """Without links and other files; the work tree is not changed."""
     before = files(folder / "agents")
     with checked_out(folder, reference) as root:
         assert files(root) == AS_COMMITTED
@@ -58,27 +58,27 @@ def test_the_yaml_files_are_as_committed(folder: Path, reference: str) -> None:
     assert files(folder / "agents") == before
 
 
-def test_a_repository_in_a_subfolder_is_seen_from_there(folder: Path) -> None:
-    """Names are relative to where the program looks."""
+def test_a_subfolder_of_a_repository(folder: Path) -> None:
+    """Paths are relative to it."""
     with checked_out(folder / "agents" / "north", "HEAD") as root:
         assert files(root) == {"ț b.yml": "externalId: ț\n".encode()}
 
 
 @pytest.mark.parametrize("reference", ["nowhere", "--output=/tmp/x", "", "main:agents"])
-def test_what_is_no_commit_is_told(folder: Path, reference: str) -> None:
-    """An unknown name, an option in disguise, a folder of a commit."""
+def test_an_unknown_commit(folder: Path, reference: str) -> None:
+    """An unknown name, something like an option, a folder of a commit."""
     with pytest.raises(UsageError, match="There is no commit"), checked_out(folder, reference):
         pytest.fail("nothing is there")
 
 
-def test_outside_of_a_repository_there_is_no_commit(tmp_path: Path) -> None:
-    """A folder that git does not know."""
+def test_no_repository(tmp_path: Path) -> None:
+    """The same error."""
     with pytest.raises(UsageError, match="There is no commit"), checked_out(tmp_path, "HEAD"):
         pytest.fail("nothing is there")
 
 
-def test_git_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without git."""
+def test_git_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitError."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="git is not installed"):
         git(tmp_path, "status")
