@@ -1,4 +1,4 @@
-"""The page on the first apply: its commands run, in their order, and print what it shows."""
+"""The guide to the first apply: its commands run in order and print what it shows."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ELSEWHERE = {
 
 
 def steps() -> list[tuple[str, str]]:
-    """The page's blocks in their order: the language, and the text."""
+    """The guide's code blocks in order: language and text."""
     return re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def script() -> tuple[str, list[str]]:
-    """The page as one shell script, and what each command with a prompt is to print."""
+    """The guide as a shell script, and the output shown for each command with a prompt."""
     lines, shown = ["set -euo pipefail"], []
     for language, text in steps():
         if language == "sh":
@@ -52,14 +52,14 @@ def script() -> tuple[str, list[str]]:
     return "\n".join(lines), shown
 
 
-def test_the_page_leads_to_an_apply(
+def test_the_guide_leads_to_an_apply(
     agency: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From an empty folder to a portal that is as the files say, with the ledger on its branch."""
+    """From an empty folder to an updated portal, with the ledger on its branch."""
     plain_git(monkeypatch)
     agency.live(user(15, name="I. Petrov", phone="+373 22 123 456"))
-    said, shown = script()
-    assert "gh " not in said
+    commands, shown = script()
+    assert "gh " not in commands
     results = tmp_path / "shown"
     results.mkdir()
     names = {f"GIT_{who}_{what}": "ana@agency.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
@@ -73,7 +73,7 @@ def test_the_page_leads_to_an_apply(
         **names,
     }
     done = subprocess.run(
-        ["bash", "-c", said],
+        ["bash", "-c", commands],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -97,14 +97,14 @@ def test_the_page_leads_to_an_apply(
     assert branches == ["first-agent", "main", "reconciler-ledger"]
 
 
-def test_what_stands_for_github_is_on_the_page() -> None:
-    """No stand-in outlives its line."""
+def test_every_stand_in_is_used() -> None:
+    """Each replaced command is in the guide."""
     lines = {line for language, text in steps() if language == "sh" for line in text.splitlines()}
     assert set(ELSEWHERE) <= lines
 
 
-def test_it_names_what_init_writes() -> None:
-    """The environment, the check and the workflow are called so by the workflows too."""
+def test_the_guide_uses_the_names_of_the_workflows() -> None:
+    """For the environment, the check and the workflows."""
     from reconciler.github.workflows import APPLY, PLAN
 
     assert "environment: production #" in APPLY

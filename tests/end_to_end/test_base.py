@@ -1,4 +1,4 @@
-"""`plan --base REF`: whose each change is, with real commits and a real portal."""
+"""`plan --base REF`: changes are attributed, with real commits and a real portal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from reconciler.store.refs import git
 ME = ("-c", "user.name=Ana", "-c", "user.email=ana@agency.example")
 
 
-def test_each_change_has_its_origin(agency: Agency) -> None:
-    """What this branch brings, what waited on the base, what somebody changed on the portal."""
+def test_each_change_is_attributed(agency: Agency) -> None:
+    """To this branch, to the base, or to someone on the portal."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     a, b = {"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"}
     agency.declare(a)
@@ -25,12 +25,12 @@ def test_each_change_has_its_origin(agency: Agency) -> None:
     youtube = "https://youtube.com/@bogdan"
     agency.declare(a, {**b, "youtube": youtube})
     plan = agency.plan("--base", "main")
-    said = {
+    result = {
         (entry["key"], change["path"]): change["attribution"]
         for entry in plan["agents"]
         for change in entry["changes"]
     }
-    assert said == {
+    assert result == {
         ("a", "name"): "drift",
         ("b", "name"): "base",
         ("b", "youtube"): "pull_request",
@@ -41,8 +41,8 @@ def test_each_change_has_its_origin(agency: Agency) -> None:
     assert [call[0] for call in agency.calls() if call[0] != "GET" and "PUT" not in call] == []
 
 
-def test_a_base_without_agents_makes_everything_new(agency: Agency) -> None:
-    """The first pull request of a repository."""
+def test_a_base_without_agents(agency: Agency) -> None:
+    """Everything is attributed to this branch."""
     agency.live(user(1, externalId="a"))
     git(agency.root, "init", "-q", "-b", "main")
     git(agency.root, *ME, "commit", "-q", "--allow-empty", "-m", "nothing")
@@ -51,13 +51,13 @@ def test_a_base_without_agents_makes_everything_new(agency: Agency) -> None:
     assert entry["attribution"] == "pull_request"
 
 
-def test_a_base_with_mistakes_is_told(agency: Agency) -> None:
-    """Nothing can be compared with files that cannot be read."""
+def test_a_base_with_errors(agency: Agency) -> None:
+    """The files cannot be compared."""
     agency.declare({"externalId": "a", "nmae": "Ana"})
     git(agency.root, "init", "-q", "-b", "main")
     git(agency.root, "add", "agents")
     git(agency.root, *ME, "commit", "-q", "-m", "slip")
     agency.declare({"externalId": "a", "name": "Ana"})
-    said = agency.run("plan", "--base", "main")
-    assert (said.code, said.out) == (1, "")
-    assert "The files at main have errors" in said.err
+    result = agency.run("plan", "--base", "main")
+    assert (result.code, result.out) == (1, "")
+    assert "The files at main have errors" in result.err

@@ -1,5 +1,5 @@
-"""`ci plan`, `ci apply`, `ci drift`: the story of a repository on GitHub, with real commits and merges,
-real HTTP to a small GitHub and to the portals."""
+"""`ci plan`, `ci apply` and `ci drift` in a repository on GitHub: real commits and merges, real
+HTTP to a small GitHub and to the portals."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ GONE = Answer(502, {"message": "Bad Gateway"})
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Platform]:
-    """One GitHub for all tests; each begins anew on it."""
+    """One GitHub for all tests, emptied for each."""
     with serving() as platform:
         yield platform
 
 
 @pytest.fixture(scope="module")
 def first(portal: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the project is laid out that each test begins with a copy of."""
+    """The project that each test starts with a copy of."""
     folder = tmp_path_factory.mktemp("project")
     agency = Agency(folder, portal)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,7 +51,7 @@ def first(portal: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub(
     agency: Agency, served: Platform, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project whose three agents are live as its main declares them; nobody waits."""
+    """A project whose three agents are on the portal as main declares them; nothing waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
@@ -65,13 +65,13 @@ def hub(
 
 def check_secrets(made: Project, step: Step) -> None:
     """Neither the portals' keys nor the runner's token are anywhere."""
-    said = [step.out, step.err, step.summary, *step.outputs.values()]
-    said += [each["body"] for every in made.platform.comments.values() for each in every]
-    said += [each["body"] for each in made.platform.issues]
-    said += [path.read_text() for path in made.folder.glob("plan-*/*")]
+    message = [step.out, step.err, step.summary, *step.outputs.values()]
+    message += [each["body"] for every in made.platform.comments.values() for each in every]
+    message += [each["body"] for each in made.platform.issues]
+    message += [path.read_text() for path in made.folder.glob("plan-*/*")]
     header = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
     for secret in (TOKEN, header, KEY, made.desk.pf.key, made.desk.pf.secret):
-        assert not [each for each in said if secret in each]
+        assert not [each for each in message if secret in each]
 
 
 def change(hub: Project, *agents: dict[str, Any], branch: str = "change") -> int:
@@ -87,14 +87,14 @@ def names(hub: Project) -> list[str]:
 
 
 def rename(hub: Project, number: int, name: str) -> None:
-    """Somebody changes a name on the portal by hand."""
+    """Change a name on the portal by hand."""
     agent = hub.desk.truth()[number]
     agent.name = name
     hub.desk.portal.state.store.save(agent)
 
 
 def comments(hub: Project, number: int) -> list[str]:
-    """What stands below a pull request."""
+    """The comments on a pull request."""
     return [each["body"] for each in hub.platform.comments.get(number, [])]
 
 
@@ -132,8 +132,8 @@ def test_a_pull_request_is_planned(hub: Project) -> None:
     assert step.notes == []
 
 
-def test_each_change_has_its_origin(hub: Project) -> None:
-    """This pull request's, what waited on the base, and what somebody changed on the portal."""
+def test_each_change_is_attributed(hub: Project) -> None:
+    """To this pull request, to the base, or to someone on the portal."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.declare(A, {**B, "name": "Bob"}, C)
     hub.push("waits")
@@ -147,14 +147,14 @@ def test_each_change_has_its_origin(hub: Project) -> None:
         "c": "drift",
     }
     [body] = comments(hub, number)
-    for said in (body, step.summary):
-        assert "this pull request" in said
-        assert "already waiting on the base" in said
-        assert "drift" in said
+    for message in (body, step.summary):
+        assert "this pull request" in message
+        assert "already waiting on the base" in message
+        assert "drift" in message
 
 
-def test_the_same_plan_twice_rewrites_nothing(hub: Project) -> None:
-    """A second run for the same head leaves the comment alone; a new head rewrites it in place."""
+def test_an_unchanged_plan_leaves_the_comment(hub: Project) -> None:
+    """A second run for the same head changes nothing; a new head updates the comment."""
     number = change(hub, {**A, "name": "Ana Maria"}, B, C)
     hub.plan(number)
     hub.platform.writes()
@@ -169,8 +169,8 @@ def test_the_same_plan_twice_rewrites_nothing(hub: Project) -> None:
     assert "Maria" not in body
 
 
-def test_no_changes_start_no_comment(hub: Project) -> None:
-    """Nothing to say is said in the summary alone; a comment that is there is rewritten."""
+def test_no_comment_without_changes(hub: Project) -> None:
+    """The summary has the result; an existing comment is updated."""
     number = change(hub, {**A, "instagram": None}, B, C)
     step = hub.plan(number)
     assert "Comment: none." in step.out
@@ -187,8 +187,8 @@ def test_no_changes_start_no_comment(hub: Project) -> None:
     assert "Anica" not in body
 
 
-def test_a_head_that_moved_keeps_its_comment(hub: Project) -> None:
-    """The run of an older head does not write over the newer one's comment."""
+def test_an_older_head_leaves_the_comment(hub: Project) -> None:
+    """The newer head's run writes it."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     old = dict(hub.platform.pulls[number])
 
@@ -204,23 +204,23 @@ def test_a_head_that_moved_keeps_its_comment(hub: Project) -> None:
 
 
 def test_a_comment_that_cannot_be_written_is_a_warning(hub: Project) -> None:
-    """The plan's result stands."""
+    """The plan succeeds."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     refused = Answer(403, {"message": "Resource not accessible by integration"})
     hub.platform.fail("POST", r"issues/\d+/comments", refused)
     step = hub.plan(number)
     assert step.code == 0
-    [said] = step.told("warning")
-    assert "The comment could not be written" in said
-    assert "403 Resource not accessible" in said
+    [message] = step.annotated("warning")
+    assert "The comment could not be written" in message
+    assert "403 Resource not accessible" in message
     assert "Anica" in step.summary
     step = hub.plan(number, GITHUB_TOKEN="")
     assert step.code == 0
-    assert "GITHUB_TOKEN is not set" in step.told("warning")[0]
+    assert "GITHUB_TOKEN is not set" in step.annotated("warning")[0]
 
 
 def test_a_long_plan_has_a_comment_that_fits(hub: Project) -> None:
-    """Its head counts too; the summary has more of it."""
+    """Including its head; the summary has more of the plan."""
     many = [{"id": n, "name": f"Name {n} " + "ș" * 150} for n in range(1, 250)]
     hub.desk.live(*(user(n) for n in range(1, 250)))
     number = change(hub, *many)
@@ -233,7 +233,7 @@ def test_a_long_plan_has_a_comment_that_fits(hub: Project) -> None:
 
 
 def test_a_folder_that_cannot_be_written(hub: Project) -> None:
-    """A sentence; a plan that is not kept is told nowhere else."""
+    """An error, and no comment: the plan could not be reviewed."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.out(number).write_text("a file")
     step = hub.plan(number)
@@ -242,9 +242,8 @@ def test_a_folder_that_cannot_be_written(hub: Project) -> None:
     hub.out(number).unlink()
 
 
-def test_mistakes_are_told_at_their_lines(hub: Project) -> None:
-    """As annotations and in the summary, with exit 1; what is shown of a file is no command, and a
-    key that somebody wrote there is struck out."""
+def test_errors_in_files_are_annotated(hub: Project) -> None:
+    """And summarized, with exit 1; text from files is no command, and keys in it are redacted."""
     hub.branch("change")
     secret = hub.desk.pf.secret
     (hub.desk.root / "agents" / "bad.yaml").write_text(
@@ -263,17 +262,17 @@ def test_mistakes_are_told_at_their_lines(hub: Project) -> None:
     assert "##[" not in step.err
 
 
-def test_many_mistakes_are_counted(hub: Project) -> None:
-    """Ten annotations, and a summary that has an end."""
+def test_many_errors_in_files_are_counted(hub: Project) -> None:
+    """Ten annotations, and a summary of limited length."""
     number = change(hub, *({"externalId": f"x{n}", "nmae": 1} for n in range(60)))
     step = hub.plan(number)
     assert len(step.notes) == 10
-    assert step.told("error")[-1] == "and 51 more; see the summary for all"
+    assert step.annotated("error")[-1] == "and 51 more; see the summary for all"
     assert step.summary.strip().endswith("- and 10 more")
 
 
-def test_conflicts_are_told_at_the_files_lines(hub: Project) -> None:
-    """A conflict is an error at its agent's line; the limits, the ledger's notes, warnings too."""
+def test_conflicts_are_annotated(hub: Project) -> None:
+    """As errors at the agents' lines; limits, the ledger's notes and warnings are annotated too."""
     hub.desk.use(rentix={}, limits={"changes": "1%", "floor": 0})
     number = change(hub, {**A, "name": "Ana Maria"}, {**B, "id": 99}, C)
     step = hub.plan(number)
@@ -283,23 +282,23 @@ def test_conflicts_are_told_at_the_files_lines(hub: Project) -> None:
         ("agents/agents.yaml", "3")
     ]
     assert errors[0].message.startswith("b on rentix: conflict: ")
-    assert step.told("warning")[0].startswith("over the limits: ")
+    assert step.annotated("warning")[0].startswith("over the limits: ")
     assert comments(hub, number)
 
 
-def test_a_ledger_of_another_address_is_told(hub: Project) -> None:
-    """What does not count is said where it was asked, in a plan and in an apply."""
+def test_a_ledger_for_another_address_is_a_warning(hub: Project) -> None:
+    """In a plan and in an apply."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     other = hub.desk.portal.url.replace("127.0.0.1", "localhost")
     step = hub.plan(number, RENTIX_URL=other)
-    assert "for another address" in " ".join(step.told("warning"))
+    assert "for another address" in " ".join(step.annotated("warning"))
     hub.merge(number)
-    assert "for another address" in " ".join(hub.apply(RENTIX_URL=other).told("warning"))
+    assert "for another address" in " ".join(hub.apply(RENTIX_URL=other).annotated("warning"))
 
 
 @pytest.mark.parametrize("whose", ["fork", "dependabot"])
 def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> None:
-    """A fork's pull request and Dependabot's: no portal is asked, nothing is written on GitHub."""
+    """For forks and Dependabot: no portal is read, nothing is written on GitHub."""
     number = change(hub, {**A, "name": "Ana @everyone"}, B)
     actor = {} if whose == "fork" else {"GITHUB_ACTOR": "dependabot[bot]"}
     if whose == "fork":
@@ -309,21 +308,21 @@ def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> N
     assert (step.code, hub.desk.calls(), hub.platform.asked) == (0, [], [])
     assert step.summary.startswith("### 2 agents changed in the files\n")
     assert "- `a` (changed): `name`\n- `c` (gone): " in step.summary
-    assert "A maintainer has to plan this pull request" in step.told("notice")[0]
+    assert "A maintainer has to plan this pull request" in step.annotated("notice")[0]
     assert "@everyone" not in step.summary
     assert step.outputs == {}
 
 
 def test_a_fork_with_many_changes(hub: Project) -> None:
-    """The list has an end."""
+    """The list has a limited length."""
     number = change(hub, A, B, C, *({"externalId": f"x{n}", "name": "X"} for n in range(60)))
     hub.fork(number)
     assert hub.plan(number).summary.rstrip().endswith("- and 10 more")
 
 
 @pytest.mark.parametrize("fork", [False, True])
-def test_a_pull_request_that_mends_the_base(hub: Project, fork: bool) -> None:
-    """A base with mistakes cannot be compared with, and does not stand in the way."""
+def test_a_pull_request_that_fixes_the_base(hub: Project, fork: bool) -> None:
+    """A base with errors is not compared with, and is no obstacle."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.declare({**A, "nmae": "Ana"}, B, C)
     hub.push("slip")
@@ -332,14 +331,14 @@ def test_a_pull_request_that_mends_the_base(hub: Project, fork: bool) -> None:
         hub.fork(number)
     step = hub.plan(number)
     assert step.code == 0
-    [said] = step.told("warning")
-    assert "have errors" in said
+    [message] = step.annotated("warning")
+    assert "have errors" in message
     assert ("Anica" in step.summary) is not fork
     assert step.summary.startswith("### The files are valid" if fork else "### ")
 
 
 def test_a_head_without_a_merge(hub: Project) -> None:
-    """A workflow that checks out the head itself is served: the base is where the branches part."""
+    """A workflow may check out the head itself; the base is where the branches diverged."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     base = hub.head()
     pull = hub.platform.pulls[number]
@@ -347,22 +346,22 @@ def test_a_head_without_a_merge(hub: Project) -> None:
     hub.desk.declare(A, B, {**C, "name": "Later"})
     hub.push("meanwhile")
     event = hub.event({"pull_request": {**pull, "base": {"sha": hub.head(), "ref": "main"}}})
-    told = {
+    environment = {
         "GITHUB_EVENT_NAME": "pull_request",
         "GITHUB_EVENT_PATH": event,
         "GITHUB_SHA": pull["head"]["sha"],
     }
     out = ("--out", str(hub.out(number)))
-    step = hub.run("plan", *out, check_out=pull["head"]["sha"], **told)
+    step = hub.run("plan", *out, check_out=pull["head"]["sha"], **environment)
     assert step.code == 0
     assert f"on {base[:12]}" in comments(hub, number)[0]
-    step = hub.run("plan", *out, check_out=hub.head(), **told)
+    step = hub.run("plan", *out, check_out=hub.head(), **environment)
     assert (step.code, step.out) == (1, "")
     assert "is not checked out" in step.err
 
 
-def test_a_history_that_is_cut_short(hub: Project, tmp_path: Path) -> None:
-    """With the checkout's usual depth there is no base: what to do is said."""
+def test_a_shallow_pull_request_checkout(hub: Project, tmp_path: Path) -> None:
+    """Without a base, the error says what to do."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     root = tmp_path / "shallow" / "work"
     root.mkdir(parents=True)
@@ -383,7 +382,7 @@ def test_a_history_that_is_cut_short(hub: Project, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["push", "pull_request_target"])
 def test_a_plan_is_for_pull_requests(hub: Project, event: str) -> None:
-    """Nothing else shows a pull request's files; with `_target` its author's would meet the keys."""
+    """Not for other events; `pull_request_target` would give keys to an author's files."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     payload = {} if event == "push" else {"pull_request": hub.platform.pulls[number]}
     step = hub.run(
@@ -398,7 +397,7 @@ def test_a_plan_is_for_pull_requests(hub: Project, event: str) -> None:
 
 
 def test_agents_text_is_no_command(hub: Project) -> None:
-    """Neither syntax, in the log nor in an annotation nor in the comment."""
+    """In either syntax: in the log, in annotations, in the comment."""
     nasty = "##[error]x ::error::y, %0A::add-mask::z"
     hub.desk.use(rentix={}, limits={"changes": "1%", "floor": 0})
     text = f"{nasty}\n::stop-commands::word\n ::error::second"
@@ -410,12 +409,12 @@ def test_agents_text_is_no_command(hub: Project) -> None:
 
 
 def test_one_portal_is_down(hub: Project) -> None:
-    """The other one is planned and told; the step fails, and so its plan is not one to apply."""
+    """The other one is planned; the step fails, so that its plan is not applied."""
     hub.desk.use(rentix={}, propertyfinder={}, ledger="git:reconciler-ledger")
     number = change(hub, {**A, "name": "Anica"}, B, C)
     step = hub.plan(number, PROPERTYFINDER_URL="http://127.0.0.1:9")
     assert step.code == 1
-    assert "propertyfinder could not be read" in step.told("error")[0]
+    assert "propertyfinder could not be read" in step.annotated("error")[0]
     assert "Anica" in comments(hub, number)[0]
 
 
@@ -424,7 +423,7 @@ def test_one_portal_is_down(hub: Project) -> None:
 
 @pytest.mark.parametrize("kind", ["squash", "merge", "rebase"])
 def test_a_merge_is_applied(hub: Project, kind: str) -> None:
-    """Exactly what was reviewed, whichever way it was merged; once more is nothing."""
+    """Exactly what was reviewed, whichever way it was merged; a second run does nothing."""
     number = change(hub, {**A, "name": "Ana Maria"}, B, C)
     hub.desk.declare({**A, "name": "Ana Maria"}, {**B, "name": "Bob"}, C)
     hub.update(number, "change", "second")
@@ -443,7 +442,7 @@ def test_a_merge_is_applied(hub: Project, kind: str) -> None:
 
 
 def test_the_ledger_is_pushed(hub: Project) -> None:
-    """What a run remembers is on the branch, where the next one finds it."""
+    """To the branch, where the next run finds it."""
     picture = {"url": "https://agency.example/1.jpg"}
     number = change(hub, {**A, "avatar": picture}, B, C)
     hub.plan(number)
@@ -455,7 +454,7 @@ def test_the_ledger_is_pushed(hub: Project) -> None:
 
 
 def test_two_merges_in_a_row(hub: Project) -> None:
-    """The first is superseded, the second applies both; who is in neither is left out."""
+    """The first is superseded, the second applies both; agents in neither are left out."""
     first = change(hub, {**A, "name": "Ana Maria"}, B, C, branch="first")
     hub.plan(first)
     second = change(hub, A, B, {**C, "name": "Carmencita"}, branch="second")
@@ -465,15 +464,15 @@ def test_two_merges_in_a_row(hub: Project) -> None:
     hub.desk.calls()
     step = hub.apply(early)
     assert (step.code, hub.desk.calls()) == (0, [])
-    [said] = step.told("notice")
-    assert said.startswith(f"Superseded: main is now at {hub.head()};")
+    [message] = step.annotated("notice")
+    assert message.startswith(f"Superseded: main is now at {hub.head()};")
     assert step.summary.startswith("Superseded")
     assert hub.apply().code == 0
     assert names(hub) == ["Ana Maria", "Bogdan", "Carmencita"]
 
 
-def test_no_further_back_than_needed(hub: Project) -> None:
-    """Once everything is covered, no older pull request is asked for."""
+def test_only_needed_pull_requests_are_read(hub: Project) -> None:
+    """None older, once all changes are covered."""
     for name in ("One", "Two"):
         number = change(hub, {**A, "name": name}, B, C, branch=name)
         hub.plan(number)
@@ -485,7 +484,7 @@ def test_no_further_back_than_needed(hub: Project) -> None:
 
 
 def test_a_branch_that_moves_while_it_is_planned(hub: Project) -> None:
-    """The last look is just before anything is sent."""
+    """The last check is just before sending."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     commit = hub.merge(number)
@@ -494,11 +493,11 @@ def test_a_branch_that_moves_while_it_is_planned(hub: Project) -> None:
     hub.desk.calls()
     step = hub.apply()
     assert (step.code, writes(hub.desk.calls())) == (0, [])
-    assert "Superseded" in step.told("notice")[0]
+    assert "Superseded" in step.annotated("notice")[0]
 
 
 def test_a_branch_that_is_behind(hub: Project) -> None:
-    """GitHub may not know the push yet: that is no newer commit, and nobody else would apply."""
+    """GitHub may not know the push yet; that does not supersede this run."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     before = hub.head()
@@ -510,7 +509,7 @@ def test_a_branch_that_is_behind(hub: Project) -> None:
 
 
 def test_an_apply_that_is_cancelled(hub: Project, ctrl_c: Callable[[], None]) -> None:
-    """What is under way is finished and remembered, and told."""
+    """The request in progress is finished, recorded and reported."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -529,19 +528,18 @@ def test_an_apply_that_is_cancelled(hub: Project, ctrl_c: Callable[[], None]) ->
 
 
 def test_one_portal_is_down_at_an_apply(hub: Project) -> None:
-    """The other one is served: exit 3, and it is told."""
+    """The other one is applied: exit 3, and a message."""
     hub.desk.use(rentix={}, propertyfinder={}, ledger="git:reconciler-ledger")
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
     step = hub.apply(PROPERTYFINDER_URL="http://127.0.0.1:9")
     assert (step.code, names(hub)[0]) == (3, "Anica")
-    assert "propertyfinder could not be read" in step.told("error")[0]
+    assert "propertyfinder could not be read" in step.annotated("error")[0]
 
 
-def test_what_no_file_declares_has_no_line(hub: Project) -> None:
-    """A removal that nobody reviewed is left out, and said of the run; who is waited for is said
-    at the line."""
+def test_annotations_without_a_file(hub: Project) -> None:
+    """An unreviewed removal is left out and annotated on the run; a waiting agent at its line."""
     section = {"on_removed": "unlink"}
     hub.branch("first")
     hub.desk.use(rentix=section, ledger="git:reconciler-ledger")
@@ -564,7 +562,7 @@ def test_what_no_file_declares_has_no_line(hub: Project) -> None:
 
 
 def test_a_folder_of_a_repository(hub: Project) -> None:
-    """Agents below a folder: places are told from the top, and the base is found there too."""
+    """Agents below a folder: annotated paths start at the top, and the base is compared."""
     git(hub.desk.root, "checkout", "-q", "main")
     inner = Agency(hub.desk.root / "team", hub.desk.portal)
     inner.root.mkdir()
@@ -580,24 +578,24 @@ def test_a_folder_of_a_repository(hub: Project) -> None:
     assert [each["attribution"] for each in saved["agents"]] == ["pull_request"]
 
 
-def test_a_direct_push_is_refused(hub: Project) -> None:
-    """Nobody reviewed it, so nothing is sent; a person can start the run."""
+def test_an_unreviewed_push_is_not_applied(hub: Project) -> None:
+    """Nothing is sent; a person can start the run."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.declare({**A, "name": "Pushed"}, B, C)
     hub.push("direct")
     step = hub.apply()
     assert (step.code, names(hub)[0]) == (1, "Ana")
-    [said] = step.told("error")
-    assert "no pull request led to this commit" in said
-    assert "Run workflow" in said
+    [message] = step.annotated("error")
+    assert "no pull request led to this commit" in message
+    assert "Run workflow" in message
     assert step.summary.startswith("Nothing was applied")
     step = hub.apply(event="workflow_dispatch")
     assert (step.code, names(hub)[0]) == (0, "Pushed")
     assert hub.apply().code == 0
 
 
-def test_a_dispatch_keeps_to_the_limits(hub: Project) -> None:
-    """Nobody saw what is over them."""
+def test_a_manual_run_respects_the_limits(hub: Project) -> None:
+    """Since nobody reviewed the plan."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.use(rentix={}, ledger="git:reconciler-ledger", limits={"changes": "1%", "floor": 0})
     hub.desk.declare({**A, "name": "Pushed"}, B, C)
@@ -607,8 +605,8 @@ def test_a_dispatch_keeps_to_the_limits(hub: Project) -> None:
     assert "over the limits" in step.err
 
 
-def test_who_changed_since_is_left_out(hub: Project) -> None:
-    """Exit 3: the others are applied, and the one is named with the reason."""
+def test_agents_that_changed_since_are_left_out(hub: Project) -> None:
+    """Exit 3: the others are applied, and the message gives the reason."""
     number = change(hub, {**A, "name": "Anica"}, {**B, "name": "Bob"}, C)
     hub.plan(number)
     rename(hub, 1, "Somebody")
@@ -622,7 +620,7 @@ def test_who_changed_since_is_left_out(hub: Project) -> None:
 
 
 def test_an_older_plan_does_not_count(hub: Project) -> None:
-    """What was shown for a head before the last one was not what was merged."""
+    """Only the plan of the last head was merged."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.desk.declare({**A, "name": "Anica"}, B, {**C, "name": "Late"})
@@ -630,11 +628,11 @@ def test_an_older_plan_does_not_count(hub: Project) -> None:
     hub.merge(number)
     step = hub.apply()
     assert (step.code, names(hub)) == (1, ["Ana", "Bogdan", "Carmen"])
-    assert f"no plan was stored for #{number}" in step.told("error")[0]
+    assert f"no plan was stored for #{number}" in step.annotated("error")[0]
 
 
-def test_a_plan_that_lacks_beside_one_that_is_there(hub: Project) -> None:
-    """The reviewed part goes; of the other it is said why not."""
+def test_one_of_two_plans_is_missing(hub: Project) -> None:
+    """The reviewed part is applied, and the message explains the other."""
     first = change(hub, {**A, "name": "Anica"}, B, C, branch="first")
     hub.plan(first)
     second = change(hub, A, B, {**C, "name": "Late"}, branch="second")
@@ -643,11 +641,11 @@ def test_a_plan_that_lacks_beside_one_that_is_there(hub: Project) -> None:
     hub.merge(second)
     step = hub.apply()
     assert (step.code, names(hub)) == (3, ["Anica", "Bogdan", "Carmen"])
-    assert step.told("warning")[-1] == f"no plan was stored for #{second}"
+    assert step.annotated("warning")[-1] == f"no plan was stored for #{second}"
 
 
-def test_a_shallow_checkout_is_told(hub: Project, tmp_path: Path) -> None:
-    """Merges before the head cannot be found there."""
+def test_a_shallow_apply_checkout(hub: Project, tmp_path: Path) -> None:
+    """The message says that merges may be missing."""
     first = change(hub, {**A, "name": "Anica"}, B, C, branch="first")
     hub.plan(first)
     second = change(hub, A, B, {**C, "name": "Late"}, branch="second")
@@ -656,14 +654,14 @@ def test_a_shallow_checkout_is_told(hub: Project, tmp_path: Path) -> None:
     hub.merge(second)
     root = tmp_path / "shallow" / "work"
     git(hub.remote, "clone", "-q", "--depth=1", hub.remote.as_uri(), str(root))
-    told = {
+    environment = {
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_EVENT_PATH": hub.event({}),
         "GITHUB_REF": "refs/heads/main",
     }
-    step = hub.step("apply", root=root, GITHUB_SHA=hub.head(), **told)
+    step = hub.step("apply", root=root, GITHUB_SHA=hub.head(), **environment)
     assert (step.code, names(hub)) == (3, ["Ana", "Bogdan", "Late"])
-    assert "fetch-depth: 0" in step.told("warning")[-1]
+    assert "fetch-depth: 0" in step.annotated("warning")[-1]
 
 
 @pytest.mark.parametrize(
@@ -675,8 +673,8 @@ def test_a_shallow_checkout_is_told(hub: Project, tmp_path: Path) -> None:
         ({"conclusion": "failure"}, "from a run that did not succeed"),
     ],
 )
-def test_a_forged_artifact_is_refused(hub: Project, spoil: dict[str, Any], why: str) -> None:
-    """The true plan, from a run that could be anybody's."""
+def test_a_forged_artifact_is_rejected(hub: Project, spoil: dict[str, Any], why: str) -> None:
+    """The right plan, from a run that anyone could have started."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     run = hub.platform.artifacts[-1]["workflow_run"]["id"]
@@ -684,11 +682,11 @@ def test_a_forged_artifact_is_refused(hub: Project, spoil: dict[str, Any], why: 
     hub.merge(number)
     step = hub.apply()
     assert (step.code, names(hub)[0]) == (1, "Ana")
-    assert why in step.told("error")[0]
+    assert why in step.annotated("error")[0]
 
 
-def test_what_is_no_plan_any_more(hub: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An expired one, an edited one, a bomb, no archive at all: nothing is sent."""
+def test_an_invalid_artifact_is_rejected(hub: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expired, edited, a bomb, not an archive: nothing is sent."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -705,10 +703,10 @@ def test_what_is_no_plan_any_more(hub: Project, monkeypatch: pytest.MonkeyPatch)
         hub.platform.content[found["id"]] = content
         step = hub.apply()
         assert (step.code, names(hub)[0]) == (1, "Ana")
-        assert f"the plan of #{number} is not a valid plan" in step.told("error")[0]
+        assert f"the plan of #{number} is not a valid plan" in step.annotated("error")[0]
     hub.platform.content[found["id"]] = whole
     found["expired"] = True
-    assert f"the plan of #{number} has expired" in hub.apply().told("error")[0]
+    assert f"the plan of #{number} has expired" in hub.apply().annotated("error")[0]
     found["expired"] = False
     assert hub.apply().code == 0
     assert names(hub)[0] == "Anica"
@@ -725,8 +723,8 @@ def test_what_is_no_plan_any_more(hub: Project, monkeypatch: pytest.MonkeyPatch)
         ("GET", r"/store/\d+"),
     ],
 )
-def test_github_is_down_before_anything_is_sent(hub: Project, method: str, path: str) -> None:
-    """Exit 1 with a sentence; the re-run does it."""
+def test_github_is_down(hub: Project, method: str, path: str) -> None:
+    """Exit 1 with a message; a re-run applies."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -741,7 +739,7 @@ def test_github_is_down_before_anything_is_sent(hub: Project, method: str, path:
 
 
 def test_an_apply_is_for_branches_and_their_commits(hub: Project) -> None:
-    """No tag, no other commit than the one that the run is of."""
+    """Not for tags, nor for another commit than the run's."""
     step = hub.apply(GITHUB_REF="refs/tags/v1")
     assert step.code == 1
     assert "on pushes to a branch" in step.err
@@ -753,19 +751,19 @@ def test_an_apply_is_for_branches_and_their_commits(hub: Project) -> None:
 
 
 def test_a_folder_without_git(hub: Project, tmp_path: Path) -> None:
-    """Whoever fetched the files in another way has no history: a sentence, for both."""
+    """Both commands report that there is no history."""
     root = tmp_path / "plain" / "work"
     root.mkdir(parents=True)
-    told = {"GITHUB_EVENT_PATH": hub.event({}), "GITHUB_SHA": hub.head()}
+    environment = {"GITHUB_EVENT_PATH": hub.event({}), "GITHUB_SHA": hub.head()}
     step = hub.step(
-        "apply", root=root, GITHUB_EVENT_NAME="push", GITHUB_REF="refs/heads/main", **told
+        "apply", root=root, GITHUB_EVENT_NAME="push", GITHUB_REF="refs/heads/main", **environment
     )
     assert step.code == 1
     assert "The history cannot be read" in step.err
 
 
-def test_a_failure_is_told_at_its_line(hub: Project) -> None:
-    """What the portal refuses, and who is in conflict, at the lines of the files."""
+def test_failures_are_annotated(hub: Project) -> None:
+    """What the portal rejects, and conflicts, at the lines of the files."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -787,18 +785,18 @@ def test_a_failure_is_told_at_its_line(hub: Project) -> None:
     assert step.outputs == {"applied": "0", "failed": "1"}
 
 
-def test_a_conflict_is_told_by_an_apply(hub: Project) -> None:
-    """Nothing is to be sent, and it is not as declared: exit 3, at the line."""
+def test_an_apply_with_only_a_conflict(hub: Project) -> None:
+    """Nothing is sent: exit 3, annotated at its line."""
     number = change(hub, A, {**B, "id": 99}, C)
     hub.plan(number)
     hub.merge(number)
     step = hub.apply()
     assert step.code == 3
-    assert step.told("error")[0].startswith("b on rentix: conflict: ")
+    assert step.annotated("error")[0].startswith("b on rentix: conflict: ")
 
 
 def test_a_ledger_that_cannot_be_written_is_a_warning(hub: Project) -> None:
-    """What was applied is applied."""
+    """The apply succeeds."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -808,14 +806,14 @@ def test_a_ledger_that_cannot_be_written_is_a_warning(hub: Project) -> None:
     hook.chmod(0o755)
     step = hub.apply()
     assert (step.code, names(hub)[0]) == (0, "Anica")
-    assert "edger" in step.told("warning")[0]
+    assert "edger" in step.annotated("warning")[0]
 
 
 # Drift.
 
 
 def test_drift_has_an_issue(hub: Project) -> None:
-    """Opened, left alone, rewritten, closed."""
+    """Opened, unchanged, updated, closed."""
     step = hub.drift()
     assert (step.code, hub.platform.issues) == (0, [])
     assert step.outputs == {"drift": "false", "portals": ""}
@@ -842,7 +840,7 @@ def test_drift_has_an_issue(hub: Project) -> None:
 
 
 def test_each_portal_has_its_issue(hub: Project) -> None:
-    """Of one that is down nothing is known, so its issue stays; the other's is kept all the same."""
+    """The issue of a portal that is down stays; the other's is updated."""
     hub.desk.live_pf(
         person(9, email="user-9@agency.example", firstName="Ana", lastName="Albu", status="active")
     )
@@ -867,22 +865,22 @@ def test_each_portal_has_its_issue(hub: Project) -> None:
     hub.runner.environment["PROPERTYFINDER_URL"] = "http://127.0.0.1:9"
     step = hub.drift()
     assert step.code == 1
-    assert "propertyfinder could not be read" in step.told("error")[0]
+    assert "propertyfinder could not be read" in step.annotated("error")[0]
     assert [each["state"] for each in hub.platform.issues] == ["closed", "open"]
 
 
-def test_an_issue_that_cannot_be_kept_is_a_warning(hub: Project) -> None:
-    """The drift is in the summary and in the outputs."""
+def test_an_issue_that_cannot_be_updated_is_a_warning(hub: Project) -> None:
+    """The summary and the outputs have the drift."""
     rename(hub, 1, "Somebody")
     hub.platform.fail("POST", "issues", Answer(410, {"message": "Issues are disabled"}))
     step = hub.drift()
     assert (step.code, step.outputs["drift"]) == (0, "true")
-    assert "Issues are disabled" in step.told("warning")[0]
+    assert "Issues are disabled" in step.annotated("warning")[0]
     assert "Somebody" in step.summary
 
 
-def test_the_token_goes_nowhere_else(hub: Project) -> None:
-    """Neither to the store that an artifact is read from, nor to the portals."""
+def test_the_token_is_sent_to_github_only(hub: Project) -> None:
+    """Not to the artifacts' file server, nor to the portals."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)

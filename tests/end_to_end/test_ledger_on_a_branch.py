@@ -1,4 +1,4 @@
-"""The ledger on a branch, from the command line: two clones of a repository, and one portal."""
+"""The ledger on a branch, from the command line: two clones of a repository and one portal."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ REF = "refs/heads/reconciler-ledger"
 
 
 def picture(number: int) -> dict[str, str]:
-    """What no portal says back: from which address a picture came."""
+    """A picture's address, which no portal returns."""
     return {"url": f"https://agency.example/{number}.jpg"}
 
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of anybody's count."""
+    """No git settings of this computer."""
     plain_git(monkeypatch)
 
 
 @pytest.fixture
 def remote(agency: Agency, tmp_path: Path) -> Path:
-    """A remote with the files of two agents, whose pictures are declared."""
+    """A remote with the files of two agents with pictures."""
     source = Agency(repository(tmp_path / "source"), agency.portal)
     source.use(rentix={}, ledger=PLACE)
     declare(source)
@@ -57,7 +57,7 @@ def remote(agency: Agency, tmp_path: Path) -> Path:
 
 
 def declare(agency: Agency, *, first: int = 1, second: int = 2) -> None:
-    """Two agents with their pictures."""
+    """Declare two agents with their pictures."""
     agency.declare(
         {"externalId": "a", "avatar": picture(first)},
         {"externalId": "b", "avatar": picture(second)},
@@ -76,15 +76,15 @@ def pair(agency: Agency, remote: Path, tmp_path: Path) -> tuple[Agency, Agency]:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were asked for; nobody waits."""
+    """The pauses that were asked for; nothing waits."""
     asked: list[float] = []
     monkeypatch.setattr(Cancellation, "sleep", lambda _, seconds: asked.append(seconds))
     return asked
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> None:
-    """Before each of the next saves one of these happens, as if by somebody else who was not seen:
-    their claim could not be pushed."""
+    """Run one of these before each of the next saves, like another apply that was not detected
+    because claims are rejected."""
     left, whole = list(acts), Shared.save
 
     def save(store: Shared, *arguments: Any) -> str | None:
@@ -99,8 +99,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> None
     monkeypatch.setattr(Shared, "save", save)
 
 
-def remembered(remote: Path) -> dict[str, str]:
-    """The pictures that the remote's ledger knows, by key."""
+def recorded(remote: Path) -> dict[str, str]:
+    """The pictures in the remote's ledger, by key."""
     kept = json.loads(git(remote, "show", f"{REF}:ledger.json"))
     return {
         each["key"]: each["fields"]["avatar"]["value"]["url"]
@@ -109,36 +109,36 @@ def remembered(remote: Path) -> dict[str, str]:
 
 
 def messages(remote: Path) -> list[str]:
-    """The messages on the remote's branch, the newest first."""
+    """The messages of the commits on the remote's branch, newest first."""
     return say(remote, "log", "--format=%s", REF).split("\n")
 
 
-def test_what_one_clone_applies_another_knows(pair: tuple[Agency, Agency], remote: Path) -> None:
-    """Its plan is empty, without a word; the branch says in a line what was applied, and of neither
-    clone anything else is touched."""
+def test_another_clone_knows_what_was_applied(pair: tuple[Agency, Agency], remote: Path) -> None:
+    """Its plan is empty, without a note; the commit's message summarizes the apply, and the clones
+    are otherwise unchanged."""
     a, b = pair
     before = [looks(each.root) for each in pair]
     done = a.apply()
     assert (done["exit"], done["notes"]) == (0, [])
-    said = b.run("plan", "--format", "json")
-    assert (said.json["agents"], said.json["requests"]) == ([], [])
-    assert "note:" not in said.err
+    result = b.run("plan", "--format", "json")
+    assert (result.json["agents"], result.json["requests"]) == ([], [])
+    assert "note:" not in result.err
     assert messages(remote) == ["Applied: 2 update"]
     assert [looks(each.root) for each in pair] == before
 
 
-def test_the_same_without_a_ledger_sends_everything_again(
+def test_without_the_ledger_everything_is_sent_again(
     pair: tuple[Agency, Agency], remote: Path
 ) -> None:
-    """So it is the branch that makes the difference."""
+    """So it is the branch that matters."""
     a, b = pair
     a.apply()
     git(remote, "update-ref", "-d", REF)
     assert len(b.plan()["agents"]) == 2
 
 
-def test_drift_is_seen_from_a_clone_that_never_applied(pair: tuple[Agency, Agency]) -> None:
-    """What somebody changed by hand since the other clone applied."""
+def test_drift_in_a_clone_that_never_applied(pair: tuple[Agency, Agency]) -> None:
+    """What changed on the portal since the other clone's apply."""
     a, b = pair
     a.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"})
     a.apply()
@@ -147,52 +147,52 @@ def test_drift_is_seen_from_a_clone_that_never_applied(pair: tuple[Agency, Agenc
     agent = a.truth()[1]
     agent.name = "Somebody"
     a.portal.state.store.save(agent)
-    said = b.run("drift", "--format", "json")
-    assert said.code == 2
-    assert [each["key"] for each in said.json["agents"]] == ["a"]
+    result = b.run("drift", "--format", "json")
+    assert result.code == 2
+    assert [each["key"] for each in result.json["agents"]] == ["a"]
 
 
 def test_a_plan_pushes_nothing(pair: tuple[Agency, Agency], remote: Path) -> None:
-    """It reads the remote and no more."""
+    """It only reads the remote."""
     pair[0].plan()
     pair[0].run("drift")
     pair[0].run("apply", "--dry-run")
     assert say(remote, "for-each-ref", REF) == ""
 
 
-def test_two_applies_at_once_keep_each_others_memory(
+def test_two_applies_at_once_keep_both_results(
     pair: tuple[Agency, Agency],
     remote: Path,
     monkeypatch: pytest.MonkeyPatch,
     pauses: list[float],
 ) -> None:
-    """Another clone pushes first: read again, this run's result put onto it, one pause."""
+    """Another clone pushes first: load again, add our result, after one pause."""
     a, b = pair
     meanwhile(monkeypatch, lambda: b.apply("--target", "b"))
     done = a.apply("--target", "a")
     assert (done["exit"], done["notes"]) == (0, [])
-    assert remembered(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}
+    assert recorded(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}
     assert messages(remote) == ["Applied: 1 update", "Applied: 1 update"]
     assert len(pauses) == 1
     assert [each.plan()["agents"] for each in pair] == [[], []]
 
 
-def test_the_last_apply_of_an_agent_is_what_is_remembered(
+def test_the_last_apply_of_an_agent_is_recorded(
     pair: tuple[Agency, Agency], remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both applied the same agent: whoever writes last looked at the portal last."""
+    """If both applied the same agent."""
     a, b = pair
     declare(b, first=7)
     meanwhile(monkeypatch, b.apply)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     a.apply()
-    assert remembered(remote)["a"] == picture(1)["url"]
+    assert recorded(remote)["a"] == picture(1)["url"]
 
 
-def test_others_who_write_all_the_time_are_not_waited_for_for_ever(
+def test_saving_has_a_limited_number_of_attempts(
     pair: tuple[Agency, Agency], monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    """So many tries, longer and longer pauses; the apply has not failed, and the report says it."""
+    """With growing pauses; the apply succeeds, with a note."""
 
     def moved(*_: object) -> None:
         raise LedgerChanged
@@ -206,9 +206,8 @@ def test_others_who_write_all_the_time_are_not_waited_for_for_ever(
     assert "other applies kept writing it" in done["notes"][0]
 
 
-def test_a_refused_push_fails_no_apply(pair: tuple[Agency, Agency], remote: Path) -> None:
-    """Here it is known, and said, that others do not know it yet; the next apply pushes it, with
-    nothing else to do."""
+def test_a_rejected_push_is_a_note(pair: tuple[Agency, Agency], remote: Path) -> None:
+    """The results are known here, and the next apply pushes them, even with nothing else to do."""
     a, b = pair
     with refusing(remote):
         done = a.apply()
@@ -217,10 +216,11 @@ def test_a_refused_push_fails_no_apply(pair: tuple[Agency, Agency], remote: Path
         assert "could not be pushed to origin" in note
         assert "values that cannot be read back may be sent again" in note
         assert "changes made from here may look like drift" in note
-        said = a.run("plan", "--format", "json")
-        assert said.json["agents"] == []
+        result = a.run("plan", "--format", "json")
+        assert result.json["agents"] == []
         assert (
-            "note: The ledger git:reconciler-ledger has results of an apply from here" in said.err
+            "note: The ledger git:reconciler-ledger has results of an apply from this clone"
+            in result.err
         )
         assert len(b.plan()["agents"]) == 2
     done = a.apply()
@@ -230,15 +230,17 @@ def test_a_refused_push_fails_no_apply(pair: tuple[Agency, Agency], remote: Path
     assert "note:" not in a.run("plan").err
 
 
-def test_a_remote_that_is_away_stops_nothing(pair: tuple[Agency, Agency], remote: Path) -> None:
-    """A plan and an apply go on with what was fetched last, and say so."""
+def test_an_unreachable_remote_is_a_note(pair: tuple[Agency, Agency], remote: Path) -> None:
+    """Plan and apply use the ledger last fetched."""
     a, b = pair
     a.apply("--target", "a")
     b.plan()
     with unreachable(remote):
-        said = b.run("plan", "--format", "json")
-        assert (said.code, [each["key"] for each in said.json["agents"]]) == (0, ["b"])
-        assert "note: The ledger git:reconciler-ledger could not be fetched from origin" in said.err
+        result = b.run("plan", "--format", "json")
+        assert (result.code, [each["key"] for each in result.json["agents"]]) == (0, ["b"])
+        assert (
+            "note: The ledger git:reconciler-ledger could not be fetched from origin" in result.err
+        )
         done = b.apply()
         assert done["exit"] == 0
         assert "could not be pushed" in done["notes"][0]
@@ -246,14 +248,14 @@ def test_a_remote_that_is_away_stops_nothing(pair: tuple[Agency, Agency], remote
     assert a.plan()["agents"] == []
 
 
-def test_a_later_version_that_comes_meanwhile_costs_no_report(
+def test_an_upgrade_during_an_apply(
     pair: tuple[Agency, Agency],
     remote: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     pauses: list[float],
 ) -> None:
-    """Somebody upgraded while this apply was sending: it is told, and their ledger left alone."""
+    """The report says that the newer ledger was not overwritten."""
     a, _ = pair
     other = clone(remote, tmp_path / "other")
 
@@ -275,10 +277,10 @@ def test_a_later_version_that_comes_meanwhile_costs_no_report(
     assert "later version" in refused.err
 
 
-def test_who_wants_the_run_to_end_does_not_wait(
+def test_cancelling_skips_the_pauses(
     pair: tuple[Agency, Agency], remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was done is written down all the same, and the pauses between the tries are left out."""
+    """What was done is recorded all the same."""
     a, b = pair
     world, before = session.Runtime, Cancellation.sleep
     asked: list[float] = []
@@ -303,11 +305,11 @@ def test_who_wants_the_run_to_end_does_not_wait(
     monkeypatch.setattr(Cancellation, "sleep", sleep)
     assert a.apply("--target", "a")["exit"] == 130
     assert len(asked) == 1
-    assert remembered(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}
+    assert recorded(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}
 
 
 def test_a_repository_without_a_remote(agency: Agency, tmp_path: Path) -> None:
-    """The branch alone, and the plan after the apply is empty."""
+    """The ledger is on the local branch, and the plan after the apply is empty."""
     alone = Agency(repository(tmp_path / "alone"), agency.portal)
     alone.live(user(1, externalId="a"), user(2, externalId="b"))
     alone.use(rentix={}, ledger=PLACE)
@@ -319,20 +321,20 @@ def test_a_repository_without_a_remote(agency: Agency, tmp_path: Path) -> None:
     assert say(alone.root, "log", "--format=%s", REF) == "Applied: 2 update"
 
 
-def test_without_a_repository_the_configuration_is_wrong(agency: Agency) -> None:
+def test_no_repository_is_an_error(agency: Agency) -> None:
     """Before anything is read or sent."""
     agency.use(rentix={}, ledger=PLACE)
     agency.declare({"externalId": "a"})
-    said = agency.run("plan")
-    assert said.code == 1
-    assert "error: The ledger git:reconciler-ledger needs a git repository" in said.err
+    result = agency.run("plan")
+    assert result.code == 1
+    assert "error: The ledger git:reconciler-ledger needs a git repository" in result.err
     assert agency.calls() == []
 
 
-def test_what_was_applied_is_counted_and_nobody_is_named(
+def test_the_commits_message_has_counts_and_no_names(
     agency: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message on the branch, where some operations fail and somebody waits."""
+    """With failed operations and waiting agents too."""
     alone = Agency(repository(tmp_path / "alone"), agency.portal)
     alone.live(
         user(1, externalId="a"),

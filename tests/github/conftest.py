@@ -1,4 +1,4 @@
-"""What the tests of the GitHub side share: its API, and a client that waits for nothing."""
+"""Fixtures for the GitHub tests: its API, and a client that does not really wait."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def served() -> Iterator[Platform]:
 
 @pytest.fixture
 def platform(served: Platform) -> Platform:
-    """An API that knows nothing yet."""
+    """An API with empty state."""
     served.__dict__.update(Platform(url=served.url).__dict__)
     return served
 
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """The pauses that were asked for; nobody waits."""
+    """The pauses that the client asked for."""
     return []
 
 
 @pytest.fixture
 def github(platform: Platform, pauses: list[float]) -> Iterator[GitHub]:
-    """A client of it."""
+    """A client of the API."""
     with GitHub(platform.url, REPOSITORY, TOKEN, pauses.append) as client:
         yield client

@@ -1,4 +1,5 @@
-"""GitHub's REST API on loopback, as far as it is used: real HTTP, and switches for nasty cases."""
+"""GitHub's REST API on loopback, as far as the program uses it: real HTTP, with switches for
+failures."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ LONGEST = 65_536
 
 
 class Answer(NamedTuple):
-    """What is answered: JSON, or bytes as they are."""
+    """A response: JSON, or bytes as they are."""
 
     status: int
     body: Any = None
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request as it came in; `path` is below the repository where it is there."""
+    """A request; `path` is below the repository if it is there."""
 
     method: str
     path: str
@@ -43,8 +44,8 @@ class Asked(NamedTuple):
 
 @dataclass
 class Platform:
-    """One repository on GitHub. `login` is whose the token is; a workflow's own may not ask. `head`
-    tells where a branch is; `twists` may answer in the API's place."""
+    """One repository on GitHub. `login` is the token's owner, None for a workflow's own token.
+    `head` returns a branch's commit; `twists` may answer instead of the API."""
 
     url: str = ""
     login: str | None = None
@@ -62,12 +63,12 @@ class Platform:
     number: int = 100
 
     def new(self) -> int:
-        """A number that nothing else has."""
+        """A number that is not used yet."""
         self.number += 1
         return self.number
 
     def fail(self, method: str, path: str, *answers: Answer) -> None:
-        """The next requests whose path this pattern fits are answered so."""
+        """Answer the next requests to paths that match a pattern with these."""
         left = list(answers)
 
         def twist(asked: Asked) -> Answer | None:
@@ -77,13 +78,13 @@ class Platform:
         self.twists.append(twist)
 
     def say(self, number: int, body: str, login: str = BOT) -> dict[str, Any]:
-        """Somebody's comment."""
+        """Add a comment."""
         made = {"id": self.new(), "body": body, "user": {"login": login}}
         self.comments.setdefault(number, []).append(made)
         return made
 
     def raise_issue(self, title: str, body: str, login: str = BOT, **more: Any) -> dict[str, Any]:
-        """Somebody's issue."""
+        """Add an issue."""
         made = {
             "number": self.new(),
             "title": title,
@@ -96,7 +97,7 @@ class Platform:
         return made
 
     def keep(self, head: str, content: bytes, **run: Any) -> dict[str, Any]:
-        """The artifact of a plan for a head, by a run of the plan's workflow."""
+        """Add the artifact of a plan for a head, by a run of the plan workflow."""
         number = self.new()
         self.runs[number] = {
             "id": number,
@@ -124,17 +125,17 @@ class Platform:
         return made
 
     def writes(self) -> list[tuple[str, str]]:
-        """The requests since the last look that change something."""
+        """The requests since the last call that change something."""
         found = [(each.method, each.path) for each in self.asked if each.method != "GET"]
         self.asked.clear()
         return found
 
     def answer(self, asked: Asked) -> Answer:
-        """What the API answers."""
+        """The API's response."""
         self.asked.append(asked)
         for twist in self.twists:
-            if (said := twist(asked)) is not None:
-                return said
+            if (answer := twist(asked)) is not None:
+                return answer
         if asked.path.startswith("/store/"):
             content = self.content[int(asked.path.removeprefix("/store/"))]
             return Answer(400) if asked.token else Answer(200, content)
@@ -239,7 +240,7 @@ class Platform:
 
 
 def zipped(**files: bytes | str) -> bytes:
-    """An archive of these files; a name's underscore is a dot."""
+    """A ZIP archive of these files; an underscore in a name stands for a dot."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -249,7 +250,7 @@ def zipped(**files: bytes | str) -> bytes:
 
 @contextmanager
 def serving() -> Iterator[Platform]:
-    """An API that answers, in a thread, for as long as the context lasts."""
+    """Serve the API in a thread while the context lasts."""
     platform = Platform()
 
     class Handler(BaseHTTPRequestHandler):
@@ -260,12 +261,12 @@ def serving() -> Iterator[Platform]:
         def do(self) -> None:
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
-            said = self.rfile.read(length)
+            content = self.rfile.read(length)
             asked = Asked(
                 self.command,
                 unquote(parts.path).removeprefix(f"/repos/{REPOSITORY}/"),
                 {name: values[-1] for name, values in parse_qs(parts.query).items()},
-                json.loads(said) if said else None,
+                json.loads(content) if content else None,
                 ", ".join(self.headers.get_all("Authorization", [])) or None,
             )
             answer = platform.answer(asked)
@@ -282,7 +283,7 @@ def serving() -> Iterator[Platform]:
                 self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     for method in ("GET", "POST", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.do)

@@ -1,4 +1,4 @@
-"""A runner of steps: the environment and the files of GitHub's, and what it makes of the output."""
+"""A workflow runner: GitHub's environment and files for a step, and what the step wrote to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.store.refs import git
 
 
 class Command(NamedTuple):
-    """A workflow command, as the runner understands it."""
+    """A workflow command as the runner parses it."""
 
     name: str
     properties: Mapping[str, str]
@@ -28,7 +28,7 @@ class Command(NamedTuple):
 
 
 def commands(log: str) -> list[Command]:
-    """The commands in a step's output, of both syntaxes."""
+    """The commands in a step's output, in both syntaxes."""
     found, stopped = [], None
     for line in re.split("[\r\n]", log):
         new = re.match(r"\s*::([^\s:]+)(?: ([^:]*))?::(.*)", line)
@@ -43,8 +43,8 @@ def commands(log: str) -> list[Command]:
                 stopped = message
             else:
                 pairs = [each.partition("=") for each in (properties or "").split(between) if each]
-                said = {key: _plain(value) for key, _, value in pairs}
-                found.append(Command(name, said, _plain(message)))
+                properties = {key: _plain(value) for key, _, value in pairs}
+                found.append(Command(name, properties, _plain(message)))
             break
     return found
 
@@ -69,7 +69,7 @@ def values(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Step:
-    """What came of a step."""
+    """The result of a step."""
 
     code: int
     out: str
@@ -82,14 +82,14 @@ class Step:
         """The annotations."""
         return commands(self.out)
 
-    def told(self, level: str) -> list[str]:
-        """The annotations' messages of a level."""
+    def annotated(self, level: str) -> list[str]:
+        """The messages of the annotations of a level."""
         return [each.message for each in self.notes if each.name == level]
 
 
 @dataclass
 class Project:
-    """A repository on GitHub with its portal: `desk` is where people work, `root` where steps run."""
+    """A repository on GitHub with its portal: people work in `desk`, steps run in `root`."""
 
     platform: Platform
     remote: Path
@@ -100,28 +100,28 @@ class Project:
     all: list[Step] = field(default_factory=list)
 
     def head(self, branch: str = "main") -> str:
-        """Where a branch is."""
+        """A branch's commit."""
         return say(self.remote, "rev-parse", f"refs/heads/{branch}")
 
     def push(self, message: str = "more", branch: str = "main") -> str:
-        """Everything on the desk as a commit of the branch that it is on."""
+        """Commit and push everything in `desk` to its current branch."""
         commit(self.desk.root, message)
         git(self.desk.root, "push", "-q", "-f", "origin", f"HEAD:refs/heads/{branch}")
         return self.head(branch)
 
     def branch(self, name: str) -> None:
-        """Begin a branch at the head of main."""
+        """Start a branch at the head of main."""
         git(self.desk.root, "checkout", "-q", "-B", name, "main")
 
     def open(self, branch: str, **more: Any) -> int:
-        """A pull request of what is on the desk."""
+        """Open a pull request for what is in `desk`."""
         number = self.platform.new()
         self.platform.pulls[number] = {"number": number, "merged_at": None, **more}
         self.update(number, branch)
         return number
 
     def update(self, number: int, branch: str, message: str = "more") -> None:
-        """Push what is on the desk to a pull request's branch."""
+        """Push what is in `desk` to a pull request's branch."""
         head = self.push(message, branch)
         self.platform.pulls[number] |= {
             "head": {"sha": head, "ref": branch, "repo": {"full_name": REPOSITORY}},
@@ -129,7 +129,7 @@ class Project:
         }
 
     def tried(self, number: int) -> str:
-        """The merge that the platform makes to try a pull request."""
+        """The test merge that GitHub creates for a pull request."""
         pull, root = self.platform.pulls[number], self.desk.root
         git(root, "checkout", "-q", "--detach", "main")
         git(root, *ME, "merge", "-q", "--no-ff", "-m", "try", pull["head"]["sha"])
@@ -139,7 +139,7 @@ class Project:
         return sha
 
     def merge(self, number: int, kind: str = "squash") -> str:
-        """Merge a pull request in one of the three ways; the new head of main."""
+        """Merge a pull request in one of the three ways; returns the new head of main."""
         pull, root = self.platform.pulls[number], self.desk.root
         head, before = pull["head"]["sha"], self.head()
         git(root, "checkout", "-q", "main")
@@ -157,7 +157,7 @@ class Project:
         return self.head()
 
     def run(self, *arguments: str, check_out: str, below: str = ".", **environment: str) -> Step:
-        """A step on a fresh machine that has checked this out."""
+        """Run a step in a fresh clone of a commit."""
         self.steps += 1
         here = self.folder / f"step-{self.steps}"
         here.mkdir()
@@ -169,7 +169,7 @@ class Project:
     def step(
         self, *arguments: str, root: Path, here: Path | None = None, **environment: str
     ) -> Step:
-        """A step on a machine that has a work tree already."""
+        """Run a step in an existing work tree."""
         here = here or root.parent
         files = {name: here / name for name in ("summary", "output")}
         for path in files.values():
@@ -192,21 +192,25 @@ class Project:
             },
         )
         with mock.patch.dict(os.environ):
-            said = machine.run("ci", *arguments)
+            result = machine.run("ci", *arguments)
         step = Step(
-            said.code, said.out, said.err, files["summary"].read_text(), values(files["output"])
+            result.code,
+            result.out,
+            result.err,
+            files["summary"].read_text(),
+            values(files["output"]),
         )
         self.all.append(step)
         return step
 
     def event(self, payload: Mapping[str, Any]) -> str:
-        """The file with what happened."""
+        """The event's file."""
         path = self.folder / f"event-{self.platform.new()}.json"
         path.write_text(json.dumps(payload), "utf-8")
         return str(path)
 
     def plan(self, number: int, *, upload: bool = True, **environment: str) -> Step:
-        """The plan's workflow on a pull request: the step, then its artifact is kept."""
+        """Run the plan workflow for a pull request: the step, then the upload of its artifact."""
         pull = self.platform.pulls[number]
         sha = self.tried(number)
         out = self.out(number)
@@ -230,11 +234,11 @@ class Project:
         return step
 
     def out(self, number: int) -> Path:
-        """Where a pull request's plan is kept."""
+        """The folder with a pull request's plan."""
         return self.folder / f"plan-{number}"
 
     def apply(self, commit: str | None = None, *, event: str = "push", **environment: str) -> Step:
-        """The apply's workflow on a commit of main."""
+        """Run the apply workflow for a commit of main."""
         commit = commit or self.head()
         return self.run(
             "apply",
@@ -249,7 +253,7 @@ class Project:
         )
 
     def drift(self) -> Step:
-        """The drift's workflow at night."""
+        """Run the drift workflow."""
         return self.run(
             "drift",
             check_out=self.head(),
@@ -260,12 +264,12 @@ class Project:
         )
 
     def fork(self, number: int) -> None:
-        """Make it a pull request of a fork."""
+        """Turn it into a pull request from a fork."""
         self.platform.pulls[number]["head"]["repo"] = {"full_name": "stranger/agents", "id": FORK}
 
 
 def project(agency: Agency, platform: Platform, folder: Path, first: Path) -> Project:
-    """A project that begins as a copy of one that was laid out before."""
+    """A project that starts as a copy of an existing one."""
     for name in ("remote.git", "desk"):
         shutil.copytree(first / name, folder / name)
     settings = folder / "desk" / ".git" / "config"
@@ -277,7 +281,7 @@ def project(agency: Agency, platform: Platform, folder: Path, first: Path) -> Pr
 
 
 def lay_out(agency: Agency, folder: Path, *agents: Mapping[str, Any]) -> None:
-    """A repository on GitHub whose main declares these agents, and has applied them."""
+    """A repository on GitHub whose main branch declares these agents and has applied them."""
     (repository(folder / "first") / "file.txt").unlink()
     remote = remote_of(folder / "first", folder / "remote.git")
     desk = Agency(clone(remote, folder / "desk"), agency.portal)

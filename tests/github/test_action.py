@@ -1,4 +1,4 @@
-"""The action: four linters find nothing in it, its steps do what they say, and it has no logic."""
+"""The action: linters find nothing, its steps work, and it contains no logic."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ jobs:
 
 
 def filled(value: str, inputs: Mapping[str, str]) -> str:
-    """A value with the inputs in it; any other expression is one that this runner does not know."""
+    """A value with its inputs expanded; this runner knows no other expressions."""
 
     def fill(found: re.Match[str]) -> str:
         place, _, name = found[1].partition(".")
@@ -66,11 +66,15 @@ def filled(value: str, inputs: Mapping[str, str]) -> str:
 def step(
     one: Mapping[str, Any], inside: Path, environment: Mapping[str, str], **given: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a step as the runner does; `given` are the inputs that have no default."""
+    """Run a step as the runner does; `given` are the inputs without a default."""
     defaults = {
         name: each["default"] for name, each in ACTION["inputs"].items() if "default" in each
     }
-    inputs = {**defaults, "token": "", **{key.replace("_", "-"): given[key] for key in given}}
+    inputs = {
+        **defaults,
+        "token": "",
+        **{key.replace("_", "-"): given[key] for key in given},
+    }
     own = {name: filled(value, inputs) for name, value in one.get("env", {}).items()}
     assert one["shell"] == "bash"
     assert "${{" not in one["run"]
@@ -89,7 +93,7 @@ def step(
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Path:
-    """The runner's folder for a job, where the program is installed already."""
+    """The runner's temporary folder, with the program installed."""
     folder = tmp_path / "runner temp"
     (folder / "reconciler" / "bin").mkdir(parents=True)
     (folder / "reconciler" / "bin" / "reconciler").symlink_to(BIN / "reconciler")
@@ -97,7 +101,8 @@ def temporary(tmp_path: Path) -> Path:
 
 
 def test_linters_find_nothing(tmp_path: Path) -> None:
-    """Zizmor at its second strictest, GitHub's schema of actions, actionlint where it is called."""
+    """Zizmor at its second strictest level, GitHub's schema, and actionlint on a workflow that uses
+    the action."""
     lint("zizmor", "--offline", "--no-progress", "--pedantic", FILE, inside=tmp_path)
     lint("check-jsonschema", "--builtin-schema", "vendor.github-actions", FILE, inside=tmp_path)
     git(tmp_path, "init", "-q")
@@ -110,14 +115,14 @@ def test_linters_find_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("one", [INSTALL, RUN], ids=["install", "run"])
 def test_shellcheck_finds_nothing(one: Mapping[str, Any], tmp_path: Path) -> None:
-    """Every check of shellcheck, the optional ones too, but braces and brackets of taste."""
+    """All checks, including optional ones, apart from two of style."""
     script = tmp_path / "step.sh"
     script.write_text(one["run"] + "\n", "utf-8")
     lint("shellcheck", "--shell=bash", "--enable=all", "--exclude=SC2154,SC2250", script, inside=tmp_path)  # fmt: skip
 
 
-def test_nothing_is_put_into_a_shell() -> None:
-    """Inputs reach the shell as variables: an expression in `run` would be a part of the program."""
+def test_no_expression_is_in_a_shell_command() -> None:
+    """Inputs are passed as variables, since an expression in `run` would become code."""
     for one in (INSTALL, RUN):
         assert "${{" not in one["run"]
     assert set(RUN["env"].values()) == {
@@ -125,13 +130,13 @@ def test_nothing_is_put_into_a_shell() -> None:
     }
 
 
-def test_other_peoples_actions_are_commits() -> None:
-    """The one that it uses is that of the workflows."""
+def test_third_party_actions_are_pinned() -> None:
+    """The same commit as in the workflows."""
     assert re.findall(r"uses: (.*)", FILE.read_text("utf-8")) == [PYTHON]
 
 
-def given() -> Iterator[str]:
-    """What `reconciler ci` writes as outputs, by its own text: the keys, and the counts of a plan."""
+def written_outputs() -> Iterator[str]:
+    """The outputs that `reconciler ci` sets, from its source."""
     modules = sorted((ROOT / "reconciler" / "github").glob("*.py"))
     nodes = (node for each in modules for node in ast.walk(ast.parse(each.read_text("utf-8"))))
     for node in nodes:
@@ -144,9 +149,9 @@ def given() -> Iterator[str]:
                 yield from counts(EMPTY)
 
 
-def test_it_gives_what_the_program_gives() -> None:
-    """Every output of `reconciler ci` is one of the action, under its own name."""
-    names = set(given())
+def test_the_outputs_are_those_of_the_program() -> None:
+    """Each under the same name."""
+    names = set(written_outputs())
     assert names >= {"changes", "update", "applied", "drift"}
     assert set(ACTION["outputs"]) == names
     for name, each in ACTION["outputs"].items():
@@ -155,20 +160,20 @@ def test_it_gives_what_the_program_gives() -> None:
 
 
 def test_it_names_every_command() -> None:
-    """The input's description has the commands that there are."""
+    """In the description of the input."""
     for command in TEXTS:
         assert command in ACTION["inputs"]["command"]["description"]
 
 
-def test_the_install_knows_no_keys(tmp_path: Path) -> None:
-    """This very checkout is installed, into a place of its own, and what is built there sees none of
-    the keys that the caller has given."""
+def test_the_installation_gets_no_keys(tmp_path: Path) -> None:
+    """This checkout is installed into a separate environment, and builds do not see the caller's
+    keys."""
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text(
         "#!/bin/sh\n"
         'if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit; fi\n'
-        'printf "%s\\n" "$@" > "$RUNNER_TEMP/said"\n'
+        'printf "%s\\n" "$@" > "$RUNNER_TEMP/arguments"\n'
         'env > "$RUNNER_TEMP/env"\n'
     )
     python.chmod(0o755)
@@ -185,8 +190,8 @@ def test_the_install_knows_no_keys(tmp_path: Path) -> None:
     inside.mkdir()
     done = step(INSTALL, inside, environment, command="plan")
     assert done.returncode == 0, done.stderr
-    said = (tmp_path / "said").read_text().split("\n")
-    assert said == ["-m", "pip", "install", "--quiet", "/the action", ""]
+    arguments = (tmp_path / "arguments").read_text().split("\n")
+    assert arguments == ["-m", "pip", "install", "--quiet", "/the action", ""]
     assert (tmp_path / "reconciler" / "bin" / "python").exists()
     assert "hush" not in (tmp_path / "env").read_text()
 
@@ -194,7 +199,7 @@ def test_the_install_knows_no_keys(tmp_path: Path) -> None:
 def test_a_pull_request_through_the_action(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole step with the real program, on a fork's pull request: it needs no network."""
+    """The step with the real program, on a pull request from a fork, which needs no network."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "work")
     base = say(root, "rev-parse", "HEAD")
@@ -222,8 +227,8 @@ def test_a_pull_request_through_the_action(
 
 
 @pytest.mark.parametrize("command", ["", "destroy", "plan; touch here", "$(touch here)"])
-def test_no_other_command(tmp_path: Path, temporary: Path, command: str) -> None:
-    """What is no command is refused by the program, and is never one of the shell's."""
+def test_other_commands_are_rejected(tmp_path: Path, temporary: Path, command: str) -> None:
+    """By the program; the shell never runs them."""
     inside = tmp_path / "work"
     inside.mkdir()
     done = step(RUN, inside, {"RUNNER_TEMP": str(temporary)}, command=command)

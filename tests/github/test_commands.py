@@ -1,4 +1,4 @@
-"""What a step says: annotations, text that is no command, summaries, outputs."""
+"""Annotations, logged text, summaries and outputs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NASTY = (
 )
 
 
-def test_a_note_is_escaped() -> None:
-    """The percent sign first; in properties colons and commas too."""
+def test_an_annotation_is_escaped() -> None:
+    """The percent sign first; colons and commas in properties too."""
     [line] = annotate([Annotation("error", "100%0A,\x1b a:b", "a,b:%\r\n.yaml", 3, 4, title="t,:")])
     assert line == (
         r"::error file=a%2Cb%3A%25%0D%0A.yaml,line=3,col=4,title=t%2C%3A::100%250A,\u001b a:b"
@@ -40,7 +40,7 @@ def test_a_note_is_escaped() -> None:
     assert command.message == r"100%0A,\u001b a:b"
 
 
-def test_a_note_is_one_line() -> None:
+def test_an_annotation_is_one_line() -> None:
     """A message of several lines is one command."""
     [line] = annotate([Annotation("warning", "one\n::error::two\r\nthree")])
     assert "\n" not in line
@@ -52,32 +52,32 @@ def test_a_note_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("count", "shown", "more"), [(0, 0, 0), (10, 10, 0), (11, 10, 2), (99, 10, 90)]
 )
-def test_ten_of_a_level(count: int, shown: int, more: int) -> None:
-    """The last one says how many more there are; each level has its own count."""
+def test_ten_annotations_of_a_level(count: int, shown: int, more: int) -> None:
+    """The last one counts the rest; each level is counted separately."""
     notes = [Annotation("error", str(number)) for number in range(count)]
-    said = [commands(line)[0] for line in annotate([*notes, Annotation("notice", "all")])]
-    errors = [each.message for each in said if each.name == "error"]
+    lines = [commands(line)[0] for line in annotate([*notes, Annotation("notice", "all")])]
+    errors = [each.message for each in lines if each.name == "error"]
     assert len(errors) == shown
-    assert said[-1].name == "notice"
+    assert lines[-1].name == "notice"
     if more:
         assert errors[-1].startswith(f"and {more} more;")
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_text_is_no_command(text: str) -> None:
-    """Neither between the commands that stop commands, nor alone."""
-    said: list[str] = []
-    log_text(f"{text}\n{text}", said.append)
-    assert commands("\n".join(said)) == []
-    assert commands("\n".join([*said, "::error::after"]))[0].message == "after"
+def test_text_contains_no_command(text: str) -> None:
+    """Neither between the stop commands nor alone."""
+    lines: list[str] = []
+    log_text(f"{text}\n{text}", lines.append)
+    assert commands("\n".join(lines)) == []
+    assert commands("\n".join([*lines, "::error::after"]))[0].message == "after"
     assert commands(inert(f"first\n{text}\n{text}")) == []
     assert not inert(text).lstrip().startswith("::")
     assert "##[" not in inert(text)
 
 
 @given(st.text(st.sampled_from("::##[] \t\n\r\u200b\u00a0%,=\\abstop-commands")))
-def test_no_text_is_a_command(text: str) -> None:
-    """Whatever it is; and a note with it is one, that says it."""
+def test_any_text_contains_no_command(text: str) -> None:
+    """An annotation with any text is a single command with that message."""
     assert commands(inert(text)) == []
     [line] = annotate([Annotation("error", text, text, title=text)])
     [command] = commands(line)
@@ -86,18 +86,18 @@ def test_no_text_is_a_command(text: str) -> None:
     assert "\n" not in line
 
 
-def test_text_is_otherwise_as_it_was() -> None:
-    """What is no command is left alone; no two texts have the same word."""
+def test_other_text_is_unchanged() -> None:
+    """Each call uses a different token."""
     text = "a: b::c\n  a ::b\n## [x]\n"
-    said: list[str] = []
-    log_text(text, said.append)
-    log_text(text, said.append)
-    assert said[1] == inert(text) == text
-    assert said[0] != said[3]
+    lines: list[str] = []
+    log_text(text, lines.append)
+    log_text(text, lines.append)
+    assert lines[1] == inert(text) == text
+    assert lines[0] != lines[3]
 
 
-def test_a_summary_is_added_to(tmp_path: Path) -> None:
-    """What another command of the step said stays; half a character does not stop it."""
+def test_a_summary_is_appended(tmp_path: Path) -> None:
+    """After what is there already; lone surrogates are replaced."""
     path = tmp_path / "summary"
     summarize(path, "one")
     summarize(path, "two \ud800")
@@ -105,8 +105,8 @@ def test_a_summary_is_added_to(tmp_path: Path) -> None:
     summarize(None, "nowhere")
 
 
-def test_outputs_are_words(tmp_path: Path) -> None:
-    """Numbers, words, truth; each behind a word of its own."""
+def test_outputs(tmp_path: Path) -> None:
+    """Numbers, words and booleans, each with its own delimiter."""
     path = tmp_path / "output"
     set_outputs(path, {"count": 3, "changes": True, "none": False, "word": "end-x<<y"})
     assert values(path) == {"count": "3", "changes": "true", "none": "false", "word": "end-x<<y"}

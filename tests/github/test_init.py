@@ -1,4 +1,4 @@
-"""`init`: what it writes is valid, safe by four linters' word, and never over what is there."""
+"""`init`: the files are valid and pass four linters; existing ones are not overwritten."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ FILES = [
 
 
 def loaded(path: Path) -> Any:
-    """A YAML file's plain data."""
+    """A YAML file's data."""
     return YAML(typ="safe").load(path)
 
 
 def workflow(agency: Agency, name: str, *arguments: str) -> Any:
-    """One of the workflows that `init` writes, with what it is called and its only job."""
-    said = agency.run("init", *arguments)
-    assert said.code == 0, said.err
+    """One of the created workflows, and its only job."""
+    result = agency.run("init", *arguments)
+    assert result.code == 0, result.err
     made = loaded(agency.root / ".github" / "workflows" / f"reconciler-{name}.yml")
     assert list(made["jobs"]) == [name]
     return made, made["jobs"][name]
@@ -68,7 +68,8 @@ def tree(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
 def test_linters_find_nothing_in_the_workflows(agency: Agency, arguments: list[str]) -> None:
-    """Zizmor at its second strictest, GitHub's schema, actionlint with shellcheck: in every variant."""
+    """Zizmor at its second strictest level, GitHub's schema, actionlint with shellcheck, for every
+    variant."""
     assert agency.run("init", *arguments).code == 0
     folder = agency.root / ".github" / "workflows"
     found = sorted(folder.iterdir())
@@ -80,11 +81,11 @@ def test_linters_find_nothing_in_the_workflows(agency: Agency, arguments: list[s
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
-def test_what_it_writes_is_valid(agency: Agency, arguments: list[str]) -> None:
-    """The program takes it, and so do the schemas that it wrote itself."""
+def test_the_files_are_valid(agency: Agency, arguments: list[str]) -> None:
+    """For the program, and for the schemas created with them."""
     assert agency.run("init", *arguments).code == 0
-    said = agency.run("validate")
-    assert (said.code, said.out) == (0, "Valid: 1 agent in 1 file.\n")
+    result = agency.run("validate")
+    assert (result.code, result.out) == (0, "Valid: 1 agent in 1 file.\n")
     for file, name in (("reconciler.yaml", "reconciler"), ("agents/ivan-petrov.yaml", "agent")):
         schema = json.loads((agency.root / "schemas" / f"{name}.schema.json").read_text("utf-8"))
         assert list(Draft7Validator(schema).iter_errors(loaded(agency.root / file))) == []
@@ -93,11 +94,11 @@ def test_what_it_writes_is_valid(agency: Agency, arguments: list[str]) -> None:
         assert json.loads(named.read_text("utf-8")) == schema
 
 
-def test_it_tells_what_it_wrote_and_writes_it_once(agency: Agency) -> None:
-    """Every file is named; a second run writes none of them, and no git repository is made."""
-    said = agency.run("init")
-    assert said.out.splitlines() == [f"wrote  {path}" for path in FILES]
-    assert said.err == ""
+def test_each_file_is_listed_and_created_once(agency: Agency) -> None:
+    """A second run creates none; no git repository is created."""
+    result = agency.run("init")
+    assert result.out.splitlines() == [f"wrote  {path}" for path in FILES]
+    assert result.err == ""
     first = tree(agency.root)
     assert sorted(first) == sorted(FILES)
     again = agency.run("init", "--portal", "propertyfinder", "--branch", "trunk")
@@ -107,20 +108,20 @@ def test_it_tells_what_it_wrote_and_writes_it_once(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_it_never_overwrites(agency: Agency, path: str) -> None:
-    """Whatever is in a file that is there stays in it, and all others are written."""
+def test_existing_files_are_not_overwritten(agency: Agency, path: str) -> None:
+    """All others are created."""
     there = agency.root / path
     there.parent.mkdir(parents=True, exist_ok=True)
     there.write_text("# mine\n", "utf-8")
-    said = agency.run("init")
-    assert said.code == 0, said.err
+    result = agency.run("init")
+    assert result.code == 0, result.err
     assert there.read_text("utf-8") == "# mine\n"
-    assert f"kept   {path}" in said.out
+    assert f"kept   {path}" in result.out
     assert sorted(tree(agency.root)) == sorted(FILES)
 
 
-def test_no_sample_beside_agents(agency: Agency) -> None:
-    """Who has agents already is given no sample, wherever their folder is."""
+def test_no_sample_if_there_are_agents(agency: Agency) -> None:
+    """Wherever their folder is."""
     agency.use(rentix={}, agents="people/ours")
     (agency.root / "people" / "ours" / "north").mkdir(parents=True)
     assert agency.run("init").code == 0
@@ -131,8 +132,8 @@ def test_no_sample_beside_agents(agency: Agency) -> None:
     assert not sample.exists()
 
 
-def test_the_configuration_that_it_writes(agency: Agency) -> None:
-    """The ledger is on a branch, Rentix is used; without its comment signs, Property Finder too."""
+def test_the_configuration(agency: Agency) -> None:
+    """The ledger is on a branch and Rentix is used; uncommented, Property Finder too."""
     assert agency.run("init").code == 0
     file = agency.root / "reconciler.yaml"
     config = read_config(agency.root, None)
@@ -147,7 +148,7 @@ def test_the_configuration_that_it_writes(agency: Agency) -> None:
 
 
 def test_the_commented_agent_is_valid(agency: Agency) -> None:
-    """The sample without its comment signs is an agent on both portals."""
+    """Uncommented, the sample is an agent on both portals."""
     assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
     file = agency.root / "agents" / "ivan-petrov.yaml"
     text = file.read_text("utf-8")
@@ -156,8 +157,8 @@ def test_the_commented_agent_is_valid(agency: Agency) -> None:
     assert agency.run("validate").code == 0
 
 
-def test_the_sample_changes_nobody(agency: Agency) -> None:
-    """Nothing would be done for the sample before somebody has made an agent of it."""
+def test_the_sample_changes_nothing(agency: Agency) -> None:
+    """Until someone turns it into an agent."""
     repository(agency.root)
     assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
     plan = agency.plan()
@@ -165,8 +166,8 @@ def test_the_sample_changes_nobody(agency: Agency) -> None:
     assert plan["summary"]["waiting"] == 1
 
 
-def test_the_pinned_version_is_the_programs_own(agency: Agency) -> None:
-    """The workflows install the program that wrote them."""
+def test_the_workflows_install_this_version(agency: Agency) -> None:
+    """The version that created them."""
     for name in ("plan", "apply", "drift"):
         _, job = workflow(agency, name)
         runs = [step["run"] for step in job["steps"] if "run" in step]
@@ -174,8 +175,8 @@ def test_the_pinned_version_is_the_programs_own(agency: Agency) -> None:
         assert runs == [pinned, f"reconciler ci {name}"]
 
 
-def test_the_action_in_place_of_the_program(agency: Agency) -> None:
-    """With --action nothing is installed by the workflow, and nothing is a shell command."""
+def test_workflows_with_the_action(agency: Agency) -> None:
+    """With --action the workflows install nothing and run no shell command."""
     for name in ("plan", "apply", "drift"):
         _, job = workflow(agency, name, "--action", ACTION)
         [step] = [step for step in job["steps"] if step.get("id") == "reconciler"]
@@ -184,8 +185,8 @@ def test_the_action_in_place_of_the_program(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
-def test_every_action_is_a_commit(agency: Agency, arguments: list[str]) -> None:
-    """Other people's actions by 40 hex digits, with the version beside them; ours as it was given."""
+def test_third_party_actions_are_pinned(agency: Agency, arguments: list[str]) -> None:
+    """To 40 hex digits with the version in a comment; ours as given."""
     assert agency.run("init", *arguments).code == 0
     for path in (agency.root / ".github" / "workflows").iterdir():
         used = re.findall(r"uses: (.*)", path.read_text("utf-8"))
@@ -195,8 +196,8 @@ def test_every_action_is_a_commit(agency: Agency, arguments: list[str]) -> None:
             assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
 
 
-def test_keys_reach_one_step_alone(agency: Agency) -> None:
-    """Every portal's keys are there, by name, where the program runs and nowhere else."""
+def test_keys_are_passed_to_one_step(agency: Agency) -> None:
+    """Every portal's keys, only where the program runs."""
     agency.use(rentix={}, propertyfinder={})
     portals = read_config(agency.root, None).portals
     keys = {
@@ -214,8 +215,8 @@ def test_keys_reach_one_step_alone(agency: Agency) -> None:
 
 
 def test_the_plan_workflow(agency: Agency) -> None:
-    """It runs for pull requests, with the least rights, the newest commit only; and keeps the plan
-    where `ci plan` puts it and `ci apply` looks for it."""
+    """For pull requests, with minimal permissions, the newest commit only; the artifact is where
+    `ci plan` writes it and `ci apply` expects it."""
     made, job = workflow(agency, "plan")
     assert made["on"] == {"pull_request": None}
     assert made["permissions"] == {}
@@ -234,8 +235,8 @@ def test_the_plan_workflow(agency: Agency) -> None:
 
 
 def test_the_apply_workflow(agency: Agency) -> None:
-    """It runs for every push to the branch, whatever changed, and by hand; one at a time, to its
-    end, behind an environment."""
+    """For every push to the branch and manual runs; one at a time, never cancelled, in an
+    environment."""
     made, job = workflow(agency, "apply", "--branch", "trunk")
     assert made["on"] == {"push": {"branches": ["trunk"]}, "workflow_dispatch": None}
     assert made["permissions"] == {}
@@ -248,7 +249,7 @@ def test_the_apply_workflow(agency: Agency) -> None:
 
 
 def test_the_drift_workflow(agency: Agency) -> None:
-    """It runs every night, not on the full hour, and by hand."""
+    """Every night, not on the full hour, and manually."""
     made, job = workflow(agency, "drift")
     [each] = made["on"]["schedule"]
     minute = each["cron"].split()[0]
@@ -261,14 +262,14 @@ def test_the_drift_workflow(agency: Agency) -> None:
 
 
 @pytest.mark.parametrize("name", ["plan", "apply", "drift"])
-def test_no_job_runs_for_ever(agency: Agency, name: str) -> None:
-    """Each job has an end."""
+def test_every_job_has_a_timeout(agency: Agency, name: str) -> None:
+    """In minutes."""
     _, job = workflow(agency, name)
     assert 0 < job["timeout-minutes"] <= 60
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "result"),
     [
         (["--action", "agency/agent-reconciler@v1"], "40 hex digits"),
         (["--action", f"agency/agent-reconciler@{SHA[:39]}"], "40 hex digits"),
@@ -287,16 +288,16 @@ def test_no_job_runs_for_ever(agency: Agency, name: str) -> None:
         (["--portal", "zillow"], "Available: rentix, propertyfinder."),
     ],
 )
-def test_what_must_not_go_into_a_workflow(agency: Agency, arguments: list[str], said: str) -> None:
-    """Refused, and nothing is written."""
+def test_invalid_options(agency: Agency, arguments: list[str], result: str) -> None:
+    """Rejected before anything is written."""
     done = agency.run("init", *arguments)
     assert done.code == 1
-    assert said in done.err
+    assert result in done.err
     assert tree(agency.root) == {}
 
 
-def test_a_configuration_with_a_mistake(agency: Agency) -> None:
-    """It is told, and nothing is written beside it."""
+def test_an_invalid_configuration(agency: Agency) -> None:
+    """Reported before anything is written."""
     (agency.root / "reconciler.yaml").write_text("agentz: people\n", "utf-8")
     done = agency.run("init")
     assert done.code == 1
@@ -304,16 +305,16 @@ def test_a_configuration_with_a_mistake(agency: Agency) -> None:
     assert list(tree(agency.root)) == ["reconciler.yaml"]
 
 
-def test_a_file_in_the_way_of_a_folder(agency: Agency) -> None:
-    """It is told which folder cannot be created."""
+def test_a_file_with_a_folders_name(agency: Agency) -> None:
+    """The error names the folder."""
     (agency.root / "schemas").write_text("", "utf-8")
     done = agency.run("init")
     assert done.code == 1
     assert "The folder of schemas/agent.schema.json cannot be created" in done.err
 
 
-def test_a_folder_that_takes_no_file(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told which file cannot be written."""
+def test_a_folder_that_is_not_writable(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file."""
     whole = Path.open
 
     def refuse(path: Path, mode: str = "r", **more: Any) -> Any:
@@ -327,8 +328,8 @@ def test_a_folder_that_takes_no_file(agency: Agency, monkeypatch: pytest.MonkeyP
     assert "reconciler.yaml cannot be written: Permission denied." in done.err
 
 
-def test_what_its_gitignore_lacks(agency: Agency) -> None:
-    """A .gitignore that is there stays as it is; what it lacks is told, in whichever way it writes."""
+def test_an_existing_gitignore(agency: Agency) -> None:
+    """It is not changed; a note lists the missing lines, however they may be written."""
     (agency.root / ".gitignore").write_text("/.reconciler\n", "utf-8")
     assert agency.run("init").err == "note: add to .gitignore: reconciler-plan/\n"
     (agency.root / ".gitignore").unlink()
@@ -336,21 +337,21 @@ def test_what_its_gitignore_lacks(agency: Agency) -> None:
     assert "add to .gitignore: .reconciler/ reconciler-plan/" in agency.run("init").err
 
 
-def test_below_the_top_of_a_repository(agency: Agency) -> None:
-    """GitHub would not see the workflows there; a person should know."""
+def test_a_subfolder_of_a_repository(agency: Agency) -> None:
+    """A note: GitHub would not find the workflows there."""
     repository(agency.root)
     below = Agency(agency.root / "chisinau", agency.portal)
     below.root.mkdir()
-    said = below.run("init")
-    assert said.code == 0
-    assert said.err == (
+    result = below.run("init")
+    assert result.code == 0
+    assert result.err == (
         "note: GitHub reads workflows only from the repository's top folder: move .github there from chisinau/\n"
     )
     assert agency.run("init").err == ""
 
 
-def test_the_schemas_are_those_of_the_program(agency: Agency) -> None:
-    """`init` and `schema` write the same."""
+def test_the_schemas_are_current(agency: Agency) -> None:
+    """The same as those of `schema`."""
     assert agency.run("init").code == 0
     for name, text in schemas().items():
         assert (agency.root / "schemas" / name).read_text("utf-8") == text
@@ -379,8 +380,10 @@ jobs:
     ],
     ids=lambda command: command[0],
 )
-def test_the_linters_would_speak(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """Each of them has something to say of a bad workflow: silence is worth something."""
+def test_the_linters_find_something_in_a_bad_workflow(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """So their silence means something."""
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     (folder / "bad.yml").write_text(BAD, "utf-8")

@@ -1,4 +1,4 @@
-"""One comment on a pull request, one issue for a portal: kept, and nobody else's touched."""
+"""One comment per pull request and one issue per portal; those of others are left alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ BODY = f"{marker('plan')}\n{RUN}1</sub>\n\nThe plan."
 DRIFT = f"{marker('drift rentix')}\n{RUN}1</sub>\n\nThe drift."
 
 
-def test_a_comment_is_kept(platform: Platform, github: GitHub) -> None:
-    """Begun, left alone, rewritten in place; another run alone is no reason."""
+def test_updating_a_comment(platform: Platform, github: GitHub) -> None:
+    """Created, unchanged, updated in place; another run's link alone changes nothing."""
     assert comment(github, 7, "plan", BODY, start=True) == "created"
     assert comment(github, 7, "plan", BODY, start=True) == "unchanged"
     other = BODY.replace(f"{RUN}1", f"{RUN}2")
@@ -25,28 +25,28 @@ def test_a_comment_is_kept(platform: Platform, github: GitHub) -> None:
     assert platform.comments == {7: [mine]}
 
 
-def test_no_comment_is_begun_without_need(platform: Platform, github: GitHub) -> None:
-    """Nothing to say."""
+def test_no_comment_is_created_without_need(platform: Platform, github: GitHub) -> None:
+    """There is nothing to show."""
     assert comment(github, 7, "plan", BODY, start=False) == "none"
     assert platform.comments == {}
 
 
-def test_line_ends_are_no_difference(platform: Platform, github: GitHub) -> None:
-    """GitHub has its own, and takes blanks from the end."""
+def test_line_breaks_do_not_matter(platform: Platform, github: GitHub) -> None:
+    """GitHub changes them, and trims the end."""
     platform.say(7, BODY.replace("\n", "\r\n"))
     assert comment(github, 7, "plan", f"{BODY}\n", start=True) == "unchanged"
 
 
-def test_ours_is_found_among_hundreds(platform: Platform, github: GitHub) -> None:
-    """On any page."""
+def test_our_comment_is_found_on_any_page(platform: Platform, github: GitHub) -> None:
+    """Among hundreds."""
     for number in range(150):
         platform.say(7, str(number), "ana")
     platform.say(7, BODY)
     assert comment(github, 7, "plan", BODY, start=True) == "unchanged"
 
 
-def test_a_strangers_marker_is_a_strangers(platform: Platform, github: GitHub) -> None:
-    """Whoever copies it is not rewritten; and of ours only the first line counts."""
+def test_a_copied_marker_does_not_count(platform: Platform, github: GitHub) -> None:
+    """Comments by others are left alone; of ours only the first line counts."""
     platform.say(7, BODY, "stranger")
     platform.comments[7].append({"id": 1, "body": BODY, "user": None})
     platform.comments[7].append({"id": 2, "body": None, "user": {"login": BOT}})
@@ -58,8 +58,8 @@ def test_a_strangers_marker_is_a_strangers(platform: Platform, github: GitHub) -
     assert platform.comments[7][-1]["user"] == {"login": BOT}
 
 
-def test_of_two_one_stays(platform: Platform, github: GitHub) -> None:
-    """Two runs began at once: the first one's is kept, the others go; somebody may be faster."""
+def test_duplicates_are_deleted(platform: Platform, github: GitHub) -> None:
+    """The first of ours is kept; someone else may have deleted the others."""
     first = platform.say(7, "old".join(BODY.rsplit("The", 1)))
     second, third = platform.say(7, BODY), platform.say(7, BODY)
     platform.fail("DELETE", f"issues/comments/{second['id']}", Answer(404))
@@ -73,13 +73,13 @@ def test_of_two_one_stays(platform: Platform, github: GitHub) -> None:
 
 
 def test_a_comment_that_is_too_long(platform: Platform, github: GitHub) -> None:
-    """GitHub says so; whoever makes it keeps to a budget."""
+    """GitHub rejects it, so callers keep to a budget."""
     with pytest.raises(GitHubError, match=r"422 .*too long"):
         comment(github, 7, "plan", BODY + "x" * 70_000, start=True)
 
 
-def test_whose_the_token_is(platform: Platform, github: GitHub) -> None:
-    """A person's says so, a workflow's may not ask; a failure is no answer."""
+def test_the_tokens_owner(platform: Platform, github: GitHub) -> None:
+    """A workflow's own token may not ask; other failures are errors."""
     assert author(github) == BOT
     platform.login = "robot-of-ours"
     assert author(github) == "robot-of-ours"
@@ -88,8 +88,8 @@ def test_whose_the_token_is(platform: Platform, github: GitHub) -> None:
         author(github)
 
 
-def test_an_issue_is_kept(platform: Platform, github: GitHub) -> None:
-    """Opened, left alone, rewritten, closed; after that a new one."""
+def test_updating_an_issue(platform: Platform, github: GitHub) -> None:
+    """Opened, unchanged, updated, closed; then opened anew."""
     kept = ("drift rentix", "Drift on rentix")
     assert issue(github, *kept, None) == "none"
     assert issue(github, *kept, DRIFT) == "created"
@@ -104,7 +104,7 @@ def test_an_issue_is_kept(platform: Platform, github: GitHub) -> None:
 
 
 def test_other_issues_are_left_alone(platform: Platform, github: GitHub) -> None:
-    """A stranger's, another portal's, a pull request; duplicates are closed."""
+    """Those of others, of other portals, pull requests; duplicates are closed."""
     platform.raise_issue("theirs", DRIFT, "stranger")
     platform.raise_issue("other", DRIFT.replace("rentix", "propertyfinder"))
     platform.raise_issue("pull", DRIFT, pull_request={})

@@ -1,4 +1,5 @@
-"""What counts as reviewed: everything around an artifact has to fit, and what is in it is data."""
+"""Reviewed plans: an artifact counts only if its run, commit and repository are right and its
+content is valid."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ UNREADABLE = "is not a valid plan"
 
 
 def a_plan(name: str = "Ana Maria") -> dict[str, Any]:
-    """A plan that gives an agent this name, as it is saved."""
+    """A saved plan that renames an agent to this."""
     change = Change("name", "Ana", name, "different", None)
     entry = Entry(
         *("rentix", "a", 1, "Ana", Source("agents/a.yaml", 1)),
@@ -48,20 +49,20 @@ def kept(platform: Platform, name: str = "Ana Maria", **run: Any) -> dict[str, A
 
 
 def names(made: Plan | None) -> list[Any]:
-    """What the agents of a plan are to be called."""
+    """The agents' names after a plan."""
     assert made is not None
     return [change.after for entry in made.entries for change in entry.changes]
 
 
-def refusal(github: GitHub) -> str:
-    """Why there is no plan of the pull request."""
+def problem(github: GitHub) -> str:
+    """Why the pull request has no plan."""
     made, why = plan_of(github, PULL, WORKFLOW)
     assert made is None
     return why.removeprefix("the plan of #7 ")
 
 
 def test_a_plan_is_found(platform: Platform, github: GitHub) -> None:
-    """By the name with the head in it, among others of any name."""
+    """By the name with the head's SHA."""
     kept(platform)
     platform.keep("2" * 40, b"")
     made, why = plan_of(github, PULL, WORKFLOW)
@@ -69,8 +70,8 @@ def test_a_plan_is_found(platform: Platform, github: GitHub) -> None:
     assert artifact(HEAD) == platform.artifacts[0]["name"]
 
 
-def test_the_newest_counts(platform: Platform, github: GitHub) -> None:
-    """A re-run's; one that does not count lets the one before it count."""
+def test_the_newest_valid_plan_counts(platform: Platform, github: GitHub) -> None:
+    """A re-run's; an invalid one does not hide an older one."""
     kept(platform, "First")
     kept(platform, "Second")
     kept(platform, "Third", conclusion="failure")
@@ -79,20 +80,20 @@ def test_the_newest_counts(platform: Platform, github: GitHub) -> None:
     assert names(made) == ["Second"]
 
 
-def test_the_newest_ones_reason_is_told(platform: Platform, github: GitHub) -> None:
-    """Where none counts."""
+def test_the_newest_plans_problem_is_reported(platform: Platform, github: GitHub) -> None:
+    """If none is valid."""
     kept(platform, event="push")
     kept(platform)["expired"] = True
-    assert refusal(github) == "has expired"
+    assert problem(github) == "has expired"
 
 
-def test_no_plan_was_kept(platform: Platform, github: GitHub) -> None:
-    """None at all; and a list that is not filtered by the name is not believed."""
-    assert refusal(github) == "no plan was stored for #7"
+def test_no_plan_was_stored(platform: Platform, github: GitHub) -> None:
+    """Names are compared again, in case the list is not filtered."""
+    assert problem(github) == "no plan was stored for #7"
     kept(platform)["name"] = "reconciler-plan"
     whole = Answer(200, {"artifacts": platform.artifacts})
     platform.fail("GET", "actions/artifacts", whole)
-    assert refusal(github) == "no plan was stored for #7"
+    assert problem(github) == "no plan was stored for #7"
 
 
 @pytest.mark.parametrize(
@@ -110,17 +111,15 @@ def test_no_plan_was_kept(platform: Platform, github: GitHub) -> None:
         ({"conclusion": None}, "is from a run that did not succeed"),
     ],
 )
-def test_a_run_that_does_not_fit(
-    platform: Platform, github: GitHub, run: dict[str, Any], why: str
-) -> None:
-    """Each thing alone is enough; and nothing is downloaded."""
+def test_a_wrong_run(platform: Platform, github: GitHub, run: dict[str, Any], why: str) -> None:
+    """Each difference is enough; nothing is downloaded."""
     kept(platform, **run)
-    assert refusal(github) == why
+    assert problem(github) == why
     assert not any(each.path.endswith("/zip") for each in platform.asked)
 
 
-def test_a_path_with_its_reference_fits(platform: Platform, github: GitHub) -> None:
-    """GitHub says it so in places."""
+def test_a_workflow_path_with_a_reference(platform: Platform, github: GitHub) -> None:
+    """GitHub appends it in some places."""
     kept(platform, path=f"{WORKFLOW}@refs/heads/change")
     assert plan_of(github, PULL, WORKFLOW)[0] is not None
 
@@ -133,32 +132,32 @@ def test_a_path_with_its_reference_fits(platform: Platform, github: GitHub) -> N
         (None, "is for another commit"),
     ],
 )
-def test_an_artifact_that_does_not_fit(
+def test_a_wrong_artifact(
     platform: Platform, github: GitHub, about: dict[str, Any] | None, why: str
 ) -> None:
-    """What the list says of it; no run is asked for."""
+    """From the list alone, without asking for its run."""
     found = kept(platform)
     found["workflow_run"] = None if about is None else {**found["workflow_run"], **about}
-    assert refusal(github) == why
+    assert problem(github) == why
     assert len(platform.asked) == 1
 
 
 def spoilt(**values: Any) -> bytes:
-    """A plan with these values, whose digest fits."""
+    """A plan with these values and the right digest."""
     made = {**a_plan(), **values}
     made["digest"] = digest(made)  # type: ignore[arg-type]
     return zipped(plan_json=json.dumps(made))
 
 
 def broken() -> bytes:
-    """An archive whose compressed bytes are none."""
+    """An archive with damaged compressed data."""
     content = bytearray(zipped(plan_json=b"x" * 5000))
     content[40:50] = b"\xff" * 10
     return bytes(content)
 
 
 def encrypted() -> bytes:
-    """An archive that says it needs a password."""
+    """An archive that requires a password."""
     content = bytearray(zipped(plan_json=json.dumps(a_plan())))
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
@@ -166,7 +165,7 @@ def encrypted() -> bytes:
 
 
 def packed_otherwise() -> bytes:
-    """An archive of a kind that nobody unpacks."""
+    """An archive with an unknown compression method."""
     made = BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("plan.json", "{}")
@@ -199,36 +198,35 @@ def packed_otherwise() -> bytes:
         spoilt(requests=[{"covers": [1]}]),
     ],
 )
-def test_what_is_no_plan(platform: Platform, github: GitHub, content: bytes) -> None:
-    """Cut, edited, or made to be no such thing: refused, and never a crash."""
+def test_invalid_content(platform: Platform, github: GitHub, content: bytes) -> None:
+    """Truncated, edited or hostile: rejected without a crash."""
     platform.keep(HEAD, content)
-    assert refusal(github) == UNREADABLE
+    assert problem(github) == UNREADABLE
 
 
-def test_a_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither what is unpacked nor what is fetched is without a limit."""
+def test_a_zip_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unpacked and the downloaded size are limited."""
     monkeypatch.setattr(reviewed, "MAX_BYTES", 100_000)
     found = platform.keep(HEAD, zipped(plan_json=b" " * 10_000_000))
-    assert refusal(github) == UNREADABLE
+    assert problem(github) == UNREADABLE
     monkeypatch.setattr(api, "MAX_BYTES", 1000)
     platform.content[found["id"]] = b"x" * 2000
-    assert refusal(github) == "is too large"
+    assert problem(github) == "is too large"
 
 
 @pytest.mark.parametrize("path", [r"actions/artifacts/\d+/zip", "/store/.*"])
-def test_one_that_went_meanwhile(platform: Platform, github: GitHub, path: str) -> None:
-    """Expired between two questions; a failure of GitHub is raised, for it is no answer."""
+def test_an_artifact_that_disappears(platform: Platform, github: GitHub, path: str) -> None:
+    """It expired between two requests; another failure of GitHub is raised."""
     kept(platform)
     platform.fail("GET", path, Answer(410))
-    assert refusal(github) == "is no longer available"
+    assert problem(github) == "is no longer available"
     platform.fail("GET", path, Answer(418))
     with pytest.raises(GitHubError):
-        refusal(github)
+        problem(github)
 
 
-def test_only_what_was_merged_here(platform: Platform, github: GitHub) -> None:
-    """A pull request that is open, or of another branch, led nowhere; each is looked at once, and
-    no more of them than asked for."""
+def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> None:
+    """Not open ones or those of other branches; each is read once, and only as many as needed."""
     platform.pulls = {
         7: PULL,
         8: {**PULL, "number": 8, "merged_at": None},

@@ -1,4 +1,4 @@
-"""The run, from the runner's environment and the event's file."""
+"""The workflow run, from the runner's environment and the event's file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PULL: dict[str, Any] = {
 
 
 def environment(folder: Path, payload: Any = None, **more: str) -> dict[str, str]:
-    """A runner's."""
+    """A runner's environment."""
     path = folder / "event.json"
     path.write_text(json.dumps({} if payload is None else payload))
     return {
@@ -38,7 +38,7 @@ def environment(folder: Path, payload: Any = None, **more: str) -> dict[str, str
 
 
 def test_a_push(tmp_path: Path) -> None:
-    """The branch is in the reference; what is not told has its usual value."""
+    """The branch is in the reference; missing variables have defaults."""
     run = read(environment(tmp_path, GITHUB_REF="refs/heads/feature/one", GITHUB_RUN_ID="5"))
     assert run.branch == "feature/one"
     assert run.url == f"https://github.com/{REPOSITORY}/actions/runs/5"
@@ -48,12 +48,12 @@ def test_a_push(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reference", ["refs/tags/v1", "refs/pull/7/merge", ""])
 def test_no_branch(tmp_path: Path, reference: str) -> None:
-    """A tag and a pull request's merge are none."""
+    """For a tag and a pull request's merge."""
     assert read(environment(tmp_path, GITHUB_REF=reference)).branch is None
 
 
 def test_a_pull_request(tmp_path: Path) -> None:
-    """Its head, its base, where they are, and whose the head is."""
+    """Its head, its base, and that it is not from a fork."""
     run = read(
         environment(
             tmp_path,
@@ -69,8 +69,8 @@ def test_a_pull_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("repository", [{"full_name": "stranger/agents"}, None])
-def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
-    """Another repository, or one that was deleted meanwhile."""
+def test_a_pull_request_from_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
+    """Also from one that was deleted since."""
     pull = {**PULL, "head": {"sha": SHA, "repo": repository}}
     run = read(environment(tmp_path, {"pull_request": pull}))
     assert run.pull is not None
@@ -78,7 +78,7 @@ def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "data",
     [
         {},
         [],
@@ -88,19 +88,19 @@ def test_a_fork(tmp_path: Path, repository: Mapping[str, Any] | None) -> None:
         {**PULL, "head": {"sha": 1, "repo": 1}},
     ],
 )
-def test_an_odd_pull_request(tmp_path: Path, said: Any) -> None:
-    """An event that was made by hand."""
+def test_a_malformed_pull_request(tmp_path: Path, data: Any) -> None:
+    """UsageError."""
     with pytest.raises(UsageError, match="malformed"):
-        read(environment(tmp_path, {"pull_request": said}))
+        read(environment(tmp_path, {"pull_request": data}))
 
 
-def test_an_event_that_is_no_object(tmp_path: Path) -> None:
+def test_an_event_that_is_not_an_object(tmp_path: Path) -> None:
     """It has no pull request."""
     assert read(environment(tmp_path, ["odd"])).pull is None
 
 
-def test_elsewhere(tmp_path: Path) -> None:
-    """What is missing is named, all at once; an event that cannot be read, too."""
+def test_outside_of_github(tmp_path: Path) -> None:
+    """All missing variables are named; so is an event file that cannot be read."""
     with pytest.raises(UsageError, match=r"GITHUB_SHA, GITHUB_EVENT_NAME.* are not set"):
         read({"GITHUB_REPOSITORY": REPOSITORY})
     with pytest.raises(UsageError, match="GITHUB_SHA is not set"):
@@ -112,11 +112,11 @@ def test_elsewhere(tmp_path: Path) -> None:
         read(environment(tmp_path, GITHUB_EVENT_PATH=str(tmp_path / "odd")))
 
 
-def test_git_has_the_runs_token(
+def test_git_gets_the_runs_token(
     tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One header, and ours, even if the checkout kept its own; not to another server; what the
-    environment sets for git stays; no token, no header."""
+    """In a single header, even if the checkout left one; not for other servers; other git settings
+    are kept; without a token there is no header."""
     plain_git(monkeypatch)
     git(tmp_path, "init", "-q")
     git(tmp_path, "config", f"http.{platform.url}/.extraheader", "AUTHORIZATION: basic old")

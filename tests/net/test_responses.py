@@ -147,13 +147,13 @@ NEVER = {"UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "CookieConfl
 """Raised before anything is sent, and again each time: whether they are uncertain is no matter."""
 
 
-def made(kind, said="broken"):
+def made(kind, text="broken"):
     """An instance of one of httpx's exceptions."""
     request = httpx.Request("GET", URL)
     if kind is httpx.HTTPStatusError:
-        return kind(said, request=request, response=httpx.Response(500))
+        return kind(text, request=request, response=httpx.Response(500))
     try:
-        return kind(said)
+        return kind(text)
     except TypeError:
         return kind()
 

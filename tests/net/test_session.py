@@ -195,8 +195,8 @@ def test_tokens_are_redacted(portal, wait, caplog):
     )
     with with_token(wait, headers={"X-Format": "json-v2"}) as wire:
         answer = wire.send(PUT)
-        said = wire.clean(f"{tokens[0]} {tokens[1]} {KEY} json-v2")
-    assert said == "*** *** *** json-v2"
+        text = wire.clean(f"{tokens[0]} {tokens[1]} {KEY} json-v2")
+    assert text == "*** *** *** json-v2"
     assert "***" in answer.error
     for secret in (*tokens, KEY):
         assert secret not in answer.error + caplog.text + repr(wire)

@@ -1,5 +1,5 @@
-"""What the tests of security share: an agency whose keys are long, and whose portals remember what
-came to them."""
+"""Fixtures for the security tests: an agency with long keys, and portals that record their
+requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
 
 
 class Came(NamedTuple):
-    """A request as it came to the sandbox."""
+    """A request to the sandbox."""
 
     target: str
     headers: list[tuple[str, str]]
@@ -32,7 +32,7 @@ class Came(NamedTuple):
 
 @pytest.fixture(scope="package")
 def sandbox() -> Iterator[Running]:
-    """One sandbox that takes the long keys."""
+    """One sandbox with the long keys."""
     with closing(Store()) as store:
         state = State(store, RENTIX)
         state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
@@ -42,8 +42,8 @@ def sandbox() -> Iterator[Running]:
 
 @pytest.fixture
 def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency with the long keys, in an empty folder; nobody waits before a next try, and every
-    token is the same."""
+    """An agency with the long keys in an empty folder; retries do not wait, and every token is the
+    same."""
     monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
     monkeypatch.setattr(
         "reconciler.sandbox.propertyfinder.calls.uuid4", lambda: type("", (), {"hex": TOKEN})
@@ -57,7 +57,7 @@ def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def came(monkeypatch: pytest.MonkeyPatch) -> list[Came]:
-    """The requests that came to the sandbox, with their headers."""
+    """The requests to the sandbox, with their headers."""
     found: list[Came] = []
     whole = Gate.__call__
 
@@ -80,7 +80,7 @@ def served() -> Iterator[Platform]:
 
 @pytest.fixture
 def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """An empty GitHub, in whose runs the long keys are secrets; nobody waits."""
+    """An empty GitHub whose runs have the long keys as secrets; nothing waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)

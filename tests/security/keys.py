@@ -1,4 +1,4 @@
-"""Keys that nobody has, and how to look for any piece of them."""
+"""Made-up keys, and a search for any fragment of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIECE = 12
 
 
 def pieces(data: str | bytes, secrets: Iterable[str] = SECRETS) -> list[bytes]:
-    """The pieces of secrets that stand in a text, twelve characters each."""
+    """The fragments of secrets in a text, twelve characters each."""
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     windows = {
         secret[at : at + PIECE].encode()
@@ -32,21 +32,21 @@ def pieces(data: str | bytes, secrets: Iterable[str] = SECRETS) -> list[bytes]:
 
 
 def files(*folders: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file below these folders with its name and bytes; of a git repository also what its
-    objects hold, which are packed."""
+    """Every file below these folders with its name and bytes; for a git repository also its
+    unpacked objects."""
     for folder in folders:
         for path in folder.rglob("*"):
             if path.is_file():
                 yield str(path), path.read_bytes()
             if (path / "objects").is_dir() and (path / "HEAD").is_file():
                 command = ["git", "-C", path, "cat-file", "--batch-all-objects", "--batch"]
-                said = subprocess.run(command, capture_output=True, check=True)
-                assert said.stdout
-                yield f"{path} (objects)", said.stdout
+                output = subprocess.run(command, capture_output=True, check=True)
+                assert output.stdout
+                yield f"{path} (objects)", output.stdout
 
 
 def leaks(*folders: Path, secrets: Iterable[str] = SECRETS) -> list[tuple[str, list[bytes]]]:
-    """The files below these folders that hold a piece of a secret, in their names too."""
+    """The files below these folders with a fragment of a secret in their content or name."""
     secrets = tuple(secrets)
     found = ((name, pieces(name.encode() + data, secrets)) for name, data in files(*folders))
     return [each for each in found if each[1]]

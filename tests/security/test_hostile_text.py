@@ -353,7 +353,7 @@ def test_no_text_acts_on_github(
     step = hub.apply()
     assert step.code == 3
     of_log(step, files)
-    assert len(step.told("error")) == 10
+    assert len(step.annotated("error")) == 10
     for issue in hub.platform.issues:
         assert issue["title"] in ("Drift on rentix", "Drift on propertyfinder")
         of_github(issue["body"])
@@ -374,5 +374,5 @@ def test_mistakes_are_told_on_github_without_acting(hub: Project, texts: dict[st
             file.write(json.dumps({"externalId": [1], text: text, "name": text}))
     step = hub.plan(hub.open("change"))
     assert step.code == 1
-    assert step.told("error")
+    assert step.annotated("error")
     of_log(step)

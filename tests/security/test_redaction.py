@@ -1,4 +1,4 @@
-"""What is struck out of a text, and what is left of it."""
+"""What redaction removes from text, and what it leaves."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ KEY = "0a/B+<c>&d=\"e'f%g h?i#j"
 
 
 @given(st.text(max_size=40), st.integers(0, 45), st.integers(0, 45), st.text(max_size=40))
-def test_no_piece_is_left_wherever_it_stands(before: str, start: int, end: int, after: str) -> None:
-    """A run of the secret between any texts: a long one is gone, and the rest is there."""
+def test_no_fragment_is_left(before: str, start: int, end: int, after: str) -> None:
+    """Any part of a secret between any texts; the rest is unchanged."""
     run = RENTIX[start:end]
-    told = redact(before + run + after, [RENTIX])
-    assert pieces(told, [RENTIX]) == []
+    redacted = redact(before + run + after, [RENTIX])
+    assert pieces(redacted, [RENTIX]) == []
     if len(run) >= PIECE and before.isupper() and after.isupper():
-        assert told == f"{before}***{after}"
+        assert redacted == f"{before}***{after}"
 
 
 @pytest.mark.parametrize("form", [str, lambda key: quote(key, safe=""), escape])
-def test_the_forms_that_addresses_and_pages_give_it(form: object) -> None:
-    """A key of odd characters, percent-encoded or with entities."""
+def test_encoded_secrets(form: object) -> None:
+    """Percent-encoded, or with HTML entities."""
     shown = form(KEY)  # type: ignore[operator]
     assert redact(f"a {shown} b", [KEY]) == "a *** b"
     assert contains_secret(f"a {shown} b", [KEY])
 
 
 @pytest.mark.parametrize(
-    ("text", "secrets", "least", "told"),
+    ("text", "secrets", "least", "redacted"),
     [
         ("key word", ["word"], 1, "key ***"),
         ("key word", ["word"], 12, "key word"),
@@ -45,13 +45,14 @@ def test_the_forms_that_addresses_and_pages_give_it(form: object) -> None:
         ("", [RENTIX], 1, ""),
     ],
 )
-def test_short_secrets_and_long_ones(text: str, secrets: list[str], least: int, told: str) -> None:
-    """A short one is struck out as a whole, and only where words may be; an empty one never."""
-    assert redact(text, secrets, least) == told
+def test_short_and_long_secrets(text: str, secrets: list[str], least: int, redacted: str) -> None:
+    """A short one is removed only as a whole and only if `min_length` allows it; an empty one
+    never."""
+    assert redact(text, secrets, least) == redacted
 
 
-def test_what_is_long_is_looked_through_for_halves() -> None:
-    """A whole key, or a half of a very long one; a short one is a word."""
+def test_long_text_is_searched_for_halves() -> None:
+    """A whole secret, or half of a very long one; short ones do not count."""
     assert contains_secret(f"a{RENTIX[:25]}", [RENTIX])
     assert contains_secret(f"a{RENTIX[20:]}", [RENTIX])
     assert not contains_secret(RENTIX[:15], [RENTIX[:30] + "x" * 40])

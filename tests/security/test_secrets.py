@@ -1,5 +1,5 @@
-"""No key and no token is anywhere but in the requests that need it: no output, no file, no argument
-of a process, no ledger, whatever the portal makes of them."""
+"""Keys and tokens are only in the requests that need them: not in output, files, arguments of
+processes or the ledger, whatever the portal does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FORMS = ("text", "json", "markdown", "html")
 
 
 def declare(agency: Agency) -> None:
-    """Two agents on each portal, of whom one is to change."""
+    """Two agents on each portal; one is to change."""
     agency.live(user(1, externalId="a-1"), user(2, externalId="a-2"))
     agency.live_pf(person(1), person(2))
     agency.use(rentix={}, propertyfinder={}, limits={"floor": 1000})
@@ -60,13 +60,13 @@ def declare(agency: Agency) -> None:
 
 
 def clean(*texts: str) -> None:
-    """None of these has a piece of a secret."""
+    """None of these texts has a fragment of a secret."""
     for text in texts:
         assert pieces(text) == [], text
 
 
-def test_a_finder_that_finds_nothing_is_broken(tmp_path: Path) -> None:
-    """It finds a piece in a file, in a name, and in what git has packed."""
+def test_leaks_finds_secrets(tmp_path: Path) -> None:
+    """In a file, in a name, and in packed git objects."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_bytes(b"\xff" + RENTIX[3:15].encode())
     (tmp_path / "a" / PF_KEY[:12]).write_text("")
@@ -83,7 +83,7 @@ def test_a_finder_that_finds_nothing_is_broken(tmp_path: Path) -> None:
 def processes(
     keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the installed command with a home and a temporary folder of its own."""
+    """Runs the installed command with a separate home and temporary folder."""
     plain_git(monkeypatch)
     git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout
     for name in ("home", "temporary", "bin"):
@@ -116,15 +116,15 @@ def processes(
     return run
 
 
-def test_a_whole_story_leaves_no_key_anywhere(
+def test_a_whole_story_exposes_no_key(
     processes: Callable[..., subprocess.CompletedProcess[str]],
     keyed: Agency,
     came: list[Came],
     tmp_path: Path,
 ) -> None:
     """Plan, save, show, apply and drift as processes, both portals, the ledger on a branch, with
-    everything switched on that makes programs talk: nothing printed, written or passed as an
-    argument has a piece of a key; and the requests have it where it belongs."""
+    all kinds of debugging output on: nothing printed, written or passed as an argument has a
+    fragment of a key, and each request has its own."""
     repository(keyed.root)
     remote_of(keyed.root, tmp_path / "remote.git")
     subprocess.run(
@@ -143,7 +143,7 @@ def test_a_whole_story_leaves_no_key_anywhere(
                 seen.append(path.read_bytes())
 
     async def look(_: Any) -> None:
-        """While a request is held: the arguments of every process there is."""
+        """While a request is held, the arguments of all processes."""
         await asyncio.to_thread(arguments_of_all)
 
     keyed.portal.state.before.append(look)
@@ -167,7 +167,7 @@ def test_a_whole_story_leaves_no_key_anywhere(
 
 
 def check_headers(came: list[Came]) -> None:
-    """Each request has its portal's key (or its token) in one header, and nowhere else."""
+    """Each request has its portal's key or token in one header, and nowhere else."""
     assert came
     for each in came:
         assert pieces(each.target) == []
@@ -182,28 +182,28 @@ def check_headers(came: list[Came]) -> None:
 # What a portal echoes
 
 
-def said(text: str) -> Response:
-    """A refusal in these words."""
+def refusal(text: str) -> Response:
+    """A 400 with this message."""
     return Response(json.dumps({"message": text}), 400, media_type="application/json")
 
 
 def escaped(text: str) -> str:
-    """A text as JSON has it if every character is an escape."""
+    """A text with every character as a JSON escape."""
     return "".join(f"\\u{ord(each):04x}" for each in text)
 
 
 def echoes(secret: str) -> dict[str, Response]:
-    """The ways in which a portal, or what stands before it, gives a secret back."""
+    """The ways in which a portal, or a gateway, echoes a secret."""
     whole = json.dumps({"message": f"bad header: Authorization: ApiKey {secret}"})
     page = f"<html><title>{secret}</title>{escape(secret)}</html>"
     return {
-        "a message": said(f"The key {secret} is not known"),
-        "twice, run together": said(secret * 2),
-        "the first half": said(f"The key {secret[:20]}… is not known"),
-        "the second half": said(f"The key …{secret[-20:]} is not known"),
-        "after a long text": said("x " * 250 + secret),
-        "as an address has it": said(f"no https://p.example/?key={quote(secret, safe='')}"),
-        "as a page has it": said(f"no &lt;{escape(secret)}&gt;"),
+        "a message": refusal(f"The key {secret} is not known"),
+        "twice, run together": refusal(secret * 2),
+        "the first half": refusal(f"The key {secret[:20]}… is not known"),
+        "the second half": refusal(f"The key …{secret[-20:]} is not known"),
+        "after a long text": refusal("x " * 250 + secret),
+        "as an address has it": refusal(f"no https://p.example/?key={quote(secret, safe='')}"),
+        "as a page has it": refusal(f"no &lt;{escape(secret)}&gt;"),
         "in escapes": Response(f'{{"message": "{escaped(secret)}"}}', 400),
         "as a JSON key": Response(json.dumps({"message": "no", secret: secret}), 400),
         "in lists": Response(json.dumps({"message": [secret, {"x": [secret]}]}), 422),
@@ -252,13 +252,12 @@ STAGES: dict[str, Callable[[Any], bool]] = {
 
 @pytest.mark.parametrize("name", echoes("x"), ids=str)
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_portal_that_echoes_a_key_finds_it_in_no_output(
+def test_an_echoed_key_is_in_no_output(
     keyed: Agency, tmp_path: Path, stage: str, name: str
 ) -> None:
-    """At the login, for the list and for a write; each of the portal's secrets; with -v, in every
-    format, printed and written."""
+    """Echoed by the login, the list or a write; with -v, in every format, printed and written."""
     declare(keyed)
-    told = {each: echoes(each)[name] for each in SECRETS}
+    responses = {each: echoes(each)[name] for each in SECRETS}
     later = cycle([PF_KEY, PF_SECRET] if stage == "the login" else [TOKEN, PF_KEY, PF_SECRET])
     echoed: list[str] = []
 
@@ -266,7 +265,7 @@ def test_a_portal_that_echoes_a_key_finds_it_in_no_output(
         if not STAGES[stage](call):
             return None
         echoed.append(RENTIX if call.path.startswith(PREFIX) else next(later))
-        return told[echoed[-1]]
+        return responses[echoed[-1]]
 
     keyed.portal.state.after.append(echo)
     apply = ("-v", "apply", "--yes", "--force", "--format")
@@ -281,9 +280,9 @@ def test_a_portal_that_echoes_a_key_finds_it_in_no_output(
     assert leaks(tmp_path) == []
 
 
-def test_what_is_read_is_refused_if_a_key_is_in_it(keyed: Agency) -> None:
-    """An agent named like the key: the list is not taken, the person is told what to do, and the
-    other portal is planned all the same. A key as short as a word hinders nothing."""
+def test_data_with_a_key_is_rejected(keyed: Agency) -> None:
+    """The message says what to do, and the other portal is planned. A key as short as a word does
+    not matter."""
     declare(keyed)
     keyed.live(user(1, externalId="a-1", name=f"Agent {RENTIX}"))
     done = keyed.run("plan")
@@ -297,12 +296,12 @@ def test_what_is_read_is_refused_if_a_key_is_in_it(keyed: Agency) -> None:
         keyed.portal.state.key = RENTIX
 
 
-def test_an_echo_is_struck_out_and_the_rest_is_told(keyed: Agency) -> None:
-    """A person still reads what the portal said beside the key."""
+def test_the_rest_of_a_message_with_a_key_is_shown(keyed: Agency) -> None:
+    """Only the key is redacted."""
     declare(keyed)
 
     async def echo(call: Any, _: Response) -> Response | None:
-        return said(f"Key {RENTIX} may not do this") if call.method == "PUT" else None
+        return refusal(f"Key {RENTIX} may not do this") if call.method == "PUT" else None
 
     keyed.portal.state.after.append(echo)
     keyed.use(rentix={})
@@ -313,8 +312,8 @@ def test_an_echo_is_struck_out_and_the_rest_is_told(keyed: Agency) -> None:
     assert "Key *** may not do this" in " ".join(done.out.split())
 
 
-def test_a_key_in_the_wrong_place_is_not_repeated(keyed: Agency) -> None:
-    """Pasted into the configuration, into an address, into a file with a mistake, or cut in two."""
+def test_a_misplaced_key_is_not_repeated(keyed: Agency) -> None:
+    """In the configuration, in an address, in a file with an error, or on two lines."""
     declare(keyed)
     places = {
         f"api_key: {RENTIX}": "reconciler.yaml",
@@ -360,9 +359,9 @@ main()
 """
 
 
-def test_a_defect_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
-    """An exception that nobody foresaw, in the midst of sending: exit 1, and neither the values of
-    variables nor the environment are shown."""
+def test_a_crash_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
+    """An unexpected exception while sending: exit 1, without values of variables or the
+    environment."""
     declare(keyed)
     urls = {f"{name.upper()}_URL": url for name, url in keyed.portal.urls.items()}
     done = subprocess.run(
@@ -384,7 +383,7 @@ def test_a_defect_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
-    """A project on GitHub, with a pull request's change on the desk."""
+    """A project on GitHub, with a pull request's change in `desk`."""
     agents = [{"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"}]
     keyed.live(*(user(number, **each) for number, each in enumerate(agents, 1)))
     first = tmp_path / "project"
@@ -402,10 +401,9 @@ def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
     ("name", "method"),
     [("a message", "GET"), ("an agent's name", "GET"), ("a message", "PUT"), ("headers", "PUT")],
 )
-def test_a_workflow_tells_no_key(hub: Project, tmp_path: Path, name: str, method: str) -> None:
-    """The plan of a pull request, its apply after the merge, and drift, on a portal that echoes: in
-    no log, annotation, comment, issue, summary, output, artifact, ledger or git object is a piece
-    of a key, nor of the run's token."""
+def test_a_workflow_shows_no_key(hub: Project, tmp_path: Path, name: str, method: str) -> None:
+    """Plan, apply and drift on a portal that echoes keys: no log, annotation, comment, issue,
+    summary, output, artifact, ledger or git object has a fragment."""
     number = hub.open("change")
     echoing = echoes(RENTIX)[name]
 
@@ -426,26 +424,26 @@ def test_a_workflow_tells_no_key(hub: Project, tmp_path: Path, name: str, method
 
 
 def everywhere(hub: Project, folder: Path) -> None:
-    """No secret in anything that a workflow's steps left behind."""
+    """No secret in anything that a workflow's steps wrote."""
     secrets = (*SECRETS, GITHUB_TOKEN)
-    told = [each["body"] for every in hub.platform.comments.values() for each in every]
-    told += [each["title"] + each["body"] for each in hub.platform.issues]
+    texts = [each["body"] for every in hub.platform.comments.values() for each in every]
+    texts += [each["title"] + each["body"] for each in hub.platform.issues]
     for step in hub.all:
-        told += [step.out, step.err, step.summary, *step.outputs.values()]
-    assert told
-    for each in told:
+        texts += [step.out, step.err, step.summary, *step.outputs.values()]
+    assert texts
+    for each in texts:
         assert pieces(each, secrets) == [], each
     assert leaks(folder, secrets=secrets) == []
 
 
 @pytest.mark.parametrize(("cut", "lead"), [(len(GITHUB_TOKEN), 280), (15, 0)])
-def test_github_echoes_its_token_in_vain(hub: Project, tmp_path: Path, cut: int, lead: int) -> None:
-    """In whole and in part, at the beginning of a message and where it is cut short."""
+def test_githubs_token_is_not_shown(hub: Project, tmp_path: Path, cut: int, lead: int) -> None:
+    """If GitHub echoes it, in whole or in part, also where a message is truncated."""
     number = hub.open("change")
     words = "x" * lead + f" Bad credentials: {GITHUB_TOKEN[:cut]}"
     refusal = Answer(422, {"message": words}, {"X-Token": GITHUB_TOKEN})
     hub.platform.fail("POST", f"issues/{number}/comments", refusal)
     step = hub.plan(number)
     assert step.code == 0
-    assert [each for each in step.told("warning") if "comment could not be written" in each]
+    assert [each for each in step.annotated("warning") if "comment could not be written" in each]
     everywhere(hub, tmp_path)

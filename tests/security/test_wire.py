@@ -1,5 +1,5 @@
-"""The key goes to the portal's own address, over a wire that nobody else reads, and no answer takes
-more than there is."""
+"""Keys go only to the portal's own address, over a trusted connection, and the size of responses is
+limited."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ANA = {"externalId": "a", "name": "Ana"}
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of this computer's environment counts, and nobody waits before a next try."""
+    """No settings of this computer, and retries do not wait."""
     for name in (*PROXIES, *map(str.lower, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
@@ -49,7 +49,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Where connections are made to. Whatever has a name is on this computer."""
+    """The addresses of all connections; every host name resolves to this computer."""
     found: list[tuple[str, int]] = []
     whole = socket.create_connection
 
@@ -62,7 +62,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 
 def login() -> Conversation[Session | Response]:
-    """The key, for good."""
+    """A session with the key."""
     yield from ()
     return Session({"Authorization": f"ApiKey {RENTIX}"})
 
@@ -75,7 +75,7 @@ def opened(url: str, clock: Clock | None = None) -> Iterator[Transport]:
 
 
 def asked(url: str, request: Request = GET) -> Response:
-    """What comes of a request; it says no key."""
+    """The response to a request; it contains no key."""
     with opened(url) as wire:
         answer = wire.send(request)
     assert pieces(repr(answer)) == []
@@ -88,15 +88,15 @@ def asked(url: str, request: Request = GET) -> Response:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["same", "other", "file:///etc/passwd", "data:,x", "//x", ""])
 def test_no_redirect_is_followed(status: int, where: str) -> None:
-    """To the same host, to another one, to a file: one request, and the key goes nowhere else."""
+    """To the same host, another host or a file: one request, and the key goes nowhere else."""
     with serving(lambda _: [ok()]) as other, serving(lambda _: [answer]) as portal:
         target = {
             "same": f"http://127.0.0.1:{portal.port}/other",
             "other": f"http://localhost:{other.port}/?k={RENTIX}",
         }.get(where, where)
         answer = ok(b"", f"Location: {target}", status=f"{status} Moved")
-        told = asked(f"http://127.0.0.1:{portal.port}")
-        assert "redirect" in str(told.error)
+        response = asked(f"http://127.0.0.1:{portal.port}")
+        assert "redirect" in str(response.error)
         assert (len(portal.heads), other.connections) == (1, 0)
 
 
@@ -148,20 +148,21 @@ CROOKED = (
 
 
 @pytest.mark.parametrize("address", PLAIN + CROOKED, ids=ascii)
-def test_an_address_that_is_not_safe_is_refused_before_anything_is_sent(
+def test_an_unsafe_address_is_rejected(
     keyed: Agency, dialled: list[tuple[str, int]], address: str
 ) -> None:
-    """In the environment, in the configuration, and by the sender itself: nobody is called."""
+    """From the environment, from the configuration, and by the transport itself; no connection is
+    made."""
     keyed.declare(ANA)
     keyed.environment["RENTIX_URL"] = address
-    said = keyed.run("plan")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("error: ")
+    result = keyed.run("plan")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: ")
     keyed.environment["RENTIX_URL"] = ""
     keyed.use(rentix={"url": address})
-    said = keyed.run("plan")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(("error: ", "reconciler.yaml:1:"))
+    result = keyed.run("plan")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(("error: ", "reconciler.yaml:1:"))
     if address in PLAIN or "@" in address.partition("#")[0].partition("?")[0]:
         with suppress(ConfigError):
             assert asked(address).status is None
@@ -169,16 +170,16 @@ def test_an_address_that_is_not_safe_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "127.9.9.9", "[::1]"])
-def test_this_computer_needs_no_tls(dialled: list[tuple[str, int]], host: str) -> None:
-    """Every name of loopback, and the request goes there."""
+def test_loopback_needs_no_tls(dialled: list[tuple[str, int]], host: str) -> None:
+    """Under each of its names."""
     with serving(lambda _: [ok()]) as portal:
         assert asked(f"http://{host}:{portal.port}").status == 200
         assert dialled == [(host.strip("[]").lower(), portal.port)]
         assert portal.header("authorization") == [f"ApiKey {RENTIX}"]
 
 
-def test_githubs_token_goes_over_tls_too() -> None:
-    """An API address without TLS is for this computer alone."""
+def test_githubs_token_needs_tls() -> None:
+    """An API address without TLS is for this computer only."""
     with pytest.raises(GitHubError, match="https"), GitHub("http://github.example", "a/b", "t", id):
         pass
 
@@ -188,7 +189,7 @@ def test_githubs_token_goes_over_tls_too() -> None:
 
 @contextmanager
 def proxied(monkeypatch: pytest.MonkeyPatch, *names: str, answer: bytes = b"") -> Iterator[Server]:
-    """A proxy that refuses, which these variables name, with a name and a password."""
+    """A proxy that refuses, set in these variables with a user name and a password."""
     refusal = answer or ok(b"no", "Proxy-Authenticate: Basic", status="407 Authenticate")
     with serving(lambda _: [refusal]) as proxy:
         for name in names:
@@ -201,15 +202,14 @@ def proxied(monkeypatch: pytest.MonkeyPatch, *names: str, answer: bytes = b"") -
 def test_a_proxy_gets_its_own_password_and_not_the_key(
     monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]], name: str, echo: bool
 ) -> None:
-    """It is asked to connect to the portal, and what goes through is for the portal alone. What it
-    refuses is told with what to look at, and without the password."""
+    """It only sees a CONNECT to the portal. The error says what to check, without the password."""
     answer = ok(b"", status=f"407 {PASSWORD}") if echo else b""
     with proxied(monkeypatch, name, answer=answer) as proxy:
-        told = asked(f"https://{HOST}/api/v1")
-        assert told.status is None
-        assert "407" in str(told.error)
-        assert "Check HTTPS_PROXY" in str(told.error)
-        assert pieces(str(told.error), [PASSWORD]) == []
+        response = asked(f"https://{HOST}/api/v1")
+        assert response.status is None
+        assert "407" in str(response.error)
+        assert "Check HTTPS_PROXY" in str(response.error)
+        assert pieces(str(response.error), [PASSWORD]) == []
         assert {head.split(b"\r\n")[0] for head in proxy.heads} == {
             f"CONNECT {HOST}:443 HTTP/1.1".encode()
         }
@@ -218,10 +218,10 @@ def test_a_proxy_gets_its_own_password_and_not_the_key(
         assert {port for _, port in dialled} == {proxy.port}
 
 
-def test_no_proxy_names_hosts_that_are_reached_directly(
+def test_no_proxy_is_respected(
     monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
 ) -> None:
-    """What the environment takes out of the proxy's hands goes to the host."""
+    """Hosts in NO_PROXY are reached directly."""
     monkeypatch.setenv("NO_PROXY", HOST)
     with proxied(monkeypatch, "HTTPS_PROXY") as proxy:
         assert asked(f"https://{HOST}:1").status is None
@@ -229,7 +229,7 @@ def test_no_proxy_names_hosts_that_are_reached_directly(
         assert set(dialled) == {(HOST, 1)}
 
 
-def test_no_proxy_stands_before_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even with TLS."""
     with (
         proxied(monkeypatch, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") as proxy,
@@ -243,7 +243,7 @@ def test_no_proxy_stands_before_this_computer(monkeypatch: pytest.MonkeyPatch) -
 def test_a_proxys_password_is_in_no_output(
     keyed: Agency, monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
 ) -> None:
-    """Whatever is wrong with its address, or with what it says."""
+    """Whatever is wrong with its address or its response."""
     keyed.declare(ANA)
     keyed.environment["RENTIX_URL"] = f"https://{HOST}/api/v1"
     for address in (
@@ -254,16 +254,16 @@ def test_a_proxys_password_is_in_no_output(
         f"http://ana:{PASSWORD}@[127.0.0.1",
     ):
         monkeypatch.setenv("HTTPS_PROXY", address)
-        said = keyed.run("-v", "plan")
-        assert said.code == 1
-        assert pieces(said.out + said.err, [PASSWORD, RENTIX]) == []
-        assert "Traceback" not in said.err
+        result = keyed.run("-v", "plan")
+        assert result.code == 1
+        assert pieces(result.out + result.err, [PASSWORD, RENTIX]) == []
+        assert "Traceback" not in result.err
 
 
 def test_a_netrc_is_not_used(
     keyed: Agency, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A login for the portal's host in the home folder does not replace the key."""
+    """An entry for the portal's host does not replace the key."""
     keyed.declare(ANA)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
@@ -277,8 +277,8 @@ def test_a_netrc_is_not_used(
         assert set(portal.header("authorization")) == {f"ApiKey {RENTIX}"}
 
 
-def test_a_cookie_is_not_sent_back() -> None:
-    """Nothing that a portal says is kept for it."""
+def test_cookies_are_not_kept() -> None:
+    """Neither session cookies nor others."""
     cookies = ("Set-Cookie: a=b; Path=/", "Set-Cookie: c=d; Domain=127.0.0.1; Max-Age=999")
     with serving(lambda _: [ok(b'{"items": []}', *cookies)]) as portal:
         with opened(f"http://127.0.0.1:{portal.port}") as wire:
@@ -291,18 +291,18 @@ def test_a_cookie_is_not_sent_back() -> None:
 
 
 def chunked(part: bytes) -> bytes:
-    """A part of an answer whose length nobody knows."""
+    """A chunk of a response."""
     return f"{len(part):x}\r\n".encode() + part + b"\r\n"
 
 
 def endless(*headers: str, status: str = "200 OK") -> bytes:
-    """The head of an answer without a length."""
+    """The head of a response without a length."""
     lines = [f"HTTP/1.1 {status}", "Transfer-Encoding: chunked", *headers, "", ""]
     return "\r\n".join(lines).encode()
 
 
 def packed() -> Iterator[bytes]:
-    """A million blanks, packed, again and again: a thousandth of what they become."""
+    """A million spaces, compressed a thousandfold, again and again."""
     packer = zlib.compressobj(9)
     first = packer.compress(b" " * 10**6) + packer.flush(zlib.Z_FULL_FLUSH)
     raw = zlib.compressobj(9, wbits=-15)
@@ -313,21 +313,21 @@ def packed() -> Iterator[bytes]:
 
 
 def bomb(_: bytes) -> Iterator[bytes]:
-    """An answer that never ends, packed."""
+    """A compressed response without an end."""
     yield endless("Content-Encoding: deflate")
     for part in packed():
         yield chunked(part)
 
 
 def flood(_: bytes) -> Iterator[bytes]:
-    """An answer that never ends, as it is."""
+    """A response without an end."""
     yield endless()
     while True:
         yield chunked(b" " * 10**6)
 
 
 def matryoshka(_: bytes) -> Iterator[bytes]:
-    """A bomb that is packed once more."""
+    """A response compressed twice."""
     yield ok(gzip.compress(gzip.compress(b"{}")), "Content-Encoding: gzip, gzip")
 
 
@@ -340,21 +340,21 @@ LIMITS = {
 
 @pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
 @pytest.mark.parametrize("name", LIMITS)
-def test_an_answer_has_a_largest_size(
+def test_the_size_of_a_response_is_limited(
     monkeypatch: pytest.MonkeyPatch, name: str, request_: Request
 ) -> None:
-    """More is not read, asked for once only, told in words; a write may have been done."""
+    """The rest is not read, there is no retry, and a write is uncertain."""
     monkeypatch.setattr(transport, "MAX_BYTES", 4_000_000)
     answer, words = LIMITS[name]
     with serving(answer) as portal:
-        told = asked(f"http://127.0.0.1:{portal.port}", request_)
-        assert (told.status, told.body, told.uncertain) == (None, None, request_.writes)
-        assert words in str(told.error)
+        response = asked(f"http://127.0.0.1:{portal.port}", request_)
+        assert (response.status, response.body, response.uncertain) == (None, None, request_.writes)
+        assert words in str(response.error)
         assert len(portal.heads) == 1
 
 
-def test_a_refusal_with_an_endless_page_is_a_refusal() -> None:
-    """Its status is known, so nothing is open. The limit is the real one."""
+def test_a_refusal_with_an_endless_body() -> None:
+    """The status is known, so it is certain. With the real limit."""
 
     def refuse(_: bytes) -> Iterator[bytes]:
         yield endless(status="403 Forbidden")
@@ -362,20 +362,20 @@ def test_a_refusal_with_an_endless_page_is_a_refusal() -> None:
             yield chunked(b" " * 10**6)
 
     with serving(refuse) as portal:
-        told = asked(f"http://127.0.0.1:{portal.port}", PUT)
-        assert (told.status, told.uncertain) == (403, False)
-        assert "larger than 64 MB" in str(told.error)
+        response = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        assert (response.status, response.uncertain) == (403, False)
+        assert "larger than 64 MB" in str(response.error)
 
 
-def test_a_packed_answer_of_a_usual_size_is_read() -> None:
-    """Packing is asked for, as a list can be long."""
+def test_a_compressed_response_is_read() -> None:
+    """Compression is requested, as lists can be long."""
     body = gzip.compress(b'{"items": [' + b" " * 10**6 + b"]}")
     with serving(lambda _: [ok(body, "Content-Encoding: gzip")]) as portal:
         assert asked(f"http://127.0.0.1:{portal.port}").body == {"items": []}
 
 
-def test_an_answer_that_drips_is_not_waited_for() -> None:
-    """A byte every ten seconds is always in time, and the answer still has to end."""
+def test_a_slow_response_times_out() -> None:
+    """Each byte is in time, but the whole has to end too."""
     now = [0.0]
 
     def drip(_: bytes) -> Iterator[bytes]:
@@ -386,13 +386,13 @@ def test_an_answer_that_drips_is_not_waited_for() -> None:
 
     with serving(drip) as portal:
         with opened(f"http://127.0.0.1:{portal.port}", Clock(lambda: now[0])) as wire:
-            told = wire.send(GET)
-        assert "did not end within 120 seconds" in str(told.error)
+            response = wire.send(GET)
+        assert "did not end within 120 seconds" in str(response.error)
         assert len(portal.heads) == 1
 
 
-def test_headers_have_a_largest_size() -> None:
-    """A head that never ends is no answer."""
+def test_the_size_of_headers_is_limited() -> None:
+    """Headers without an end are no response."""
 
     def head(_: bytes) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\n"
@@ -400,8 +400,8 @@ def test_headers_have_a_largest_size() -> None:
             yield b"X-More: " + b"x" * 10_000 + b"\r\n"
 
     with serving(head) as portal:
-        told = asked(f"http://127.0.0.1:{portal.port}", PUT)
-        assert (told.status, told.uncertain) == (None, True)
+        response = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        assert (response.status, response.uncertain) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -418,8 +418,8 @@ def test_headers_have_a_largest_size() -> None:
         f"HTTP/1.1 429 X\r\nRetry-After: {RENTIX}\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_a_key_in_the_form_of_an_answer_is_in_no_message(answer: str) -> None:
-    """In its status line, its headers, and what is none."""
+def test_a_key_in_a_malformed_response_is_redacted(answer: str) -> None:
+    """In the status line, in headers, in invalid HTTP."""
     with serving(lambda _: [answer.encode()]) as portal:
         asked(f"http://127.0.0.1:{portal.port}", PUT)
         assert portal.heads
@@ -430,20 +430,20 @@ def test_a_key_in_the_form_of_an_answer_is_in_no_message(answer: str) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """An authority of the test's own."""
+    """A certificate authority."""
     return trustme.CA()
 
 
 @pytest.fixture
 def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The authority is the one that the environment names."""
+    """SSL_CERT_FILE names the authority."""
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
 
 def certified(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext:
-    """The server's side of TLS, with a certificate for these names."""
+    """A server's TLS context with a certificate for these names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names, **more).configure_cert(context)
     return context
@@ -451,9 +451,7 @@ def certified(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext
 
 @pytest.mark.usefixtures("trusted", "dialled")
 @pytest.mark.parametrize("host", ["localhost", HOST])
-def test_a_certificate_of_the_environments_authority_is_trusted(
-    authority: trustme.CA, host: str
-) -> None:
+def test_ssl_cert_file_is_used(authority: trustme.CA, host: str) -> None:
     """On this computer and elsewhere."""
     with serving(lambda _: [ok()], certified(authority, host)) as portal:
         assert asked(f"https://{host}:{portal.port}").status == 200
@@ -474,58 +472,56 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 @pytest.mark.usefixtures("trusted", "dialled")
 @pytest.mark.parametrize("host", ["localhost", HOST])
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_certificate_ends_it_before_anything_is_sent(
-    authority: trustme.CA, host: str, name: str
-) -> None:
-    """Asked once, told what is wrong and what to do; a write has surely not been done."""
+def test_an_invalid_certificate(authority: trustme.CA, host: str, name: str) -> None:
+    """One attempt, nothing is sent, and the error says what is wrong and what to do."""
     whose, more, words = WRONG[name]
     with serving(lambda _: [ok()], certified(authority, whose or host, **more)) as portal:
-        told = asked(f"https://{host}:{portal.port}", PUT)
-        assert (told.status, told.uncertain) == (None, False)
+        response = asked(f"https://{host}:{portal.port}", PUT)
+        assert (response.status, response.uncertain) == (None, False)
         for each in (words, host, "nothing was sent", "SSL_CERT_FILE"):
-            assert each in str(told.error)
+            assert each in str(response.error)
         assert (portal.connections, portal.heads) == (1, [])
 
 
 @pytest.mark.usefixtures("dialled")
 @pytest.mark.parametrize("host", ["localhost", HOST])
-def test_a_stranger_is_not_trusted(authority: trustme.CA, host: str) -> None:
-    """Nor is one's own computer without a certificate that is."""
+def test_an_unknown_authority_is_not_trusted(authority: trustme.CA, host: str) -> None:
+    """Not even on this computer."""
     with serving(lambda _: [ok()], certified(authority, host)) as portal:
-        told = asked(f"https://{host}:{portal.port}")
-        assert "is not trusted (unable to get local issuer certificate)" in str(told.error)
+        response = asked(f"https://{host}:{portal.port}")
+        assert "is not trusted (unable to get local issuer certificate)" in str(response.error)
         assert (portal.connections, portal.heads) == (1, [])
 
 
-def test_tls_that_is_none_is_told() -> None:
-    """A server that speaks plain HTTP where TLS is meant gets nothing."""
+def test_a_server_without_tls() -> None:
+    """It gets no request if the address is https."""
     with serving(lambda _: [ok()]) as portal:
-        told = asked(f"https://localhost:{portal.port}")
-        assert "could not connect to localhost" in str(told.error)
+        response = asked(f"https://localhost:{portal.port}")
+        assert "could not connect to localhost" in str(response.error)
         assert portal.heads == []
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 @pytest.mark.parametrize("host", ["localhost", HOST])
-def test_a_file_of_certificates_that_is_none_is_told(
+def test_an_invalid_ssl_cert_file(
     keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, host: str
 ) -> None:
-    """It is not there, or something else is in it."""
+    """A missing file, or one without certificates."""
     if content is not None:
         (tmp_path / "x.pem").write_text(content)
     keyed.declare(ANA)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "x.pem"))
     keyed.environment["RENTIX_URL"] = f"https://{host}:1"
-    said = keyed.run("plan")
-    assert said.code == 1
-    assert "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE" in said.err
+    result = keyed.run("plan")
+    assert result.code == 1
+    assert "Check HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE" in result.err
 
 
 @pytest.mark.parametrize("name", [True, False], ids=["trusted", "not trusted"])
-def test_the_command_itself_over_tls(
+def test_the_command_over_tls(
     keyed: Agency, authority: trustme.CA, tmp_path: Path, name: bool
 ) -> None:
-    """The installed program: with the authority it plans, without it says one line."""
+    """With the authority it plans; without it prints one line."""
     keyed.declare(ANA)
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(path))

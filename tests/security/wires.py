@@ -1,4 +1,4 @@
-"""Servers on loopback that answer byte by byte as a test wants, with TLS or without."""
+"""Servers on loopback that answer byte by byte, with TLS or without."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Answer = Callable[[bytes], Iterable[bytes]]
 
 @dataclass
 class Server:
-    """A server that answers: its port, the heads of the requests it got, and how many connected."""
+    """A server: its port, the heads of its requests, and the number of connections."""
 
     port: int = 0
     heads: list[bytes] = field(default_factory=list)
     connections: int = 0
 
     def header(self, name: str) -> list[str]:
-        """The values of a header, of all requests."""
+        """The values of a header in all requests."""
         lines = [line.decode("latin-1") for head in self.heads for line in head.split(b"\r\n")]
         pairs = [line.partition(": ") for line in lines]
         return [value for found, _, value in pairs if found.lower() == name]
 
 
 def ok(body: bytes = b'{"items": []}', *headers: str, status: str = "200 OK") -> bytes:
-    """A whole answer."""
+    """A complete response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
 
 @contextmanager
 def serving(answer: Answer, certificate: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server that gives to each request the bytes that `answer` makes of its head."""
+    """A server that answers each request with the bytes that `answer` returns for its head."""
     made = Server()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -66,7 +66,7 @@ def serving(answer: Answer, certificate: ssl.SSLContext | None = None) -> Iterat
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Nothing: what goes wrong is the test."""
+            """Nothing: errors are expected."""
 
     with Listener(("127.0.0.1", 0), Handler) as listener:
         made.port = listener.server_address[1]

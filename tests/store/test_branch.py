@@ -64,9 +64,9 @@ def test_a_moved_branch_is_not_overwritten(single, first):
 def test_a_locked_branch_is_reported(single):
     """Another process's lock file: a message, not LedgerChanged."""
     (single / ".git" / "refs" / "heads" / "reconciler-ledger.lock").touch()
-    said = save(single, ledger_of(a1="x"))
-    assert said.startswith("The ledger git:reconciler-ledger could not be written (")
-    assert said.endswith("); the next plan may send values again that it cannot compare.")
+    message = save(single, ledger_of(a1="x"))
+    assert message.startswith("The ledger git:reconciler-ledger could not be written (")
+    assert message.endswith("); the next plan may send values again that it cannot compare.")
 
 
 def test_no_repository_is_an_error(tmp_path, monkeypatch):

@@ -32,11 +32,11 @@ def test_a_rejected_push_is_retried_by_the_next_apply(pair, remote):
     save(a, ledger_of(a1="x"), "first")
     before = looks(a)
     with refusing(remote):
-        said = save(a, ledger_of(a1="y"), "refused")
-        assert said.startswith(f"The ledger {PLACE} could not be pushed to origin (")
-        assert "pre-receive hook declined" in said
-        assert "values that cannot be read back may be sent again" in said
-        assert "changes made from here may look like drift" in said
+        message = save(a, ledger_of(a1="y"), "refused")
+        assert message.startswith(f"The ledger {PLACE} could not be pushed to origin (")
+        assert "pre-receive hook declined" in message
+        assert "values that cannot be read back may be sent again" in message
+        assert "changes made from here may look like drift" in message
         assert load(b) == ledger_of(a1="x")
         kept = open_store(a, PLACE).load()
         assert kept.ledger == ledger_of(a1="y")
@@ -105,10 +105,10 @@ def test_a_push_whose_answer_is_lost(pair, remote, monkeypatch):
     whole = refs.git
 
     def lose(folder, *arguments, **how):
-        said = whole(folder, *arguments, **how)
+        message = whole(folder, *arguments, **how)
         if "push" in arguments:
             raise GitError("the connection broke")
-        return said
+        return message
 
     monkeypatch.setattr(refs, "git", lose)
     assert save(a, KEPT) is None
@@ -121,9 +121,9 @@ def test_a_remote_that_disappears_before_the_push(pair, remote, monkeypatch):
     store = open_store(a, PLACE)
     kept = store.load()
     with unreachable(remote):
-        said = store.save(KEPT, kept, "first")
-    assert said.startswith(f"The ledger {PLACE} could not be pushed to origin ('")
-    assert "does not appear to be a git repository" in said
+        message = store.save(KEPT, kept, "first")
+    assert message.startswith(f"The ledger {PLACE} could not be pushed to origin ('")
+    assert "does not appear to be a git repository" in message
     assert store.load().ledger == KEPT
     assert save(a, KEPT) is None
     assert load(b) == KEPT
@@ -182,10 +182,10 @@ def test_a_password_in_the_remotes_address_is_removed(pair):
     a, _ = pair
     git(a, "remote", "set-url", "origin", "https://ana:geheim@127.0.0.1:1/agents.git")
     kept = open_store(a, PLACE).load()
-    said = save(a, KEPT)
-    assert "127.0.0.1" in kept.note + said
-    assert "geheim" not in kept.note + said
-    assert "ana" not in kept.note + said
+    message = save(a, KEPT)
+    assert "127.0.0.1" in kept.note + message
+    assert "geheim" not in kept.note + message
+    assert "ana" not in kept.note + message
 
 
 def test_no_address_is_on_a_command_line(pair, monkeypatch):
@@ -262,8 +262,10 @@ def test_a_commit_that_fails(pair, single, monkeypatch, command):
     """With a remote and without: a message, and the ledger is unchanged."""
     fail_git(monkeypatch, command)
     for folder in (pair[0], single):
-        said = save(folder, KEPT)
-        assert said.startswith(f"The ledger {PLACE} could not be written (No space left on device)")
+        message = save(folder, KEPT)
+        assert message.startswith(
+            f"The ledger {PLACE} could not be written (No space left on device)"
+        )
         assert load(folder) == {}
 
 

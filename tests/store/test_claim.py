@@ -85,10 +85,10 @@ def claims(remote):
     return dict(line.split(" ", 1) for line in listed.split("\n") if line)
 
 
-def taken(branch, turn=None):
+def taken(branch, wait=None):
     """A claim that is taken and not renewed."""
     claim = Claim(branch.refs, "origin", branch.claim)
-    assert claim.take(turn or Waiting()) is None
+    assert claim.take(wait or Waiting()) is None
     return claim
 
 
@@ -134,13 +134,13 @@ def test_a_waiter_continues_after_the_release(pair, remote, no_renewal):
             if act := left.pop(0):
                 act()
 
-        turn = Waiting(then)
-        with remote_lock(other.refs, "origin", other.claim, turn) as note:
+        wait = Waiting(then)
+        with remote_lock(other.refs, "origin", other.claim, wait) as note:
             assert note is None
             assert len(claims(remote)) == 1
-        assert turn.slept == [LOOK] * 2
-        [said] = turn.said
-        assert said.startswith(f"Another apply is in progress: {HERE}")
+        assert wait.slept == [LOOK] * 2
+        [message] = wait.messages
+        assert message.startswith(f"Another apply is in progress: {HERE}")
     assert claims(remote) == {}
 
 
@@ -154,28 +154,28 @@ def test_two_attempts_at_once(pair, remote, no_renewal, monkeypatch):
         whole(branch, *arguments)
 
     monkeypatch.setattr(Refs, "push", push)
-    turn = Waiting(lambda: first.pop().release())
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
-        assert len(turn.said) == 1
+    wait = Waiting(lambda: first.pop().release())
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
+        assert len(wait.messages) == 1
         assert first == []
 
 
 def test_a_renewed_claim_is_not_taken_over(pair, no_renewal):
     """The waiter times out instead."""
     held = taken(pair[0])
-    turn = Waiting(held.renew)
+    wait = Waiting(held.renew)
     with pytest.raises(LockedError, match="Waited 5 minutes"):
-        Claim(pair[1].refs, "origin", pair[1].claim).take(turn)
-    assert lock.TIMEOUT <= sum(turn.slept) < lock.TIMEOUT + LOOK
+        Claim(pair[1].refs, "origin", pair[1].claim).take(wait)
+    assert lock.TIMEOUT <= sum(wait.slept) < lock.TIMEOUT + LOOK
     assert held.renew()
 
 
 def test_an_expired_claim_is_taken_over(pair, remote):
     """After the lease by the waiter's clock; the former holder's renewal fails."""
     dead = taken(pair[0])
-    turn = Waiting()
-    with remote_lock(pair[1].refs, "origin", pair[1].claim, turn) as note:
-        assert LEASE <= sum(turn.slept) <= LEASE + 2 * LOOK
+    wait = Waiting()
+    with remote_lock(pair[1].refs, "origin", pair[1].claim, wait) as note:
+        assert LEASE <= sum(wait.slept) <= LEASE + 2 * LOOK
         assert note.startswith(f"The previous apply ({HERE}")
         assert "it has not renewed its lock for 90 s" in note
         assert not dead.renew()
@@ -187,9 +187,9 @@ def test_an_expired_claim_is_taken_over(pair, remote):
 def test_one_renewal_restarts_the_lease(pair):
     """The waiter waits a full lease again."""
     held = taken(pair[0])
-    turn = Waiting(lambda: held.renew() if len(turn.slept) == 2 else None)
-    assert Claim(pair[1].refs, "origin", pair[1].claim).take(turn) is not None
-    assert len(turn.slept) == 5
+    wait = Waiting(lambda: held.renew() if len(wait.slept) == 2 else None)
+    assert Claim(pair[1].refs, "origin", pair[1].claim).take(wait) is not None
+    assert len(wait.slept) == 5
 
 
 def test_two_takeovers_at_once(pair, remote, tmp_path, monkeypatch):
@@ -205,10 +205,10 @@ def test_two_takeovers_at_once(pair, remote, tmp_path, monkeypatch):
         whole(branch, *arguments)
 
     monkeypatch.setattr(Refs, "push", push)
-    turn = Waiting()
+    wait = Waiting()
     second = Claim(pair[1].refs, "origin", pair[1].claim)
-    second.take(turn)
-    assert sum(turn.slept) >= 2 * LEASE
+    second.take(wait)
+    assert sum(wait.slept) >= 2 * LEASE
     assert not first.renew()
     assert second.renew()
 
@@ -225,27 +225,27 @@ def test_a_claim_is_renewed_in_the_background(pair, remote, monkeypatch):
 
     monkeypatch.setattr(Claim, "renew", renew)
     monkeypatch.setattr(module, "RENEWAL", 0.01)
-    turn = Waiting()
-    turn.now = lock.boot_time
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+    wait = Waiting()
+    wait.now = lock.boot_time
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
         assert moved.wait(LONG)
-    assert (turn.said, turn.lost) == ([], [])
+    assert (wait.messages, wait.lost) == ([], [])
     assert claims(remote) == {}
 
 
 def test_a_holder_learns_that_it_lost_the_claim(pair, remote, monkeypatch):
     """As soon as its machine is awake; the other's claim is left alone."""
     monkeypatch.setattr(module, "TICK", 0.01)
-    told, clock = threading.Event(), [0]
-    turn = Waiting()
-    turn.now = lambda: clock[0]
-    turn.on_lost = lambda why: (turn.lost.append(why), told.set())
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+    notified, clock = threading.Event(), [0]
+    wait = Waiting()
+    wait.now = lambda: clock[0]
+    wait.on_lost = lambda why: (wait.lost.append(why), notified.set())
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
         assert Claim(pair[1].refs, "origin", pair[1].claim).take(Waiting()) is not None
-        assert turn.lost == []
+        assert wait.lost == []
         clock[0] = 1000
-        assert told.wait(LONG)
-    [why] = turn.lost
+        assert notified.wait(LONG)
+    [why] = wait.lost
     assert why.startswith("This apply did not renew its lock in time")
     assert len(claims(remote)) == 1
 
@@ -254,27 +254,27 @@ def test_a_failed_renewal_is_reported_and_retried(pair, remote, monkeypatch):
     """One message, once the lease has expired; renewal continues."""
     monkeypatch.setattr(module, "RENEWAL", 0.0)
     monkeypatch.setattr(module, "RETRY", 0.0)
-    told, moved = threading.Event(), threading.Event()
-    turn = Waiting()
+    notified, moved = threading.Event(), threading.Event()
+    wait = Waiting()
     times = iter(range(0, 10**6, 40))
-    turn.now = lambda: next(times)
-    turn.notify = lambda said: (turn.said.append(said), told.set())
+    wait.now = lambda: next(times)
+    wait.notify = lambda message: (wait.messages.append(message), notified.set())
     whole = Claim.renew
 
     def renew(claim):
         done = whole(claim)
-        if told.is_set():
+        if notified.is_set():
             moved.set()
         return done
 
     monkeypatch.setattr(Claim, "renew", renew)
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
         with unreachable(remote):
-            assert told.wait(LONG)
+            assert notified.wait(LONG)
         assert moved.wait(LONG)
-    assert turn.lost == []
-    [said] = turn.said
-    assert said.startswith("note: The lock could not be renewed for 90 s (")
+    assert wait.lost == []
+    [message] = wait.messages
+    assert message.startswith("note: The lock could not be renewed for 90 s (")
 
 
 # What goes wrong
@@ -282,44 +282,44 @@ def test_a_failed_renewal_is_reported_and_retried(pair, remote, monkeypatch):
 
 def test_an_unreachable_remote_is_a_note(pair, remote):
     """The apply continues."""
-    turn = Waiting()
-    with unreachable(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+    wait = Waiting()
+    with unreachable(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
         assert note.startswith("The lock could not be taken on origin (")
         assert note.endswith(
             "), so an apply from elsewhere at the same time would not be detected."
         )
-    assert (turn.said, turn.lost) == ([], [])
+    assert (wait.messages, wait.lost) == ([], [])
 
 
 def test_a_remote_that_rejects_claims_is_a_note(pair, remote):
     """For lack of permission, or by a hook."""
-    turn = Waiting()
-    with refusing(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+    wait = Waiting()
+    with refusing(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
         assert "could not be taken on origin (! [remote rejected]" in note
-    assert (turn.said, turn.lost) == ([], [])
+    assert (wait.messages, wait.lost) == ([], [])
 
 
 def test_a_claim_counts_even_if_we_may_not_push(pair, remote, no_renewal):
     """Reading it is enough to wait."""
     first = remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting())
     first.__enter__()
-    turn = Waiting(lambda: first.__exit__(None, None, None) if claims(remote) else None)
+    wait = Waiting(lambda: first.__exit__(None, None, None) if claims(remote) else None)
     hook = remote / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\ntest $3 = 0000000000000000000000000000000000000000\n")
     hook.chmod(0o755)
-    with remote_lock(pair[1].refs, "origin", pair[1].claim, turn) as note:
-        assert turn.waited
+    with remote_lock(pair[1].refs, "origin", pair[1].claim, wait) as note:
+        assert wait.waited
         assert "could not be taken" in note
 
 
 def test_a_remote_that_disappears_while_waiting(pair, remote):
     """The wait times out, since another apply held the claim."""
     taken(pair[0])
-    turn = Waiting()
+    wait = Waiting()
     gone = unreachable(remote)
-    turn._then = lambda: gone.__enter__() if len(turn.slept) == 1 else None
-    with pytest.raises(LockedError), remote_lock(pair[1].refs, "origin", pair[1].claim, turn):
+    wait._then = lambda: gone.__enter__() if len(wait.slept) == 1 else None
+    with pytest.raises(LockedError), remote_lock(pair[1].refs, "origin", pair[1].claim, wait):
         pytest.fail("two at once")
     gone.__exit__(None, None, None)
 
@@ -344,12 +344,12 @@ def test_a_push_whose_answer_is_lost_is_ours(pair, remote, no_renewal, monkeypat
 
 def test_a_failed_release_is_reported(pair, remote, no_renewal):
     """Others wait for the lease."""
-    turn = Waiting()
-    with rejecting_deletes(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, turn):
+    wait = Waiting()
+    with rejecting_deletes(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
         pass
-    [said] = turn.said
-    assert said.startswith("note: The lock could not be released on origin (")
-    assert said.endswith("The next apply from elsewhere takes it over after 90 s.")
+    [message] = wait.messages
+    assert message.startswith("note: The lock could not be released on origin (")
+    assert message.endswith("The next apply from elsewhere takes it over after 90 s.")
 
 
 @contextmanager
@@ -404,10 +404,10 @@ def test_an_unreadable_claim_is_waited_for(pair, remote, tmp_path):
     (source / "file.txt").write_text("three")
     commit(source, "not a word of ours")
     git(source, "push", "-q", str(remote), f"HEAD:refs/reconciler/applying/{pair[0].digest}")
-    turn = Waiting()
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, turn) as note:
+    wait = Waiting()
+    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
         assert note.startswith("The previous apply did not finish")
-    assert turn.said[0].startswith("Another apply is in progress. Waiting")
+    assert wait.messages[0].startswith("Another apply is in progress. Waiting")
 
 
 def test_two_ledgers_have_separate_claims(pair, remote, no_renewal, tmp_path):
@@ -417,10 +417,10 @@ def test_two_ledgers_have_separate_claims(pair, remote, no_renewal, tmp_path):
     other = open_store(folder, PLACE).branch
     with (
         remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()),
-        remote_lock(other.refs, "origin", other.claim, turn := Waiting()),
+        remote_lock(other.refs, "origin", other.claim, wait := Waiting()),
     ):
         assert len(claims(remote)) == 2
-    assert not turn.waited
+    assert not wait.waited
 
 
 def test_a_store_with_a_remote_has_both_locks(pair, remote, no_renewal):

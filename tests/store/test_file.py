@@ -84,8 +84,8 @@ def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
-    said = store.save({}, store.load(), "")
-    assert said == (
+    message = store.save({}, store.load(), "")
+    assert message == (
         f"The ledger {store.path} could not be written (No space left on device); the next plan "
         f"may send values again that it cannot compare."
     )

@@ -27,15 +27,17 @@ with local_lock(Path(sys.argv[1]), LockWait(print, print)):
     print("held", flush=True)
     sys.stdin.read()
 """
-"""A process that has a lock until it is told to end."""
+"""A process that has a lock until it is notified to end."""
 
 
 class Waiting(LockWait):
     """A wait on a fake clock: sleeping advances it and calls `then`."""
 
     def __init__(self, then=lambda: None):
-        self.said, self.lost, self.slept = [], [], []
-        super().__init__(self.said.append, self.lost.append, self._sleep, lambda: sum(self.slept))
+        self.messages, self.lost, self.slept = [], [], []
+        super().__init__(
+            self.messages.append, self.lost.append, self._sleep, lambda: sum(self.slept)
+        )
         self._then = then
 
     def _sleep(self, seconds):
@@ -52,10 +54,10 @@ def path(tmp_path):
 def test_a_free_lock(path):
     """No message and no wait, also the second time."""
     for _ in range(2):
-        turn = Waiting()
-        with local_lock(path, turn) as note:
+        wait = Waiting()
+        with local_lock(path, wait) as note:
             assert note is None
-        assert (turn.said, turn.slept, turn.waited, turn.lost) == ([], [], False, [])
+        assert (wait.messages, wait.slept, wait.waited, wait.lost) == ([], [], False, [])
 
 
 def test_a_waiter_is_notified_once(path):
@@ -68,40 +70,40 @@ def test_a_waiter_is_notified_once(path):
         if act := left.pop(0):
             act()
 
-    turn = Waiting(then)
-    with local_lock(path, turn):
-        assert turn.waited
-    [said] = turn.said
+    wait = Waiting(then)
+    with local_lock(path, wait):
+        assert wait.waited
+    [message] = wait.messages
     assert re.fullmatch(
         rf"Another apply is in progress: {re.escape(HERE)}\d\d:\d\d\. Waiting up to 5 minutes for "
         rf"it to finish; nothing has been sent\.",
-        said,
+        message,
     )
-    assert turn.slept == [module.POLL_INTERVAL] * 3
+    assert wait.slept == [module.POLL_INTERVAL] * 3
 
 
 def test_waiting_times_out(path):
     """The error names the holder, and says that nothing was sent and what to do."""
-    turn = Waiting()
+    wait = Waiting()
     with local_lock(path, Waiting()):
-        with pytest.raises(LockedError) as caught, local_lock(path, turn):
+        with pytest.raises(LockedError) as caught, local_lock(path, wait):
             pytest.fail("two at once")
-        assert sum(turn.slept) == module.TIMEOUT
-    said = str(caught.value)
-    assert said.startswith(f"Another apply is still in progress: {HERE}")
-    assert "Waited 5 minutes; nothing was sent." in said
-    assert said.endswith("finish or cancel it there, then run again.")
+        assert sum(wait.slept) == module.TIMEOUT
+    message = str(caught.value)
+    assert message.startswith(f"Another apply is still in progress: {HERE}")
+    assert "Waited 5 minutes; nothing was sent." in message
+    assert message.endswith("finish or cancel it there, then run again.")
     assert caught.value.exit_code == 1
 
 
 def test_the_timeout_covers_all_holders(path):
     """Each is named, and the time goes on."""
-    turn, other = Waiting(), Holder("b", 2, datetime.now(UTC))
-    turn.wait(this_process(), module.TIMEOUT - 1)
-    turn.wait(other, 1)
-    assert len(turn.said) == 2
+    wait, other = Waiting(), Holder("b", 2, datetime.now(UTC))
+    wait.wait(this_process(), module.TIMEOUT - 1)
+    wait.wait(other, 1)
+    assert len(wait.messages) == 2
     with pytest.raises(LockedError, match="still in progress: b, process 2"):
-        turn.wait(other, 1)
+        wait.wait(other, 1)
 
 
 def test_an_interrupted_wait(path):
@@ -122,8 +124,8 @@ def test_an_exception_releases_the_lock(path):
     """It is raised unchanged."""
     with pytest.raises(LookupError), local_lock(path, Waiting()):
         raise LookupError
-    with local_lock(path, turn := Waiting()):
-        assert not turn.waited
+    with local_lock(path, wait := Waiting()):
+        assert not wait.waited
     assert path.read_text() == ""
 
 
@@ -141,11 +143,11 @@ def test_a_killed_process_holds_no_lock(path):
             process.kill()
             process.wait()
 
-        turn = Waiting(kill)
-        with local_lock(path, turn):
+        wait = Waiting(kill)
+        with local_lock(path, wait):
             assert parse_holder(path.read_text()).process == os.getpid()
-        assert len(turn.slept) == 1
-        assert f"process {process.pid}," in turn.said[0]
+        assert len(wait.slept) == 1
+        assert f"process {process.pid}," in wait.messages[0]
 
 
 def test_a_lock_file_that_cannot_be_created_is_a_note(tmp_path):
@@ -207,8 +209,8 @@ def test_a_malformed_holder(line):
 
 def test_a_hosts_name_is_made_printable():
     """It comes from another machine; it is truncated too."""
-    said = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
-    assert parse_holder(json.dumps(said)).host == "?[31m?" + "x" * 58
+    message = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
+    assert parse_holder(json.dumps(message)).host == "?[31m?" + "x" * 58
 
 
 # Where a ledger is
@@ -244,8 +246,8 @@ def test_two_ledgers_have_separate_locks(tmp_path, monkeypatch, places):
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     one, other = (open_store(root, place) for place in places)
-    with one.lock(Waiting()), other.lock(turn := Waiting()) as notes:
-        assert (notes, turn.waited) == ((), False)
+    with one.lock(Waiting()), other.lock(wait := Waiting()) as notes:
+        assert (notes, wait.waited) == ((), False)
 
 
 def test_work_trees_share_the_lock(tmp_path, monkeypatch):

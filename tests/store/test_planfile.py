@@ -73,9 +73,9 @@ def path(tmp_path):
     return tmp_path / "plan.json"
 
 
-def write(path, said):
+def write(path, saved):
     """Write JSON to a file."""
-    path.write_bytes(json.dumps(said, ensure_ascii=False).encode(errors="surrogatepass"))
+    path.write_bytes(json.dumps(saved, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def test_saving_and_loading(path):
@@ -93,11 +93,11 @@ def test_formatting_is_not_an_edit(path):
     assert planfile.load(path) == FORM
 
 
-def leaves(said, at=()):
+def leaves(saved, at=()):
     """The path of each value in some JSON, including containers."""
     yield at
-    if isinstance(said, dict | list):
-        for name, each in said.items() if isinstance(said, dict) else enumerate(said):
+    if isinstance(saved, dict | list):
+        for name, each in saved.items() if isinstance(saved, dict) else enumerate(saved):
             yield from leaves(each, (*at, name))
 
 
@@ -109,11 +109,11 @@ JSON = st.recursive(
 )
 
 
-def inside(said, at):
+def inside(saved, at):
     """The container of the value at this path."""
     for name in at[:-1]:
-        said = said[name]
-    return said
+        saved = saved[name]
+    return saved
 
 
 @settings(deadline=None, max_examples=150, database=None)
@@ -121,11 +121,11 @@ def inside(said, at):
 def test_an_edited_value_is_rejected(at, value, tmp_path_factory):
     """Any value, also an edit that Python considers equal (1 and true)."""
     path = tmp_path_factory.mktemp("plan") / "plan.json"
-    said = json.loads(json.dumps(FORM))
-    holder = inside(said, at)
+    saved = json.loads(json.dumps(FORM))
+    holder = inside(saved, at)
     assume(json.dumps(holder[at[-1]], sort_keys=True) != json.dumps(value, sort_keys=True))
     holder[at[-1]] = value
-    write(path, said)
+    write(path, saved)
     with pytest.raises(PlanFileError):
         planfile.load(path)
 
@@ -133,9 +133,9 @@ def test_an_edited_value_is_rejected(at, value, tmp_path_factory):
 @pytest.mark.parametrize("at", LEAVES, ids=lambda at: ".".join(map(str, at)))
 def test_a_removed_value_is_rejected(path, at):
     """Every single one."""
-    said = json.loads(json.dumps(FORM))
-    del inside(said, at)[at[-1]]
-    write(path, said)
+    saved = json.loads(json.dumps(FORM))
+    del inside(saved, at)[at[-1]]
+    write(path, saved)
     with pytest.raises(PlanFileError):
         planfile.load(path)
 
@@ -145,15 +145,15 @@ def test_a_removed_value_is_rejected(path, at):
 def test_an_added_value_is_rejected(at, value, name, tmp_path_factory):
     """In an object or a list, at any depth."""
     path = tmp_path_factory.mktemp("plan") / "plan.json"
-    said = json.loads(json.dumps(FORM))
-    holder = said if not at else inside(said, at)[at[-1]]
+    saved = json.loads(json.dumps(FORM))
+    holder = saved if not at else inside(saved, at)[at[-1]]
     assume(isinstance(holder, dict | list))
     if isinstance(holder, dict):
         assume(name not in holder)
         holder[name] = value
     else:
         holder.append(value)
-    write(path, said)
+    write(path, saved)
     with pytest.raises(PlanFileError):
         planfile.load(path)
 
@@ -173,18 +173,18 @@ def test_a_truncated_file_is_rejected(cut, tmp_path_factory):
 @pytest.mark.parametrize("version", ["2.0", "0.9", "10.0", "", "next", "1x.0"])
 def test_another_major_version_is_rejected(path, version):
     """Even with the right digest; the message says what to do."""
-    said = {**FORM, "format_version": version}
-    write(path, {**said, "digest": digest(said)})
+    saved = {**FORM, "format_version": version}
+    write(path, {**saved, "digest": digest(saved)})
     with pytest.raises(PlanFileError, match="Plan again"):
         planfile.load(path)
 
 
 def test_a_later_minor_version_is_loaded(path):
     """It only adds keys."""
-    said = {**FORM, "format_version": "1.7", "more": []}
-    said["digest"] = digest(said)
-    write(path, said)
-    assert planfile.load(path) == said
+    saved = {**FORM, "format_version": "1.7", "more": []}
+    saved["digest"] = digest(saved)
+    write(path, saved)
+    assert planfile.load(path) == saved
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from reconciler.store.refs import GitError, git
 
 def failure(folder: Path, text: str) -> str:
     """The message if git fails with this on standard error."""
-    (folder / "said").write_text(text, "utf-8")
+    (folder / "message").write_text(text, "utf-8")
     with pytest.raises(GitError) as caught:
-        git(folder, "-c", "alias.fail=!cat said >&2; exit 3", "fail")
+        git(folder, "-c", "alias.fail=!cat message >&2; exit 3", "fail")
     return str(caught.value)
 
 
@@ -60,8 +60,8 @@ def test_the_reason_is_one_line(tmp_path: Path, text: str, expected: str) -> Non
 )
 def test_a_password_in_an_address_is_removed(tmp_path: Path, address: str, expected: str) -> None:
     """Wherever it is in the message."""
-    said = failure(tmp_path, f"fatal: unable to access '{address}/': and '{address}' too")
-    assert said == f"unable to access '{expected}/': and '{expected}' too"
+    message = failure(tmp_path, f"fatal: unable to access '{address}/': and '{address}' too")
+    assert message == f"unable to access '{expected}/': and '{expected}' too"
 
 
 def test_a_hooks_environment_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +83,10 @@ def test_git_does_not_get_the_portals_keys(tmp_path: Path, monkeypatch: pytest.M
     for name in ("RENTIX_API_KEY", "PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"):
         monkeypatch.setenv(name, f"value of {name}")
     monkeypatch.setenv("SSH_AUTH_SOCK", "the agent's")
-    said = git(tmp_path, "-c", "alias.show-all=!env", "show-all", environment={"GIVEN": "here"})
-    assert b"_API_" not in said
-    assert b"SSH_AUTH_SOCK=the agent's" in said
-    assert b"GIVEN=here" in said
+    message = git(tmp_path, "-c", "alias.show-all=!env", "show-all", environment={"GIVEN": "here"})
+    assert b"_API_" not in message
+    assert b"SSH_AUTH_SOCK=the agent's" in message
+    assert b"GIVEN=here" in message
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
