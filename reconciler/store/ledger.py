@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NotRequired, Protocol, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, with_config
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from reconciler.core.model import AgentState, PortalState
@@ -114,10 +114,12 @@ def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:
 def _validated(content: bytes) -> _Document:
     """The document in a file's content. Raises ValueError, RecursionError and _LaterVersion."""
     try:
-        return _parser().validate_json(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        # Values may contain half a surrogate pair, which pydantic's JSON parser rejects.
-        return _parser().validate_python(json.loads(content), strict=False)
+        return _parser().validate_json(content)
+    except ValidationError as error:
+        if error.errors(include_input=False)[0]["type"] != "json_invalid":
+            raise
+    # Python's parser also reads lone surrogates, byte order marks and UTF-16.
+    return _parser().validate_python(json.loads(content), strict=False)
 
 
 def unwritten(name: str, reason: str) -> str:

@@ -109,6 +109,22 @@ def test_a_later_version_is_rejected(version, rest):
         parse(json.dumps({"version": version, **rest}).encode(), "it")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings(encoding):
+    """A byte order mark, or UTF-16, which some editors write."""
+    content = text(KEPT).decode().encode(encoding)
+    assert parse(content, "it") == (KEPT, None)
+
+
+@pytest.mark.parametrize("value", [b'"\xed\xa0\xbd"', b'"\\ud83d"'], ids=["bytes", "escape"])
+def test_a_lone_surrogate_is_loaded(value):
+    """Half an emoji, from a portal's text."""
+    content = ONE % (b'{"key": "a", "fields": {"name": {"applied": "x", "value": %b}}}' % value)
+    ledger, note = parse(content, "it")
+    assert note is None
+    assert ledger["rentix"].agents["1"].fields["name"].value == "\ud83d"
+
+
 def check_lost(content):
     """The content counts as lost, with a note."""
     kept, word = parse(content, "the.json")
