@@ -158,25 +158,13 @@ def resolve(
     `holders` has the holder of each id. A refused claim keeps its own id, so its refusal can cause
     others: each claim is refused at most once, and each refusal visits only the claims on its id.
     """
-    lost = set(claims.lost)
-    served = [
-        claim
-        for live_id, claim in claims.declared.items()
-        if live_id in claims.picked and claim.key not in lost and _moves(claim, handle)
-    ]
-    served += [claim for claim in claims.others if claim.key not in lost]
-    free = {claim.live.id for claim in served if claim.live is not None}
-    freed_by: dict[str, list[Scalar]] = defaultdict(list)
-    waiting: dict[Scalar, list[Claim]] = defaultdict(list)
-    refused: deque[Claim] = deque()
+    served = _serveable(claims, handle)
+    released: dict[str, list[Scalar]] = defaultdict(list)
     for claim in served:
         if claim.live is not None:
-            freed_by[claim.key].append(claim.live.id)
-        holder = holders.get(claim.wants) if claim.wants is not None else None
-        if holder is not None and holder.id in free:
-            waiting[holder.id].append(claim)
-        elif holder is not None:
-            refused.append(claim)
+            released[claim.key].append(claim.live.id)
+    waiting, refused = _by_holder(served, holders)
+    lost = set(claims.lost)
     refusals: list[Refusal] = []
     while refused:
         claim = refused.popleft()
@@ -184,10 +172,36 @@ def resolve(
         refusals.append(Refusal(claim, holder, _why(claim, holder, handle, claims, lost)))
         if claim.key not in lost:
             lost.add(claim.key)
-            for live_id in freed_by[claim.key]:
+            for live_id in released[claim.key]:
                 behind = waiting.pop(live_id, ())
                 refused.extend(each for each in behind if each.key not in lost)
     return [claim for claim in served if claim.key not in lost], refusals
+
+
+def _serveable(claims: Claims, handle: str | None) -> list[Claim]:
+    """The claims that would move an id: of selected agents, creations and removals."""
+    declared = (
+        claim
+        for live_id, claim in claims.declared.items()
+        if live_id in claims.picked and _moves(claim, handle)
+    )
+    return [claim for claim in (*declared, *claims.others) if claim.key not in claims.lost]
+
+
+def _by_holder(
+    served: Sequence[Claim], holders: Mapping[str, Live]
+) -> tuple[dict[Scalar, list[Claim]], deque[Claim]]:
+    """The claims that wait for each holder to release its id, and those whose holder keeps it."""
+    releasing = {claim.live.id for claim in served if claim.live is not None}
+    waiting: dict[Scalar, list[Claim]] = defaultdict(list)
+    refused: deque[Claim] = deque()
+    for claim in served:
+        holder = holders.get(claim.wants) if claim.wants is not None else None
+        if holder is not None and holder.id in releasing:
+            waiting[holder.id].append(claim)
+        elif holder is not None:
+            refused.append(claim)
+    return waiting, refused
 
 
 def _moves(claim: Claim, handle: str | None) -> bool:
@@ -273,28 +287,8 @@ def hand_over(
 
     `declared` has the agents of the files by live id.
     """
-    wants = {
-        each.name: key.canonical(value)
-        for each in profiles
-        if (value := each.values.get(key.name)) is not None
-    }
-    if not wants:
-        return list(profiles), []
-    holders = _holders_of(key, set(wants.values()), agents)
-    taking = {
-        each.name: holder
-        for each in profiles
-        if each.name in wants
-        and (holder := holders.get(wants[each.name])) is not None
-        and holder.id != each.id
-    }
-    givers = {
-        each.id: each.name
-        for each in profiles
-        if each.id is not None
-        and each.name in wants
-        and ((own := holders.get(wants[each.name])) is None or own.id != each.id)
-    }
+    transfers = _transfers(profiles, key, agents)
+    taking, givers = transfers.taking, transfers.givers
     obstacles = _obstacles(taking, givers)
     refusals = [
         _refusal(each, key, taking[each.name], obstacle, declared)
@@ -309,6 +303,38 @@ def hand_over(
         if obstacles.get(each.name) is None
     }
     return _in_order(served, taking, givers), refusals
+
+
+@dataclass(frozen=True, slots=True)
+class _Transfers:
+    """Who takes a key from whom: `taking` has the present holder by operation, `givers` the
+    operation by which each holder gives its key up."""
+
+    taking: Mapping[str, Live]
+    givers: Mapping[Scalar, str]
+
+
+def _transfers(
+    profiles: Sequence[Operation], key: Identifier, agents: Iterable[Live]
+) -> _Transfers:
+    wants = {
+        each.name: key.canonical(value)
+        for each in profiles
+        if (value := each.values.get(key.name)) is not None
+    }
+    holders = _holders_of(key, set(wants.values()), agents) if wants else {}
+    taking, givers = {}, {}
+    for each in profiles:
+        if each.name not in wants:
+            continue
+        holder = holders.get(wants[each.name])
+        if holder is not None and holder.id == each.id:
+            continue  # it has the key already
+        if holder is not None:
+            taking[each.name] = holder
+        if each.id is not None:
+            givers[each.id] = each.name
+    return _Transfers(taking, givers)
 
 
 def _holders_of(

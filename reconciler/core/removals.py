@@ -53,25 +53,26 @@ def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
 
 def _undeclared(scope: Scope) -> Iterator[tuple[Live, AgentState]]:
     """The listed agents of ours that no file declares and that are not off already."""
-    if not scope.listing.complete:
+    if not scope.listing.complete or not scope.prior.agents:
         return
-    matching, catalogue = scope.matching, scope.catalogue
+    matching = scope.matching
     spared = {str(found.live.id) for found in matching.matches}
     spared |= {str(each.id) for conflict in matching.conflicts for each in conflict.candidates}
     undecided = {each.key for each in matching.conflicts} | {each.key for each in matching.absent}
-    for live in scope.listing.agents if scope.prior.agents else ():
+    for live in scope.listing.agents:
         state = scope.prior.agents.get(str(live.id))
         if state is None or str(live.id) in spared or state.key in undecided:
             continue
-        keys = (f"id:{live.id}", catalogue.external_id(live.identity))
-        unlinked = catalogue.handle is not None and state.key not in keys
-        if (
-            unlinked
-            or _is_off(scope, live)
-            or not scope.selection.has(scope.portal, state.key, None)
-        ):
-            continue
-        yield live, state
+        if _is_ours(live, state, scope) and not _is_off(scope, live):
+            yield live, state
+
+
+def _is_ours(live: Live, state: AgentState, scope: Scope) -> bool:
+    """Whether the plan covers a recorded agent, and no one has unlinked it on the portal."""
+    catalogue = scope.catalogue
+    keys = (f"id:{live.id}", catalogue.external_id(live.identity))
+    linked = catalogue.handle is None or state.key in keys
+    return linked and scope.selection.has(scope.portal, state.key, None)
 
 
 def _is_off(scope: Scope, live: Live) -> bool:
