@@ -13,8 +13,8 @@ from reconciler.core import verify
 from reconciler.core.fields import Verdict
 from reconciler.core.model import Listing, Outcome
 from reconciler.net import transport
-from reconciler.portals import rentix
-from reconciler.portals.propertyfinder import PropertyFinder
+from reconciler.portals.propertyfinder.write import Writer
+from reconciler.portals.rentix import answers, write
 
 CHUNK = 20
 FAILED = (12, 32, 44, 59, 102, 169, 239, 247, 482, 750, 2028, 2101, 6064, 7188)
@@ -48,7 +48,7 @@ def test_a_seed_is_reproducible() -> None:
 
 def assume_lost_calls_worked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that takes every lost call for done."""
-    monkeypatch.setattr(rentix, "_compared", lambda *_: Verdict.SAME)
+    monkeypatch.setattr(write, "_compared", lambda *_: Verdict.SAME)
 
 
 def retry_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,11 +59,11 @@ def retry_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 def create_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that sends a creation again without checking whether the agent exists."""
 
-    def look(*_: Any) -> Iterator[Any]:
+    def look_up(*_: Any) -> Iterator[Any]:
         yield from ()
         return Verdict.DIFFERENT, None
 
-    monkeypatch.setattr(PropertyFinder, "_look", look)
+    monkeypatch.setattr(Writer, "_look_up", look_up)
 
 
 def keep_no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,12 +78,12 @@ def trust_every_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def claim_success(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that reports as applied whatever was not refused."""
-    whole = rentix._given_up
+    whole = answers.abandoned
 
-    def given_up(doubt: Any) -> Outcome:
-        return Outcome(doubt.operation, "applied", None, None, whole(doubt).id)
+    def abandoned(last: Any) -> Outcome:
+        return Outcome(last.operation, "applied", None, None, whole(last).id)
 
-    monkeypatch.setattr(rentix, "_given_up", given_up)
+    monkeypatch.setattr(write, "abandoned", abandoned)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ import pytest
 from agency import Agency
 
 from reconciler.cli.commands import COMMANDS
-from reconciler.documents.agents import INHERITED, read_agents
+from reconciler.documents.agents import read_agents
 from reconciler.documents.config import read_config
+from reconciler.portals.propertyfinder.declared import PART
+from reconciler.portals.registry import parts, sections
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -56,11 +58,11 @@ def test_every_sample_file_is_valid(tmp_path: Path) -> None:
                 (tmp_path / "reconciler.yaml").write_text(block, "utf-8")
                 name = "rentix" if block.startswith("version:") else "propertyfinder"
                 (tmp_path / "default.yaml").write_text(f"portals: {{{name}: {{}}}}", "utf-8")
-                default = read_config(tmp_path, tmp_path / "default.yaml")
-                assert read_config(tmp_path, None) == default
+                default = read_config(tmp_path, tmp_path / "default.yaml", sections())
+                assert read_config(tmp_path, None, sections()) == default
             else:
                 (tmp_path / "agents" / "a.yaml").write_text(block, "utf-8")
-                assert read_agents(tmp_path, "agents")
+                assert read_agents(tmp_path, "agents", parts())
             count += 1
     assert count >= 4
 
@@ -70,7 +72,7 @@ def test_the_table_of_what_is_inherited_is_that_of_the_program() -> None:
     page = (ROOT / "docs" / "files.md").read_text("utf-8")
     table = page.partition("| omitted in `propertyfinder` | defaults to |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", table, re.MULTILINE)
-    said = {name: ".".join(source) for name, source in INHERITED["propertyfinder"].items()}
+    said = {name: ".".join(key.inherits) for name, key in PART.keys.items() if key.inherits}
     assert dict(rows) == said
 
 

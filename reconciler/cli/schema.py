@@ -17,7 +17,7 @@ def command() -> int:
 
     Writes them to schemas/. Editors use them to complete and check the files.
     """
-    from reconciler.documents.schema import schemas
+    from reconciler.engine.schemas import schemas
 
     for name, content in schemas().items():
         path = Path("schemas", name)

@@ -1,18 +1,18 @@
-"""`reconciler.yaml`: what a repository sets, with a default for every key.
+"""`reconciler.yaml`: the settings of a repository. Every key has a default.
 
-Read by the same strict loader as the agents, and its mistakes are explained in the same form. No
-secret belongs into it; one that is there by mistake is not repeated in a message.
+It is read by the same strict loader as the agents, and its mistakes are explained in the same form.
+A secret that is in it by mistake never appears in a message.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,32 +23,30 @@ from pydantic import (
     GetPydanticSchema,
     ValidationError,
     WithJsonSchema,
-    with_config,
+    create_model,
 )
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
 
 from reconciler.core.address import check_url
 from reconciler.documents.diagnostics import Vocabulary, known_keys, problems_from
 from reconciler.documents.discovery import inside
+from reconciler.documents.patterns import ONE_LINE, mapping
 from reconciler.documents.text import MAX_BYTES, printable
 from reconciler.documents.yaml import load
 from reconciler.errors import ConfigError, InputError, Problem
 
 DEFAULT_FILE = "reconciler.yaml"
-"""Where the configuration is looked for, in the repository's top folder."""
+"""The configuration's name in the repository's top folder."""
 
 OTHER_FILES = ("reconciler.yml", "reconciler.yaml.txt")
-"""Where nothing is read, and somebody may write it."""
+"""Likely wrong names for it, which are refused."""
 
 _PERCENT = r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$"
-_ONE_LINE = r"^[^\n\t]*[^\s][^\n\t]*$"
-_PATH = r"^/[A-Za-z0-9/._-]+$"
 _BRANCH = (
     r"^git:(?!-|refs/|@$|HEAD$)(?!.*(\.\.|@\{|//|/\.|\.lock(/|$)))"
     r"[^\x00-\x20\x7f~^:?*\[\\./]([^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\./])?$"
 )
-"""What `git check-ref-format` takes as a branch; but no whole reference, and no word for HEAD."""
+"""A branch that `git check-ref-format` accepts, but neither a full reference nor HEAD."""
 _SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
 
@@ -60,37 +58,37 @@ def _checked_url(url: str) -> str:
 
 def _distinct(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
-        raise _rule("`match` names something twice")
+        raise _rule("`match` lists an identifier twice")
     return names
 
 
 def _some(portals: dict[str, Section]) -> dict[str, Section]:
     if not portals:
-        raise _rule("`portals` names no portal")
+        raise _rule("`portals` must name at least one portal")
     return portals
 
 
 def _share(value: object) -> float:
-    """A share of one, from a text in percent."""
+    """A percentage as a number from 0 to 1."""
     if isinstance(value, str) and re.search(_PERCENT, value):
         return float(value[:-1]) / 100
-    raise _rule("a limit has to be a percentage from 0% to 100%, such as 30%")
+    raise _rule("a limit must be a percentage from 0% to 100%, such as 30%")
 
 
 def _place(ledger: str) -> str:
     if ledger.startswith("git:"):
         if not re.search(_BRANCH, ledger) or ledger.endswith("\n"):
-            raise _rule("after git: comes the name of a branch, as git takes it")
+            raise _rule("`ledger` must have a valid branch name after git:")
         return ledger
     if ledger.endswith((".yaml", ".yml")):
-        raise _rule("`ledger` names a YAML file; an apply would write over it")
-    if not re.search(_ONE_LINE, ledger):
-        raise _rule("`ledger` has to be a file's name")
+        raise _rule("`ledger` must not be a YAML file: an apply would overwrite it")
+    if not re.search(ONE_LINE, ledger):
+        raise _rule("`ledger` must be a file name")
     return ledger
 
 
 def _rule(message: str) -> PydanticCustomError:
-    """An error whose message is for the user as it is."""
+    """An error with a message for the user."""
     return PydanticCustomError("rule", "{message}", {"message": message})
 
 
@@ -101,7 +99,7 @@ _Share = Annotated[
 ]
 
 
-_Url = Annotated[
+Url = Annotated[
     str,
     AfterValidator(_checked_url),
     Field(
@@ -109,146 +107,80 @@ _Url = Annotated[
         json_schema_extra={"pattern": r"^https?://[^@?#\s]+$"},
     ),
 ]
-_ORDER = (
-    AfterValidator(_distinct),
-    Field(
+"""A portal's base address."""
+
+
+def order() -> tuple[Any, ...]:
+    """What pydantic needs to know about `match`."""
+    about = Field(
         min_length=1,
-        description="By what a live agent is found, in this order.",
+        description="Identifiers that find a live agent, in this order.",
         json_schema_extra={"uniqueItems": True},
-    ),
-)
+    )
+    return AfterValidator(_distinct), about
 
 
 class _Strict(BaseModel):
-    """No coercion, no other keys, no change after reading."""
+    """No coercion, no other keys, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Section(_Strict):
-    """What every portal's section has."""
+    """A portal's section: the keys that every portal has.
+
+    `title` is the portal's name for people. `rules` says what a value must be, `advice` takes the
+    text in the file and returns what was probably meant, or None; both by key.
+    """
+
+    title: ClassVar[str]
+    rules: ClassVar[Mapping[str, str]] = {}
+    advice: ClassVar[Mapping[str, Callable[[str], str | None]]] = {}
 
     url: str
 
 
-class Rentix(Section):
-    """How agents are kept true on Rentix."""
-
-    url: _Url = "https://crm.rentix.md/api/v1"
-    create: Annotated[
-        Literal["never", "upsert"],
-        Field(
-            description="What to do for an agent that the portal does not have: never create it "
-            "(it has to be invited), or send it with its externalId (upsert)."
-        ),
-    ] = "never"
-    match: Annotated[
-        list[Literal["id", "externalId", "phone"]],
-        *_ORDER,
-    ] = ["id", "externalId", "phone"]
-    bulk: Annotated[
-        int, Field(ge=1, le=1000, description="The most operations in one bulk request.")
-    ] = 100
-    bulk_by: Annotated[
-        Literal["id", "externalId"],
-        Field(description="How an operation in a bulk request names its agent."),
-    ] = "id"
-    on_removed: Annotated[
-        Literal["report", "unlink"],
-        Field(
-            description="What to do with a live agent that was ours and that no file declares any "
-            "more: report it, or take our externalId off it (unlink)."
-        ),
-    ] = "report"
-
-
-class PropertyFinder(Section):
-    """How agents are kept true on Property Finder."""
-
-    url: _Url = "https://atlas.propertyfinder.com"
-    create: Annotated[
-        Literal["always", "never"],
-        Field(description="What to do for an agent that the portal does not have."),
-    ] = "always"
-    match: Annotated[
-        list[Literal["id", "email"]],
-        *_ORDER,
-    ] = ["id", "email"]
-    on_removed: Annotated[
-        Literal["report", "deactivate"],
-        Field(
-            description="What to do with a live agent that was ours and that no file declares any "
-            "more: report it, or take it off all listings (deactivate)."
-        ),
-    ] = "report"
-    token_path: Annotated[
-        str,
-        Field(
-            pattern=_PATH,
-            description="Where a token is asked for; older installations have /oauth/token.",
-        ),
-    ] = "/v1/auth/token"  # noqa: S105 - an address
-    deactivate_by: Annotated[
-        Literal["isActive", "status"],
-        Field(description="The attribute by which the portal takes an agent on and off."),
-    ] = "isActive"
-
-
-@with_config(ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1}))
-class Portals(TypedDict, total=False):
-    """The portals that are used: those that are named. A new one is a class and a line here."""
-
-    rentix: Annotated[Rentix, Field(description="Rentix; {} for all its defaults.")]
-    propertyfinder: Annotated[
-        PropertyFinder, Field(description="Property Finder; {} for all its defaults.")
-    ]
-
-
 class Limits(_Strict):
-    """How much may change at once, as shares of the declared agents."""
+    """How much one run may change, as shares of the declared agents."""
 
     changes: Annotated[
         _Share,
         Field(
-            description="The largest share of agents that one run may change.",
+            description="Largest share of agents that one run may change.",
             json_schema_extra={"default": "30%"},
         ),
     ] = 0.3
     removals: Annotated[
         _Share,
         Field(
-            description="The largest share of agents that one run may take off a portal.",
+            description="Largest share of agents that one run may take off a portal.",
             json_schema_extra={"default": "10%"},
         ),
     ] = 0.1
     floor: Annotated[
-        int, Field(ge=0, description="With fewer declared agents than this there is no limit.")
+        int, Field(ge=0, description="No limit applies below this number of declared agents.")
     ] = 10
 
 
-class Config(_Strict):
+class Config(_Strict, defer_build=True):
     """The settings of a repository; every key may be left out."""
 
-    # No Literal: that takes true and 1.0 for 1.
-    version: Annotated[int, Field(ge=1, le=1, description="The form of this file.")] = 1
+    # No Literal: it accepts true and 1.0 as 1.
+    version: Annotated[int, Field(ge=1, le=1, description="Version of this file's format.")] = 1
     agents: Annotated[
-        str, Field(pattern=_ONE_LINE, description="The folder with the agents' files.")
+        str, Field(pattern=ONE_LINE, description="Folder with the agents' files.")
     ] = "agents"
-    portals: Annotated[
-        Mapping[str, Section],
-        GetPydanticSchema(lambda _, handler: handler(Portals)),
-        AfterValidator(_some),
-        Field(description="The portals to keep true, and how. Only those named here are used."),
-    ] = Field(default_factory=lambda: {"rentix": Rentix()})
+    # `config_model` narrows this to the sections of the portals.
+    portals: Mapping[str, Section]
     ledger: Annotated[
         str,
         AfterValidator(_place),
         Field(
-            description="Where it is remembered what was applied: a file, which you keep out of "
-            "git, or git:BRANCH, a branch of this repository for the ledger alone.",
+            description="Where to record what was applied: a file, which you keep out of git, or "
+            "git:BRANCH, a branch of this repository for the ledger alone.",
             json_schema_extra={
                 "anyOf": [
-                    {"pattern": _ONE_LINE, "not": {"pattern": r"^git:|\.ya?ml$"}},
+                    {"pattern": ONE_LINE, "not": {"pattern": r"^git:|\.ya?ml$"}},
                     {"pattern": _BRANCH},
                 ]
             },
@@ -266,11 +198,37 @@ class Config(_Strict):
     ] = "send"
 
 
-def read_config(root: Path, file: Path | None) -> Config:
-    """The configuration of the repository at `root`: `file`, or `reconciler.yaml` if it is there.
+@cache
+def config_model(sections: tuple[tuple[str, type[Section]], ...]) -> type[Config]:
+    """The model of a configuration with these portals' sections, by name. Without a file, only the
+    first portal is used."""
+    described: dict[str, Any] = {
+        name: Annotated[section, Field(description=f"{section.title}; {{}} for all its defaults.")]
+        for name, section in sections
+    }
+    portals: Any = mapping("Portals", described, "The portals to use.", minProperties=1)
+    first, default = sections[0]
+    annotation: Any = Annotated[
+        Mapping[str, Section],
+        GetPydanticSchema(lambda _, handler: handler(portals)),
+        AfterValidator(_some),
+        Field(description="The portals to use, each with its settings."),
+    ]
+    without: Any = Field(default_factory=lambda: {first: default.model_validate({})})
+    return create_model(
+        "Config", __base__=Config, __doc__=Config.__doc__, portals=(annotation, without)
+    )
 
-    Without a file every key has its default. Raises ConfigError where the file that was named
-    cannot be read, or leads out of the repository; InputError with every problem of what it holds.
+
+Sections = Mapping[str, type[Section]]
+"""The model of each portal's section, by the portal's name."""
+
+
+def read_config(root: Path, file: Path | None, sections: Sections) -> Config:
+    """The configuration of the repository at `root`: `file`, or `reconciler.yaml` if it exists.
+
+    Without a file, every key has its default. Raises ConfigError if the named file cannot be read
+    or is a link out of the repository; InputError with every problem in it.
     """
     path = file or root / DEFAULT_FILE
     try:
@@ -279,51 +237,52 @@ def read_config(root: Path, file: Path | None) -> Config:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         if file is None:
-            return _without(root)
-        raise ConfigError(f"There is no file {printable(str(path))}.") from None
+            return _without(root, sections)
+        raise ConfigError(f"The file {printable(str(path))} does not exist.") from None
     except OSError as error:
         name = printable(str(path))
-        raise ConfigError(f"{name} cannot be read: {error.strerror}.") from None
+        raise ConfigError(f"Cannot read {name}: {error.strerror}.") from None
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return _parse(printable(name), data)
+    return _parse(printable(name), data, sections)
 
 
-def _without(root: Path) -> Config:
-    """The defaults; but not in place of a file that somebody means to be read."""
+def _without(root: Path, sections: Sections) -> Config:
+    """The defaults, unless a file with a wrong name or a broken link shows that one is expected."""
     if (root / DEFAULT_FILE).is_symlink():
-        raise ConfigError(f"{DEFAULT_FILE} is a link that leads nowhere.")
+        raise ConfigError(f"{DEFAULT_FILE} is a broken link. Fix it, or delete it.")
     for name in OTHER_FILES:
         if (root / name).exists():
-            raise ConfigError(f"There is {name} and no {DEFAULT_FILE}. Rename it.")
-    return Config()
+            raise ConfigError(f"Found {name} instead of {DEFAULT_FILE}. Rename it.")
+    return config_model(tuple(sections.items())).model_validate({})
 
 
 def _refuse_strange(root: Path, path: Path) -> None:
-    """Of a repository, which may be somebody else's pull request, only what is in it is read, and
-    nothing that does not end. What lies elsewhere was named by the user, and may be a pipe."""
-    here, lies = (os.path.normpath(each.absolute()) for each in (root, path))
-    if not inside(lies, here) or not path.exists():
+    """Raises ConfigError for a link out of the repository, a pipe or a device: the repository may
+    be somebody else's pull request. A path outside was named by the user and may be a pipe."""
+    top, place = (os.path.normpath(each.absolute()) for each in (root, path))
+    if not inside(place, top) or not path.exists():
         return
-    name = printable(Path(lies).relative_to(here).as_posix())
+    name = printable(Path(place).relative_to(top).as_posix())
     if not inside(os.path.realpath(path), os.path.realpath(root)):
-        raise ConfigError(f"{name} is a link that leads out of the repository. Put the file there.")
+        raise ConfigError(f"{name} is a link out of the repository. Replace it with the file.")
     if not path.is_file() and not path.is_dir():
-        raise ConfigError(f"{name} is not a file that can be read.")
+        raise ConfigError(f"{name} is not a regular file.")
 
 
-def _parse(name: str, data: bytes) -> Config:
-    """The configuration that `data` holds. Raises InputError."""
-    config = Config()
+def _parse(name: str, data: bytes, sections: Sections) -> Config:
+    """The configuration in `data`. Raises InputError."""
+    model = config_model(tuple(sections.items()))
+    config = model.model_validate({})
     trees, problems = load(name, data)
     for tree in trees[1:]:
-        message = "the configuration is one document; this is a second one"
+        message = "the configuration must be one document, and this is a second one"
         problems.append(tree.problem((), message, "delete the line of ---"))
     for tree in trees[:1]:
         try:
-            config = Config.model_validate(tree.value)
+            config = model.model_validate(tree.value)
         except ValidationError as error:
             places = {(problem.line, problem.column) for problem in problems}
-            wrong = problems_from(tree, error, _vocabulary())
+            wrong = problems_from(tree, error, _vocabulary(sections, model))
             problems += [each for each in wrong if (each.line, each.column) not in places]
     if problems:
         problems.sort(key=lambda problem: (problem.line, problem.column))
@@ -332,14 +291,14 @@ def _parse(name: str, data: bytes) -> Config:
 
 
 def _discreet(problem: Problem) -> Problem:
-    """The problem without its line, and what was guessed from it, if that may hold a secret."""
+    """The problem without its line and the hint made from it, if they may contain a secret."""
     if not _SECRET.search(problem.excerpt):
         return problem
-    hint = "keys and passwords belong into the environment, never into a file"
+    hint = "put keys and passwords into environment variables, never into a file"
     return replace(problem, excerpt="", hint=hint)
 
 
-def _advise(path: str, text: str) -> str | None:
+def _advise(sections: Sections, path: str, text: str) -> str | None:
     """The value that was probably meant by `text`, or None."""
     match path.split("."):
         case ["limits", "changes" | "removals"]:
@@ -350,8 +309,9 @@ def _advise(path: str, text: str) -> str | None:
         case ["portals", _, "url"]:
             secure = re.sub("^http:", "https:", text)
             return secure if check_url(secure) is None else None
-        case ["portals", _, "token_path"]:
-            return f"/{text}" if re.search(_PATH, f"/{text}") else None
+        case ["portals", portal, key]:
+            advise = sections[portal].advice.get(key)
+            return advise(text) if advise else None
         case _:
             return None
 
@@ -365,27 +325,26 @@ def _advise_share(text: str) -> str | None:
     return f"{percent:g}%" if 0 <= percent <= 100 else None
 
 
-@cache
-def _vocabulary() -> Vocabulary:
-    """How mistakes in the configuration are explained; made when the first is met."""
-    keys = known_keys(Config.model_json_schema())
-    portals = keys["portals"]
+def _vocabulary(sections: Sections, model: type[Config]) -> Vocabulary:
+    """How mistakes in the configuration are explained."""
+    first = next(iter(sections))
     return Vocabulary(
-        keys=keys,
+        keys=known_keys(model.model_json_schema()),
         rules={
-            "version": "`version` has to be 1; this program knows no other",
-            "portals": "`portals` has to be a group with the portals to use, such as rentix: {{}}",
+            "version": "`version` must be 1; this program supports no other",
+            "portals": f"`portals` must be a mapping of the portals to use, such as {first}: "
+            "{{}}",
+            **{f"portals.{name}": f"`{name}` must be a mapping, or {{{{}}}}" for name in sections},
             **{
-                f"portals.{name}": f"`{name}` has to be a group of keys, or {{{{}}}}"
-                for name in portals
+                f"portals.{name}.{key}": rule
+                for name, section in sections.items()
+                for key, rule in section.rules.items()
             },
-            "portals.propertyfinder.token_path": "`token_path` has to be a path that begins with "
-            "/, such as /v1/auth/token",
         },
         nulls={
             "": "leave the key out for its default",
-            **{f"portals.{name}": f"write {name}: {{}} for its defaults" for name in portals},
+            **{f"portals.{name}": f"write {name}: {{}} for its defaults" for name in sections},
         },
         refused={},
-        advise=_advise,
+        advise=partial(_advise, sections),
     )

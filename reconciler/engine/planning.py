@@ -249,7 +249,7 @@ def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, .
     from reconciler.documents.agents import desired  # noqa: PLC0415
 
     found = (
-        desired(document, portal.name, portal.fields, portal.identifiers) for document in documents
+        desired(document, portal.part, portal.fields, portal.identifiers) for document in documents
     )
     return tuple(each for each in found if each is not None)
 

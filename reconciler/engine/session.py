@@ -94,9 +94,10 @@ def open_repository(root: Path, config: Path | None) -> Repository:
     """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
     from reconciler.documents.agents import read_agents  # noqa: PLC0415 - pydantic, 60 ms
     from reconciler.documents.config import read_config  # noqa: PLC0415
+    from reconciler.portals.registry import parts, sections  # noqa: PLC0415
 
-    settings = read_config(root, config)
-    return Repository(root, settings, read_agents(root, settings.agents))
+    settings = read_config(root, config, sections())
+    return Repository(root, settings, read_agents(root, settings.agents, parts()))
 
 
 def open_base(repository: Repository, reference: str) -> Sequence[Document]:
@@ -105,6 +106,7 @@ def open_base(repository: Repository, reference: str) -> Sequence[Document]:
     Raises UsageError if there is no such commit, or its files have errors.
     """
     from reconciler.documents.agents import read_agents  # noqa: PLC0415
+    from reconciler.portals.registry import parts  # noqa: PLC0415
     from reconciler.store.revision import checked_out  # noqa: PLC0415
 
     folder = repository.config.agents
@@ -112,7 +114,7 @@ def open_base(repository: Repository, reference: str) -> Sequence[Document]:
         if not (root / folder).is_dir():
             return []
         try:
-            return read_agents(root, folder)
+            return read_agents(root, folder, parts())
         except InputError as error:
             raise UsageError(
                 f"The files at {reference} have errors ({error}), so the plan cannot be compared "

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.documents.config import DEFAULT_FILE, Config, read_config
-from reconciler.documents.schema import schemas
+from reconciler.engine.schemas import editor_schemas
 from reconciler.errors import UsageError
 from reconciler.github.workflows import workflows
-from reconciler.portals.registry import PORTALS
+from reconciler.portals.registry import PORTALS, sections
 from reconciler.store.refs import GitError, git
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
@@ -80,7 +80,7 @@ def init(root: Path, portals: Sequence[str], branch: str, action: str | None) ->
     UsageError, and InputError if there is an invalid configuration, before anything is written.
     """
     _check(portals, branch, action)
-    config = read_config(root, None)
+    config = read_config(root, None, sections())
     files = _files(root, config, portals, branch, action)
     written = [path for path, text in files.items() if _write(root, path, text)]
     kept = [path for path in files if path not in written]
@@ -112,7 +112,7 @@ def _files(
     return {
         DEFAULT_FILE: CONFIG.replace("<PORTALS>", _portals(portals)),
         **({} if declared else sample),
-        **{f"schemas/{name}": text for name, text in schemas().items()},
+        **{f"schemas/{name}": text for name, text in editor_schemas().items()},
         ".gitignore": "".join(f"{line}\n" for line in IGNORED),
         **workflows(_secrets(), branch, action),
     }
@@ -129,10 +129,8 @@ def _portals(chosen: Sequence[str]) -> str:
 
 
 def _secrets() -> list[str]:
-    """The variables with the keys of all portals, so that adding one needs no new workflow."""
-    sections = Config.model_validate({"portals": {name: {} for name in PORTALS}}).portals
-    portals = [PORTALS[name](section=section) for name, section in sections.items()]
-    return [secret for portal in portals for secret in portal.secrets]
+    """The variables of every portal's keys: to use another one later needs no new workflow."""
+    return [secret for portal in PORTALS.values() for secret in portal.secrets]
 
 
 def _write(root: Path, path: str, text: str) -> bool:

@@ -1,15 +1,14 @@
-"""The portals: one module each, one line each in `PORTALS`.
+"""The portals that the program knows.
 
-A portal does no I/O. To read, or to carry a step out, it is a generator that yields a `Request` and
-is handed the `Response`, as often as it needs; whoever drives it has the wire.
+A portal does no I/O. To read, or to perform a step, it is a generator that yields a `Request` and
+receives the `Response`; the caller does the HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
-from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
@@ -22,27 +21,37 @@ from reconciler.core.model import (
     Session,
     Step,
 )
+from reconciler.core.catalogue import Policy
+from reconciler.documents.config import Section
+from reconciler.documents.parts import Part
 from reconciler.portals.propertyfinder import PropertyFinder
 from reconciler.portals.rentix import Rentix
 
 
 class Portal(Protocol):
-    """What a portal's module has to give."""
+    """What a portal provides."""
 
-    name: str
-    fields: Sequence[Field]
-    identifiers: Sequence[Identifier]
-    secrets: Sequence[str]
-    """The environment variables that hold the key; all are needed."""
+    name: ClassVar[str]
+    part: ClassVar[Part]
+    """Its part of an agent's file."""
+    settings: ClassVar[type[Any]]
+    """Its section of `reconciler.yaml`, a subclass of `Section`."""
+    fields: ClassVar[Sequence[Field]]
+    identifiers: ClassVar[Sequence[Identifier]]
+    secrets: ClassVar[Sequence[str]]
+    """The environment variables with its keys; all are needed."""
+
+    def __init__(self, section: Any, hold: bool = False) -> None:  # noqa: ANN401 - its own section
+        """A portal for one run. `hold`: values that cannot be compared are not sent."""
 
     @property
     def rate_limits(self) -> Sequence[RateLimit]:
-        """What the portal limits."""
+        """How many requests the portal allows."""
         ...
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at its end."""
+        """The base URL, without a trailing slash."""
         ...
 
     @property
@@ -51,26 +60,35 @@ class Portal(Protocol):
         ...
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
-        """A session; or the response that refused one."""
+        """A session, or the response that refused it."""
         ...
 
     def read(
         self, desired: tuple[Desired, ...]
     ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
-        """All agents of the agency; and what is declared, in words that can be compared with
-        theirs. Raises PortalError where an answer is not as documented."""
+        """All agents of the agency, and `desired` in values that compare with theirs. Raises
+        PortalError if they cannot be read, AnswerError if a response has an undocumented form."""
         ...
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
-        """The fewest requests for these operations, in an order in which they may be sent."""
+        """The fewest requests for these operations, in an order in which they can be sent."""
         ...
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send a step, settle what is uncertain by reading; one outcome an operation. The
-        step's operations may be fewer than it was planned with."""
+        """Send a step and settle uncertain outcomes by reading; one outcome per operation. The step
+        may have fewer operations than it was planned with."""
         ...
 
 
-PORTALS: dict[str, Callable[..., Portal]] = {"rentix": Rentix, "propertyfinder": PropertyFinder}
-"""Each portal by its name in `reconciler.yaml`: made from its section of the configuration
-(`section`), and `hold`, whether what cannot be compared is left alone."""
+PORTALS: dict[str, type[Portal]] = {"rentix": Rentix, "propertyfinder": PropertyFinder}
+"""Each portal by its name in `reconciler.yaml`. The first one is used without a configuration."""
+
+
+def parts() -> tuple[Part, ...]:
+    """What an agent's file may declare, per portal."""
+    return tuple(portal.part for portal in PORTALS.values())
+
+
+def sections() -> dict[str, type[Section]]:
+    """What `reconciler.yaml` may set, by portal."""
+    return {name: portal.settings for name, portal in PORTALS.items()}

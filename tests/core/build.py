@@ -12,8 +12,8 @@ from reconciler.core.model import Desired, Listing, Live, Match, PortalState, So
 from reconciler.core.plan import draft
 from reconciler.core.selection import Selection
 from reconciler.core.verify import Evidence, update_state
-from reconciler.portals import propertyfinder
-from reconciler.portals.rentix import CHANNELS, FIELDS, IDENTIFIERS
+from reconciler.portals.propertyfinder import table as propertyfinder
+from reconciler.portals.rentix.table import CHANNELS, FIELDS, IDENTIFIERS
 
 BY_NAME = {field.name: field for field in FIELDS}
 ORDER = ("id", "externalId", "phone")

@@ -21,7 +21,7 @@ from reconciler.core.fields import (
     shown,
     text,
 )
-from reconciler.portals.rentix import FIELDS, IDENTIFIERS, LANGUAGES
+from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS, LANGUAGES
 
 from .build import BY_NAME, file, live, member, user
 
@@ -330,7 +330,7 @@ def test_texts_compare_as_far_as_the_portal_shows_their_languages(declared, port
     assert verdict(declared, portal, path) is said
 
 
-@given(st.dictionaries(st.sampled_from(LANGUAGES), WORDS, min_size=1), WORDS)
+@given(st.dictionaries(st.sampled_from([*LANGUAGES]), WORDS, min_size=1), WORDS)
 def test_a_language_is_the_same_as_one_string_only_if_that_cannot_be_wrong(texts, said):
     """Whichever language (or all) the one string is, a language called the same has that text;
     one called different has another in every portal that shows this string and took all texts."""

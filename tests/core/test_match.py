@@ -10,8 +10,8 @@ from reconciler.core.catalogue import Catalogue, Policy
 from reconciler.core.fields import Identifier
 from reconciler.core.match import candidate, is_linked, label
 from reconciler.core.model import AgentState, Candidate, Match, PortalState
-from reconciler.portals import propertyfinder
-from reconciler.portals.rentix import IDENTIFIERS
+from reconciler.portals.propertyfinder import table as propertyfinder
+from reconciler.portals.rentix.table import IDENTIFIERS
 
 from .build import NOTHING, file, keys, live, member, user, who
 

@@ -25,7 +25,7 @@ from reconciler.core.state import (
     judge,
     known,
 )
-from reconciler.portals import propertyfinder
+from reconciler.portals.propertyfinder import table as propertyfinder
 
 from .build import (
     BY_NAME,

@@ -32,8 +32,8 @@ from reconciler.core.verify import (
     update_state,
     verify,
 )
-from reconciler.portals import propertyfinder
-from reconciler.portals.rentix import FIELDS, IDENTIFIERS
+from reconciler.portals.propertyfinder import table as propertyfinder
+from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS
 
 from .build import (
     BY_NAME,

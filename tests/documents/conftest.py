@@ -12,6 +12,7 @@ from agency import Agency
 from reconciler.documents import yaml
 from reconciler.documents.agents import Document, read_agents
 from reconciler.errors import InputError, Problem
+from reconciler.portals.registry import parts
 
 from .cases import UNSAFE
 
@@ -34,7 +35,7 @@ def write_agents(root: Path, files: Mapping[str, str | bytes]) -> None:
 def outcome(root: Path) -> tuple[list[dict[str, Any]], list[Problem]]:
     """Return the agents of a repository, or no agents and every problem."""
     try:
-        return [dict(each.data) for each in read_agents(root, "agents")], []
+        return [dict(each.data) for each in read_agents(root, "agents", parts())], []
     except InputError as error:
         return [], error.problems
 
@@ -63,7 +64,7 @@ def read(tmp_path: Path) -> Read:
 
     def read(files: Mapping[str, str | bytes]) -> list[Document]:
         write_agents(tmp_path, files)
-        return read_agents(tmp_path, "agents")
+        return read_agents(tmp_path, "agents", parts())
 
     return read
 

@@ -10,9 +10,11 @@ import pytest
 
 from reconciler.core.fields import Field, Identifier, Sort
 from reconciler.core.model import Source
-from reconciler.documents.agents import desired, read_agents
+from reconciler.documents.agents import desired, model_of, read_agents
+from reconciler.documents.parts import Part
 from reconciler.documents.text import MAX_PROBLEMS
 from reconciler.errors import InputError
+from reconciler.portals.registry import parts
 
 from .conftest import Read, line
 
@@ -92,19 +94,18 @@ def test_what_is_taken(read: Read, text: str) -> None:
     assert document.key == "a"
 
 
-PHONE = "`phone` has to be one number of 7 to 15 digits, such as +373 22 123 456"
-EXTERNAL_ID = "`externalId` has to be 1 to 255 characters on one line, with no blank at either end"
-NAME = "`name` has to be text on one line, and not empty"
-DESCRIPTION = "`description` has to be a text, or a text for each of ru, en, ro"
-AVATAR = "`avatar` has to be {url: …}, {id: …} or null"
-INSTAGRAM = "`instagram` has to be an address that begins with https://instagram.com/, or null"
-YOUTUBE = "`youtube` has to be an address that begins with https://youtube.com/, or null"
-TIKTOK = "`tiktok` has to be an address that begins with https://tiktok.com/, or null"
-URL = "`url` has to be an address that begins with https://"
-KEYS = (
-    "valid keys: externalId, id, name, phone, description, avatar, instagram, youtube, tiktok, "
-    "settings, propertyfinder"
+PHONE = "`phone` must be one number of 7 to 15 digits, such as +373 22 123 456"
+EXTERNAL_ID = (
+    "`externalId` must be 1 to 255 characters on one line, without leading or trailing whitespace"
 )
+NAME = "`name` must be one line of text, and not empty"
+DESCRIPTION = "`description` must be a text, or a text for each of ru, en, ro"
+AVATAR = "`avatar` must be {url: …}, {id: …} or null"
+INSTAGRAM = "`instagram` must be an address that begins with https://instagram.com/, or null"
+YOUTUBE = "`youtube` must be an address that begins with https://youtube.com/, or null"
+TIKTOK = "`tiktok` must be an address that begins with https://tiktok.com/, or null"
+URL = "`url` must be an address that begins with https://"
+KEYS = f"valid keys: {', '.join(model_of(parts()).vocabulary.keys[''])}"
 LEAVE = "leave the key out to leave the value alone"
 LANGUAGE = 'leave the language out, or write "" to clear it'
 
@@ -119,7 +120,7 @@ REFUSED = [
     ('name: "Ivan\\tPetrov"', f"2:7: {NAME}", 'write name: "Ivan Petrov"'),
     ("name: |\n  Ivan\n", f"2:7: {NAME}", 'write name: "Ivan"'),
     ("name: [Ivan]", f"2:7: {NAME}", ""),
-    ("name: “Ivan”", "2:7: `name` has curly quotes around it, which would be published with it", 'write name: "Ivan"'),
+    ("name: “Ivan”", "2:7: `name` has curly quotes, which would be published", 'write name: "Ivan"'),
     ("id: 0", "2:5: `id` must be 1 or more", ""),
     ("id: 99999999999999999999", "2:5: `id` must be 9007199254740991 or less", ""),
     ('id: "15"', "2:5: `id` must be a whole number", "write id: 15"),
@@ -135,7 +136,7 @@ REFUSED = [
     ('phone: "1234567890123456"', f"2:8: {PHONE}", ""),
     ("phone: 022 123456, 079 123456", f"2:8: {PHONE}", ""),
     ("description:", "2:1: `description` has no value", 'leave the key out to keep it, or write "" to clear it'),
-    ("description: {}", "2:14: `description` has no language", "add ru, en or ro, or leave it out"),
+    ("description: {}", "2:14: `description` has no text", "add one of ru, en, ro, or leave the key out"),
     ("description: 12", "2:14: `description` must be text, but 12 without quotes is a number", 'write description: "12"'),
     ("description: [a]", f"2:14: {DESCRIPTION}", ""),
     ("description: {ru: null}", "2:19: `ru` cannot be null", LANGUAGE),
@@ -144,8 +145,8 @@ REFUSED = [
     ("ru: x", "2:1: unknown key `ru`", "move it under `description`"),
     ("avatar: https://a.example/b.jpg", f"2:9: {AVATAR}", 'write avatar: {url: "https://a.example/b.jpg"}'),
     ("avatar: 12", f"2:9: {AVATAR}", "write avatar: {id: 12}"),
-    ("avatar: {}", "2:9: `avatar` has to have either `url` or `id`", "write avatar: null to remove the picture"),
-    ('avatar: {url: "https://a.example", id: 1}', "2:9: `avatar` has to have either `url` or `id`", "keep one of them"),
+    ("avatar: {}", "2:9: `avatar` has no `url`", "to remove the picture, write avatar: null"),
+    ('avatar: {url: "https://a.example", id: 1}', "2:9: `avatar` must have either `url` or `id`", "keep one of them"),
     ('avatar: {url: "http://a.example/b"}', f"2:15: {URL}", 'write url: "https://a.example/b"'),
     ('avatar: {url: "https://u:p@a.example/b"}', f"2:15: {URL}", ""),
     ('avatar: {url: "ftp://a.example/b"}', f"2:15: {URL}", ""),
@@ -172,7 +173,7 @@ REFUSED = [
     ("settings: {contact_viber: 0}", "2:27: `contact_viber` must be true or false", "write contact_viber: false"),
     ("settings: {contact_viber: maybe}", "2:27: `contact_viber` must be true or false", ""),
     ("settings: {contactViber: true}", "2:12: unknown key `contactViber` in `settings`", "did you mean `contact_viber`?"),
-    ("settings: {posting_type: agent}", "2:12: `posting_type` is not managed: the portal shows it and does not take it", "delete this line"),
+    ("settings: {posting_type: agent}", "2:12: `posting_type` is not managed: the portal shows it and does not accept it", "delete this line"),
     ("contact_viber: true", "2:1: unknown key `contact_viber`", "move it under `settings`"),
     ("Phone: x", "2:1: unknown key `Phone`", "did you mean `phone`?"),
     ("descripton: x", "2:1: unknown key `descripton`", "did you mean `description`?"),
@@ -190,14 +191,14 @@ def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> Non
 @pytest.mark.parametrize(
     ("text", "expected", "hint"),
     [
-        ("name: x", "1:1: the agent has neither `externalId` nor `id`", "add a line such as externalId: agent-001"),
+        ("name: x", "1:1: the agent needs `externalId` or `id` to identify the agent", "add a line such as externalId: agent-001"),
         ("externalId: 12", "1:13: `externalId` must be text, but 12 without quotes is a number", 'write externalId: "12"'),
         ('externalId: " a"', f"1:13: {EXTERNAL_ID}", 'write externalId: "a"'),
         ('externalId: ""', f"1:13: {EXTERNAL_ID}", ""),
         ("externalId: null", "1:13: `externalId` cannot be null", "leave the key out"),
         (f"externalId: {'a' * 256}", f"1:13: {EXTERNAL_ID}", ""),
         ("external_id: a", "1:1: unknown key `external_id`", "did you mean `externalId`?"),
-        ("externalId: id:15", "1:13: `externalId` cannot be id: and a number, the name of agents without one", ""),
+        ("externalId: id:15", "1:13: `externalId` cannot be `id:` and a number: agents without one are named so", ""),
     ],
 )  # fmt: skip
 def test_an_identity_is_needed(said: Said, text: str, expected: str, hint: str) -> None:
@@ -257,8 +258,8 @@ def test_identities_are_unique(read: Read) -> None:
             }
         )
     assert [line(each) for each in caught.value.problems] == [
-        "agents/b/a.yaml:2:13: `externalId` a is taken: agents/a.yaml:2 has it",
-        "agents/b/a.yaml:4:5: `id` 5 is taken: agents/a.yaml:3 has it",
+        "agents/b/a.yaml:2:13: `externalId` a is already used in agents/a.yaml:2",
+        "agents/b/a.yaml:4:5: `id` 5 is already used in agents/a.yaml:3",
     ]
 
 
@@ -288,7 +289,7 @@ def test_which_files_are_read(read: Read) -> None:
 def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
     """The problems of a repository, each as its line and its hint."""
     with pytest.raises(InputError) as caught:
-        read_agents(root, folder)
+        read_agents(root, folder, parts())
     return [(line(each), each.hint) for each in caught.value.problems]
 
 
@@ -309,7 +310,7 @@ def test_no_folder(tmp_path: Path, folder: str, expected: str) -> None:
 def test_an_empty_folder(tmp_path: Path) -> None:
     """A folder without files has no agents, and is no mistake."""
     (tmp_path / "agents").mkdir()
-    assert read_agents(tmp_path, "agents") == []
+    assert read_agents(tmp_path, "agents", parts()) == []
 
 
 def test_the_folder_may_be_the_repository(tmp_path: Path) -> None:
@@ -317,11 +318,11 @@ def test_the_folder_may_be_the_repository(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: 1\n")
     (tmp_path / "team/north").mkdir(parents=True)
     (tmp_path / "team/north/b.yaml").write_text("id: 2\n")
-    assert [str(each.source) for each in read_agents(tmp_path, ".")] == [
+    assert [str(each.source) for each in read_agents(tmp_path, ".", parts())] == [
         "a.yaml:1",
         "team/north/b.yaml:1",
     ]
-    assert [str(each.source) for each in read_agents(tmp_path, "./team/")] == [
+    assert [str(each.source) for each in read_agents(tmp_path, "./team/", parts())] == [
         "team/north/b.yaml:1"
     ]
 
@@ -366,7 +367,7 @@ def test_links_inside_the_repository(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/a.yaml").write_text("id: 1\n")
     (tmp_path / "agents/team").symlink_to(tmp_path / "shared")
-    assert [str(each.source) for each in read_agents(tmp_path, "agents")] == [
+    assert [str(each.source) for each in read_agents(tmp_path, "agents", parts())] == [
         "agents/team/a.yaml:1"
     ]
 
@@ -402,7 +403,7 @@ def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(InputError) as caught:
         read({"a.yaml": "id: 1\n"})
     assert [line(each) for each in caught.value.problems] == [
-        "agents/a.yaml:1:1: the file cannot be read: Permission denied"
+        "agents/a.yaml:1:1: cannot read the file: Permission denied"
     ]
 
 
@@ -453,10 +454,13 @@ IDENTIFIERS = (
 )
 
 
+ANYWHERE = Part("anywhere")
+
+
 def test_desired(read: Read) -> None:
     """Texts by language and switches become a path each, the rest one path; identifiers apart."""
     [document] = read({"a.yaml": FULL})
-    wanted = desired(document, "anywhere", FIELDS, IDENTIFIERS)
+    wanted = desired(document, ANYWHERE, FIELDS, IDENTIFIERS)
     assert (wanted.portal, wanted.key, wanted.source) == ("anywhere", "agent-001", document.source)
     assert wanted.identity == {"id": 15, "externalId": "agent-001", "phone": "+373 22 123 456"}
     assert wanted.values == {
@@ -474,6 +478,6 @@ def test_desired(read: Read) -> None:
 def test_desired_is_what_is_declared(read: Read) -> None:
     """A text for all languages and null are one path; what is not declared is not there."""
     [document] = read({"a.yaml": "id: 1\ndescription: x\navatar: null\nsettings: {}\n"})
-    wanted = desired(document, "anywhere", FIELDS, IDENTIFIERS)
+    wanted = desired(document, ANYWHERE, FIELDS, IDENTIFIERS)
     assert wanted.values == {"description": "x", "avatar": None}
     assert wanted.identity == {"id": 1}

@@ -9,17 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.documents.config import (
-    Config,
-    Limits,
-    PropertyFinder,
-    Rentix,
-    read_config,
-)
+from reconciler.documents.config import Config, Limits, config_model, read_config
 from reconciler.errors import ConfigError, InputError
+from reconciler.portals.propertyfinder.config import PropertyFinder
+from reconciler.portals.registry import sections
+from reconciler.portals.rentix.config import Rentix
 from reconciler.store.refs import GitError, git
 
 from .conftest import line
+
+MODEL = config_model(tuple(sections().items()))
 
 ALL_DEFAULTS = """\
 version: 1
@@ -41,18 +40,20 @@ unreadable: send
 def parsed(root: Path, text: str) -> Config:
     """The configuration that a file with this text makes."""
     (root / "reconciler.yaml").write_text(text, "utf-8")
-    return read_config(root, None)
+    return read_config(root, None, sections())
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "portals: {rentix: {}}\n", ALL_DEFAULTS])
 def test_defaults(tmp_path: Path, text: str) -> None:
     """Every key may be left out; a file that writes the defaults down changes nothing."""
-    assert parsed(tmp_path, text) == Config() == read_config(tmp_path / "elsewhere", None)
+    assert (
+        parsed(tmp_path, text) == MODEL() == read_config(tmp_path / "elsewhere", None, sections())
+    )
 
 
 def test_the_defaults() -> None:
     """The defaults are the ones that users rely on."""
-    config = Config()
+    config = MODEL()
     assert (config.version, config.agents, config.unreadable) == (1, "agents", "send")
     assert config.ledger == ".reconciler/ledger.json"
     assert config.limits == Limits(changes="30%", removals="10%", floor=10)
@@ -145,33 +146,33 @@ def test_all_keys(tmp_path: Path) -> None:
 def test_nothing_changes_after_reading() -> None:
     """The configuration is frozen."""
     with pytest.raises(ValidationError, match="frozen"):
-        Config().agents = "other"  # type: ignore[misc]
+        MODEL().agents = "other"  # type: ignore[misc]
 
 
-SHARE = "a limit has to be a percentage from 0% to 100%, such as 30%"
-TOKEN_PATH = "`token_path` has to be a path that begins with /, such as /v1/auth/token"
-BRANCH = "after git: comes the name of a branch, as git takes it"
-SECURE = "the address must start with https:// (http:// is only for this computer)"
+SHARE = "a limit must be a percentage from 0% to 100%, such as 30%"
+TOKEN_PATH = "`token_path` must be a path that begins with /, such as /v1/auth/token"
+BRANCH = "`ledger` must have a valid branch name after git:"
+SECURE = "the address must begin with https:// (http:// is for this computer only)"
 
 REFUSED = [
-    ("version: 2", "1:10: `version` has to be 1; this program knows no other", ""),
-    ("version: true", "1:10: `version` has to be 1; this program knows no other", ""),
-    ('version: "1"', "1:10: `version` has to be 1; this program knows no other", "write version: 1"),
+    ("version: 2", "1:10: `version` must be 1; this program supports no other", ""),
+    ("version: true", "1:10: `version` must be 1; this program supports no other", ""),
+    ('version: "1"', "1:10: `version` must be 1; this program supports no other", "write version: 1"),
     ("agent: x", "1:1: unknown key `agent`", "did you mean `agents`?"),
     ("rentix: {}", "1:1: unknown key `rentix`", "move it under `portals`"),
     ("agents: ''", "1:9: `agents` must be text on one line", ""),
     ("agents:", "1:1: `agents` has no value", "leave the key out for its default"),
-    ("portals: {}", "1:10: `portals` names no portal", ""),
-    ("portals: rentix", "1:10: `portals` has to be a group with the portals to use, such as rentix: {}", ""),
+    ("portals: {}", "1:10: `portals` must name at least one portal", ""),
+    ("portals: rentix", "1:10: `portals` must be a mapping of the portals to use, such as rentix: {}", ""),
     ("portals:\n  rentix:", "2:3: `rentix` has no value", "write rentix: {} for its defaults"),
-    ("portals: {rentix: x}", "1:19: `rentix` has to be a group of keys, or {}", ""),
+    ("portals: {rentix: x}", "1:19: `rentix` must be a mapping, or {}", ""),
     ("portals: {rentiks: {}}", "1:11: unknown key `rentiks` in `portals`", "did you mean `rentix`?"),
     ("portals: {propertyFinder: {}}", "1:11: unknown key `propertyFinder` in `portals`", "did you mean `propertyfinder`?"),
     ("portals:\n  propertyfinder:", "2:3: `propertyfinder` has no value", "write propertyfinder: {} for its defaults"),
-    ("portals: {propertyfinder: x}", "1:27: `propertyfinder` has to be a group of keys, or {}", ""),
+    ("portals: {propertyfinder: x}", "1:27: `propertyfinder` must be a mapping, or {}", ""),
     ("portals: {propertyfinder: {create: upsert}}", "1:36: `create` must be always or never", ""),
     ("portals: {propertyfinder: {match: [externalId]}}", "1:36: `match` must be id or email", ""),
-    ("portals: {propertyfinder: {match: [email, email]}}", "1:35: `match` names something twice", ""),
+    ("portals: {propertyfinder: {match: [email, email]}}", "1:35: `match` lists an identifier twice", ""),
     ("portals: {propertyfinder: {match: []}}", "1:35: `match` must have at least one entry", ""),
     ("portals: {propertyfinder: {on_removed: unlink}}", "1:40: `on_removed` must be report or deactivate", ""),
     ("portals: {propertyfinder: {deactivate_by: isactive}}", "1:43: `deactivate_by` must be isActive or status", ""),
@@ -183,7 +184,7 @@ REFUSED = [
     ("portals: {propertyfinder: {bulk: 5}}", "1:28: unknown key `bulk` in `propertyfinder`", "move it under `portals.rentix`"),
     ("portals: {rentix: {create: always}}", "1:28: `create` must be never or upsert", ""),
     ("portals: {rentix: {match: [id, email]}}", "1:32: `match` must be id, externalId or phone", ""),
-    ("portals: {rentix: {match: [id, id]}}", "1:27: `match` names something twice", ""),
+    ("portals: {rentix: {match: [id, id]}}", "1:27: `match` lists an identifier twice", ""),
     ("portals: {rentix: {match: []}}", "1:27: `match` must have at least one entry", ""),
     ("portals: {rentix: {match: id}}", "1:27: `match` must be a list, such as [a, b]", ""),
     ("portals: {rentix: {bulk: 0}}", "1:26: `bulk` must be 1 or more", ""),
@@ -201,10 +202,10 @@ REFUSED = [
     ("ledger: git:.hidden", f"1:9: {BRANCH}", "write ledger: git:hidden"),
     ("ledger: 'git:'", f"1:9: {BRANCH}", "write ledger: git:reconciler-ledger"),
     ("ledger: git:refs/heads/ledger", f"1:9: {BRANCH}", "write ledger: git:reconciler-ledger"),
-    ("ledger: state.yaml", "1:9: `ledger` names a YAML file; an apply would write over it", ""),
-    ("ledger: ' '", "1:9: `ledger` has to be a file's name", ""),
+    ("ledger: state.yaml", "1:9: `ledger` must not be a YAML file: an apply would overwrite it", ""),
+    ("ledger: ' '", "1:9: `ledger` must be a file name", ""),
     ("unreadable: skip", "1:13: `unreadable` must be send or hold", ""),
-    ("version: 1\n---\nversion: 1", "3:1: the configuration is one document; this is a second one", "delete the line of ---"),
+    ("version: 1\n---\nversion: 1", "3:1: the configuration must be one document, and this is a second one", "delete the line of ---"),
     ("version: *x", "1:10: aliases (*) are not supported", "write out the value"),
 ]  # fmt: skip
 
@@ -224,7 +225,7 @@ def test_a_ledgers_branch_is_one_that_git_takes(name: str) -> None:
     except GitError:
         taken = False
     try:
-        assert Config(ledger=f"git:{name}").ledger == f"git:{name}"
+        assert MODEL(ledger=f"git:{name}").ledger == f"git:{name}"
         accepted = True
     except ValidationError:
         accepted = False
@@ -235,7 +236,7 @@ def test_a_ledgers_branch_is_one_that_git_takes(name: str) -> None:
 def test_a_ledgers_branch_hides_nothing_else(name: str) -> None:
     """What git would take, and nobody means."""
     with pytest.raises(ValidationError):
-        Config(ledger=f"git:{name}")
+        MODEL(ledger=f"git:{name}")
 
 
 @pytest.mark.usefixtures("parser")
@@ -286,17 +287,17 @@ def test_a_key_belongs_into_the_environment(tmp_path: Path) -> None:
         parsed(tmp_path, "portals: {rentix: {api_key: x}}")
     [problem] = caught.value.problems
     assert line(problem) == "reconciler.yaml:1:20: unknown key `api_key` in `rentix`"
-    hint = "keys and passwords belong into the environment, never into a file"
+    hint = "put keys and passwords into environment variables, never into a file"
     assert (problem.excerpt, problem.hint) == ("", hint)
 
 
 def test_a_named_file(tmp_path: Path) -> None:
     """Another file can be named; its problems carry the name it has in the repository."""
     (tmp_path / "other.yaml").write_text("agents: people\n")
-    assert read_config(tmp_path, tmp_path / "other.yaml").agents == "people"
+    assert read_config(tmp_path, tmp_path / "other.yaml", sections()).agents == "people"
     (tmp_path / "other.yaml").write_text("agents: 1\n")
     with pytest.raises(InputError) as caught:
-        read_config(tmp_path, tmp_path / "other.yaml")
+        read_config(tmp_path, tmp_path / "other.yaml", sections())
     assert caught.value.problems[0].file == "other.yaml"
 
 
@@ -304,13 +305,13 @@ def test_a_named_file_that_is_missing(tmp_path: Path) -> None:
     """The default file may be missing, one that was named may not."""
     missing = tmp_path / "other.yaml"
     with pytest.raises(ConfigError) as caught:
-        read_config(tmp_path, missing)
-    assert str(caught.value) == f"There is no file {missing}."
+        read_config(tmp_path, missing, sections())
+    assert str(caught.value) == f"The file {missing} does not exist."
 
 
 def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
     """What is there and cannot be read is an error, not the defaults."""
     (tmp_path / "reconciler.yaml").mkdir()
     with pytest.raises(ConfigError) as caught:
-        read_config(tmp_path, None)
-    assert str(caught.value) == f"{tmp_path}/reconciler.yaml cannot be read: Is a directory."
+        read_config(tmp_path, None, sections())
+    assert str(caught.value) == f"Cannot read {tmp_path}/reconciler.yaml: Is a directory."

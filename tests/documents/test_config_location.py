@@ -11,6 +11,7 @@ from agency import Agency
 
 from reconciler.documents.config import read_config
 from reconciler.errors import ConfigError
+from reconciler.portals.registry import sections
 
 
 def link_outside(root: Path) -> None:
@@ -45,7 +46,7 @@ def test_refused(agency: Agency, lay_out: Callable[[Path], object], message: Seq
     (agency.root / "agents").mkdir()
     lay_out(agency.root)
     with pytest.raises(ConfigError) as caught:
-        read_config(agency.root, None)
+        read_config(agency.root, None, sections())
     assert [word for word in message if word not in str(caught.value)] == []
     result = agency.run("validate")
     assert (result.code, result.out) == (1, "")
@@ -57,6 +58,6 @@ def test_named_by_the_user(agency: Agency) -> None:
     """A configuration that the user names may be anywhere, and may be a symbolic link."""
     path = agency.root.parent / f"{agency.root.name}-settings.yaml"
     path.write_text("agents: people\n")
-    assert read_config(agency.root, path).agents == "people"
+    assert read_config(agency.root, path, sections()).agents == "people"
     path.with_suffix(".yml").symlink_to(path)
-    assert read_config(agency.root, path.with_suffix(".yml")).agents == "people"
+    assert read_config(agency.root, path.with_suffix(".yml"), sections()).agents == "people"

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from reconciler.core.model import Desired, Source
-from reconciler.documents import propertyfinder as section
-from reconciler.documents.agents import INHERITED, Document, desired
+from reconciler.documents.agents import Document, desired, model_of
 from reconciler.errors import InputError
-from reconciler.portals import propertyfinder, rentix
-from reconciler.portals.registry import PORTALS
+from reconciler.portals.propertyfinder import table as propertyfinder
+from reconciler.portals.propertyfinder.declared import PART
+from reconciler.portals.registry import parts
+from reconciler.portals.rentix import declared as top
+from reconciler.portals.rentix import table as rentix
 
 from .conftest import Read, line
 
@@ -51,7 +53,7 @@ propertyfinder:
 
 def there(document: Document) -> Desired | None:
     """What a file wants on Property Finder."""
-    return desired(document, "propertyfinder", propertyfinder.FIELDS, propertyfinder.IDENTIFIERS)
+    return desired(document, PART, propertyfinder.FIELDS, propertyfinder.IDENTIFIERS)
 
 
 def only(read: Read, text: str) -> Desired:
@@ -101,7 +103,7 @@ def test_a_section(read: Read) -> None:
 def test_the_section_changes_nothing_on_another_portal(read: Read) -> None:
     """Rentix has the top level alone, at its own lines."""
     [document] = read({"a.yaml": FULL})
-    wanted = desired(document, "rentix", rentix.FIELDS, rentix.IDENTIFIERS)
+    wanted = desired(document, top.PART, rentix.FIELDS, rentix.IDENTIFIERS)
     assert wanted is not None
     assert wanted.identity == {"id": 15, "externalId": "agent-001", "phone": "+373 22 123 456"}
     assert wanted.values == {
@@ -117,7 +119,7 @@ def test_without_a_section_nothing_is_wanted_there(read: Read, text: str) -> Non
     """What could be inherited publishes nobody."""
     [document] = read({"a.yaml": f"externalId: a\n{text}"})
     assert there(document) is None
-    assert desired(document, "rentix", rentix.FIELDS, rentix.IDENTIFIERS) is not None
+    assert desired(document, top.PART, rentix.FIELDS, rentix.IDENTIFIERS) is not None
 
 
 def test_an_id_or_an_email_is_enough(read: Read) -> None:
@@ -158,10 +160,11 @@ def test_what_is_left_out_is_taken_from_the_file(read: Read) -> None:
 
 
 def test_the_table_is_what_is_inherited(read: Read) -> None:
-    """The portals with a section are in one table, and the section's own is in it."""
-    assert dict(INHERITED) == {"propertyfinder": section.INHERITED}
-    assert set(section.INHERITED) == {"name", "phone", "avatar", "publicEmail"}
-    assert set(INHERITED) <= set(PORTALS)
+    """One part is a section, and these keys of it inherit."""
+    assert [part.section for part in parts() if part.section] == ["propertyfinder"]
+    inherits = {name for name, key in PART.keys.items() if key.inherits}
+    assert inherits == {"name", "phone", "avatar", "publicEmail"}
+    assert not any(key.inherits for key in top.PART.keys.values())
 
 
 def test_neither_texts_nor_ids_are_inherited(read: Read) -> None:
@@ -205,7 +208,7 @@ def test_of_several_agents_in_a_file_each_inherits_its_own(read: Read) -> None:
     assert there(first) == only(read, TOP)
 
 
-MISFIT = "`phone` is inherited by `propertyfinder`, which does not take it in this form"
+MISFIT = "`propertyfinder` inherits this `phone` and does not accept its form"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,7 @@ def test_a_phone_that_is_not_inherited_need_not_fit_there(read: Read, there: str
 def test_a_phone_that_is_none_is_one_problem(said: Said) -> None:
     """It is not refused for the section's sake as well."""
     [(problem, _)] = said('externalId: a\nphone: "1"\npropertyfinder: {id: 5}\n')
-    assert problem.startswith("agents/a.yaml:2:8: `phone` has to be one number of 7 to 15 digits")
+    assert problem.startswith("agents/a.yaml:2:8: `phone` must be one number of 7 to 15 digits")
 
 
 # What is taken
@@ -299,46 +302,41 @@ def test_norwegian_is_a_language(read: Read) -> None:
 
 
 def test_every_language_of_the_portal_is_taken(read: Read) -> None:
-    """The files know the codes that the portal's module knows, in its order."""
-    assert tuple(propertyfinder.LANGUAGES) == section.LANGUAGES
-    every = ", ".join(section.LANGUAGES)
+    """A file may list every code in the portal's table."""
+    every = ", ".join(propertyfinder.LANGUAGES)
     wanted = only(read, f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n")
-    assert tuple(wanted.values["spokenLanguages"]) == section.LANGUAGES
+    assert wanted.values["spokenLanguages"] == [*propertyfinder.LANGUAGES]
 
 
 def test_every_key_is_an_attribute_or_finds_the_user(read: Read) -> None:
     """What the section can say is what the portal's module compares, and the id."""
-    keys = set(section.PropertyFinder.__annotations__)
+    keys = set(PART.keys)
     assert keys == {each.name for each in propertyfinder.FIELDS} | {"id"}
     assert set(only(read, FULL).identity) == {each.name for each in propertyfinder.IDENTIFIERS}
 
 
 # What is refused
 
-EMAIL = "`email` has to be an e-mail address, such as ivan@agency.example"
-PUBLIC_EMAIL = "`publicEmail` has to be an e-mail address"
-FIRST = "`firstName` has to be two characters or more on one line"
-LAST = "`lastName` has to be two characters or more on one line"
-NAME = "`name` has to be text on one line, and not empty"
-PHONE = "has to be one number of 7 to 18 signs, such as +373 69 123 456"
-ROLE = "`roleId` has to be the number or the name of a role"
+EMAIL = "`email` must be an e-mail address, such as ivan@agency.example"
+PUBLIC_EMAIL = "`publicEmail` must be an e-mail address, such as ivan@agency.example"
+FIRST = "`firstName` must be one line of two characters or more"
+LAST = "`lastName` must be one line of two characters or more"
+NAME = "`name` must be one line of text, and not empty"
+PHONE = "must be one number of 7 to 18 characters, such as +373 69 123 456"
+ROLE = "`roleId` must be the number or the name of a role"
 STATUS = "`status` must be active or inactive"
-AVATAR = "`avatar` has to be {url: …} or null"
-URL = "`url` has to be an address that begins with https://"
-TEXT = "has to be a text, or a text for each of primary and secondary"
-LINKEDIN = "`linkedinAddress` has to be an address that begins with https://linkedin.com/, or null"
-YEAR = "`experienceSince` has to be a year from 1900 to 2100, or null"
-COUNTRY = "`nationality` has to be a country in two capital letters, such as MD"
-LANGUAGES = "`spokenLanguages` has to be a list of language codes, such as [en, ro, ru]"
+AVATAR = "`avatar` must be {url: …} or null"
+URL = "`url` must be an address that begins with https://"
+TEXT = "must be a text, or a text for each of primary, secondary"
+LINKEDIN = "`linkedinAddress` must be an address that begins with https://linkedin.com/, or null"
+YEAR = "`experienceSince` must be a year from 1900 to 2100, or null"
+COUNTRY = "`nationality` must be a country, as two capital letters such as MD"
+LANGUAGES = "`spokenLanguages` must be a list of language codes, such as [en, ro, ru]"
 LEAVE = "leave the key out to leave the value alone"
 KEEP = 'leave the key out to keep it, or write "" to clear it'
 LANGUAGE = 'leave the language out, or write "" to clear it'
-TWO = ", which has the portal's two languages"
-KEYS = (
-    "valid keys: id, email, firstName, lastName, mobile, roleId, status, name, publicEmail, "
-    "phone, phoneSecondary, whatsappPhone, avatar, position, bio, linkedinAddress, "
-    "experienceSince, nationality, spokenLanguages"
-)
+TWO = ": the portal has two languages per text"
+KEYS = f"valid keys: {', '.join(model_of(parts()).vocabulary.keys['propertyfinder'])}"
 
 
 def number(key: str, written: str) -> str:
@@ -370,10 +368,10 @@ REFUSED = [
     ("firstName: null", "14: `firstName` cannot be null", LEAVE),
     ('firstName: " Ivan"', f"14: {FIRST}", 'write firstName: "Ivan"'),
     ('firstName: ""', f"14: {FIRST}", ""),
-    ("firstName: “Ivan”", "14: `firstName` has curly quotes around it, which would be published with it", 'write firstName: "Ivan"'),
+    ("firstName: “Ivan”", "14: `firstName` has curly quotes, which would be published", 'write firstName: "Ivan"'),
     ("lastName: P", f"13: {LAST}", ""),
     ('lastName: "Petrov\\tX"', f"13: {LAST}", 'write lastName: "Petrov X"'),
-    ("lastName: “Petrov”", "13: `lastName` has curly quotes around it, which would be published with it", 'write lastName: "Petrov"'),
+    ("lastName: “Petrov”", "13: `lastName` has curly quotes, which would be published", 'write lastName: "Petrov"'),
     ("mobile: 069123456", f"11: {number('mobile', '069123456')}", 'write mobile: "069123456"'),
     ("mobile: +37369123456", f"11: {number('mobile', '+37369123456')}", 'write mobile: "+37369123456"'),
     ('mobile: "123456"', f"11: `mobile` {PHONE}", ""),
@@ -394,7 +392,7 @@ REFUSED = [
     ('name: ""', f"9: {NAME}", ""),
     ('name: "a\\tb"', f"9: {NAME}", 'write name: "a b"'),
     ("name: null", "9: `name` cannot be null", LEAVE),
-    ("name: “Ivan”", "9: `name` has curly quotes around it, which would be published with it", 'write name: "Ivan"'),
+    ("name: “Ivan”", "9: `name` has curly quotes, which would be published", 'write name: "Ivan"'),
     ("publicEmail: ivan", f"16: {PUBLIC_EMAIL}", ""),
     ('publicEmail: ""', f"16: {PUBLIC_EMAIL}", ""),
     ("publicEmail: <a@b.example>", f"16: {PUBLIC_EMAIL}", "write publicEmail: a@b.example"),
@@ -411,25 +409,25 @@ REFUSED = [
     ("whatsappPhone: tel:+37369123456", f"18: `whatsappPhone` {PHONE}", ""),
     ("avatar: https://a.example/b.jpg", f"11: {AVATAR}", 'write avatar: {url: "https://a.example/b.jpg"}'),
     ("avatar: 12", f"11: {AVATAR}", ""),
-    ("avatar: {}", "11: `avatar` has no `url`", "write avatar: null to remove it"),
+    ("avatar: {}", "11: `avatar` has no `url`", "to remove the picture, write avatar: null"),
     ('avatar: {url: "http://a.example/b"}', f"17: {URL}", 'write url: "https://a.example/b"'),
     ("avatar: {url: null}", "17: `url` cannot be null", "to remove the picture, write avatar: null"),
-    ("avatar: {id: 12}", "12: there is no key `id` in `avatar` here, since the portal takes pictures by address only", "write avatar: {url: …}"),
-    ("imageUrl: https://a.example/b.jpg", "3: there is no key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
-    ("compliances: []", "3: `compliances` is not managed: the portal's reference does not say its form", "delete this line"),
-    ("isActive: true", "3: there is no key `isActive` in `propertyfinder`", "write status: active"),
+    ("avatar: {id: 12}", "12: unknown key `id` in `avatar`: the portal accepts pictures by address only", "write avatar: {url: …}"),
+    ("imageUrl: https://a.example/b.jpg", "3: unknown key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
+    ("compliances: []", "3: `compliances` is not managed: the portal's reference does not specify it", "delete this line"),
+    ("isActive: true", "3: unknown key `isActive` in `propertyfinder`", "write status: active"),
     ("position: null", "13: `position` cannot be null", KEEP),
     ("position: 12", f"13: {number('position', '12')}", 'write position: "12"'),
-    ("position: {}", "13: `position` has no text", "add primary, or leave it out"),
+    ("position: {}", "13: `position` has no text", "add one of primary, secondary, or leave the key out"),
     ("position: [a]", f"13: `position` {TEXT}", ""),
-    ("position: {ru: x}", f"14: there is no key `ru` in `position`{TWO}", "the keys are primary, secondary"),
+    ("position: {ru: x}", f"14: unknown key `ru` in `position`{TWO}", "valid keys: primary, secondary"),
     ("position: {third: x}", "14: unknown key `third` in `position`", "valid keys: primary, secondary"),
     ("position: {primary: null}", "23: `primary` cannot be null", LANGUAGE),
     ("position: {secondary: 12}", f"25: {number('secondary', '12')}", 'write secondary: "12"'),
     ("bio:", "3: `bio` has no value", KEEP),
     ("bio: true", "8: `bio` must be text, but true without quotes is true/false", 'write bio: "true"'),
-    ("bio: {}", "8: `bio` has no text", "add primary, or leave it out"),
-    ("bio: {en: x}", f"9: there is no key `en` in `bio`{TWO}", "the keys are primary, secondary"),
+    ("bio: {}", "8: `bio` has no text", "add one of primary, secondary, or leave the key out"),
+    ("bio: {en: x}", f"9: unknown key `en` in `bio`{TWO}", "valid keys: primary, secondary"),
     ("bio: {secondary: null}", "20: `secondary` cannot be null", LANGUAGE),
     ("linkedinAddress: linkedin.com/in/ivan", f"20: {LINKEDIN}", "write linkedinAddress: https://linkedin.com/in/ivan"),
     ("linkedinAddress: http://www.LinkedIn.com/in/Ivan", f"20: {LINKEDIN}", "write linkedinAddress: https://www.linkedin.com/in/Ivan"),
@@ -450,13 +448,13 @@ REFUSED = [
     ("spokenLanguages: [en, english]", f"25: {LANGUAGES}", ""),
     ("spokenLanguages: [en, 34]", f"25: {LANGUAGES}", ""),
     ("spokenLanguages: [EN]", f"21: {LANGUAGES}", ""),
-    ("spokenLanguages: [en, ro, en]", "20: `spokenLanguages` names a language twice", ""),
+    ("spokenLanguages: [en, ro, en]", "20: `spokenLanguages` lists a language twice", ""),
     ("fistName: Ivan", "3: unknown key `fistName` in `propertyfinder`", "did you mean `firstName`?"),
     ("role: agent", "3: unknown key `role` in `propertyfinder`", "did you mean `roleId`?"),
     ("externalId: x", "3: unknown key `externalId` in `propertyfinder`", "move it to the top level"),
     ("description: x", "3: unknown key `description` in `propertyfinder`", "move it to the top level"),
-    ("primary: x", "3: unknown key `primary` in `propertyfinder`", "move it under `propertyfinder.position`"),
-    ("facebook: x", "3: unknown key `facebook` in `propertyfinder`", KEYS),
+    ("primary: x", "3: unknown key `primary` in `propertyfinder`", "move it under `propertyfinder.bio`"),
+    ("fax: x", "3: unknown key `fax` in `propertyfinder`", KEYS),
 ]  # fmt: skip
 
 
@@ -474,8 +472,8 @@ def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> Non
     assert said(within(text)) == [(f"agents/a.yaml:4:{expected}", hint)]
 
 
-NOBODY = "`propertyfinder` has neither `email` nor `id`, so it finds nobody"
-ADD = "add email: ivan@agency.example"
+NOBODY = "`propertyfinder` needs `email` or `id` to identify the agent"
+ADD = "add a line such as email: ivan@agency.example"
 UNPUBLISH = "delete the key if the agent is not to be published there"
 AROUND = [
     ("propertyfinder: null", "2:17: `propertyfinder` cannot be null", UNPUBLISH),
@@ -521,11 +519,11 @@ def test_identities_there_are_unique(read: Read) -> None:
         )
     assert [(line(each), each.hint) for each in caught.value.problems] == [
         (
-            "agents/b/a.yaml:2:25: `email` ana@AGENCY.example is taken: agents/a.yaml:3 has it",
+            "agents/b/a.yaml:2:25: `email` ana@AGENCY.example is already used in agents/a.yaml:3",
             "give each agent its own, or delete one of the two",
         ),
         (
-            "agents/b/a.yaml:6:7: `id` 7 is taken: agents/a.yaml:4 has it",
+            "agents/b/a.yaml:6:7: `id` 7 is already used in agents/a.yaml:4",
             "give each agent its own, or delete one of the two",
         ),
     ]

@@ -10,7 +10,9 @@ from typing import Any
 from reconciler.core.fields import Verdict, compare, parent
 from reconciler.core.model import Desired, Live
 from reconciler.documents.agents import desired, read_agents
-from reconciler.portals.rentix import FIELDS, IDENTIFIERS
+from reconciler.portals.registry import parts
+from reconciler.portals.rentix.declared import PART
+from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS
 
 ROOT = Path(__file__).parents[2]
 LIVE = json.loads((ROOT / "reconciler/demo/live.json").read_text("utf-8"))
@@ -32,7 +34,8 @@ def shown(user: dict[str, Any]) -> Live:
 
 
 AGENTS = {
-    each.key: desired(each, "rentix", FIELDS, IDENTIFIERS) for each in read_agents(ROOT, "agents")
+    each.key: desired(each, PART, FIELDS, IDENTIFIERS)
+    for each in read_agents(ROOT, "agents", parts())
 }
 USERS = {user["id"]: shown(user) for user in LIVE["rentix"]}
 

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from reconciler.documents import agents, propertyfinder
-from reconciler.documents.schema import schemas
+from reconciler.documents.agents import check, model_of
 from reconciler.documents.yaml import load
+from reconciler.engine.schemas import schemas
+from reconciler.portals.propertyfinder.table import PHONE
+from reconciler.portals.registry import parts
 
 from . import test_agents, test_config, test_propertyfinder
 from .test_yaml import TEXT
@@ -255,7 +257,7 @@ def inherits_a_misfit(data: Any) -> bool:
     """Whether the section takes over a phone that does not fit there: no schema can say that."""
     section, phone = data.get("propertyfinder"), data.get("phone")
     inherits = isinstance(section, dict) and "phone" not in section and isinstance(phone, str)
-    return inherits and not re.search(propertyfinder.PHONE, phone)
+    return inherits and not re.search(PHONE, phone)
 
 
 @settings(max_examples=150)
@@ -278,7 +280,7 @@ def test_the_editor_and_the_program_agree(data: dict[str, Any]) -> None:
 def agreed(data: dict[str, Any]) -> None:
     """That both take these data, or neither does."""
     [tree], problems = load("a.yaml", json.dumps(data, ensure_ascii=False).encode())
-    document, wrong = agents._check("a.yaml", tree)
+    document, wrong = check(model_of(parts()), "a.yaml", tree)
     assert not problems
     assert (document is not None) == (not wrong) == AGENT.is_valid(data)
     assert all(problem.message.isprintable() and problem.line == 1 for problem in wrong)

@@ -11,6 +11,7 @@ from agency import Agency
 
 from reconciler.documents.config import read_config
 from reconciler.errors import InputError
+from reconciler.portals.registry import sections
 
 from .cases import Case, agent_cases, cases, check
 from .conftest import check_command, outcome, write_agents
@@ -36,11 +37,11 @@ def test_config(agency: Agency, case: Case) -> None:
     (agency.root / "agents").mkdir()
     (agency.root / "reconciler.yaml").write_bytes(case.files["reconciler.yaml"])
     if not case.problems:
-        config = read_config(agency.root, None).model_dump()
+        config = read_config(agency.root, None, sections()).model_dump()
         assert {name: config[name] for name in case.config} == case.config
         assert case.config
         return
     with pytest.raises(InputError) as caught:
-        read_config(agency.root, None)
+        read_config(agency.root, None, sections())
     check(caught.value.problems, case.problems)
     check_command(agency, caught.value.problems)

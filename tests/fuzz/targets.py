@@ -24,6 +24,7 @@ from reconciler.documents.text import MAX_PROBLEMS
 from reconciler.documents.yaml import load
 from reconciler.errors import ConfigError, InputError, PlanFileError, Problem
 from reconciler.github.commands import Annotation, annotate
+from reconciler.portals.registry import parts, sections
 from reconciler.render import html, markdown, text
 from reconciler.store import ledger, planfile
 
@@ -45,7 +46,7 @@ def agents(data: bytes) -> None:
             path.write_bytes(part)
         start = time.process_time()
         try:
-            documents = read_agents(Path(folder), "agents")
+            documents = read_agents(Path(folder), "agents", parts())
         except InputError as error:
             check_problems(error.problems, files)
         else:
@@ -78,7 +79,7 @@ def config(data: bytes) -> None:
         Path(folder, "reconciler.yaml").write_bytes(data)
         start = time.process_time()
         try:
-            found = read_config(Path(folder), None)
+            found = read_config(Path(folder), None, sections())
         except InputError as error:
             check_problems(error.problems, {"reconciler.yaml": data})
         else:

@@ -19,7 +19,6 @@ from ruamel.yaml import YAML
 
 from reconciler.core.model import Plan
 from reconciler.core.plan_json import counts
-from reconciler.documents.config import Config
 from reconciler.github.workflows import PYTHON, TEXTS
 from reconciler.portals.registry import PORTALS
 from reconciler.store.refs import git
@@ -177,9 +176,7 @@ def test_the_installation_gets_no_keys(tmp_path: Path) -> None:
         'env > "$RUNNER_TEMP/env"\n'
     )
     python.chmod(0o755)
-    sections = Config.model_validate({"portals": {name: {} for name in PORTALS}}).portals
-    portals = [PORTALS[name](section=section) for name, section in sections.items()]
-    keys = ["GITHUB_TOKEN", *(key for portal in portals for key in portal.secrets)]
+    keys = ["GITHUB_TOKEN", *(key for portal in PORTALS.values() for key in portal.secrets)]
     environment = {
         "PATH": f"{python.parent}:{os.environ['PATH']}",
         "RUNNER_TEMP": str(tmp_path),

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from reconciler import __version__
 from reconciler.cli import ci
 from reconciler.documents.config import read_config
-from reconciler.documents.schema import schemas
+from reconciler.engine.schemas import editor_schemas as schemas
 from reconciler.github.reviewed import artifact
-from reconciler.portals.registry import PORTALS
+from reconciler.portals.registry import PORTALS, sections
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 ACTION = f"agency/agent-reconciler@{SHA}"
@@ -136,14 +136,16 @@ def test_the_configuration(agency: Agency) -> None:
     """The ledger is on a branch and Rentix is used; uncommented, Property Finder too."""
     assert agency.run("init").code == 0
     file = agency.root / "reconciler.yaml"
-    config = read_config(agency.root, None)
+    config = read_config(agency.root, None, sections())
     assert (config.ledger, list(config.portals)) == ("git:reconciler-ledger", ["rentix"])
     default = agency.root / "default.yaml"
     default.write_text("portals: {rentix: {}, propertyfinder: {}}\nledger: git:reconciler-ledger\n")
     text = file.read_text("utf-8")
     opened = re.sub(r"^( *)# (?=propertyfinder:|  \w+:|\w+: )", r"\1", text, flags=re.MULTILINE)
     file.write_text(opened, "utf-8")
-    assert read_config(agency.root, None) == read_config(agency.root, default)
+    assert read_config(agency.root, None, sections()) == read_config(
+        agency.root, default, sections()
+    )
     assert opened.count("\n  propertyfinder:\n") == opened.count("\nlimits:") == 1
 
 
@@ -199,10 +201,8 @@ def test_third_party_actions_are_pinned(agency: Agency, arguments: list[str]) ->
 def test_keys_are_passed_to_one_step(agency: Agency) -> None:
     """Every portal's keys, only where the program runs."""
     agency.use(rentix={}, propertyfinder={})
-    portals = read_config(agency.root, None).portals
-    keys = {
-        key for name, section in portals.items() for key in PORTALS[name](section=section).secrets
-    }
+    portals = read_config(agency.root, None, sections()).portals
+    keys = {key for name in portals for key in PORTALS[name].secrets}
     assert len(keys) == 3
     for name in ("plan", "apply", "drift"):
         made, job = workflow(agency, name)

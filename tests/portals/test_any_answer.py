@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import conversations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 from reconciler.core.model import Listing, Operation, Outcome, Request, Response, Session
 from reconciler.errors import PortalError
 
-from . import talk, talk_propertyfinder
-from .talk_propertyfinder import SECRETS
+from .propertyfinder import talk as propertyfinder
+from .propertyfinder.talk import SECRETS
+from .rentix import talk as rentix
 
 MOST = 400
 """Requests after which a conversation counts as endless."""
@@ -186,20 +188,20 @@ def check(
 
 
 OPERATIONS = [
-    (talk.update(1),),
-    (talk.link(1, "agent-9"),),
-    (talk.unlink(1, "agent-1"),),
-    (talk.create(),),
-    (talk.update(1), talk.update(2), talk.create()),
+    (rentix.update(1),),
+    (rentix.link(1, "agent-9"),),
+    (rentix.unlink(1, "agent-1"),),
+    (rentix.create(),),
+    (rentix.update(1), rentix.update(2), rentix.create()),
 ]
 
 
 def rentix_right(operations: tuple[Operation, ...]) -> Callable[[Request], Any]:
     """What Rentix says when all is well and the operations have been done."""
     people = [
-        talk.user(each.id or 9, externalId=each.external_id or each.key, **each.values)
+        rentix.user(each.id or 9, externalId=each.external_id or each.key, **each.values)
         if each.verb != "unlink"
-        else talk.user(each.id, externalId=None)
+        else rentix.user(each.id, externalId=None)
         for each in operations
     ]
     by_key = {each.key: person["id"] for each, person in zip(operations, people, strict=True)}
@@ -279,7 +281,7 @@ def _rentix_shows(operation: Operation, request: Request, body: Any) -> bool:
 def test_rentix_performs(data: st.DataObject, which: int) -> None:
     """Rentix: an operation is applied only if the portal names the agent, or shows the values."""
     operations = OPERATIONS[which]
-    portal = talk.rentix(create="upsert")
+    portal = rentix.rentix(create="upsert")
     (step,) = portal.steps(operations)
     outcomes, said = carried(portal.perform(step), answers(data, rentix_right(operations)))
     check(step.operations, outcomes, lambda each: rentix_confirms(said, each))
@@ -289,8 +291,8 @@ def test_rentix_performs(data: st.DataObject, which: int) -> None:
 @given(st.data())
 def test_rentix_is_read(data: st.DataObject) -> None:
     """Rentix: a list is agents, each once and with a number, or an error in words."""
-    right = rentix_right((talk.update(1), talk.update(2)))
-    found, _ = carried(talk.reading(talk.rentix()), answers(data, right))
+    right = rentix_right((rentix.update(1), rentix.update(2)))
+    found, _ = carried(conversations.reading(rentix.rentix()), answers(data, right))
     check_listing(found)
 
 
@@ -306,11 +308,11 @@ def check_listing(found: Any) -> None:
 
 
 CHANGES = [
-    talk_propertyfinder.change(5, firstName="New"),
-    talk_propertyfinder.change(5, name="New 5"),
-    talk_propertyfinder.change(5, status="inactive"),
-    talk_propertyfinder.change(5, bio={"primary": "New", "secondary": "Nou"}),
-    talk_propertyfinder.newcomer(),
+    propertyfinder.change(5, firstName="New"),
+    propertyfinder.change(5, name="New 5"),
+    propertyfinder.change(5, status="inactive"),
+    propertyfinder.change(5, bio={"primary": "New", "secondary": "Nou"}),
+    propertyfinder.newcomer(),
 ]
 
 
@@ -322,15 +324,15 @@ def finder_right(operation: Operation) -> Callable[[Request], Any]:
         if name in ("firstName", "lastName", "email", "mobile", "status")
     }
     public = {name: operation.values[name] for name in ("name", "bio") if name in operation.values}
-    person = talk_propertyfinder.person(operation.id or 7, public=public, **private)
+    person = propertyfinder.person(operation.id or 7, public=public, **private)
 
     def right(request: Request) -> Any:
         if request.path.startswith("/v1/roles"):
-            return talk_propertyfinder.roles("agent", "admin").body
+            return propertyfinder.roles("agent", "admin").body
         if "token" in request.path:
             return {"accessToken": "t", "expiresIn": 1800}
         if request.method == "GET":
-            return talk_propertyfinder.page(person).body
+            return propertyfinder.page(person).body
         return person if request.method == "POST" else None
 
     return right
@@ -381,7 +383,7 @@ def test_property_finder_performs(data: st.DataObject, which: int, by: str) -> N
     """Property Finder: an operation is applied only on a success that names nobody else, or if
     the portal shows the values."""
     operation = CHANGES[which]
-    portal = talk_propertyfinder.finder(deactivate_by=by)
+    portal = propertyfinder.finder(deactivate_by=by)
     (step,) = portal.steps((operation,))
     outcomes, said = carried(portal.perform(step), answers(data, finder_right(operation)))
     check(step.operations, outcomes, lambda each: finder_confirms(said, each))
@@ -391,8 +393,8 @@ def test_property_finder_performs(data: st.DataObject, which: int, by: str) -> N
 @given(st.data(), st.sampled_from([3, "agent", "Agent"]))
 def test_property_finder_is_read(data: st.DataObject, role: Any) -> None:
     """Property Finder: users and roles are a list, each user once, or an error in words."""
-    wanted = (talk_propertyfinder.wanted(roleId=role),)
-    portal = talk_propertyfinder.finder()
+    wanted = (propertyfinder.wanted(roleId=role),)
+    portal = propertyfinder.finder()
     found, _ = carried(portal.read(wanted), answers(data, finder_right(CHANGES[0])))
     if not isinstance(found, PortalError):
         listing, desired = found
@@ -405,7 +407,7 @@ def test_property_finder_is_read(data: st.DataObject, role: Any) -> None:
 def test_property_finder_gives_a_token(data: st.DataObject) -> None:
     """Property Finder: a login is a token that a header can carry, or a refusal that has none of
     the secrets in it."""
-    portal = talk_propertyfinder.finder()
+    portal = propertyfinder.finder()
     found, _ = carried(portal.login(SECRETS), answers(data, finder_right(CHANGES[0])))
     if isinstance(found, Session):
         said = found.headers["Authorization"]
@@ -420,7 +422,7 @@ def test_property_finder_gives_a_token(data: st.DataObject) -> None:
 @pytest.mark.parametrize("operations", OPERATIONS, ids=lambda each: f"{len(each)} {each[0].verb}")
 def test_rentix_says_that_it_is_done(operations: tuple[Operation, ...]) -> None:
     """The right answers that all this starts from are taken as right."""
-    portal = talk.rentix(create="upsert")
+    portal = rentix.rentix(create="upsert")
     (step,) = portal.steps(operations)
     right = rentix_right(operations)
     outcomes, said = carried(
@@ -433,7 +435,7 @@ def test_rentix_says_that_it_is_done(operations: tuple[Operation, ...]) -> None:
 @pytest.mark.parametrize("operation", CHANGES, ids=lambda each: next(iter(each.values)))
 def test_property_finder_says_that_it_is_done(operation: Operation) -> None:
     """The right answers that all this starts from are taken as right."""
-    portal = talk_propertyfinder.finder()
+    portal = propertyfinder.finder()
     (step,) = portal.steps((operation,))
     right = finder_right(operation)
     outcomes, said = carried(
@@ -445,20 +447,23 @@ def test_property_finder_says_that_it_is_done(operation: Operation) -> None:
 
 def test_a_look_that_shows_somebody_else() -> None:
     """Who is asked for by number and is answered as another number is not the one."""
-    operation = talk.update(1)
-    outcomes, _ = talk.play(
-        talk.perform(talk.rentix(), operation),
-        ("PUT /users", talk.LOST),
-        ("GET /users/1", talk.ok(talk.user(2, name="New 1"))),
+    operation = rentix.update(1)
+    outcomes, _ = conversations.play(
+        conversations.perform(rentix.rentix(), operation),
+        ("PUT /users", conversations.LOST),
+        ("GET /users/1", conversations.ok(rentix.user(2, name="New 1"))),
     )
     assert outcomes[0].status == "unknown"
 
 
 def test_a_look_for_a_new_agent_that_shows_somebody_else() -> None:
     """Who is asked for by external id and is answered with another one is not the one."""
-    outcomes, _ = talk.play(
-        talk.perform(talk.rentix(create="upsert"), talk.create()),
-        ("PUT /users", talk.LOST),
-        ("GET /users/external/new", talk.ok(talk.user(2, externalId="somebody", name="Ana"))),
+    outcomes, _ = conversations.play(
+        conversations.perform(rentix.rentix(create="upsert"), rentix.create()),
+        ("PUT /users", conversations.LOST),
+        (
+            "GET /users/external/new",
+            conversations.ok(rentix.user(2, externalId="somebody", name="Ana")),
+        ),
     )
     assert outcomes[0].status == "unknown"

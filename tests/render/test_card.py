@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.core.fields import canonical
 from reconciler.core.model import Change, Entry
-from reconciler.portals import propertyfinder
+from reconciler.portals.propertyfinder.read import picture
+from reconciler.portals.propertyfinder.table import PUBLIC
 from reconciler.render.card import address, cards
 
 
@@ -150,8 +151,10 @@ def test_a_portal_that_says_no_source_shows_its_pictures():
     variants = [
         {"default": {"url": f"https://cdn.example.com/1.webp?signed={number}"}} for number in (1, 2)
     ]
-    one, other = map(propertyfinder._picture, variants)
+    one, other = map(picture, variants)
     assert one == other
     assert address(one) == "https://cdn.example.com/1.webp"
-    assert canonical(propertyfinder.PUBLIC["imageUrl"], one) == {"id": one["id"]}
-    assert propertyfinder._picture({}) is None
+    assert canonical(next(row.field for row in PUBLIC if row.name == "avatar"), one) == {
+        "id": one["id"]
+    }
+    assert picture({}) is None

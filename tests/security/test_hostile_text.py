@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from reconciler.documents.agents import read_agents
 from reconciler.errors import InputError
+from reconciler.portals.registry import parts
 
 from .hostile import BROKEN, HOSTILE
 
@@ -99,7 +100,7 @@ def allowed(folder: Path, content: Any, name: bytes = b"a.yaml") -> bool:
     try:
         with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - a name of bytes
             file.write(json.dumps(content))
-        read_agents(folder, "agents")
+        read_agents(folder, "agents", parts())
     except InputError:
         return False
     finally:

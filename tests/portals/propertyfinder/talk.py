@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from reconciler.core.model import Desired, Operation, Response, Source
-from reconciler.portals.propertyfinder import PropertyFinder
+from conversations import ok, play
+from hypothesis import strategies as st
 
-from .talk import ok
+from reconciler.core.model import Desired, Operation, PortalState, Response, Source
+from reconciler.core.plan import draft
+from reconciler.core.catalogue import Catalogue
+from reconciler.core.limits import Limits
+from reconciler.core.selection import Selection
+from reconciler.portals.propertyfinder import PropertyFinder
 
 SECRETS = {
     "PROPERTYFINDER_API_KEY": "key-that-nobody-may-read",
@@ -165,3 +170,72 @@ def problem(status, *errors, detail="The request breaks the schema", **more):
 def older(status, message):
     """A refusal in the older form."""
     return Response(status, {"error": "Bad Request", "message": message})
+
+
+TOKEN = "POST /v1/auth/token"
+
+
+def sent(asked):
+    """The bodies of what was written, in their order."""
+    return [request.body for request in asked if request.method != "GET"]
+
+
+def refusal(response, times=1):
+    """What a login says that got this answer, so many times."""
+    said, _ = play(finder().login(SECRETS), *[(TOKEN, response)] * times)
+    assert isinstance(said, Response)
+    return said
+
+
+def numbered(number):
+    """The request for a page."""
+    return f"GET /v1/users?page={number}&perPage=100"
+
+
+def read(portal, *desired, answer=None, users=()):
+    """What a read makes of these agents where the portal has these roles."""
+    script = [] if answer is None else [(ROLES, answer)]
+    (listing, said), _ = play(portal.read(desired), *script, (LIST, page(*users)))
+    return listing, said
+
+
+def planned(portal, listing, *desired):
+    """What is to be done for these agents where the portal shows this."""
+    return draft(
+        desired,
+        listing,
+        PortalState(),
+        Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy),
+        limits=Limits(1.0, 1.0, 0),
+        selection=Selection(),
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+CHANGES = {
+    "private": (change(firstName="Ion"), PRIVATE),
+    "public": (change(name="Ion"), PUBLIC),
+}
+
+
+LINES = {
+    "email": 10,
+    "firstName": 11,
+    "roleId": 12,
+    "status": 13,
+    "phone": 2,
+    "bio": 14,
+    "bio.primary": 15,
+    "position": 16,
+    "avatar": 3,
+    "spokenLanguages": 17,
+    "publicEmail": 18,
+}

@@ -1,16 +1,13 @@
-"""Conversations with a portal by hand: what it asks, what it is told, what it makes of it."""
+"""Rentix in conversations: its requests and its JSON; how they are played is in the `talk` above."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
+
+from conversations import ok
 
 from reconciler.core.model import Operation, Response, Source
 from reconciler.portals.rentix import Rentix
-
-LOST = Response(None, None, "the connection was lost before the answer (reset)", uncertain=True)
-GATEWAY = Response(502, None, "the portal answered 502", uncertain=True)
-PAGE = Response(200, None, "the portal answered 200 with something that is not JSON", True)
 
 
 def rentix(**section):
@@ -24,12 +21,6 @@ def rentix(**section):
         "on_removed": "report",
     }
     return Rentix(SimpleNamespace(**{**given, **section}))
-
-
-def reading(portal, desired=()):
-    """A conversation whose result is the agents alone."""
-    listing, _ = yield from portal.read(desired)
-    return listing
 
 
 def user(number, **more):
@@ -90,11 +81,6 @@ def unlink(number, external):
     return Operation(f"unlink:{number}", "unlink", "rentix", external, source, number, external)
 
 
-def ok(body, status=200):
-    """An answer that is JSON."""
-    return Response(status, body)
-
-
 def refused(message, status=400):
     """A refusal in the general form."""
     return Response(status, {"statusCode": status, "message": message, "error": "Bad Request"})
@@ -124,55 +110,19 @@ def results(*found, status=200):
     return ok({"results": list(found), "summary": summary}, status)
 
 
-def play(conversation, *script):
-    """Carry a conversation out against a script of `("METHOD path", response)` pairs.
-
-    Asserts that exactly these requests come, in this order. Returns the result and the requests.
-    """
-    asked, left = [], list(script)
-    try:
-        request = next(conversation)
-        while True:
-            asked.append(request)
-            assert left, f"one more request: {request}"
-            expected, response = left.pop(0)
-            assert f"{request.method} {request.path}" == expected, asked
-            request = conversation.send(response)
-    except StopIteration as end:
-        assert not left, f"not asked: {left}"
-        return end.value, asked
+LIST = "GET /users"
+SINGLE = "PUT /users"
+TOGETHER = "POST /users/bulk"
 
 
-def serve(conversation, answer, most=500):
-    """Carry a conversation out against a function. Returns the result and the requests."""
-    asked = []
-    try:
-        request = next(conversation)
-        while True:
-            asked.append(request)
-            assert len(asked) <= most, "it does not end"
-            request = conversation.send(answer(request))
-    except StopIteration as end:
-        return end.value, asked
+def three(**more):
+    """Three updates."""
+    return [update(number, **more) for number in (1, 2, 3)]
 
 
-def perform(portal, *operations):
-    """The conversation of the only step that these operations make."""
-    (step,) = portal.steps(operations)
-    return portal.perform(step)
-
-
-def whole(portal, step):
-    """The conversation of a step."""
-    return portal.perform(step)
-
-
-def some(step, *names):
-    """The step with only the operations of these names."""
-    chosen = tuple(each for each in step.operations if each.name in names)
-    return replace(step, operations=chosen)
-
-
-def statuses(outcomes):
-    """Name and status of each outcome."""
-    return [(each.operation.name, each.status) for each in outcomes]
+def bulk(*operations, portal=None):
+    """The conversation of a bulk."""
+    made = portal or rentix()
+    (step,) = made.steps(operations)
+    assert step.request.path == "/users/bulk"
+    return made.perform(step)

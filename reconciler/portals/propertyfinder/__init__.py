@@ -1,0 +1,139 @@
+"""Property Finder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Field, Identifier
+from reconciler.core.model import (
+    Desired,
+    Listing,
+    Operation,
+    Outcome,
+    RateLimit,
+    Response,
+    Session,
+    Step,
+)
+from reconciler.core.catalogue import Policy
+from reconciler.documents.parts import Part
+from reconciler.portals.propertyfinder import config, read, table
+from reconciler.portals.propertyfinder.declared import PART
+from reconciler.portals.propertyfinder.write import Forms, Writer
+
+
+@dataclass
+class PropertyFinder:
+    """The portal in one run. `roles` are the portal's roles by number, once they were read."""
+
+    section: config.PropertyFinder
+    hold: bool = False
+    roles: dict[int, str] = field(default_factory=dict)
+    forms: Forms = field(default_factory=Forms)
+    writer: Writer = field(init=False)
+
+    name: ClassVar[str] = table.NAME
+    part: ClassVar[Part] = PART
+    settings: ClassVar[type[config.PropertyFinder]] = config.PropertyFinder
+    fields: ClassVar[Sequence[Field]] = table.FIELDS
+    identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
+    secrets: ClassVar[Sequence[str]] = table.SECRETS
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.section, self.forms)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash."""
+        return self.section.url.rstrip("/")
+
+    @property
+    def rate_limits(self) -> Sequence[RateLimit]:
+        """The portal's limits: one for tokens, one for all requests."""
+        return (
+            RateLimit("all", table.REQUESTS_PER_MINUTE),
+            RateLimit("token", table.TOKENS_PER_MINUTE, (("POST", self.section.token_path),)),
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """What `portals.propertyfinder` allows."""
+        return Policy(
+            order=tuple(self.section.match),
+            create=self.section.create == "always",
+            recall="id" in self.section.match,
+            needs=table.NEEDS,
+            removal="deactivate" if self.section.on_removed == "deactivate" else None,
+            off=table.OFF,
+            hold=self.hold,
+            refuses=self._refuses,
+        )
+
+    def _refuses(self, operation: Operation) -> str | None:
+        """Why the portal would refuse an operation; None if it would not."""
+        role = operation.values.get("roleId")
+        if isinstance(role, str):
+            return self._no_role(role)
+        public = any(name not in table.PRIVATE_NAMES for name in operation.values)
+        if operation.id is not None and public and table.PROFILE not in operation.aliases:
+            return (
+                "has no public profile on the portal, and the API cannot add one to an existing "
+                "user. Create it in the portal's web interface."
+            )
+        return None
+
+    def _no_role(self, role: str) -> str:
+        """Why a role's name does not identify one role."""
+        numbers = [number for number, name in self.roles.items() if name == role]
+        if numbers:
+            several = ", ".join(map(str, sorted(numbers)))
+            return (
+                f"propertyfinder.roleId: the portal has {len(numbers)} roles {role}. Declare the "
+                f"number of one: {several}."
+            )
+        if role.isdecimal():
+            return f"propertyfinder.roleId: to declare a role by number, write {role} unquoted."
+        known = ", ".join(sorted(self.roles.values())) or "none"
+        return f"propertyfinder.roleId: the portal has no role {role}. Its roles: {known}."
+
+    def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
+        """A session with a token for the key and the secret."""
+        return read.login(secrets, self.section.token_path)
+
+    def read(
+        self, desired: tuple[Desired, ...]
+    ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
+        """All users of the agency; `desired` with the numbers of the roles that it names."""
+        if not self.roles and any(isinstance(each.values.get("roleId"), str) for each in desired):
+            self.roles = yield from read.roles()
+        users, complete = yield from read.pages()
+        plain = read.shows_plain(users)
+        self.forms.shows_plain = self.forms.shows_plain if plain is None else plain
+        agents = (read.live(user, plain=self.forms.shows_plain) for user in users)
+        listing = Listing(tuple(agents), complete)
+        return listing, tuple(map(self._with_number, desired)) if self.roles else desired
+
+    def _with_number(self, desired: Desired) -> Desired:
+        """The agent with its role's number; unchanged if the name does not identify one role."""
+        role = desired.values.get("roleId")
+        if not isinstance(role, str):
+            return desired
+        exact = [number for number, name in self.roles.items() if name == role]
+        alike = [
+            number for number, name in self.roles.items() if name.casefold() == role.casefold()
+        ]
+        found = exact or alike
+        if len(found) != 1:
+            return desired
+        return replace(desired, values={**desired.values, "roleId": found[0]})
+
+    def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
+        """The fewest requests for these operations, in order."""
+        return self.writer.steps(operations)
+
+    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
+        """Send a step; one outcome per operation."""
+        return self.writer.perform(step)

@@ -1,0 +1,294 @@
+"""Property Finder: from the portal's JSON to live agents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Sort
+from reconciler.core.model import Live, Request, Response, Session, Value
+from reconciler.errors import AnswerError, PortalError
+from reconciler.portals.attribute import Attribute, wrong_types
+from reconciler.portals.propertyfinder.answers import is_login_error, message
+from reconciler.portals.propertyfinder.table import (
+    CODES,
+    ERROR_FORMAT,
+    FIRST,
+    GONE,
+    IDENTIFIERS,
+    NAME,
+    PAGE_SIZE,
+    PARTS,
+    PRIVATE,
+    PROFILE,
+    PUBLIC,
+    ROLES,
+    SECRETS,
+    TEXTS,
+    USERS,
+)
+from reconciler.portals.uncertain import is_name, object_of
+
+PAGES = 1000
+"""Pages after which reading a list ends, in case it is circular."""
+LOGINS = 3
+"""How often a token is requested at most if a success has none."""
+SHORTEST_SESSION = 60.0
+"""Seconds that a token is used if the portal does not say how long it is valid."""
+LONGEST_SESSION = 86400
+"""Seconds that a token is used at most, whatever the portal says."""
+
+
+def login(secrets: Mapping[str, str], path: str) -> Conversation[Session | Response]:
+    """A session with a token for the key and the secret, or the response that refused one."""
+    key, secret = (secrets[name] for name in SECRETS)
+    for _ in range(LOGINS):
+        body = {"apiKey": key, "apiSecret": secret}
+        response = yield Request("POST", path, body, asks=True)
+        answer = object_of(response)
+        token, seconds = answer.get("accessToken"), answer.get("expiresIn")
+        if response.status not in (200, 201):
+            break
+        if isinstance(token, str) and _is_token(token):
+            lasts = SHORTEST_SESSION
+            if isinstance(seconds, int | float) and seconds > 0:
+                lasts = float(min(seconds, LONGEST_SESSION))
+            return Session({"Authorization": f"Bearer {token}", **ERROR_FORMAT}, lasts)
+    # The caller would take any other status for that of the request that needed the token.
+    status = response.status if response.status in (401, 403) else None
+    return Response(status, None, _no_token(response, path))
+
+
+def _is_token(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
+def _no_token(response: Response, path: str) -> str:
+    """Why there is no token, and what to do."""
+    reason = message(response) if response.error is None else response.error
+    match response.status:
+        case 400 | 401 | 403 | 422:
+            return (
+                f"Property Finder rejected the key and the secret ({reason}). Check "
+                f"PROPERTYFINDER_API_KEY and PROPERTYFINDER_API_SECRET."
+            )
+        case 404 | 405:
+            return (
+                f"Property Finder issues no tokens at {path} ({reason}). Check token_path and url "
+                f"in portals.propertyfinder."
+            )
+        case 200 | 201:
+            return (
+                f"Property Finder answered POST {path} without a token, which is undocumented. "
+                f"Check token_path and url in portals.propertyfinder."
+            )
+        case _:
+            return f"Property Finder issued no token: {reason}."
+
+
+def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
+    """All users, and whether the list is known to be complete. Raises PortalError."""
+    users: dict[Any, Mapping[str, Any]] = {}
+    for page in range(1, PAGES):
+        data, marks = _page((yield Request("GET", f"{USERS}?page={page}&perPage={PAGE_SIZE}")))
+        before = len(users)
+        for user in data:
+            checked = _checked(user)
+            users[checked["id"]] = checked
+        last, complete = marks.get("totalPages"), not says_more(marks, len(users))
+        ended = not marks.get("nextPage") and (type(last) is not int or page >= last)
+        if ended or len(users) == before:
+            return list(users.values()), complete
+    return list(users.values()), False
+
+
+def _page(response: Response) -> tuple[list[Any], Mapping[str, Any]]:
+    """The users of a page, and its `pagination`. Raises PortalError."""
+    if response.status != 200:
+        raise PortalError(_unreadable(response, "users:read"))
+    answer = object_of(response)
+    data, marks = answer.get("data"), answer.get("pagination")
+    if not isinstance(data, list) or not isinstance(marks, Mapping):
+        raise AnswerError(
+            "Property Finder answered GET /v1/users without `data` and `pagination`, which is "
+            "undocumented. Check portals.propertyfinder.url."
+        )
+    return data, marks
+
+
+def says_more(marks: Value, count: int) -> bool:
+    """Whether `pagination` says that there are more than `count` users, or does not say how
+    many."""
+    total = marks.get("total") if isinstance(marks, Mapping) else None
+    return type(total) is not int or total > count
+
+
+def roles() -> Conversation[dict[int, str]]:
+    """The portal's roles: their names by number. Raises PortalError."""
+    response = yield Request("GET", ROLES)
+    if response.status != 200:
+        raise PortalError(_unreadable(response, "roles:read"))
+    data = object_of(response).get("data")
+    if not isinstance(data, list) or not all(map(_is_role, data)):
+        raise AnswerError(
+            "Property Finder shows its roles in an undocumented form. Declare "
+            "propertyfinder.roleId by number."
+        )
+    return {each["id"]: each["name"] for each in data}
+
+
+def _is_role(role: object) -> bool:
+    """Whether a role has a number and a name; without them, a role would seem not to exist."""
+    return (
+        isinstance(role, Mapping)
+        and type(role.get("id")) is int
+        and isinstance(role.get("name"), str)
+    )
+
+
+def _unreadable(response: Response, scope: str) -> str:
+    """Why the users or roles could not be read, and what to do."""
+    reason = response.error or message(response)
+    if is_login_error(response):
+        return reason
+    match response.status:
+        case 401:
+            return f"Property Finder rejected the token ({reason}). Run again."
+        case 403:
+            return (
+                f"Property Finder refused access ({reason}). The key needs the scope {scope}; add "
+                f"it in the portal's settings."
+            )
+        case 404:
+            return (
+                f"Property Finder has nothing at this address ({reason}). Check "
+                f"portals.propertyfinder.url."
+            )
+        case _:
+            return f"Cannot read Property Finder: {reason}."
+
+
+def _checked(user: object) -> Mapping[str, Any]:
+    """A user whose values have the documented types. Raises AnswerError."""
+    if not isinstance(user, Mapping) or type(user.get("id")) is not int:
+        raise AnswerError(
+            "Property Finder listed a user without an id, which is undocumented. Run again; if it "
+            "persists, report it to the portal."
+        )
+    profile = user.get("publicProfile")
+    wrong = wrong_types(user, PRIVATE)
+    if user.get("email") in (None, ""):  # without it, every user would seem to be new
+        wrong.append("email")
+    if profile is not None and not isinstance(profile, Mapping):
+        wrong.append("publicProfile")
+    elif profile is not None:
+        wrong += [f"publicProfile.{name}" for name in _wrong_in_profile(profile)]
+    if wrong:
+        raise AnswerError(
+            f"Property Finder shows {', '.join(wrong)} of user {user['id']} in an undocumented "
+            f"form. Run again; if it persists, report it to the portal."
+        )
+    return user
+
+
+def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
+    """The names in a public profile whose values do not have the documented types."""
+    rows = [row for row in PUBLIC if row.field.sort is not Sort.PICTURE]
+    wrong = wrong_types(profile, rows)
+    languages = profile.get("spokenLanguages")
+    if isinstance(languages, list) and not all(map(is_name, languages)):
+        wrong.append("spokenLanguages")
+    if not is_name(profile.get("id")):
+        wrong.append("id")
+    return wrong + [
+        name
+        for name in TEXTS
+        if isinstance(profile.get(name), Mapping)
+        and not all(isinstance(profile[name].get(part), str | None) for part in PARTS)
+    ]
+
+
+def shows_plain(users: list[Mapping[str, Any]]) -> bool | None:
+    """Whether the portal shows texts as strings; None if no user has a text."""
+    profiles = [user.get("publicProfile") or {} for user in users]
+    types = {type(profile.get(text)) for profile in profiles for text in TEXTS}
+    return True if str in types else False if dict in types else None
+
+
+def live(user: object, *, plain: bool | None) -> Live:
+    """A user as GET shows it, in the terms of the YAML file. `plain`: the portal shows texts as
+    strings.
+
+    Raises AnswerError if its form is not the documented one.
+    """
+    checked = _checked(user)
+    profile = checked.get("publicProfile") or {}
+    values = _private(checked)
+    for row in PUBLIC:
+        values |= _public(row, profile, plain=plain)
+    number = profile.get("id")
+    full_name = f"{checked.get('firstName') or ''} {checked.get('lastName') or ''}".strip()
+    return Live(
+        NAME,
+        checked["id"],
+        profile.get("name") or full_name,
+        {each.name: checked[each.name] for each in IDENTIFIERS if checked.get(each.name)},
+        values,
+        {PROFILE: number} if number is not None else {},
+    )
+
+
+def _private(user: Mapping[str, Any]) -> dict[str, Value]:
+    """The values outside the public profile, by path."""
+    values: dict[str, Value] = {row.name: user.get(row.on_wire) for row in PRIVATE}
+    if values["firstName"] is None and values["lastName"] is None:
+        # This portal has one name, the public one.
+        del values["firstName"], values["lastName"]
+    if values["status"] in GONE:
+        values["status"] = "inactive"
+    return values
+
+
+def _public(row: Attribute, profile: Mapping[str, Any], *, plain: bool | None) -> dict[str, Value]:
+    """A value of the public profile, by path."""
+    shown = profile.get(row.on_wire)
+    match row.field.sort:
+        case Sort.TEXTS if isinstance(shown, Mapping):
+            return {f"{row.name}.{part}": shown.get(part) or "" for part in PARTS}
+        case Sort.TEXTS:  # a string is the first language and says nothing about the second
+            parts = [FIRST] if isinstance(shown, str) or plain else PARTS
+            return {f"{row.name}.{part}": shown or "" for part in parts}
+        case Sort.CODES:
+            return {row.name: [CODES.get(code, code) for code in shown or ()]}
+        case Sort.PICTURE:
+            return {row.name: picture(profile.get("imageVariants"))}
+        case _:
+            return {row.name: shown or None}
+
+
+def picture(variants: Value) -> Value:
+    """A picture as the portal shows it: a fingerprint of its variants, since it does not show the
+    source, and their addresses. Queries are left out: they may be signed anew at each reading."""
+    if not variants:
+        return None
+    shown = _without_queries(variants)
+    canonical = json.dumps(shown, sort_keys=True).encode()
+    return {"id": blake2b(canonical, digest_size=4).hexdigest(), "variants": shown}
+
+
+def _without_queries(value: Value) -> Value:
+    """A value whose addresses have no query."""
+    if isinstance(value, Mapping):
+        return {str(name): _without_queries(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_queries(inner) for inner in value]
+    if isinstance(value, str) and "?" in value:
+        try:
+            return urlsplit(value)._replace(query="").geturl()
+        except ValueError:
+            return value
+    return value

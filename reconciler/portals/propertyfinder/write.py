@@ -1,0 +1,299 @@
+"""Property Finder: from operations to requests, and from responses to outcomes.
+
+Where the documentation leaves a form open, the form that the portal shows is sent first. If the
+portal refuses it (so it had no effect), the other form is sent, and the one that was accepted is
+used from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+from urllib.parse import quote
+
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Sort, Verdict, mailbox, parent
+from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
+from reconciler.errors import PortalError
+from reconciler.portals.propertyfinder.answers import (
+    detail,
+    done,
+    errors,
+    failed,
+    is_public,
+    is_success,
+    message,
+)
+from reconciler.portals.propertyfinder.read import live, says_more
+from reconciler.portals.propertyfinder.table import (
+    FIELDS,
+    FIRST,
+    LANGUAGES,
+    PAGE_SIZE,
+    PRIVATE,
+    PRIVATE_NAMES,
+    PROFILE,
+    PROFILES,
+    PUBLIC,
+    SECOND,
+    TEXTS,
+    USERS,
+)
+from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
+
+
+class Settings(Protocol):
+    """The settings that writing needs."""
+
+    @property
+    def deactivate_by(self) -> str:
+        """The attribute that activates and deactivates a user: `isActive` or `status`."""
+        ...
+
+
+@dataclass
+class Forms:
+    """What a run has learned about forms that the documentation leaves open.
+
+    `shows_plain`: texts are shown as strings (None: unknown). `accepts_plain`: texts are accepted
+    as strings (None: as they are shown). `inactive` is the status of a user who was deactivated.
+    """
+
+    shows_plain: bool | None = None
+    accepts_plain: bool | None = None
+    inactive: str = "inactive"
+
+
+@dataclass
+class Writer:
+    """Sends operations in one run."""
+
+    settings: Settings
+    forms: Forms = field(default_factory=Forms)
+
+    def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
+        """A POST for each new user. For an existing one, a PATCH of the private part, of the public
+        part, or of both: only those that differ."""
+        single = [part for each in operations for part in _parts(each)]
+        names = {each.name: f"r{number}" for number, each in enumerate(single, 1)}
+        return tuple(
+            Step(
+                names[each.name],
+                self._request(each),
+                (each,),
+                tuple(names[wait] for wait in each.waits if wait in names),
+            )
+            for each in single
+        )
+
+    def _request(self, operation: Operation) -> Request:
+        """An operation's request, in the form that the portal seems to accept."""
+        values = operation.values
+        if operation.verb == "create":
+            # A creation takes the role as a number, a patch as a string.
+            private = {**self._private(values), "roleId": values["roleId"]}
+            return Request("POST", USERS, {**private, "publicProfile": self._public(operation)})
+        if is_public(operation):
+            number = operation.aliases[PROFILE]
+            return Request("PATCH", f"{PROFILES}/{number}", self._public(operation))
+        return Request("PATCH", f"{USERS}/{operation.id}", self._private(values))
+
+    def _private(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The body of the private part."""
+        body: dict[str, Value] = {
+            row.on_wire: values[row.name] for row in PRIVATE if row.name in values
+        }
+        if "roleId" in body:
+            body["roleId"] = str(body["roleId"])
+        if "status" in body:
+            active = body.pop("status") == "active"
+            if self.settings.deactivate_by == "isActive":
+                body["isActive"] = active
+            else:
+                body["status"] = "active" if active else self.forms.inactive
+        return body
+
+    def _public(self, operation: Operation) -> dict[str, Value]:
+        """The body of the public part."""
+        values, plain = operation.values, self._sends_plain(operation)
+        return {
+            row.on_wire: _on_wire(row.field.sort, values[row.name], plain=plain)
+            for row in PUBLIC
+            if row.name in values
+        }
+
+    def _sends_plain(self, operation: Operation) -> bool:
+        """Whether texts are sent as strings: in the form that the portal accepts if it is known,
+        else in the form that it shows, unless a file declares the second language. Never if a
+        string would delete a text that no file declares."""
+        if losses(operation):
+            return False
+        if self.forms.accepts_plain is not None:
+            return self.forms.accepts_plain
+        return bool(self.forms.shows_plain) and not any(
+            text or f"{name}.{SECOND}" in operation.lines for name, text in _second_texts(operation)
+        )
+
+    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
+        """Send a step; one outcome per operation."""
+        outcome = yield from self._send(step.operations[0])
+        return (outcome,)
+
+    def _send(self, operation: Operation) -> Conversation[Outcome]:
+        """The outcome of an operation. If a response leaves it open, it is settled by reading
+        before anything is sent again."""
+        uncertain = Uncertain(operation, Response(None))
+        for attempt in range(TRIES):
+            forms = replace(self.forms)
+            last = yield from self._send_in_any_form(operation, attempt)
+            outcome = done(operation, last)
+            if outcome is not None:
+                return replace(outcome, note=self._note(operation))
+            refused = not (last.uncertain or is_success(last))
+            if refused and (attempt == 0 or last.status in (None, 401, 403)):
+                return failed(operation, last, losses(operation))
+            verdict, found = yield from self._look_up(operation)
+            if verdict is Verdict.SAME and found is not None:
+                return self._applied(operation, last, found)
+            if last.uncertain:  # nothing shows that the form was accepted
+                self.forms.accepts_plain, self.forms.inactive = forms.accepts_plain, forms.inactive
+            if refused:
+                return failed(operation, last, losses(operation))
+            uncertain = Uncertain(operation, last, verdict)
+            if verdict is None:
+                break
+        return given_up(uncertain, message(uncertain.response))
+
+    def _applied(self, operation: Operation, last: Response, found: Live) -> Outcome:
+        """The outcome of an operation that reading shows to be applied."""
+        return Outcome(
+            operation,
+            "applied",
+            last.status,
+            None,
+            found.id,
+            found.aliases if operation.verb == "create" else {},
+            note=self._note(operation),
+        )
+
+    def _send_in_any_form(self, operation: Operation, attempt: int) -> Conversation[Response]:
+        """The response to an operation's request, in its usual form or else in another one that
+        the documentation leaves open. A form that the portal accepts is used from then on (after
+        a lost response: until reading shows that it was not)."""
+        request = replace(self._request(operation), attempt=attempt)
+        first = yield request
+        if first.status != 400:
+            return first
+        for name, other in self._other_forms(operation, first):
+            before = getattr(self.forms, name)
+            setattr(self.forms, name, other)
+            again = replace(self._request(operation), attempt=attempt)
+            response = first if again.body == request.body else (yield again)
+            if is_success(response) or response.uncertain:
+                return response
+            setattr(self.forms, name, before)
+            if response.status != 400:
+                return response
+            # The refusal with less detail is the one that is not about the form.
+            first = min(first, response, key=partial(detail, operation=operation))
+        return first
+
+    def _other_forms(self, operation: Operation, refusal: Response) -> Iterator[tuple[str, Value]]:
+        """The other forms for what was refused: the attribute of `forms`, and its value."""
+        paths = [path for path, _ in errors(refusal, operation) if path is not None]
+        named = set(map(parent, paths))
+        texts = {name for name in TEXTS if name in operation.values}
+        if texts and (not named or named & texts) and not losses(operation):
+            yield "accepts_plain", not self._sends_plain(operation)
+        ends = "status" in operation.values and self.settings.deactivate_by == "status"
+        if ends and (not named or "status" in named):
+            other = "archived" if self.forms.inactive == "inactive" else "inactive"
+            yield "inactive", other
+
+    def _note(self, operation: Operation) -> str | None:
+        """What was sent differently from what the file declares, because of the form that the
+        portal accepts; None if nothing was."""
+        if operation.values.get("status") == "inactive" and self.forms.inactive != "inactive":
+            return f"the portal accepts the status {self.forms.inactive} instead of inactive"
+        left = [f"{name}.{SECOND}" for name, text in _second_texts(operation) if text]
+        if left and self._sends_plain(operation):
+            return f"the portal accepts only one language; not sent: {', '.join(left)}"
+        return None
+
+    def _look_up(self, operation: Operation) -> Conversation[tuple[Verdict | None, Live | None]]:
+        """Read one user: whether it has what the operation wants (None: it could not be read),
+        and the user."""
+        email = operation.values.get("email")
+        which = f"id={operation.id}"
+        if operation.id is None:
+            which = f"email={quote(str(email), safe='')}"
+        response = yield Request("GET", f"{USERS}?page=1&perPage={PAGE_SIZE}&{which}")
+        users, marks = (object_of(response).get(name) for name in ("data", "pagination"))
+        if response.status != 200 or not isinstance(users, list):
+            return None, None
+        try:
+            found = [live(user, plain=self.forms.shows_plain) for user in users]
+        except PortalError:
+            return None, None
+        if not found and says_more(marks, 0):
+            return None, None  # there are users that are not shown
+        if operation.id is None:
+            return _created(found, email)
+        ours = [each for each in found if each.id == operation.id]
+        return (compared(operation, ours[0], FIELDS), ours[0]) if ours else (None, None)
+
+
+def _created(found: Sequence[Live], email: Value) -> tuple[Verdict | None, Live | None]:
+    """Whether a user with this login is among those found. If there are only others, the portal
+    ignored the filter and the answer says nothing."""
+    ours = [each for each in found if _has_login(each, email)]
+    if ours:
+        return Verdict.SAME, ours[0]
+    return (None if found else Verdict.DIFFERENT), None
+
+
+def _has_login(agent: Live, email: Scalar | None) -> bool:
+    login = agent.identity.get("email")
+    return login is not None and email is not None and mailbox(login) == mailbox(email)
+
+
+def _on_wire(sort: Sort, value: Value, *, plain: bool) -> Value:
+    """A value of the public profile as the portal accepts it. `plain`: texts are strings."""
+    match sort:
+        case Sort.PICTURE:
+            return value["url"] if value else None
+        case Sort.CODES:
+            return [LANGUAGES.get(code, code) for code in value]
+        case Sort.TEXTS if plain:
+            return value.get(FIRST) or ""
+        case _:
+            return value
+
+
+def _second_texts(operation: Operation) -> Iterator[tuple[str, str]]:
+    """The names of an operation's texts, each with its text in the second language."""
+    for name in TEXTS:
+        if name in operation.values:
+            yield name, operation.values[name].get(SECOND) or ""
+
+
+def losses(operation: Operation) -> list[str]:
+    """The texts in the second language that an operation sends along and no file declares."""
+    texts = ((f"{name}.{SECOND}", text) for name, text in _second_texts(operation))
+    return [path for path, text in texts if text and path not in operation.lines]
+
+
+def _parts(operation: Operation) -> Iterator[Operation]:
+    """An operation for each of the two parts that it changes; a creation stays one."""
+    private = {name: value for name, value in operation.values.items() if name in PRIVATE_NAMES}
+    public = {name: value for name, value in operation.values.items() if name not in PRIVATE_NAMES}
+    if operation.verb == "create" or not public or not private:
+        yield operation
+    else:
+        yield replace(operation, values=private)
+        name = f"{operation.name}:public"
+        # If another user has the login, the public e-mail that goes with it is theirs too.
+        waits = (operation.name,) if "email" in private else ()
+        yield replace(operation, name=name, verb="update", values=public, waits=waits)

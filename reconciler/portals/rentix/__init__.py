@@ -1,0 +1,82 @@
+"""Rentix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Field, Identifier
+from reconciler.core.model import (
+    Desired,
+    Listing,
+    Operation,
+    Outcome,
+    RateLimit,
+    Response,
+    Session,
+    Step,
+)
+from reconciler.core.catalogue import Policy
+from reconciler.documents.parts import Part
+from reconciler.portals.rentix import config, read, table
+from reconciler.portals.rentix.declared import PART
+from reconciler.portals.rentix.write import Writer, too_large
+
+
+@dataclass
+class Rentix:
+    """The portal in one run."""
+
+    section: config.Rentix
+    hold: bool = False
+    writer: Writer = field(init=False)
+
+    name: ClassVar[str] = table.NAME
+    part: ClassVar[Part] = PART
+    settings: ClassVar[type[config.Rentix]] = config.Rentix
+    fields: ClassVar[Sequence[Field]] = table.FIELDS
+    identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
+    rate_limits: ClassVar[Sequence[RateLimit]] = table.RATE_LIMITS
+    secrets: ClassVar[Sequence[str]] = table.SECRETS
+
+    def __post_init__(self) -> None:
+        self.writer = Writer(self.section)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash."""
+        return self.section.url.rstrip("/")
+
+    @property
+    def policy(self) -> Policy:
+        """What `portals.rentix` allows."""
+        return Policy(
+            order=tuple(self.section.match),
+            create=self.section.create == "upsert",
+            needs=table.NEEDS,
+            removal="unlink" if self.section.on_removed == "unlink" else None,
+            hold=self.hold,
+            by_handle=self.section.bulk_by == "externalId",
+            refuses=too_large,
+        )
+
+    def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
+        """A session with the key in its header."""
+        return read.login(secrets)
+
+    def read(
+        self, desired: tuple[Desired, ...]
+    ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
+        """All agents of the agency; `desired` as it is."""
+        users, complete = yield from read.pages()
+        return Listing(tuple(map(read.live, users)), complete), desired
+
+    def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
+        """The fewest requests for these operations, in order."""
+        return self.writer.steps(operations)
+
+    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
+        """Send a step; one outcome per operation."""
+        return self.writer.perform(step)

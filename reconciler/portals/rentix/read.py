@@ -1,0 +1,207 @@
+"""Rentix: from the portal's JSON to live agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from reconciler.core.conversation import Conversation
+from reconciler.core.fields import Sort
+from reconciler.core.model import Live, Request, Response, Session, Value
+from reconciler.errors import AnswerError, PortalError
+from reconciler.portals.attribute import Attribute, wrong_types
+from reconciler.portals.rentix.table import (
+    ATTRIBUTES,
+    IDENTIFIERS,
+    LAST_PAGES,
+    MORE,
+    NAME,
+    NEXT,
+    SECRETS,
+    TOTALS,
+    USERS,
+)
+from reconciler.portals.uncertain import NO_REASON, is_name, short
+
+PAGES = 1000
+"""Pages after which reading a list ends, in case it is circular."""
+
+
+def login(secrets: Mapping[str, str]) -> Conversation[Session | Response]:
+    """A session with the key in its header. It needs no request and does not expire."""
+    yield from ()
+    return Session({"Authorization": f"ApiKey {secrets[SECRETS[0]]}"})
+
+
+def live(user: object) -> Live:
+    """A user as GET shows it, in the terms of the YAML file.
+
+    Raises AnswerError if its form is not the documented one.
+    """
+    checked = _checked(user)
+    values: dict[str, Value] = {}
+    for row in ATTRIBUTES:
+        values |= _values(row, checked.get(row.on_wire))
+    identity = {each.name: checked[each.name] for each in IDENTIFIERS if checked.get(each.name)}
+    return Live(NAME, checked["id"], values["name"], identity, values)
+
+
+def _values(row: Attribute, shown: Value) -> dict[str, Value]:
+    """A value by its paths in a file. A switch that is not shown has no path."""
+    parts = row.field.parts
+    match row.field.sort:
+        case Sort.SWITCHES:
+            switches = {part: (shown or {}).get(part) for part in parts}
+            return {
+                f"{row.name}.{part}": switch
+                for part, switch in switches.items()
+                if switch is not None
+            }
+        case Sort.TEXTS if isinstance(shown, Mapping):
+            return {f"{row.name}.{part}": shown.get(part) or "" for part in parts}
+        case Sort.TEXT:
+            return {row.name: shown or ""}
+        case _:
+            return {row.name: shown}
+
+
+def _checked(user: object) -> Mapping[str, Any]:
+    """A user whose values have the documented types. Raises AnswerError."""
+    if not isinstance(user, Mapping) or type(user.get("id")) is not int:
+        raise AnswerError(
+            "Rentix listed an agent without an id, which is undocumented. Run again; "
+            "if it persists, report it to the portal."
+        )
+    wrong = wrong_types(user, ATTRIBUTES)
+    wrong += [
+        each.name
+        for each in IDENTIFIERS
+        if each.rule != "pin" and not isinstance(user.get(each.name), str | NoneType)
+    ]
+    wrong += [row.on_wire for row in ATTRIBUTES if not _parts_fit(row, user.get(row.on_wire))]
+    if wrong:
+        raise AnswerError(
+            f"Rentix shows {', '.join(wrong)} of agent {user['id']} in an undocumented form. Run "
+            f"again; if it persists, report it to the portal."
+        )
+    return user
+
+
+def _parts_fit(row: Attribute, shown: Value) -> bool:
+    """Whether what is inside a value has the documented types."""
+    if not isinstance(shown, Mapping):
+        return True
+    match row.field.sort:
+        case Sort.TEXTS:
+            return all(isinstance(text, str | None) for text in shown.values())
+        case Sort.SWITCHES:
+            return all(isinstance(shown.get(part), bool | None) for part in row.field.parts)
+        case Sort.PICTURE:
+            return type(shown.get("id")) is int
+        case _:
+            return True
+
+
+def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
+    """All users, and whether the list is known to be complete. No paging is documented; `next` and
+    `total` are followed if they appear. Raises PortalError."""
+    users: dict[Any, dict[str, Any]] = {}
+    totals: dict[str, Any] = {}  # a total may be on one page and holds for all
+    request = Request("GET", USERS)
+    for page in range(2, PAGES):
+        items, marks = _page((yield request))
+        before = len(users)
+        for user in items:
+            number = user.get("id") if isinstance(user, dict) else None
+            users[number if is_name(number) else None] = user
+        totals |= {name: marks[name] for name in TOTALS if name in marks}
+        marks |= totals
+        after = _next(marks)
+        if after is None and not _says_more(marks, len(users), page - 1):
+            return list(users.values()), True
+        if len(users) == before:
+            return list(users.values()), False
+        request = Request("GET", after or f"{USERS}?page={page}")
+    return list(users.values()), False
+
+
+def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:
+    """The users of a page, and its paging marks. Raises PortalError."""
+    if response.status != 200:
+        raise PortalError(_unreadable(response))
+    items = response.body.get("items") if isinstance(response.body, dict) else None
+    if not isinstance(items, list):
+        raise AnswerError(
+            "Rentix answered GET /users without `items`, which is undocumented. Check "
+            "portals.rentix.url."
+        )
+    return items, _marks(response.body)
+
+
+def _unreadable(response: Response) -> str:
+    """Why the agents could not be read, and what to do."""
+    reason = response.error or message(response.body)
+    match response.status:
+        case 401:
+            return f"Rentix rejected the key ({reason}). Check RENTIX_API_KEY."
+        case 403:
+            return (
+                f"Rentix refused access ({reason}). The agency is suspended, or its API is not "
+                f"enabled: ask the portal."
+            )
+        case 404:
+            return f"Rentix has no users at this address ({reason}). Check portals.rentix.url."
+        case _:
+            return f"Cannot read Rentix: {reason}."
+
+
+def _marks(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Paging marks at the top of a list or one level down (`meta`, `pagination`), by their names in
+    lower case without underscores."""
+    deeper = (inner for inner in body.values() if isinstance(inner, Mapping))
+    return {
+        name.lower().replace("_", ""): mark
+        for part in (*deeper, body)
+        for name, mark in part.items()
+        if name != "items"
+    }
+
+
+def _next(marks: Mapping[str, Any]) -> str | None:
+    """The path of the next page, always on this portal, whatever host the mark names; or None."""
+    for marker in (marks.get(name) for name in NEXT):
+        if type(marker) is int and marker:
+            return f"{USERS}?page={marker}"
+        if isinstance(marker, str) and marker:
+            _, found, query = marker.partition("#")[0].partition("?")
+            parameters = parse_qsl(query) if found else [("cursor", marker)]
+            return f"{USERS}?{urlencode(parameters, errors='replace')}"
+    return None
+
+
+def _says_more(marks: Mapping[str, Any], count: int, page: int) -> bool:
+    """Whether a list has more than `count` agents, or pages after `page`. A mark that cannot be
+    understood counts as more."""
+    numbers = [(marks.get(name), count) for name in TOTALS]
+    numbers += [(marks.get(name), page) for name in LAST_PAGES]
+    return (
+        any(type(number) is int and number > seen for number, seen in numbers)
+        or any(number is not None and type(number) is not int for number, _ in numbers)
+        or any(marks.get(name) and type(marks[name]) not in (str, int) for name in NEXT)
+        or any(marks.get(name) for name in MORE)
+    )
+
+
+def message(body: Value) -> str:
+    """The portal's own message, in either form of an error; NO_REASON if there is none."""
+    if isinstance(body, str):
+        return short(body)
+    if isinstance(body, Mapping):
+        for text in (body.get("message"), body.get("error"), body.get("body")):
+            if isinstance(text, list) and text:
+                return message("; ".join(map(str, text)))
+            if text:
+                return message(text if isinstance(text, Mapping) else str(text))
+    return NO_REASON

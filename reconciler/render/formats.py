@@ -1,0 +1,329 @@
+"""What `--format json` prints, as types: the plan, which a saved plan is too, and the report.
+
+The JSON Schemas in schemas/ are made from these types; the tests check them against the output of
+the commands. A key may be added in a minor version, and none is removed or changed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from reconciler.core.model import Attribution, Kind, Status, Verb
+
+Id = Annotated[int | str, Field(union_mode="left_to_right")]
+Value = Annotated[Any, Field(description="Any JSON value.")]
+_closed = with_config(ConfigDict(extra="forbid", use_attribute_docstrings=True))
+
+
+@_closed
+class SourceJson(TypedDict):
+    """Where something is declared."""
+
+    file: str
+    """Path in the repository, with forward slashes."""
+    line: int
+    """Line in the file, from 1."""
+
+
+@_closed
+class CandidateJson(TypedDict):
+    """A live agent that a conflict is about."""
+
+    id: Id
+    """The portal's id."""
+    name: str
+    """Name on the portal."""
+    externalId: str | None
+    """External id on the portal."""
+
+
+@_closed
+class ConflictJson(TypedDict):
+    """An agent that is left unchanged, because a change could affect the wrong person."""
+
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the declared agent, or `id:` and the id of a live one."""
+    source: SourceJson | None
+    """Where the agent is declared; null if no file declares it."""
+    reason: str
+    """What is wrong, and what to do."""
+    candidates: list[CandidateJson]
+    """The live agents that it is about."""
+
+
+@_closed
+class WarningJson(TypedDict):
+    """Something to know about an agent; it stops nothing."""
+
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the agent."""
+    source: SourceJson | None
+    """Where the value or the agent is declared; null if no file declares it."""
+    message: str
+    """The warning."""
+
+
+@_closed
+class UnreadJson(TypedDict):
+    """A portal that could not be read; nothing is planned there."""
+
+    portal: str
+    """Portal."""
+    error: str
+    """Why, and what to do."""
+
+
+@_closed
+class ChangeJson(TypedDict):
+    """One value that differs from what a file declares."""
+
+    path: str
+    """The value, such as `description.ru`."""
+    before: Value
+    """What the portal shows, or what the ledger recorded if the portal cannot show it."""
+    after: Value
+    """What the file declares."""
+    kind: Kind
+    """`different`: the portal shows another value; `unreadable`: it cannot be compared."""
+    attribution: Attribution | None
+    """Whose change it is: `pending` in the files, `drift` on the portal; with `--base`,
+    `pull_request` or `base`. null: unknown."""
+
+
+@_closed
+class EntryJson(TypedDict):
+    """An agent that an apply would change."""
+
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the agent."""
+    id: Id | None
+    """The portal's id; null for a creation."""
+    name: str
+    """Name of the agent."""
+    source: SourceJson | None
+    """Where the agent is declared; null if no file declares it any more."""
+    matched_by: str | None
+    """The identifier that matched the live agent; null for a creation."""
+    actions: list[Verb]
+    """What happens to the agent, in order."""
+    changes: list[ChangeJson]
+    """The values that change."""
+    attribution: Attribution | None
+    """Whose change it is, if it is one of them."""
+    reason: str
+    """Why, in a sentence."""
+    live: dict[str, Value]
+    """What visitors see now, by path."""
+
+
+@_closed
+class RequestJson(TypedDict):
+    """One request that an apply would send."""
+
+    id: str
+    """Name of the request in this plan."""
+    kind: Literal["bulk", "create", "update", "link", "unlink", "deactivate"]
+    """What it does."""
+    portal: str
+    """Portal."""
+    method: str
+    """HTTP method."""
+    path: str
+    """Path, relative to the portal's base URL."""
+    body: Value
+    """JSON body; null if there is none."""
+    covers: list[str]
+    """Keys of the agents that it is about."""
+    after: list[str]
+    """Requests that must succeed first."""
+
+
+@_closed
+class WaitingJson(TypedDict):
+    """An agent that the portal does not have yet."""
+
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the agent."""
+
+
+@_closed
+class SelectionJson(TypedDict):
+    """What the plan was limited to."""
+
+    target: list[str]
+    """Values of `--target`."""
+    exclude: list[str]
+    """Values of `--exclude`."""
+    portal: list[str]
+    """Portals that were planned."""
+
+
+@_closed
+class PlanSummaryJson(TypedDict):
+    """Counts of agents by what happens to them, and of requests."""
+
+    create: int
+    """Agents to create."""
+    update: int
+    """Agents to update."""
+    link: int
+    """Agents that get an external id."""
+    unlink: int
+    """Agents that lose an external id."""
+    deactivate: int
+    """Agents to take off all listings."""
+    unchanged: int
+    """Agents that are as declared."""
+    waiting: int
+    """Agents that the portal does not have yet."""
+    conflicts: int
+    """Conflicts."""
+    requests: int
+    """Requests that an apply would send."""
+
+
+@_closed
+class PlanJson(TypedDict):
+    """A plan: what an apply would do."""
+
+    digest: str
+    """Fingerprint of the rest of the plan."""
+    format_version: str
+    """Version of this format. A minor version only adds keys."""
+    tool_version: str
+    """Version of reconciler that made the plan."""
+    complete: bool
+    """Whether every portal's list of agents is known to be complete."""
+    summary: PlanSummaryJson
+    """Counts."""
+    agents: list[EntryJson]
+    """The agents that an apply would change."""
+    requests: list[RequestJson]
+    """The requests that an apply would send, in an order in which they can be sent."""
+    conflicts: list[ConflictJson]
+    """Agents that are left unchanged until a person decides."""
+    warnings: list[WarningJson]
+    """What to know about single agents."""
+    waiting: list[WaitingJson]
+    """Agents that the portal does not have yet."""
+    declared: int
+    """Number of agents that the plan looked at."""
+    over_limits: list[str]
+    """The limits that the plan exceeds."""
+    seconds: int
+    """About how long an apply takes, given the portals' rate limits."""
+    unread: list[UnreadJson]
+    """Portals that could not be read."""
+    selection: SelectionJson
+    """What the plan was limited to."""
+
+
+@_closed
+class ResultJson(TypedDict):
+    """The outcome of one operation."""
+
+    request: str | None
+    """The plan's request; null for an agent that was left out as stale."""
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the agent."""
+    verb: NotRequired[Verb]
+    """What was done."""
+    id: NotRequired[Id | None]
+    """The portal's id, also after a creation."""
+    ids: NotRequired[dict[str, Id]]
+    """All ids that the portal assigned to a created agent."""
+    status: Status
+    """`unknown`: it could not be verified whether the operation was applied."""
+    http_status: int | None
+    """Status of the last response; null if there was none."""
+    error: str | None
+    """The portal's message, and what to do."""
+    note: NotRequired[str]
+    """What was done differently from the plan."""
+    source: SourceJson | None
+    """Where the refused value or the agent is declared."""
+
+
+@_closed
+class DifferenceJson(TypedDict):
+    """A declared value that the portal does not show after the apply."""
+
+    portal: str
+    """Portal."""
+    key: str
+    """Key of the agent."""
+    path: str
+    """The value, such as `description.ru`."""
+    declared: Value
+    """What the file declares."""
+    live: Value
+    """What the portal shows."""
+    source: SourceJson | None
+    """Where the value is declared."""
+
+
+@_closed
+class VerifiedJson(TypedDict):
+    """What the portals showed after the apply."""
+
+    agents: int
+    """Number of agents that were compared."""
+    as_declared: int
+    """Number of those that are as declared."""
+    differences: list[DifferenceJson]
+    """The values that are not."""
+
+
+@_closed
+class ReportSummaryJson(TypedDict):
+    """Counts of operations by outcome, and of agents that were left alone."""
+
+    applied: int
+    """Operations that were applied."""
+    failed: int
+    """Operations that failed."""
+    skipped: int
+    """Operations that were not sent."""
+    unknown: int
+    """Operations whose outcome is unknown."""
+    waiting: int
+    """Agents that the portal does not have yet."""
+    conflicts: int
+    """Conflicts."""
+
+
+@_closed
+class ReportJson(TypedDict):
+    """A report: what an apply did, and what the portals showed afterwards."""
+
+    digest: str
+    """Digest of the plan that was applied."""
+    summary: ReportSummaryJson
+    """Counts."""
+    results: list[ResultJson]
+    """The outcome of each operation."""
+    verified: VerifiedJson | None
+    """What the portals showed afterwards; null if they were not read."""
+    conflicts: list[ConflictJson]
+    """Agents that were left unchanged."""
+    warnings: list[WarningJson]
+    """What to know about single agents."""
+    unread: list[UnreadJson]
+    """Portals that could not be read."""
+    interrupted: bool
+    """Whether the apply was interrupted."""
+    notes: list[str]
+    """What else to know about the run."""

@@ -1,0 +1,93 @@
+"""Property Finder: what the portal object says about itself."""
+
+from __future__ import annotations
+
+from reconciler.core.model import (
+    Request,
+)
+from reconciler.portals.propertyfinder import table as module
+from reconciler.portals.registry import PORTALS
+
+from .talk import finder
+
+
+def test_the_configuration_says_what_is_allowed():
+    """Each key of the section has its part in the policy."""
+    assert PORTALS["propertyfinder"] is type(finder())
+    usual = finder().policy
+    assert (usual.order, usual.create, usual.recall) == (("id", "email"), True, True)
+    assert (usual.removal, usual.off, usual.hold) == (None, ("status", "inactive"), False)
+    assert (usual.by_handle, usual.replaces) == (False, False)
+    other = finder(create="never", on_removed="deactivate", match=["email"])
+    other.hold = True
+    other = other.policy
+    assert (other.order, other.create, other.recall) == (("email",), False, False)
+    assert (other.removal, other.hold) == ("deactivate", True)
+
+
+def test_a_creation_needs_what_the_vendor_requires():
+    """E-mail, both names, the mobile, the role and the public name."""
+    needs = set(finder().policy.needs)
+    assert needs == {"email", "firstName", "lastName", "mobile", "roleId", "name"}
+
+
+def test_the_address_has_no_slash_at_its_end():
+    """Whatever the configuration has."""
+    assert finder(url="https://a.example/pf/").url == "https://a.example/pf"
+
+
+def test_the_limits_are_the_documented_ones():
+    """650 requests a minute, of which 60 for a token, wherever that is asked for."""
+    for path in ("/v1/auth/token", "/oauth/token"):
+        everything, token = finder(token_path=path).rate_limits
+        assert (everything.per_minute, token.per_minute) == (650, 60)
+        assert everything.counts(Request("GET", "/v1/users"))
+        assert token.counts(Request("POST", path))
+        assert not token.counts(Request("POST", "/v1/users"))
+
+
+def test_each_attribute_has_one_name_here_and_one_there():
+    """No two attributes share a name in the files, and each has its place in the bodies."""
+    names = [each.name for each in module.FIELDS]
+    assert len(set(names)) == len(names) == len(module.PRIVATE) + len(module.PUBLIC)
+    tables = (module.PRIVATE, module.PUBLIC)
+    other = {row.name: row.on_wire for table in tables for row in table if row.name != row.on_wire}
+    assert other == {"publicEmail": "email", "avatar": "imageUrl"}
+
+
+def test_visitors_see_the_public_profile_and_nothing_else():
+    """The login, the mobile and the role are nobody's business who reads a preview."""
+    hidden = {each.name for each in module.FIELDS if not each.public}
+    assert hidden == {row.name for row in module.PRIVATE} == {
+        "email", "firstName", "lastName", "mobile", "roleId", "status",
+    }  # fmt: skip
+
+
+def test_a_status_that_is_not_taken_has_another_form():
+    """What to do is in the configuration; no other value has such an advice."""
+    advice = {each.name: each.advice for each in module.FIELDS if each.advice}
+    assert set(advice) == {"status"}
+    assert "deactivate_by in portals.propertyfinder" in advice["status"]
+
+
+def test_what_finds_a_user():
+    """The id, and the login in any letter case, which an update moves; a mobile finds nobody."""
+    assert [(each.name, each.rule, each.moves, each.spelling) for each in module.IDENTIFIERS] == [
+        ("id", "pin", None, "propertyfinder.id"),
+        ("email", "key", "update", "propertyfinder.email"),
+        ("mobile", "hint", None, "propertyfinder.mobile"),
+    ]
+    _, login, mobile = module.IDENTIFIERS
+    assert login.canonical("Ana@Agency.example") == login.canonical("ana@agency.example")
+    assert mobile.canonical("+373 69 000-005") == mobile.canonical("+37369000005")
+
+
+def test_the_languages_are_the_documented_ones():
+    """As many as the reference has, each number once, with the holes that it has."""
+    numbers = module.LANGUAGES.values()
+    assert len(set(numbers)) == len(module.LANGUAGES) == 63
+    assert not {17, 28, 31, 46, 48, 58, 63} & set(numbers)
+    assert [module.LANGUAGES[code] for code in ("en", "ar", "ru", "ro", "yue", "sd")] == [
+        1, 2, 6, 34, 40, 70,
+    ]  # fmt: skip
+    assert {module.LANGUAGES[code]: code for code in module.LANGUAGES} == module.CODES

@@ -1,0 +1,46 @@
+"""Rentix: what the portal object says about itself."""
+
+from __future__ import annotations
+
+from conversations import play
+
+from reconciler.core.model import Request, Session
+from reconciler.portals.registry import PORTALS
+
+from .talk import rentix
+
+
+def test_the_configuration_says_what_is_allowed():
+    """Each key of the section has its part in the policy."""
+    assert PORTALS["rentix"] is type(rentix())
+    usual = rentix().policy
+    assert (usual.order, usual.create) == (("id", "externalId", "phone"), False)
+    assert (usual.removal, usual.hold, usual.by_handle) == (None, False, False)
+    other = rentix(create="upsert", on_removed="unlink", bulk_by="externalId", match=["id"])
+    other.hold = True
+    other = other.policy
+    assert (other.order, other.create, other.removal) == (("id",), True, "unlink")
+    assert (other.hold, other.by_handle) == (True, True)
+
+
+def test_the_key_goes_into_the_documented_header():
+    """`Authorization: ApiKey KEY` and nothing beside it."""
+    session, sent = play(rentix().login({"RENTIX_API_KEY": "k"}))
+    assert (session, sent) == (Session({"Authorization": "ApiKey k"}), [])
+    assert rentix().secrets == ("RENTIX_API_KEY",)
+
+
+def test_the_address_has_no_slash_at_its_end():
+    """Whatever the configuration has."""
+    assert rentix(url="https://crm.rentix.md/api/v1/").url == "https://crm.rentix.md/api/v1"
+
+
+def test_the_limits_are_the_documented_ones():
+    """300 requests a minute, of which 30 to the bulk endpoint."""
+    everything, bulk = rentix().rate_limits
+    assert (everything.per_minute, bulk.per_minute) == (300, 30)
+    assert everything.counts(Request("GET", "/users"))
+    assert [
+        bulk.counts(Request(*each))
+        for each in (("POST", "/users/bulk"), ("PUT", "/users"), ("POST", "/users/1/link"))
+    ] == [True, False, False]

@@ -1,0 +1,310 @@
+"""Rentix: reading the list of agents."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conversations import ids, ok, play, reading, serve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.model import Live, Response
+from reconciler.errors import PortalError
+from reconciler.portals.rentix.read import live
+
+from .talk import LIST, listed, refused, rentix, user
+
+
+def test_a_list_without_markers_is_whole():
+    """One request, and everybody in it."""
+    listing, _ = play(reading(rentix()), (LIST, listed(user(1), user(2))))
+    assert (ids(listing), listing.complete) == ([1, 2], True)
+
+
+def test_an_empty_agency_is_whole():
+    """Nobody there, and nobody more to come."""
+    listing, _ = play(reading(rentix()), (LIST, listed(total=0, next=None)))
+    assert (ids(listing), listing.complete) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("markers", "path"),
+    [
+        ({"next": "https://crm.rentix.md/api/v1/users?page=2"}, "/users?page=2"),
+        ({"next": "/users?page=2&limit=1"}, "/users?page=2&limit=1"),
+        ({"next": "/api/v1/users?cursor=a%2Bb%3D"}, "/users?cursor=a%2Bb%3D"),
+        ({"next": "https://evil.example/steal?page=2"}, "/users?page=2"),
+        ({"next": "//evil.example/users?page=2"}, "/users?page=2"),
+        ({"next": "https://user:pass@evil.example:1/../x?page=2#f"}, "/users?page=2"),
+        ({"next": "abc+/=="}, "/users?cursor=abc%2B%2F%3D%3D"),
+        ({"next": "a&page=9"}, "/users?cursor=a%26page%3D9"),
+        ({"next": 2}, "/users?page=2"),
+        ({"nextPage": 2}, "/users?page=2"),
+        ({"nextPage": "2"}, "/users?cursor=2"),
+        ({"next": None, "nextPage": 2}, "/users?page=2"),
+        ({"total": 2}, "/users?page=2"),
+        ({"total": 2, "next": None}, "/users?page=2"),
+    ],
+    ids=str,
+)
+def test_a_marker_leads_to_the_next_page_of_this_portal(markers, path):
+    """A URL, a cursor, a number or a total: followed on our own path, whatever host it names."""
+    listing, _ = play(
+        reading(rentix()), (LIST, listed(user(1), **markers)), (f"GET {path}", listed(user(2)))
+    )
+    assert (ids(listing), listing.complete) == ([1, 2], True)
+
+
+@settings(deadline=None, max_examples=150, database=None)
+@given(
+    marker=st.one_of(
+        st.text(st.characters()),
+        st.integers(),
+        st.booleans(),
+        st.none(),
+        st.floats(),
+        st.dictionaries(st.sampled_from(["url", "page"]), st.text(), max_size=2),
+        st.from_regex(r"(https?:)?//[\[\]a-z.]{1,6}/?\?[a-z&=]{1,5}", fullmatch=True),
+    ),
+    name=st.sampled_from(["next", "nextPage"]),
+)
+def test_no_marker_leads_anywhere_else(marker, name):
+    """Whatever a marker is, what is asked is this portal's list, and only a PortalError comes."""
+    asked = []
+    conversation = reading(rentix())
+    try:
+        request = next(conversation)
+        for answer in (listed(user(1), **{name: marker}), listed(user(2))):
+            asked.append(request)
+            request = conversation.send(answer)
+        raise AssertionError(request)
+    except (StopIteration, PortalError):
+        pass
+    for request in asked:
+        assert re.fullmatch(r"/users(\?[!-~]*)?", request.path)
+        assert (request.method, request.body) == ("GET", None)
+
+
+@pytest.mark.parametrize(
+    "markers",
+    [{"next": {"page": 2}}, {"next": ["x"]}, {"total": "7"}, {"nextPage": 2.5}, {"next": True}],
+    ids=str,
+)
+def test_a_marker_that_cannot_be_followed_leaves_the_list_open(markers):
+    """Something says that there may be more: nobody may be taken for absent."""
+
+    def answer(request):
+        return listed(user(1), **markers)
+
+    listing, _ = serve(reading(rentix()), answer)
+    assert ids(listing) == [1]
+    assert not listing.complete
+
+
+@pytest.mark.parametrize("name", ["next", "nextPage"])
+@pytest.mark.parametrize("nothing", [None, "", False, 0])
+def test_a_marker_that_says_no_is_the_end(name, nothing):
+    """Null, empty, false and 0 are how portals say that there is no next page."""
+    listing, _ = play(reading(rentix()), (LIST, listed(user(1), **{name: nothing})))
+    assert (ids(listing), listing.complete) == ([1], True)
+
+
+def test_pages_are_followed_to_the_end():
+    """Each once, in their order."""
+    pages = {
+        "/users": listed(user(1), next="?page=2"),
+        "/users?page=2": listed(user(2), next="?page=3"),
+        "/users?page=3": listed(user(3), next=""),
+    }
+    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
+    assert (ids(listing), listing.complete) == ([1, 2, 3], True)
+    assert [request.path for request in asked] == list(pages)
+
+
+def test_a_total_is_followed_page_by_page():
+    """With nothing but a total the pages are counted, until all are there."""
+    pages = {
+        "/users": listed(user(1), user(2), total=5),
+        "/users?page=2": listed(user(3), user(4), total=5),
+        "/users?page=3": listed(user(5), total=5),
+    }
+    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
+    assert (ids(listing), listing.complete) == ([1, 2, 3, 4, 5], True)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    "markers", [{"next": "?page=2"}, {"nextPage": 2}, {"total": 9}], ids=["url", "number", "total"]
+)
+def test_a_circle_ends_and_is_not_whole(markers):
+    """A portal that shows the same page again and again has not shown everybody."""
+    listing, asked = serve(reading(rentix()), lambda _: listed(user(1), user(2), **markers))
+    assert (ids(listing), listing.complete) == ([1, 2], False)
+    assert len(asked) == 2
+
+
+def test_pages_without_end_are_left():
+    """A portal that invents agents for ever is left after a bounded number of pages."""
+    count = iter(range(10**6))
+    listing, asked = serve(
+        reading(rentix()), lambda _: listed(user(next(count)), next="?page=x"), most=2000
+    )
+    assert not listing.complete
+    assert len(listing.agents) == len(asked)
+
+
+def test_an_agent_that_two_pages_show_is_one():
+    """A list that shifted while it was read shows somebody twice."""
+    pages = [listed(user(1), user(2), next="?p=2"), listed(user(2), user(3))]
+    listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
+    assert (ids(listing), listing.complete) == ([1, 2, 3], True)
+
+
+def test_a_total_that_one_page_tells_holds_for_all_pages():
+    """The last page need not repeat it: who was left out of a page is missed all the same."""
+    listing, _ = play(
+        reading(rentix()),
+        (LIST, listed(user(1), total=3, next=2)),
+        ("GET /users?page=2", listed(user(3))),
+        ("GET /users?page=3", listed()),
+    )
+    assert ([agent.id for agent in listing.agents], listing.complete) == ([1, 3], False)
+
+
+def test_fewer_than_the_total_are_not_whole():
+    """A page more brings nobody, and the total says that there are more."""
+    pages = [listed(user(1), total=2), listed(total=2)]
+    listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
+    assert (ids(listing), listing.complete) == ([1], False)
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (refused("Invalid API key", 401), ["Invalid API key", "RENTIX_API_KEY"]),
+        (refused("Agency suspended", 403), ["Agency suspended", "API"]),
+        (refused("Cannot GET", 404), ["Cannot GET", "portals.rentix.url"]),
+        (refused(["one", "two"], 400), ["one; two"]),
+        (refused("Too many requests", 429), ["Too many requests"]),
+        (Response(302, None, "the portal answered 302, a redirect; none is followed"), ["302"]),
+        (Response(502, None, "the portal answered 502"), ["502"]),
+        (Response(None, None, "could not connect to crm.rentix.md (refused)"), ["connect"]),
+        (Response(200, None, "the portal answered 200 with something …"), ["Rentix"]),
+        (ok([]), ["items"]),
+        (ok({"items": None}), ["items"]),
+        (ok({"items": {"1": user(1)}}), ["items"]),
+        (ok({"data": []}), ["items"]),
+        (ok("none"), ["items"]),
+    ],
+    ids=lambda value: str(getattr(value, "status", "")),
+)
+def test_a_list_that_cannot_be_read_is_an_error_in_words(response, words):
+    """The portal's own words, and what to do."""
+    with pytest.raises(PortalError) as caught:
+        play(reading(rentix()), (LIST, response))
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_a_page_that_fails_later_is_an_error():
+    """Half of the agents is not passed off as all of them."""
+    with pytest.raises(PortalError):
+        play(
+            reading(rentix()),
+            (LIST, listed(user(1), next=2)),
+            ("GET /users?page=2", refused("", 500)),
+        )
+
+
+def _odd(wrong):
+    """What is wrong."""
+    usual = user(1)
+    if not isinstance(wrong, dict) or not wrong:
+        return repr(wrong)
+    return repr(
+        {
+            name: value
+            for name, value in wrong.items()
+            if usual[name] is not value and usual[name] != value
+        }
+    )
+
+
+MALFORMED = [
+    None,
+    "Ivan",
+    [],
+    {},
+    {**user(1), "id": None},
+    {**user(1), "id": "1"},
+    {**user(1), "id": True},
+    {**user(1), "id": 1.0},
+    {**user(1), "id": [1]},
+    {**user(1), "id": {}},
+    {**user(1), "externalId": 5},
+    {**user(1), "externalId": ["a"]},
+    {**user(1), "phone": 37322123456},
+    {**user(1), "name": {"ru": "И"}},
+    {**user(1), "description": 5},
+    {**user(1), "description": ["a"]},
+    {**user(1), "avatar": "https://example.com/a.jpg"},
+    {**user(1), "avatar": {"contentType": "image/jpeg"}},
+    {**user(1), "avatar": {"id": "123"}},
+    {**user(1), "instagram": 5},
+    {**user(1), "youtube": {}},
+    {**user(1), "tiktok": False},
+    {**user(1), "settings": []},
+    {**user(1), "settings": {"contact_phone": "yes"}},
+    {**user(1), "description": {"ru": 5}},
+]
+
+
+@pytest.mark.parametrize("wrong", MALFORMED, ids=_odd)
+def test_a_user_that_is_not_as_documented_is_an_error(wrong):
+    """Another shape than the documented one is a PortalError, not a guess and not a crash."""
+    with pytest.raises(PortalError, match="undocumented"):
+        play(reading(rentix()), (LIST, listed(user(7), wrong)))
+
+
+def test_an_agent_is_shown_in_the_words_of_the_file():
+    """Identity and values by path; `posting_type` is none of ours."""
+    agent = live(user(5, instagram="https://instagram.com/i", avatar={"id": 3, "variants": []}))
+    assert agent == Live(
+        "rentix",
+        5,
+        "Name 5",
+        {"id": 5, "externalId": "agent-5", "phone": "+373 22 123 456"},
+        {
+            "name": "Name 5",
+            "description": "Sells flats",
+            "avatar": {"id": 3, "variants": []},
+            "instagram": "https://instagram.com/i",
+            "youtube": None,
+            "tiktok": None,
+            "settings.contact_phone": True,
+            "settings.contact_whatsapp": True,
+            "settings.contact_viber": True,
+            "settings.contact_telegram": True,
+        },
+    )
+
+
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
+def test_no_external_id_and_no_phone_are_no_identity(nothing):
+    """Neither null nor an empty string finds anybody."""
+    assert live(user(5, externalId=nothing, phone=nothing)).identity == {"id": 5}
+
+
+def test_a_description_in_languages_is_shown_by_language():
+    """All three, and what the portal leaves out is the empty text."""
+    values = live(user(5, description={"ru": "Р", "ro": None})).values
+    found = {path: value for path, value in values.items() if path.startswith("description")}
+    assert found == {"description.ru": "Р", "description.en": "", "description.ro": ""}
+
+
+def test_what_a_user_lacks_is_nothing():
+    """A user of an id alone can be read."""
+    agent = live({"id": 5})
+    assert (agent.name, agent.identity) == ("", {"id": 5})
+    assert agent.values["avatar"] is None
+    assert not any(path.startswith("settings.") for path in agent.values)
