@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest import mock
 
@@ -20,8 +17,6 @@ from third.server import KEY as TINY_KEY
 from third.server import World as Agents
 from third.server import serving
 
-from reconciler.engine import session
-from reconciler.engine.session import Repository
 from reconciler.portals.registry import PORTALS
 from reconciler.sandbox.propertyfinder import Limits
 from reconciler.sandbox.server import Running
@@ -221,18 +216,8 @@ class OnTiny:
 @contextmanager
 def tiny() -> Iterator[OnTiny]:
     """The third portal, served and registered."""
-
-    def with_tiny(root: Path, config: Path | None) -> Repository:
-        read = open_repository(root, config)
-        portals = {"tiny": SimpleNamespace(url="")}
-        return replace(read, config=read.config.model_copy(update={"portals": portals}))
-
-    open_repository, agents = session.open_repository, Agents()
-    with (
-        serving(agents) as url,
-        mock.patch.dict(PORTALS, tiny=Tiny),
-        mock.patch.object(session, "open_repository", with_tiny),
-    ):
+    agents = Agents()
+    with serving(agents) as url, mock.patch.dict(PORTALS, tiny=Tiny):
         yield OnTiny(url, agents)
 
 

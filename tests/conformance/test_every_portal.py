@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from agency import Agency
@@ -28,9 +27,8 @@ def world(request: pytest.FixtureRequest, portal: Running) -> Iterator[World]:
 def agency(world: World, tmp_path: Path, portal: Running) -> Agency:
     """A repository for that portal only, in which half of the agents may change at once."""
     agency = Agency(tmp_path, portal, environment=dict(world.environment))
-    config: dict[str, Any] = {"limits": {"changes": "50%", "floor": 3}}
-    if world.name != "tiny":
-        config["portals"] = {world.name: {}}
+    limits = {"changes": "50%", "floor": 3}
+    config = {"limits": limits, "portals": {world.name: {}}}
     (tmp_path / "reconciler.yaml").write_text(json.dumps(config), "utf-8")
     return agency
 

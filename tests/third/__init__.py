@@ -1,1 +1,1 @@
-"""A third portal, to see that it takes a file."""
+"""A third portal, which shows how little one needs."""

@@ -1,15 +1,15 @@
-"""Tiny: a portal whose key is the phone, which knows no bulk and takes only whole agents.
+"""Tiny: a portal that identifies agents by phone, has no bulks and accepts only whole agents.
 
-This is all that a portal's module has to give; `docs/adding-a-portal.md` shows it.
+This is all that a portal needs; `docs/adding-a-portal.md` explains it. A file declares Tiny's values
+with keys that another portal's part has already, so Tiny's own part has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar
 
-from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, digits
 from reconciler.core.model import (
@@ -24,29 +24,37 @@ from reconciler.core.model import (
     Session,
     Step,
 )
+from reconciler.core.catalogue import Policy
+from reconciler.documents.config import Section, Url
+from reconciler.documents.parts import Part
 from reconciler.errors import PortalError
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up
 
 FIELDS = (Field("name", Sort.TEXT), Field("instagram", Sort.LINK))
 
 
-class Section(Protocol):
-    """What this module reads of `portals.tiny` in the configuration."""
+class Settings(Section):
+    """The section `portals.tiny` of the configuration."""
 
-    url: str
+    title: ClassVar[str] = "Tiny"
+
+    url: Url = "https://tiny.example"
 
 
 @dataclass
 class Tiny:
-    """The portal as one run sees it."""
+    """The portal in one run."""
 
-    section: Section
+    section: Settings
     hold: bool = False
-    name: str = "tiny"
-    fields: Sequence[Field] = FIELDS
-    identifiers: Sequence[Identifier] = (Identifier("phone", "key", canonical=digits),)
-    rate_limits: Sequence[RateLimit] = (RateLimit("all", 10_000),)
-    secrets: Sequence[str] = ("TINY_API_KEY",)
+
+    name: ClassVar[str] = "tiny"
+    part: ClassVar[Part] = Part("tiny")
+    settings: ClassVar[type[Settings]] = Settings
+    fields: ClassVar[Sequence[Field]] = FIELDS
+    identifiers: ClassVar[Sequence[Identifier]] = (Identifier("phone", "key", canonical=digits),)
+    rate_limits: ClassVar[Sequence[RateLimit]] = (RateLimit("all", 10_000),)
+    secrets: ClassVar[Sequence[str]] = ("TINY_API_KEY",)
 
     @property
     def url(self) -> str:
@@ -55,11 +63,11 @@ class Tiny:
 
     @property
     def policy(self) -> Policy:
-        """Agents are found by phone, and an update is the whole agent."""
+        """A phone finds an agent, and an update replaces the whole agent."""
         return Policy(order=("phone",), replaces=True, hold=self.hold)
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
-        """The key goes with each request."""
+        """A session with the key in its header."""
         yield from ()
         return Session({"X-Key": secrets["TINY_API_KEY"]})
 
@@ -69,7 +77,7 @@ class Tiny:
         """One list of all agents."""
         response = yield Request("GET", "/agents")
         if response.status != 200:
-            raise PortalError(f"Tiny could not be read: {response.error or response.body}.")
+            raise PortalError(f"Cannot read Tiny: {response.error or response.body}.")
         return Listing(tuple(map(live, response.body["agents"]))), desired
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
@@ -80,22 +88,22 @@ class Tiny:
         )
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send it; where the answer is lost, look before it is sent again."""
+        """Send it. After a lost answer, read the agent before sending again."""
         (operation,) = step.operations
-        doubt = Uncertain(operation, Response(None))
+        uncertain = Uncertain(operation, Response(None))
         for attempt in range(TRIES):
             last = yield replace(step.request, attempt=attempt)
             if last.status == 200 and not last.uncertain:
                 return (Outcome(operation, "applied", 200, None, operation.id),)
             if not last.uncertain:
-                said = last.error or str(last.body)
-                return (Outcome(operation, "failed", last.status, said, operation.id),)
+                error = last.error or str(last.body)
+                return (Outcome(operation, "failed", last.status, error, operation.id),)
             listing, _ = yield from self.read(())
             agent = next(each for each in listing.agents if each.id == operation.id)
-            doubt = Uncertain(operation, last, compared(operation, agent, FIELDS))
-            if doubt.verdict is Verdict.SAME:
+            uncertain = Uncertain(operation, last, compared(operation, agent, FIELDS))
+            if uncertain.verdict is Verdict.SAME:
                 return (Outcome(operation, "applied", None, None, operation.id),)
-        return (given_up(doubt),)
+        return (given_up(uncertain),)
 
 
 def live(agent: Mapping[str, str]) -> Live:

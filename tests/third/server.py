@@ -1,4 +1,4 @@
-"""The other side of Tiny: a server of the standard library's, on a port of its own."""
+"""The server side of Tiny, on the standard library's HTTP server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ KEY = "tiny"
 
 
 class World:
-    """The agents by the digits of their phones, and what was asked."""
+    """The agents by the digits of their phones, and a log of all requests."""
 
     def __init__(self) -> None:
         self.agents: dict[str, dict[str, str | None]] = {}
         self.log: list[tuple[str, str, Any]] = []
         self.lose = 0
-        """How many answers to a PUT are lost after it was done."""
+        """How many responses to a PUT are lost after it was applied."""
 
 
 @contextmanager
 def serving(world: World) -> Iterator[str]:
-    """Serve a world; gives the base URL."""
+    """Serve a world; yields the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         """One request."""
@@ -35,10 +35,10 @@ def serving(world: World) -> Iterator[str]:
             if self.headers["X-Key"] == KEY:
                 self.answer(200, {"agents": list(world.agents.values())})
             else:
-                self.answer(401, {"message": "no such key"})
+                self.answer(401, {"message": "unknown key"})
 
         def do_PUT(self) -> None:
-            """The whole of one agent, but for the phone."""
+            """Replace one agent, except for its phone."""
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self.log_call(body)
             agent = world.agents[self.path.removeprefix("/agents/")]
@@ -54,11 +54,11 @@ def serving(world: World) -> Iterator[str]:
             world.log.append((self.command, self.path, body))
 
         def answer(self, status: int, body: Any) -> None:
-            said = json.dumps(body).encode()
+            data = json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             """Nothing on standard error."""
