@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from formats import check_format
 
 from reconciler.cli import run
 from reconciler.sandbox import propertyfinder
@@ -37,8 +38,10 @@ class Said:
 
     @property
     def json(self) -> Any:
-        """Standard output as JSON: alone there, or this fails."""
-        return json.loads(self.out)
+        """Standard output as JSON: alone there and valid by its schema, or this fails."""
+        output = json.loads(self.out)
+        check_format(output)
+        return output
 
 
 @dataclass

@@ -30,6 +30,15 @@ def test_the_core_names_no_portal() -> None:
         assert not re.search(r"rentix|propertyfinder", path.read_text("utf-8"), re.IGNORECASE), path
 
 
+def test_the_documents_name_no_portal() -> None:
+    """A new portal changes nothing in documents: portals declare their part of a file."""
+    for path in (PACKAGE / "documents").glob("*.py"):
+        names = re.findall(
+            r"rentix|propertyfinder|property finder", path.read_text("utf-8"), re.IGNORECASE
+        )
+        assert not names, path
+
+
 def test_module_names_say_what_they_hold() -> None:
     """No module is called `utils` or the like."""
     for path in PACKAGE.rglob("*.py"):

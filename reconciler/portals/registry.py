@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
@@ -21,7 +22,6 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.catalogue import Policy
 from reconciler.documents.config import Section
 from reconciler.documents.parts import Part
 from reconciler.portals.propertyfinder import PropertyFinder

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier, Sort, Verdict, digits
 from reconciler.core.model import (
@@ -24,7 +25,6 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.catalogue import Policy
 from reconciler.documents.config import Section, Url
 from reconciler.documents.parts import Part
 from reconciler.errors import PortalError

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
@@ -18,7 +19,6 @@ from reconciler.core.model import (
     Session,
     Step,
 )
-from reconciler.core.catalogue import Policy
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART

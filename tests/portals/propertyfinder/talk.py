@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from conversations import ok, play
 from hypothesis import strategies as st
 
-from reconciler.core.model import Desired, Operation, PortalState, Response, Source
-from reconciler.core.plan import draft
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.limits import Limits
+from reconciler.core.model import Desired, Operation, PortalState, Response, Source
+from reconciler.core.plan import draft
 from reconciler.core.selection import Selection
 from reconciler.portals.propertyfinder import PropertyFinder
 
