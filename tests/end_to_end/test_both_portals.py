@@ -639,7 +639,7 @@ def test_a_token_that_is_never_accepted_is_an_error(pf: Agency) -> None:
     pf.portal.state.after.append(spoil)
     result = pf.run("plan")
     assert result.code == 1
-    assert "does not take the token" in result.err
+    assert "rejected the token" in result.err
     assert len(pf.calls()) == 4
 
 

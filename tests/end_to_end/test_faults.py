@@ -61,7 +61,7 @@ def test_a_list_that_stays_inconsistent_is_an_error(agency: Agency) -> None:
     spoil(agency, *range(1, 10), name=5)
     result = agency.run("apply", "--yes", "--force")
     assert result.code == 1
-    assert "Rentix shows name of agent 1 as int; that is not as documented." in result.err
+    assert "Rentix shows name of agent 1 in an undocumented form" in result.err
     assert [call[0] for call in agency.calls()] == ["GET"] * 3
 
 
