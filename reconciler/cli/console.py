@@ -121,7 +121,7 @@ def redact(text: str) -> str:
     from reconciler.net import redaction
     from reconciler.portals.registry import PORTALS
 
-    names = [f"{portal.upper()}_API_{part}" for portal in PORTALS for part in ("KEY", "SECRET")]
+    names = [name for portal in PORTALS.values() for name in portal.secrets]
     keys = [os.environ.get(name, "").strip() for name in (*names, "GITHUB_TOKEN")]
     return redaction.redact(text, keys, redaction.FRAGMENT)
 

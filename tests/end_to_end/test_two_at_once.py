@@ -621,7 +621,8 @@ def test_a_user_that_someone_removes_fails_alone(three_pf: Agency) -> None:
     meanwhile(three_pf, lambda: users.replace([each for each in users.all() if each.id != 2]))
     result = three_pf.run("apply", "--yes")
     assert result.code == 3
-    assert "b (agents/agents.yaml:3) update failed: There is no such user: the user is no longer on" in (
-        printed(result)
+    assert (
+        "b (agents/agents.yaml:3) update failed: There is no such user: the user is no longer on"
+        in (printed(result))
     )
     assert [each.first_name for each in users.all()] == ["Ana", "User"]
