@@ -48,6 +48,8 @@ class ConflictJson(TypedDict):
     """Portal."""
     key: str
     """Key of the declared agent, or `id:` and the id of a live one."""
+    name: str
+    """Name of the agent; empty if it is unknown."""
     source: SourceJson | None
     """Where the agent is declared; null if no file declares it."""
     reason: str
@@ -64,6 +66,8 @@ class WarningJson(TypedDict):
     """Portal."""
     key: str
     """Key of the agent."""
+    name: str
+    """Name of the agent; empty if it is unknown."""
     source: SourceJson | None
     """Where the value or the agent is declared; null if no file declares it."""
     message: str
@@ -95,6 +99,8 @@ class ChangeJson(TypedDict):
     attribution: Attribution | None
     """Whose change it is: `pending` in the files, `drift` on the portal; with `--base`,
     `pull_request` or `base`. null: unknown."""
+    public: bool
+    """Whether visitors see the value."""
 
 
 @_closed
