@@ -152,7 +152,7 @@ def test_nothing_changes_after_reading() -> None:
 SHARE = "a limit must be a percentage from 0% to 100%, such as 30%"
 TOKEN_PATH = "`token_path` must be a path that begins with /, such as /v1/auth/token"
 BRANCH = "`ledger` must have a valid branch name after git:"
-SECURE = "the address must begin with https:// (http:// is for this computer only)"
+SECURE = "the address must start with https:// (http:// is only for this computer)"
 
 REFUSED = [
     ("version: 2", "1:10: `version` must be 1; this program supports no other", ""),
