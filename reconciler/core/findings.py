@@ -76,12 +76,9 @@ class Findings:
         """The keys of the agents in conflict: nothing else is planned for them."""
         return {each.key for each in self.conflicts}
 
-    def warn(
-        self, agent: Desired | Operation, message: str, path: str = "", name: str = ""
-    ) -> None:
-        """Add a warning about a declared agent or an operation, at the line of `path`. `name` is
-        the person's, needed if no file declares them."""
-        self.warnings.append(Warning(agent.portal, agent.key, agent.at(path), message, name))
+    def warn(self, agent: Desired | Operation, message: str, path: str = "") -> None:
+        """Add a warning about a declared agent or an operation, at the line of `path`."""
+        self.warnings.append(Warning(agent.portal, agent.key, agent.at(path), message))
 
     def conflict(self, agent: Desired | Operation, reason: str) -> None:
         """Add a conflict of a declared agent or an operation."""

@@ -305,13 +305,14 @@ class _Matcher:
         """The match of a live agent; several declared agents for one are conflicts."""
         if len(claim) == 1:
             return claim
+        verb, files = ("does", "Two files") if len(claim) == 2 else ("do", "Several files")
         for found in claim:
             others = ", ".join(
                 f"{each.desired.key} ({each.desired.source})" for each in claim if each is not found
             )
             by = "the ledger" if found.by == LEDGER else found.by
             reason = (
-                f"matches agent {label(found.live)} by {by}, and so does {others}. Two files match "
+                f"matches agent {label(found.live)} by {by}, and so {verb} {others}. {files} match "
                 f"one agent: declare each live agent once."
             )
             self.conflict(found.desired, reason, [found.live])

@@ -161,13 +161,14 @@ class Conflict:
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001 - the word of the plan's JSON
     """Something that the reader of a plan must know about one agent; it blocks nothing. `name` is
-    the person's, "" if unknown."""
+    the person's, "" if unknown. `verb` is that of the operation that it warns of, if it does."""
 
     portal: str
     key: str
     source: Source | None
     message: str
     name: str = ""
+    verb: Verb | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ def warning(each: Warning) -> PlanDocument:
         "source": source(each.source),
         "message": each.message,
         "name": each.name,
+        "verb": each.verb,
     }
 
 
@@ -209,6 +210,7 @@ def parse(document: Mapping[str, Any]) -> Plan:
                 _place(each["source"]),
                 each["message"],
                 each.get("name", ""),
+                each.get("verb"),
             )
             for each in document["warnings"]
         ),

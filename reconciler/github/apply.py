@@ -14,7 +14,7 @@ from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.reviewed import ReviewedPlan, reviewed_plans
-from reconciler.render import markdown, text
+from reconciler.render import inline, markdown, text
 from reconciler.store.refs import GitError, git
 
 MAX_COMMITS = 30
@@ -85,7 +85,7 @@ def _superseded(job: Job, github: GitHub, branch: str, commits: Sequence[str]) -
         )
     message = f"Superseded: {branch} is now at {head}; the run of that commit applies it."
     job.annotate([Annotation("notice", message)])
-    job.summarize(markdown.prose(message))
+    job.summarize(inline.prose(message))
     return True
 
 
@@ -138,7 +138,7 @@ def _report_unreviewed(job: Job, problems: Sequence[str]) -> int:
         f"anyway, start this workflow manually (Run workflow)."
     )
     job.annotate([Annotation("error", message)])
-    job.summarize(markdown.prose(message, len(message)))
+    job.summarize(inline.prose(message, len(message)))
     return 1
 
 

@@ -16,8 +16,8 @@ from reconciler.github.api import GitHub
 from reconciler.github.commands import Annotation, annotate, summarize
 from reconciler.github.notices import RUN
 from reconciler.github.run import Run
-from reconciler.render import markdown
-from reconciler.render.view import plural
+from reconciler.render import inline
+from reconciler.render.phrases import plural
 from reconciler.store.refs import GitError, git
 
 COMMENT_BYTES = 60_000
@@ -83,9 +83,7 @@ class Job:
         for each in error.problems:
             message = self.redact(". ".join(filter(None, (each.message, each.hint))))
             annotations.append(Annotation("error", message, each.file, each.line, each.column))
-            lines.append(
-                f"- {markdown.code(f'{each.file}:{each.line}')}: {markdown.prose(message)}"
-            )
+            lines.append(f"- {inline.code(f'{each.file}:{each.line}')}: {inline.prose(message)}")
         if len(annotations) > MAX_ERRORS:
             lines[MAX_ERRORS + 2 :] = [f"- and {len(annotations) - MAX_ERRORS} more"]
         self.annotate(annotations)

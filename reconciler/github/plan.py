@@ -17,8 +17,8 @@ from reconciler.github.job import ALL_AGENTS, COMMENT_BYTES, SUMMARY_BYTES, Job
 from reconciler.github.notices import comment, marker
 from reconciler.github.reviewed import artifact
 from reconciler.github.run import PullRequest
-from reconciler.render import html, markdown, text
-from reconciler.render.view import plural
+from reconciler.render import html, inline, markdown, text
+from reconciler.render.phrases import plural
 from reconciler.store import planfile
 from reconciler.store.refs import GitError, git
 
@@ -95,8 +95,8 @@ def _plan_without_keys(
     changed = planning.compare_files(repository, before)
     lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
     for each in changed[:MAX_LISTED]:
-        paths = ", ".join(map(markdown.code, each.paths[:MAX_LISTED]))
-        lines.append(f"- {markdown.code(each.key)} ({each.what}): {paths}")
+        paths = ", ".join(map(inline.code, each.paths[:MAX_LISTED]))
+        lines.append(f"- {inline.code(each.key)} ({each.what}): {paths}")
     if len(changed) > MAX_LISTED:
         lines.append(f"- and {len(changed) - MAX_LISTED} more")
     job.summarize("\n".join(lines) + "\n")

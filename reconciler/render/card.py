@@ -1,6 +1,7 @@
-"""What a visitor of a portal sees of an agent, before and after: data alone, no markup.
+"""What visitors of a portal see of an agent, before and after a change, as data.
 
-A side is what a portal shows, by path; the words of the YAML file.
+A side is what a portal shows, by path. Which values visitors see is in the portal's field table;
+the names below only say how a value is labelled, and where it is on the card.
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ from urllib.parse import urlsplit
 
 from reconciler.core.fields import parent
 from reconciler.core.model import Change, Entry, Value
-from reconciler.render.view import Piece, compared
+from reconciler.render.rows import compared, is_edit
+from reconciler.render.text_diff import Piece, reveal
 
 Side = Mapping[str, Value]
 
-ACCOUNT = frozenset(
-    ("id", "externalId", "email", "firstName", "lastName", "mobile", "roleId", "status")
-)
-"""What belongs to an agent's account; no visitor sees it."""
 LINKS = {
     "instagram": "Instagram",
     "youtube": "YouTube",
@@ -37,9 +35,9 @@ ROWS = {
     "nationality": "Nationality",
     **LINKS,
 }
-"""Values that stand on a line of their own, in their order, and what they are called."""
+"""Values on a line each, in their order, with their labels."""
 TEXTS = {"position": "Position", "description": "About", "bio": "About"}
-"""Texts in languages, in their order, and what they are called."""
+"""Texts in languages, in their order, with their labels."""
 SWITCHES = {
     "contact_phone": "Phone",
     "contact_whatsapp": "WhatsApp",
@@ -47,15 +45,16 @@ SWITCHES = {
     "contact_telegram": "Telegram",
 }
 HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]\.?")
-"""A host with a name and a domain; one of the reader's own network has no dot, or is a number."""
+"""A host on the public web; one in the reader's own network has no dot, or is a number."""
 ADDRESS = re.compile(r"[!-~]{1,2000}")
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One value on one side of a card. `label` says what it is, `language` which language or part
-    of a text. `pieces` is a changed text by words, as this side has them; `note` what there is to
-    say about the change."""
+    """One value on one side of a card, with its label and the language (or part) of a text.
+
+    `pieces` is an edited text as this side has it; `rewritten` is one of which little is left.
+    `note` is a remark on the change."""
 
     path: str
     label: str
@@ -64,11 +63,12 @@ class Spot:
     changed: bool = False
     pieces: tuple[Piece, ...] = ()
     note: str = ""
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One side of an agent: the picture and the name, texts, lines, and what can be switched."""
+    """One side of an agent: picture and name, texts, lines, and switches."""
 
     name: Spot
     picture: Spot
@@ -79,58 +79,69 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """An agent before and after; None where visitors see nothing of them. `account` has the paths
-    of the changes that no visitor sees."""
+    """An agent before and after; None where visitors do not see them. `private` has the paths of
+    the changes that visitors do not see."""
 
     before: Card | None
     after: Card | None
-    account: frozenset[str]
+    private: frozenset[str]
 
     @property
     def same(self) -> bool:
-        """Whether visitors see no difference."""
+        """Whether both sides look the same to visitors."""
         return self.before is not None and self.before == self.after
 
 
-def cards(entry: Entry, notes: Mapping[str, str], *, brief: bool = False) -> Cards:
-    """Both sides of an agent. `notes` say something of the change of a path; `brief` leaves out
-    what stays as it is, but for name and picture."""
+def cards(
+    entry: Entry, notes: Mapping[str, str], *, brief: bool = False, drift: bool = False
+) -> Cards:
+    """Both sides of an agent. `notes` are remarks by path; `brief` omits what does not change, but
+    for name and picture. In `drift` the file's side comes first, then the portal's."""
     created, gone = entry.id is None, "deactivate" in entry.actions or entry.actions == ("unlink",)
-    shown = [change for change in entry.changes if parent(change.path) not in ACCOUNT]
-    account = frozenset(
-        change.path for change in entry.changes if gone or parent(change.path) in ACCOUNT
-    )
+    shown = [change for change in entry.changes if change.public]
+    private = frozenset(change.path for change in entry.changes if gone or not change.public)
     old = _before(entry.live, shown)
     new = _after(old, shown)
     if created or gone:
         side = _card(entry.name, new if created else old, {}, {}, kind="same", brief=False)
-        return Cards(None if created else side, side if created else None, account)
+        first = gone and not drift
+        return Cards(side if first else None, None if first else side, private)
     touched = {change.path for change in shown}
     touched |= {path for path in {**old, **new} if parent(path) in touched}
     touched |= {path for path in old if path not in new}
-    words = {path: compared(old.get(path), new.get(path), whole=True) for path in touched}
-    before = _card(entry.name, old, words, {}, kind="old", brief=brief)
-    after = _card(entry.name, new, words, notes, kind="new", brief=brief)
-    return Cards(before, after, account)
+    left, right = (new, old) if drift else (old, new)
+    edits = {path: _edit(left.get(path), right.get(path)) for path in touched}
+    before = _card(entry.name, left, edits, {}, kind="old", brief=brief)
+    after = _card(entry.name, right, edits, notes, kind="new", brief=brief)
+    return Cards(before, after, private)
+
+
+Edit = tuple[tuple[Piece, ...], bool]
+"""How a value changes: the runs of an edited text, or whether it is rewritten."""
+
+
+def _edit(before: Value, after: Value) -> Edit:
+    pieces = compared(before, after)
+    return pieces, not pieces and is_edit(before, after)
 
 
 def _before(live: Side, changes: Iterable[Change]) -> dict[str, Value]:
-    """What the portal shows, with what is remembered of what it does not show."""
-    side = {path: said for path, said in live.items() if path not in TEXTS or said}
+    """What the portal shows, with what the ledger has of the rest."""
+    side = {path: value for path, value in live.items() if path not in TEXTS or value}
     for change in changes:
-        path, said = change.path, change.before
-        if path == "avatar" and isinstance(said, Mapping):
+        path, value = change.path, change.before
+        if path == "avatar" and isinstance(value, Mapping):
             seen = live.get(path)
-            side[path] = {**said, **(seen if isinstance(seen, Mapping) else {})}
-        elif path not in live and not isinstance(said, Mapping):
+            side[path] = {**value, **(seen if isinstance(seen, Mapping) else {})}
+        elif path not in live and not isinstance(value, Mapping):
             whole = live.get(parent(path))
-            side |= {} if whole is not None and said == whole else {path: said}
+            side |= {} if whole is not None and value == whole else {path: value}
     return side
 
 
 def _after(before: Side, changes: Iterable[Change]) -> dict[str, Value]:
-    """The side before with the changes laid over it: a text in one string takes the place of its
-    languages, and a language that of the one string."""
+    """The side before with the changes applied: a text in one string replaces its languages, and a
+    language replaces the one string."""
     side = dict(before)
     for change in changes:
         group = parent(change.path)
@@ -145,40 +156,50 @@ def _after(before: Side, changes: Iterable[Change]) -> dict[str, Value]:
 def _card(
     name: str,
     side: Side,
-    words: Mapping[str, tuple[Piece, ...]],
+    edits: Mapping[str, Edit],
     notes: Mapping[str, str],
     *,
     kind: Literal["old", "new", "same"],
     brief: bool,
 ) -> Card:
-    """A side as a card. `words` has the changed paths, and of a text its differences."""
+    """A side as a card. `edits` has the changed paths."""
 
     def spot(path: str, label: str) -> Spot:
+        value, language = side.get(path), path.partition(".")[2]
+        if path not in edits:
+            return Spot(path, label, language, value)
+        pieces, rewritten = edits[path]
         return Spot(
             path,
             label,
-            path.partition(".")[2],
-            side.get(path),
-            path in words,
-            tuple(piece for piece in words.get(path, ()) if piece[0] in ("same", kind)),
-            notes.get(path, ""),
+            language,
+            reveal(value) if isinstance(value, str) else value,
+            changed=True,
+            pieces=tuple(
+                (each, text if each == "same" else reveal(text))
+                for each, text in pieces
+                if each in ("same", kind)
+            ),
+            note=notes.get(path, ""),
+            rewritten=rewritten,
         )
 
-    told: dict[str, list[Spot]] = {"text": [], "line": [], "switch": []}
+    spots: dict[str, list[Spot]] = {"text": [], "line": [], "switch": []}
     for path, value in side.items():
         group, _, part = path.partition(".")
         sort = _sort(group, part, value)
         idle = brief or value in (None, "", [])
-        if path in ("name", "avatar") or (idle and path not in words):
+        if path in ("name", "avatar") or (idle and path not in edits):
             continue
         label = SWITCHES.get(part, part or path) if sort == "switch" else NAMES.get(group, group)
-        told[sort].append(spot(path, label))
+        spots[sort].append(spot(path, label))
+    title = spot("name", "")
     return Card(
-        replace(spot("name", ""), value=side.get("name") or name),
+        replace(title, value=title.value or name),
         spot("avatar", ""),
-        _ordered(told["text"], TEXTS),
-        _ordered(told["line"], ROWS),
-        tuple(told["switch"]),
+        _ordered(spots["text"], TEXTS),
+        _ordered(spots["line"], ROWS),
+        tuple(spots["switch"]),
     )
 
 
@@ -186,7 +207,7 @@ NAMES = {**ROWS, **TEXTS}
 
 
 def _sort(group: str, part: str, value: Value) -> Literal["text", "line", "switch"]:
-    """Where a value stands: fields that are not known here, by what they look like."""
+    """Where a value is on the card: a field without a label here by what it looks like."""
     if group in TEXTS:
         return "text"
     if group == "settings" or isinstance(value, bool):
@@ -195,14 +216,14 @@ def _sort(group: str, part: str, value: Value) -> Literal["text", "line", "switc
 
 
 def _ordered(spots: Iterable[Spot], known: Iterable[str]) -> tuple[Spot, ...]:
-    """The spots by the order of the fields that are known; the others after them, as they come."""
+    """The spots in the order of the labels; the others after them, as they come."""
     order = {name: place for place, name in enumerate(known)}
     return tuple(sorted(spots, key=lambda spot: order.get(parent(spot.path), len(order))))
 
 
 def address(picture: Value) -> str | None:
-    """Where a picture can be looked at: on the portal, or where its file declares it; None where
-    that is no public https address."""
+    """The address of a picture, on the portal or as the file declares it; None if that is not a
+    public https address."""
     if not isinstance(picture, Mapping):
         return None
     found = (*_strings(picture.get("variants")), picture.get("url"))

@@ -72,6 +72,8 @@ class WarningJson(TypedDict):
     """Where the value or the agent is declared; null if no file declares it."""
     message: str
     """The warning."""
+    verb: Verb | None
+    """The operation that the warning is about; null for any other warning."""
 
 
 @_closed

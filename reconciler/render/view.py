@@ -1,325 +1,465 @@
-"""One view of a plan for all renderers: what stands where, in words; no layout, no colour.
+"""Plan, drift and report as one `View`: all the sentences, in the order in which they are read.
 
-Agents' text comes out as it is; each renderer makes it safe for its own medium.
+Every format lays out the same view: the verdict with its counts, what is dangerous, what is
+skipped, the agents, and what is only worth knowing. Agents' text comes out as it is; each format
+makes it safe for its own medium.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from reconciler.core.model import (
-    Attribution,
-    Change,
+    Conflict,
     Entry,
+    Outcome,
     Plan,
     Report,
     Source,
     Status,
     Step,
-    Value,
-    Verb,
+    Warning,
 )
 from reconciler.core.plan_json import counts
+from reconciler.render.phrases import NOUNS, clip, plural, price, sentence, words
+from reconciler.render.rows import DANGERS, Agent, Danger, agents, danger
 
-Mark = Literal["+", "~", "-"]
-Piece = tuple[Literal["same", "old", "new", "gap"], str]
-"""A run of words of a text's difference."""
-
-LONG = 40
-"""Characters from which a text is shown as a difference of words."""
-SCATTERED = 6000
-"""Words and blanks between the first change and the last from which no difference is sought."""
-CONTEXT = 6
-"""Words shown on either side of a difference."""
-
-PARTICIPLES = {
-    "create": "to create",
-    "update": "to update",
-    "link": "to link",
-    "unlink": "to unlink",
-    "deactivate": "to deactivate",
-}
+STATUSES: tuple[Status, ...] = ("failed", "unknown", "skipped", "waiting", "applied")
+"""What may become of an operation, the worst first."""
+COUNTED: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiting")
+"""The order in which operations are counted."""
+CLIP = 400
+"""Characters of a value within a sentence."""
+FORCE = "To apply it all the same, use `--force` or a saved plan."
+ADVICE = "`reconciler apply` reverts these changes. To keep one, edit the file."
 
 
-class Told(Protocol):
-    """Something that is told of an agent on a portal: a conflict, a warning, a value."""
+class Located(Protocol):
+    """An agent on a portal: a conflict, a warning, an operation, a value."""
 
     @property
     def portal(self) -> str:
-        """Which portal."""
+        """The portal."""
         ...
 
     @property
     def key(self) -> str:
-        """Which agent."""
+        """The key in the files."""
         ...
 
     @property
     def source(self) -> Source | None:
-        """Where that agent is declared, if anywhere."""
+        """Where the agent is declared, if anywhere."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One change: both sides in words, or for a long text (`pieces`) where they differ. An agent to
-    be created has no old side ("")."""
+class Item:
+    """A sentence about an agent or a portal.
 
-    path: str
-    old: str
-    new: str
-    pieces: tuple[Piece, ...]
-    note: str
+    `label` is its emphasized start. `portal` is "" where a plan has only one. `anchor` leads to the
+    agent's part of a page. Text between backticks is code.
+    """
+
+    text: str = ""
+    label: str = ""
+    name: str = ""
+    key: str = ""
+    portal: str = ""
+    source: Source | None = None
+    anchor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One agent for whom there is something to do. `loud` is what nobody may miss: that it takes
-    the agent off the portal, or breaks a link; else ""."""
+class Section:
+    """Items under a title. `noun` is what one of them is called, `text` is what holds for all.
+    `danger` marks those that nobody may miss. `of_plan`: the plan of a report has them as well."""
 
-    mark: Mark
-    portal: str
-    key: str
-    name: str
-    actions: str
-    where: str
-    reason: str
-    lines: tuple[Line, ...]
-    loud: str = ""
-    whose: str = ""
+    title: str
+    items: Sequence[Item]
+    noun: str
+    text: str = ""
+    danger: bool = False
+    of_plan: bool = False
 
 
-def rows(entries: Iterable[Entry]) -> list[Row]:
-    """The agents of a plan, in its order."""
-    return [_row(entry) for entry in entries]
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number with what it counts."""
+
+    number: int
+    label: str
+    danger: bool = False
 
 
-def _row(entry: Entry) -> Row:
-    takes_off = "deactivate" in entry.actions or entry.actions == ("unlink",)
-    mark: Mark = "+" if "create" in entry.actions else "-" if takes_off else "~"
-    agent = f"agent {entry.id}" if entry.id is not None else "new agent"
-    place = f"{entry.source} · {agent}" if entry.source else agent
-    return Row(
-        mark=mark,
-        portal=entry.portal,
-        key=entry.key,
-        name=entry.name,
-        actions=", ".join(entry.actions),
-        where=place,
-        reason=entry.reason,
-        lines=tuple(_line(change, new=entry.id is None) for change in entry.changes),
-        loud=loud(entry),
-        whose=NOTES[entry.attribution],
-    )
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An agent of an apply: what was done, and how it ended. `ids` are those of a new agent."""
+
+    item: Item
+    verbs: str
+    outcome: str
+    status: Status
+    ids: str
 
 
-def loud(entry: Entry) -> str:
-    """What nobody may miss of an agent, without the cost of its row; else ""."""
-    return next((said for verb, said in LOUD.items() if verb in entry.actions), "")
+@dataclass(frozen=True, slots=True)
+class View:
+    """A plan, drift or report in reading order.
+
+    `headline` is the whole verdict in one sentence; `title` and `lead` are its parts. `before` and
+    `after` are what both sides of a change are called.
+    """
+
+    kind: str
+    portals: tuple[str, ...]
+    several: bool
+    headline: str
+    title: str
+    lead: str = ""
+    counts: Sequence[Count] = ()
+    first: Sequence[Section] = ()
+    agents: Sequence[Agent] = ()
+    before: str = "Now"
+    after: str = "After apply"
+    results: Sequence[Result] = ()
+    notes: Sequence[Section] = ()
+    closing: Sequence[str] = ()
+    steps: Sequence[Step] = ()
+
+    @property
+    def drift(self) -> bool:
+        """Whether it shows what happened, and not what an apply would do."""
+        return self.kind == "Drift"
 
 
-LOUD: Mapping[Verb, str] = {
-    "deactivate": "taken off all listings",
-    "unlink": "loses an external id, and its listings their agent",
-}
-"""The verbs that nobody may miss, and why."""
-NOTES: Mapping[Attribution | None, str] = {
-    "drift": "drift: changed on the portal since the last apply",
-    "pull_request": "this pull request",
-    "base": "already waiting on the base",
-    "pending": "",
-    None: "",
-}
-"""Whose change it is, in words."""
-STATUSES: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiting")
-"""What may become of an operation, in the order in which it is counted."""
+class _People:
+    """Items about the agents of a plan, who are named whatever knows only their key."""
 
+    def __init__(self, made: Plan) -> None:
+        self.several = made.several
+        everyone: tuple[Warning | Conflict | Entry, ...]
+        everyone = (*made.warnings, *made.conflicts, *made.entries)
+        self.names = {(each.portal, each.key): each.name for each in everyone if each.name}
 
-def _line(change: Change, *, new: bool) -> Line:
-    old, to = "" if new else words(change.before), words(change.after)
-    notes = [NOTES[change.attribution]]
-    if change.kind == "unreadable":
-        notes.append("cannot be read back, so it is sent")
-    pieces = compared(change.before, change.after)
-    return Line(change.path, old, to, pieces, "; ".join(filter(None, notes)))
-
-
-def compared(before: Value, after: Value, *, whole: bool = False) -> tuple[Piece, ...]:
-    """Two values that are long texts, word by word (`whole`: none of them left out); nothing where
-    one after the other reads better."""
-    match before, after:
-        case str(), str() if before and after and max(len(before), len(after)) > LONG:
-            pieces = difference(before.rstrip("\n"), after.rstrip("\n"), whole=whole)
-            same = sum(len(text) for kind, text in pieces if kind == "same")
-            if same * 3 >= min(len(before), len(after), 3 * LONG):
-                return pieces
-    return ()
-
-
-SHORT: Mapping[Value, str] = {None: "nothing", True: "on", False: "off"}
-
-
-def words(value: Value) -> str:
-    """A value as a person says it."""
-    if value is None or isinstance(value, bool):
-        return SHORT[value]
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or SHORT[None]
-    if isinstance(value, Mapping):
-        return _picture(value) or ", ".join(
-            f"{name}: {words(each)}" for name, each in value.items() if each is not None
+    def item(self, each: Located, text: str = "", *, label: str = "", anchor: str = "") -> Item:
+        """A sentence about an agent."""
+        known = each.name if isinstance(each, Entry | Conflict | Warning) else ""
+        return Item(
+            text=text,
+            label=label,
+            name=known or self.names.get((each.portal, each.key), ""),
+            key=each.key,
+            portal=each.portal if self.several else "",
+            source=each.source,
+            anchor=anchor,
         )
-    return f"“{value}”" if isinstance(value, str) else str(value)
 
 
-def _picture(value: Mapping[str, Value]) -> str:
-    """A picture by what is known of it; nothing for what is no picture."""
-    match value:
-        case {"url": url, "id": number}:
-            return f"picture {number} from {url}"
-        case {"url": url}:
-            return str(url)
-        case {"id": number}:
-            return f"picture {number}"
-        case _:
-            return ""
+# Plan
 
 
-def difference(old: str, new: str, *, whole: bool = False) -> tuple[Piece, ...]:
-    """Two texts, word by word; long runs that are equal are cut to what stands beside a change,
-    unless they are wanted `whole`."""
-    left, right = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
-    start = _alike(left, right)
-    end = _alike(left[start:][::-1], right[start:][::-1])
-    runs: list[Piece] = [("same", "".join(left[:start]))]
-    before, after = left[start : len(left) - end], right[start : len(right) - end]
-    if len(before) + len(after) > SCATTERED:
-        runs += [("old", "".join(before)), ("new", "".join(after))]
-        before, after = [], []
-    # With common words taken for junk, a long text takes no longer than its length.
-    for tag, a, b, c, d in SequenceMatcher(a=before, b=after).get_opcodes():
-        if tag == "equal":
-            runs.append(("same", "".join(before[a:b])))
-        else:
-            runs += [("old", "".join(before[a:b])), ("new", "".join(after[c:d]))]
-    runs.append(("same", "".join(left[len(left) - end :])))
-    runs = [run for run in runs if run[1]]
-    if whole:
-        return tuple(runs)
-    return tuple(
-        piece
-        for place, run in enumerate(runs)
-        for piece in _cut(run, first=place == 0, last=place == len(runs) - 1)
+def plan(made: Plan, *, requests: bool = False) -> View:
+    """A plan; with `requests` also what would be sent."""
+    found = agents(made.entries, drift=False)
+    title, lead, headline = _verdict(made, len(found))
+    people = _People(made)
+    return View(
+        kind="Plan",
+        portals=_portals(made),
+        several=made.several,
+        headline=headline,
+        title=title,
+        lead=lead,
+        counts=_counts(made),
+        first=_filled(
+            *_dangers(people, found),
+            _limits(made),
+            _unread(made, "nothing is planned there"),
+            _conflicts(people, made),
+            _waiting(people, made),
+        ),
+        agents=found,
+        notes=_filled(_warnings(people, made)),
+        closing=(price(made),) if made.steps else (),
+        steps=made.steps if requests else (),
     )
 
 
-def _alike(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many words two texts begin with alike."""
-    pairs = enumerate(zip(left, right, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(left), len(right)))
+def _verdict(made: Plan, changing: int) -> tuple[str, str, str]:
+    """Title, lead and headline of a plan."""
+    number = counts(made)
+    rest = [f"{number['unchanged']} unchanged"]
+    rest += [f"{number['waiting']} waiting"] if number["waiting"] else []
+    rest += [f"{number['conflicts']} in conflict"] if number["conflicts"] else []
+    others = ", ".join(rest)
+    if made.entries:
+        title = f"{plural(changing, 'agent')} to change"
+        todo = ", ".join(plural(number[verb], noun) for verb, noun in _verbs(number))
+        return title, "", f"Plan: {title} ({todo}); {others}."
+    if number["unchanged"] == made.declared and made.several:
+        lead = f"all agents are as declared on {' and '.join(made.portals)}."
+    elif number["unchanged"] == made.declared:
+        verb = "is" if made.declared == 1 else "are"
+        lead = f"{plural(made.declared, 'agent')} {verb} as declared."
+    else:
+        lead = f"{others}."
+    title = "Nothing can be applied" if number["conflicts"] else "Nothing to do"
+    return title, sentence(lead), f"{title}: {lead}"
 
 
-def _cut(run: Piece, *, first: bool, last: bool) -> list[Piece]:
-    """A run of words; one that is the same and long, without its middle."""
-    if run[0] != "same" or (first and last):
-        return [run]
-    said = re.findall(r"\s+|\S+", run[1])
-    head = [] if first else said[: 2 * CONTEXT]  # a word and the blank beside it
-    tail = [] if last else said[-2 * CONTEXT :]
-    if len(said) <= len(head) + len(tail) + 1:
-        return [run]
-    pieces: list[Piece] = [("same", "".join(head)), ("gap", "… "), ("same", "".join(tail))]
-    return [piece for piece in pieces if piece[1]]
+def _verbs(number: Mapping[str, int]) -> list[tuple[str, str]]:
+    return [(verb, noun) for verb, noun in NOUNS.items() if number.get(verb)]
 
 
-def totals(plan: Plan) -> str:
-    """The counts of a plan in one sentence."""
-    said = counts(plan)
-    todo = [f"{said[verb]} {words}" for verb, words in PARTICIPLES.items() if said[verb]]
-    rest = [f"{said['unchanged']} unchanged"]
-    if said["waiting"]:
-        rest.append(f"{said['waiting']} waiting")
-    if said["conflicts"]:
-        rest.append(f"{said['conflicts']} in conflict")
-    if not todo:
-        if said["unchanged"] == plan.declared and plan.several:
-            return f"Nothing to do: all agents are as declared on {' and '.join(plan.portals)}."
-        if said["unchanged"] == plan.declared:
-            return f"Nothing to do: {agents(plan.declared)} as declared."
-        start = "Nothing can be applied" if said["conflicts"] else "Nothing to do"
-        return f"{start}: {', '.join(rest)}."
-    return f"Plan: {', '.join(todo)}; {', '.join(rest)}."
+def _counts(made: Plan) -> list[Count]:
+    """What a plan does, by operation; then the agents for whom it does nothing."""
+    number = counts(made)
+    todo = [
+        Count(number[verb], plural(number[verb], noun).partition(" ")[2], verb in DANGERS)
+        for verb, noun in _verbs(number)
+    ]
+    rest = (("conflicts", "in conflict"), ("waiting", "waiting"), ("unchanged", "unchanged"))
+    return todo + [
+        Count(number[name], label, name == "conflicts") for name, label in rest if number[name]
+    ]
 
 
-def agents(count: int) -> str:
-    """`1 agent is`, `40 agents are`."""
-    return "1 agent is" if count == 1 else f"{count} agents are"
+def _dangers(people: _People, found: Iterable[Agent]) -> list[Section]:
+    """Who is taken off a portal or off their listings, the worst first."""
+    items: dict[Danger, list[Item]] = {kind: [] for kind in DANGERS}
+    for agent in found:
+        for entry in agent.entries:
+            if kind := danger(entry):
+                text = "" if kind == "deactivate" else _moved_id(entry)
+                items[kind].append(people.item(entry, text, anchor=agent.anchor))
+    return [
+        Section(sentence(DANGERS[kind]), listed, danger=True, noun="agent")
+        for kind, listed in items.items()
+    ]
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 link`, `2 links`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _moved_id(entry: Entry) -> str:
+    """The external id by which listings are assigned, before and after."""
+    change = next(iter(entry.changes), None)
+    return f"{change.path} {words(change.before)} → {words(change.after)}" if change else ""
 
 
-def price(plan: Plan) -> str:
-    """What an apply costs: requests by kind, and the time that the portal's limits make it take."""
-    kinds = Counter(step.kind for step in plan.steps)
-    said = ", ".join(plural(count, kind) for kind, count in sorted(kinds.items()))
-    whose = "portals'" if plan.several else "portal's"
-    return (
-        f"{plural(len(plan.steps), 'request')}: {said}; "
-        f"about {duration(plan.seconds)} under the {whose} limits"
+def _limits(made: Plan) -> Section:
+    items = [Item(f"{excess}.") for excess in made.excess]
+    return Section("Over the limits", items, danger=True, noun="limit", text=FORCE)
+
+
+def _unread(made: Plan, effect: str) -> Section:
+    """What is not known of the portals, with its effect."""
+    items = [Item(f"{portal} could not be read, so {effect}: {why}") for portal, why in made.unread]
+    if not made.complete and not made.unread:
+        items.append(Item("The portal listed only a part of its agents."))
+    return Section("Not read", items, danger=True, noun="portal")
+
+
+def _conflicts(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
+    items = [people.item(each, each.reason) for each in made.conflicts]
+    return Section("In conflict (skipped)", items, danger=True, of_plan=of_plan, noun="conflict")
+
+
+def _waiting(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
+    """Declared agents whom the portal does not have."""
+    warned = {(each.portal, each.key): each for each in made.warnings}
+    items = []
+    for portal, key in made.waiting:
+        each = warned.get((portal, key)) or Warning(portal, key, None, "is not on the portal yet.")
+        items.append(people.item(each, each.message))
+    texts = {item.text for item in items}
+    if len(items) > 1 and len(texts) == 1:
+        shared = sentence(texts.pop().removeprefix("is "))
+        items = [replace(item, text="") for item in items]
+        return Section("Waiting", items, text=shared, of_plan=of_plan, noun="waiting agent")
+    return Section("Waiting", items, of_plan=of_plan, noun="waiting agent")
+
+
+def _warnings(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
+    """The warnings that no other section has."""
+    waiting = set(made.waiting)
+    items = [
+        people.item(each, each.message)
+        for each in made.warnings
+        if (each.portal, each.key) not in waiting and each.verb not in DANGERS
+    ]
+    return Section("Warnings", items, of_plan=of_plan, noun="warning")
+
+
+# Drift
+
+
+def drift(made: Plan) -> View:
+    """What was changed on the portal: the files' side first, then what the portal shows."""
+    people = _People(made)
+    keys = [[each.key for each in group] for group in (made.entries, made.conflicts, made.warnings)]
+    changed = len({*keys[0], *keys[1], *keys[2]})
+    title = f"{plural(changed, 'agent')} changed on the portal"
+    headline, lead = f"Drift: {title}.", ADVICE if made.entries else ""
+    if not changed:
+        title, lead = "No drift", "No agent was changed on the portal since the last apply."
+        headline = f"{title}: {lead[0].lower()}{lead[1:]}"
+    gone = [people.item(each, each.message) for each in made.warnings]
+    return View(
+        kind="Drift",
+        portals=_portals(made),
+        several=made.several,
+        headline=headline,
+        title=title,
+        lead=lead,
+        first=_filled(
+            Section("Gone from the portal", gone, danger=True, noun="agent"),
+            _unread(made, "its drift is unknown"),
+            _conflicts(people, made),
+        ),
+        agents=agents(made.entries, drift=True),
+        before="In the file",
+        after="On the portal now",
+        closing=(ADVICE,) if made.entries else (),
     )
 
 
-def duration(seconds: int) -> str:
-    """`40 s`, `3 min`."""
-    return f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
+# Report
 
 
-def sent(step: Step) -> str:
-    """`POST /users/bulk, 3 operations, after r1`: the head of a request."""
-    head = f"{step.request.method} {step.request.path}"
-    if len(step.operations) > 1:
-        head += f", {len(step.operations)} operations"
-    return head + (f", after {', '.join(step.after)}" if step.after else "")
+def report(done: Report) -> View:
+    """What an apply did: how it ended, who was not applied and why, and every agent."""
+    made = done.plan or Plan((), (), (), (), 0, 0, (), True, (), 0)
+    people = _People(made)
+    outcomes = [outcome for _, outcome in done.outcomes]
+    title, lead = _ending(done), tally(done)
+    return View(
+        kind="Apply",
+        portals=_portals(made),
+        several=made.several,
+        headline=" ".join(filter(None, (lead, title))),
+        title=title.removesuffix("."),
+        lead=lead,
+        first=_filled(
+            _failures(people, outcomes, interrupted=done.interrupted),
+            _stale(people, done),
+            _unread(made, "nothing was sent there"),
+            _conflicts(people, made, of_plan=True),
+            _refused(people, outcomes),
+            _waiting(people, made, of_plan=True),
+        ),
+        results=_results(people, outcomes),
+        notes=_filled(
+            _unmet(people, done),
+            _notes(people, outcomes, done.notes),
+            _warnings(people, made, of_plan=True),
+        ),
+    )
 
 
-def bodies(step: Step) -> list[str]:
-    """What a request carries, as JSON: a bulk by its operations; nothing where it has no body."""
-    body = step.request.body
-    listed = body.get("operations") if isinstance(body, Mapping) else None
-    each = listed if isinstance(listed, list) else [body] if body is not None else []
-    return [json.dumps(one, ensure_ascii=False) for one in each]
-
-
-def drifted(made: Plan) -> str:
-    """How much somebody changed on the portal, in one sentence."""
-    count = len(made.entries) + len(made.conflicts) + len(made.warnings)
-    if not count:
-        return "No drift: the portal shows nothing that somebody changed there."
-    return f"Drift: {plural(count, 'agent')} changed on the portal."
-
-
-def tally(done: Report) -> str:
-    """What became of the operations of an apply: `Operations: 3 applied, 1 failed.`; "" if there
-    were none."""
-    counted = [f"{done.count(each)} {each}" for each in STATUSES if done.count(each)]
-    return f"Operations: {', '.join(counted)}." if counted else ""
-
-
-def ended(done: Report) -> str:
-    """How an apply ended, in one line."""
+def _ending(done: Report) -> str:
+    """How an apply ended."""
     if done.interrupted:
-        return "Interrupted. Run again for what was not applied."
+        return "Interrupted. Run again to apply the rest."
     if not done.outcomes:
         return "Nothing was sent."
     if done.checked is None:
-        return "The outcome was not checked."
-    return f"verified: {done.as_declared} of {done.checked} as declared"
+        return "The result was not verified."
+    return f"Verified: {done.as_declared} of {done.checked} as declared."
+
+
+def tally(done: Report) -> str:
+    """The operations of an apply by their outcome, and their agents; "" if there were none."""
+    if not done.outcomes:
+        return ""
+    people = len({outcome.operation.key for _, outcome in done.outcomes})
+    counted = [f"{done.count(each)} {each}" for each in COUNTED if done.count(each)]
+    return f"Operations: {', '.join(counted)}, for {plural(people, 'agent')}."
+
+
+def _failures(people: _People, outcomes: Iterable[Outcome], *, interrupted: bool) -> Section:
+    """Operations that failed; after an interrupt those that were not sent are only counted."""
+    quiet = {"applied", "waiting", *(("skipped",) if interrupted else ())}
+    items = [_ended(people, each) for each in outcomes if each.status not in quiet]
+    return Section("Not applied", items, danger=True, noun="operation")
+
+
+def _refused(people: _People, outcomes: Iterable[Outcome]) -> Section:
+    """Agents whom the portal did not create."""
+    items = [_ended(people, each) for each in outcomes if each.status == "waiting"]
+    return Section("Waiting (not created)", items, noun="waiting agent")
+
+
+def _ended(people: _People, outcome: Outcome) -> Item:
+    """An operation that was not applied, and why."""
+    operation = replace(outcome.operation, source=outcome.source)
+    label = f"{operation.verb} {outcome.status}"
+    return people.item(operation, outcome.error or "", label=label)
+
+
+def _stale(people: _People, done: Report) -> Section:
+    items = [people.item(each, each.reason) for each in done.stale]
+    return Section("Skipped (the plan is stale)", items, danger=True, noun="agent")
+
+
+def _unmet(people: _People, done: Report) -> Section:
+    """Values that the portal does not show as declared, but for agents whose failure is named."""
+    failed = {
+        (outcome.operation.portal, outcome.operation.key)
+        for _, outcome in done.outcomes
+        if outcome.status in ("failed", "unknown")
+    }
+    items = []
+    for each in done.unmet if done.outcomes else ():
+        if (each.portal, each.key) not in failed:
+            live, declared = (clip(words(value), CLIP) for value in (each.live, each.declared))
+            text = f"the portal has {live}, the file has {declared}"
+            items.append(people.item(each, text, label=each.path))
+    return Section("Not as declared", items, noun="value")
+
+
+def _notes(people: _People, outcomes: Iterable[Outcome], notes: Iterable[str]) -> Section:
+    """What the portals did otherwise than planned, and what there is to say of the run."""
+    items = [Item(note) for note in notes]
+    items += [
+        people.item(replace(each.operation, source=each.source), each.note)
+        for each in outcomes
+        if each.note is not None
+    ]
+    return Section("Notes", items, noun="note")
+
+
+def _results(people: _People, outcomes: Iterable[Outcome]) -> list[Result]:
+    """Every agent of an apply, those first that were not applied."""
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for each in outcomes:
+        groups.setdefault((each.operation.portal, each.operation.key), []).append(each)
+    found = [_result(people, group) for group in groups.values()]
+    return sorted(found, key=lambda each: STATUSES.index(each.status))
+
+
+def _result(people: _People, group: Sequence[Outcome]) -> Result:
+    """What became of one agent; of each operation, where they differ."""
+    statuses = [each.status for each in group]
+    outcome: str = statuses[0]
+    if len(set(statuses)) > 1:
+        outcome = ", ".join(f"{each.operation.verb} {each.status}" for each in group)
+    created = [{"id": each.id, **each.aliases} for each in group if each.aliases]
+    return Result(
+        item=people.item(group[0].operation),
+        verbs=", ".join(dict.fromkeys(each.operation.verb for each in group)),
+        outcome=outcome,
+        status=min(statuses, key=STATUSES.index),
+        ids=", ".join(f"{name} {value}" for ids in created for name, value in ids.items()),
+    )
+
+
+# Parts
+
+
+def _filled(*sections: Section) -> list[Section]:
+    return [each for each in sections if each.items]
+
+
+def _portals(made: Plan) -> tuple[str, ...]:
+    return (*made.portals, *(portal for portal, _ in made.unread))

@@ -1,4 +1,4 @@
-"""Text that is not ours, made safe to show: whatever steers a terminal becomes visible."""
+"""Text that is not ours, made safe to print: characters that steer a terminal become visible."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import re
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-"""Controls but tab and line feed, marks and overrides of direction, lone surrogates."""
+"""Controls except tab and line feed, marks and overrides of direction, lone surrogates."""
 
 
 def visible(text: str) -> str:
     r"""The text with each steering character as its number: ESC becomes `\u001b`."""
+    if text.isprintable():  # most texts are, and none of these characters is
+        return text
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(text: str, *, strip: bool = True) -> str:
-    """The text on a single line: line ends shown as `↵`, tabs as blanks."""
+    """The text on a single line: line ends as `↵`, tabs as spaces."""
     line = visible(text).replace("\n", " ↵ ").replace("\t", " ")
     return line.strip() if strip else line

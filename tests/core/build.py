@@ -1,4 +1,4 @@
-"""Short ways to say a declared agent, a live one, and what is planned for them."""
+"""Builders of declared agents, live agents, recorded states and drafts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from dataclasses import replace
 
 from reconciler.core.catalogue import Catalogue, Policy
 from reconciler.core.diff import diff
+from reconciler.core.fields import Identifier
 from reconciler.core.limits import Limits
 from reconciler.core.match import match
-from reconciler.core.model import Desired, Listing, Live, Match, PortalState, Source
-from reconciler.core.plan import draft
+from reconciler.core.model import (
+    AgentState,
+    Desired,
+    Listing,
+    Live,
+    Match,
+    Operation,
+    PortalState,
+    Request,
+    Source,
+    Step,
+)
+from reconciler.core.plan import draft, join
 from reconciler.core.selection import Selection
 from reconciler.core.verify import Evidence, update_state
 from reconciler.portals.propertyfinder import table as propertyfinder
@@ -18,9 +30,17 @@ from reconciler.portals.rentix.table import CHANNELS, FIELDS, IDENTIFIERS
 BY_NAME = {field.name: field for field in FIELDS}
 ORDER = ("id", "externalId", "phone")
 NEEDS = ("externalId", "name", "phone")
-NOTHING = PortalState()
+EMPTY_STATE = PortalState()
 UNLIMITED = Limits(1.0, 1.0, 0)
-BLANK = {
+
+PHONE, OTHER_PHONE = "+373 22 123 456", "+373 22 999 999"
+EMAIL_1, EMAIL_2, EMAIL_3 = "x@a.example", "y@a.example", "z@a.example"
+NEW = {"name": "Olga"}
+CREATING = {"create": True}
+LOGIN = (Identifier("id", "pin"), Identifier("email", "key", str.lower))
+"""The identifiers of a portal without external ids, whose logins cannot be reassigned."""
+
+DEFAULTS = {
     "name": "",
     "description": None,
     "avatar": None,
@@ -29,10 +49,13 @@ BLANK = {
     "tiktok": None,
     **{f"settings.{channel}": True for channel in CHANNELS},
 }
+"""The values that Rentix shows of a new agent."""
+
+# -- agents and drafts on Rentix -------------------------------------------------------------------
 
 
 def file(key, values=None, *, at=None, line=1, lines=None, **identity):
-    """A declared agent: the key is its external id, or `id:15` for one that has none."""
+    """A declared agent. The key is its external id, or `id:15` for an agent without one."""
     if key.startswith("id:"):
         identity = {"id": int(key[3:]), **identity}
     else:
@@ -42,21 +65,21 @@ def file(key, values=None, *, at=None, line=1, lines=None, **identity):
 
 
 def live(number, external=None, values=None, *, phone=None, name=None):
-    """A live agent, as Rentix shows one of whom nothing else is known."""
+    """A live agent, with the defaults for values that are not given."""
     known = {"id": number, "externalId": external, "phone": phone}
     identity = {each: value for each, value in known.items() if value is not None}
-    shown = {**BLANK, "name": name or f"Agent {number}", **(values or {})}
+    shown = {**DEFAULTS, "name": name or f"Agent {number}", **(values or {})}
     if any(path.startswith("description.") for path in shown):
         del shown["description"]
     return Live("rentix", number, shown["name"], identity, shown)
 
 
-def found(values, shown, *, key="agent-001", number=15, lines=None):
-    """A declared agent that was found by its external id."""
+def match_of(values, shown, *, key="agent-001", number=15, lines=None):
+    """A declared agent that matches a live one by its external id."""
     return Match(file(key, values, lines=lines), live(number, key, shown), "externalId")
 
 
-def who(
+def match_agents(
     desired,
     agents,
     *,
@@ -64,18 +87,18 @@ def who(
     creating=False,
     complete=True,
     identifiers=IDENTIFIERS,
-    prior=NOTHING,
+    prior=EMPTY_STATE,
 ):
-    """The matching of these agents; a prior state that is not empty matches too."""
+    """The matching of these agents. A recorded state that is not empty matches too."""
     listing = Listing(tuple(agents), complete)
     policy = Policy(order=order, create=creating, recall=bool(prior.agents))
     return match(desired, listing, prior, Catalogue("rentix", FIELDS, identifiers, policy))
 
 
-def plan(
+def rentix_draft(
     desired,
     agents,
-    prior=NOTHING,
+    prior=EMPTY_STATE,
     *,
     complete=True,
     limits=UNLIMITED,
@@ -84,7 +107,7 @@ def plan(
     identifiers=IDENTIFIERS,
     **policy,
 ):
-    """The draft for these agents; further arguments are the policy's."""
+    """The draft for these agents. Other arguments belong to the policy."""
     return draft(
         desired,
         Listing(tuple(agents), complete),
@@ -100,60 +123,20 @@ def plan(
     )
 
 
-def recall(
-    match,
-    prior=NOTHING,
-    *,
-    before=None,
-    sent=(),
-    removed=None,
-    refused=None,
-    fields=FIELDS,
-    seen=True,
-    others=(),
-):
-    """The recorded state after an apply that sent these paths; `match` and `others` are what the
-    portal lists afterwards.
-
-    `before` has the values that the portal showed earlier, `removed` the operations on agents that
-    no file declares, by live id.
-    """
-    key = str(match.live.id)
-    earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
-    evidence = Evidence(
-        [match],
-        sent={key: frozenset(sent)},
-        before=earlier,
-        after={str(each.id): each for each in (match.live, *others)} if seen else None,
-        removed=removed or {},
-        refused=refused or {},
-    )
-    return update_state(prior, evidence, {field.name: field for field in fields})
-
-
-def difference(match, prior=NOTHING, *, hold=False):
-    """What is to be changed for one agent."""
+def difference(match, prior=EMPTY_STATE, *, hold=False):
+    """What to change for one agent."""
     catalogue = Catalogue("rentix", FIELDS, IDENTIFIERS, Policy(order=ORDER, hold=hold))
     return diff(match, prior, catalogue)
 
 
-def brief(changes):
-    """Path, kind and whose change, of each."""
-    return [(each.path, each.kind, each.attribution) for each in changes]
+# -- agents and drafts on Property Finder, where logins change and agents are only deactivated -----
 
-
-def keys(each):
-    """The keys of matches, conflicts, warnings and so on, sorted."""
-    return sorted(one.desired.key if isinstance(one, Match) else one.key for one in each)
-
-
-# A portal whose keys (logins) move by update, and whose agents are never removed, only switched off.
-
+ACTIVE, INACTIVE = {"status": "active"}, {"status": "inactive"}
 OFF = ("status", "inactive")
 
 
 def member(key, email=None, values=None, *, at=None, line=1, lines=None, **identity):
-    """A declared agent of that portal: found by its login, which is a value too."""
+    """A declared agent. Its login identifies it and is a value too."""
     login = {} if email is None else {"email": email}
     source = Source(at or f"agents/{key}.yaml", line)
     identity, values = {**login, **identity}, {**login, **(values or {})}
@@ -161,18 +144,31 @@ def member(key, email=None, values=None, *, at=None, line=1, lines=None, **ident
 
 
 def user(number, email=None, values=None, *, name=None, profile=None):
-    """A live agent of that portal, active unless said otherwise."""
+    """A live agent, active by default."""
     identity = {"id": number} if email is None else {"id": number, "email": email}
-    said = name or f"User {number}"
-    shown = {"email": email, "name": said, "status": "active", **(values or {})}
+    name = name or f"User {number}"
+    shown = {"email": email, "name": name, "status": "active", **(values or {})}
     aliases = {} if profile is None else {"publicProfileId": profile}
-    return Live("propertyfinder", number, said, identity, shown, aliases)
+    return Live("propertyfinder", number, name, identity, shown, aliases)
 
 
-def staff(
-    desired, users, prior=NOTHING, *, complete=True, limits=UNLIMITED, selection=None, **policy
+def mobile_user(number, mobile, email=EMAIL_1, name="Ivan"):
+    """A live agent with this mobile."""
+    agent = user(number, email, name=name)
+    return replace(agent, identity={**agent.identity, "mobile": mobile})
+
+
+def pf_draft(
+    desired,
+    users,
+    prior=EMPTY_STATE,
+    *,
+    complete=True,
+    limits=UNLIMITED,
+    selection=None,
+    **policy,
 ):
-    """The draft for that portal; further arguments are the policy's."""
+    """The draft for these agents. Other arguments belong to the policy."""
     standard = {
         "order": ("id", "email"),
         "create": True,
@@ -195,20 +191,128 @@ def staff(
     )
 
 
-# Values that a portal cannot show as they were declared.
+def refuses(key):
+    """A policy's check that refuses the profile of the agent with this key."""
+    return lambda each: "its profile takes 600 KB." if each.key == key else None
+
+
+# -- recorded states -------------------------------------------------------------------------------
 
 URL = {"url": "https://agency.example/ivan.jpg"}
-OTHER = {"url": "https://agency.example/new.jpg"}
-PARTS = {"description.ru": "Р", "description.en": "E", "description.ro": "R"}
+OTHER_URL = {"url": "https://agency.example/new.jpg"}
+BY_LANGUAGE = {"description.ru": "Р", "description.en": "E", "description.ro": "R"}
 
 
-def applied(values, shown, *, before=None):
-    """The match and the recorded state after an apply sent these values and the portal shows
+def ledger(*pairs):
+    """The recorded state in which the agents with these live ids have these keys."""
+    return PortalState({str(number): AgentState(key, {}) for number, key in pairs})
+
+
+def state_after(
+    match,
+    prior=EMPTY_STATE,
+    *,
+    before=None,
+    sent=(),
+    removed=None,
+    refused=None,
+    fields=FIELDS,
+    seen=True,
+    others=(),
+):
+    """The recorded state after an apply that sent these paths. `match` and `others` are what the
+    portal lists afterwards.
+
+    `before` has the values that the portal showed earlier, `removed` the operations on agents that
+    no file declares, by live id.
+    """
+    key = str(match.live.id)
+    earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
+    evidence = Evidence(
+        [match],
+        sent={key: frozenset(sent)},
+        before=earlier,
+        after={str(each.id): each for each in (match.live, *others)} if seen else None,
+        removed=removed or {},
+        refused=refused or {},
+    )
+    return update_state(prior, evidence, {field.name: field for field in fields})
+
+
+def apply_values(values, shown, *, before=None):
+    """The match and the recorded state after an apply sent `values` and the portal shows
     `shown`."""
-    match = found(values, shown)
-    return match, recall(match, before=before, sent=values)
+    match = match_of(values, shown)
+    return match, state_after(match, before=before, sent=values)
 
 
-def paths(match, prior, **options):
+# -- parts of results ------------------------------------------------------------------------------
+
+
+def keys(each):
+    """The keys of matches, conflicts, warnings and so on, sorted."""
+    return sorted(one.desired.key if isinstance(one, Match) else one.key for one in each)
+
+
+def matched_ids(matching):
+    """The key, live id and identifier of each match, sorted."""
+    return sorted((each.desired.key, each.live.id, each.by) for each in matching.matches)
+
+
+def recorded_keys(state):
+    """The recorded key of each live id."""
+    return {number: each.key for number, each in state.agents.items()}
+
+
+def summary(changes):
+    """The path, kind and attribution of each change."""
+    return [(each.path, each.kind, each.attribution) for each in changes]
+
+
+def changed_paths(match, prior, **options):
     """The paths that a plan would change."""
     return [change.path for change in difference(match, prior, **options).changes]
+
+
+def operation_names(draft):
+    """The names of the operations, in order."""
+    return [each.name for each in draft.operations]
+
+
+def operation(draft, name):
+    """The operation with this name."""
+    (only,) = (each for each in draft.operations if each.name == name)
+    return only
+
+
+def messages(draft):
+    """The key and message of each warning."""
+    return [(each.key, each.message) for each in draft.warnings]
+
+
+def places(draft):
+    """The portal, key and file of each entry, operation, conflict and warning."""
+    items = (*draft.entries, *draft.operations, *draft.conflicts, *draft.warnings)
+    return {(each.portal, each.key, each.source and each.source.file) for each in items}
+
+
+# -- plans of several portals ----------------------------------------------------------------------
+
+
+def steps(count, path="/users", method="PUT", portal="rentix"):
+    """This many requests, each after the one before."""
+    return [
+        Step(
+            f"s{at}",
+            Request(method, path),
+            (Operation(f"update:{at}", "update", portal, f"a{at}", None, at),),
+            (f"s{at - 1}",) if at else (),
+        )
+        for at in range(count)
+    ]
+
+
+def join_drafts(drafts, unread=None):
+    """The plan of these drafts by portal, without any steps."""
+    none = dict.fromkeys(drafts, ())
+    return join(drafts, none, none, unread)

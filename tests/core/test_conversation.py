@@ -1,4 +1,4 @@
-"""Who carries a conversation out decides what the wire is."""
+"""Conversations: requests that the core yields, and responses that it is handed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from reconciler.core.conversation import drive
 from reconciler.core.model import Request, Response
 
 
-def test_each_request_is_answered_before_the_next_and_the_end_is_the_result():
-    """In their order, each with the response to it; without any request the result is there."""
-    asked = []
+def test_each_request_gets_its_response_before_the_next():
+    """`drive` returns the result of the conversation, which may have no requests."""
+    requests = []
 
     def answer(request):
-        asked.append(request.path)
+        requests.append(request.path)
         return Response(200, body=f"of {request.path}")
 
     def conversation():
         first = yield Request("GET", "/one")
         second = yield Request("GET", "/two")
-        return [first.body, second.body, list(asked)]
+        return [first.body, second.body, list(requests)]
 
     assert drive(conversation(), answer) == ["of /one", "of /two", ["/one", "/two"]]
-    assert asked == ["/one", "/two"]
+    assert requests == ["/one", "/two"]
 
-    def silent():
+    def no_requests():
         return "nothing to ask"
         yield
 
-    assert drive(silent(), answer) == "nothing to ask"
-    assert asked == ["/one", "/two"]
+    assert drive(no_requests(), answer) == "nothing to ask"
+    assert requests == ["/one", "/two"]

@@ -1,4 +1,4 @@
-"""The few verbs that the nouns have."""
+"""Properties of the model: exit codes, sources, rate limits and kinds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .build import file
 
 
 def report(*statuses, **others):
-    """A report of operations that ended so."""
+    """A report of operations with these statuses."""
     outcomes = tuple(
         ("r1", Outcome(Operation(f"update:{at}", "update", "rentix", "a", None, at), status))
         for at, status in enumerate(statuses)
@@ -39,7 +39,7 @@ UNREAD = Plan((), (), (), (), 1, 0, (), complete=False, excess=(), seconds=0, un
 
 
 @pytest.mark.parametrize(
-    ("made", "code"),
+    ("result", "code"),
     [
         (report(), 0),
         (report("applied", "waiting"), 0),
@@ -54,19 +54,19 @@ UNREAD = Plan((), (), (), (), 1, 0, (), complete=False, excess=(), seconds=0, un
         (report("unknown", plan=CONFLICT, interrupted=True), 130),
     ],
 )
-def test_the_exit_code_is_the_worst_that_happened(made, code):
-    """Done or waiting 0, in part 3, unknown 4, interrupted 130."""
-    assert made.exit_code == code
+def test_the_exit_code_is_that_of_the_worst_outcome(result, code):
+    """Applied or waiting 0, partial 3, unknown 4, interrupted 130."""
+    assert result.exit_code == code
 
 
-def test_outcomes_are_counted_by_how_they_ended():
-    """Each status on its own."""
-    made = report("applied", "failed", "applied")
-    assert [made.count(each) for each in ("applied", "failed", "unknown")] == [2, 1, 0]
+def test_outcomes_are_counted_by_status():
+    """Each status separately."""
+    result = report("applied", "failed", "applied")
+    assert [result.count(each) for each in ("applied", "failed", "unknown")] == [2, 1, 0]
 
 
-def test_a_place_is_that_of_the_path_its_parent_or_the_agent():
-    """The nearest line that is known."""
+def test_the_source_of_a_path_is_the_nearest_known_line():
+    """The line of the path, of its parent, or of the agent."""
     desired = file("a", lines={"description.ru": 5, "settings": 8}, line=2)
     places = ("description.ru", "settings.contact_viber", "name")
     assert [str(desired.at(path)) for path in places] == [
@@ -78,8 +78,8 @@ def test_a_place_is_that_of_the_path_its_parent_or_the_agent():
     assert str(Source("b.yaml", 3)) == "b.yaml:3"
 
 
-def test_a_pace_counts_the_requests_it_is_about():
-    """All of them without a prefix, else those of the method below the path."""
+def test_a_rate_limit_counts_its_requests():
+    """All of them, or those with a method and path that it lists."""
     bulk = RateLimit("bulk", 30, (("POST", "/users/bulk"), ("PUT", "/x")))
     requests = [
         Request("POST", "/users/bulk"),
@@ -90,46 +90,50 @@ def test_a_pace_counts_the_requests_it_is_about():
     assert all(RateLimit("all", 300).counts(each) for each in requests)
 
 
-def test_a_step_is_a_bulk_if_it_carries_several():
-    """Else it is what its one operation does."""
+def test_a_step_with_several_operations_is_a_bulk():
+    """Otherwise it is what its one operation does."""
     link = Operation("link:1", "link", "rentix", "a", None, 1)
     update = Operation("update:1", "update", "rentix", "a", None, 1)
     assert Step("r1", Request("POST", "/users/1/link"), (link,)).kind == "link"
     assert Step("r1", Request("POST", "/users/bulk"), (update, update)).kind == "bulk"
-    listed = Request("PATCH", "/users/bulk", {"operations": [{}]})
-    assert Step("r1", listed, (update,)).kind == "bulk"
+    request = Request("PATCH", "/users/bulk", {"operations": [{}]})
+    assert Step("r1", request, (update,)).kind == "bulk"
     assert Step("r1", Request("PATCH", "/x", "operations"), (update,)).kind == "update"
 
 
-def test_an_operation_stands_where_the_agent_is_declared():
-    """Each value at its own line; at no place where no file declares the agent."""
-    made = Operation("update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5})
-    assert [str(made.at(path)) for path in ("name", "tiktok")] == ["a.yaml:5", "a.yaml:2"]
+def test_the_source_of_an_operation_is_that_of_its_agent():
+    """Each value has its own line; an agent that no file declares has no source."""
+    operation = Operation(
+        "update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5}
+    )
+    assert [str(operation.at(path)) for path in ("name", "tiktok")] == ["a.yaml:5", "a.yaml:2"]
     gone = Operation("unlink:1", "unlink", "rentix", "a", None, 1, lines={"name": 5})
     assert gone.at("name") is None
 
 
-def test_an_outcome_stands_where_the_value_that_was_refused_is_declared():
-    """Else where the agent is."""
-    made = Operation("update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5})
-    assert str(Outcome(made, "failed", path="name").source) == "a.yaml:5"
-    assert str(Outcome(made, "failed").source) == "a.yaml:2"
+def test_the_source_of_an_outcome_is_that_of_the_refused_value():
+    """Or that of the agent."""
+    operation = Operation(
+        "update:1", "update", "rentix", "a", Source("a.yaml", 2), 1, lines={"name": 5}
+    )
+    assert str(Outcome(operation, "failed", path="name").source) == "a.yaml:5"
+    assert str(Outcome(operation, "failed").source) == "a.yaml:2"
 
 
-def test_a_write_is_what_may_change_something():
-    """By its method, unless it only asks."""
+def test_a_request_writes_if_it_may_change_something():
+    """By its method, unless it only queries."""
     assert Request("PUT", "/x").writes
     assert not Request("POST", "/search", asks=True).writes
     assert not Request("GET", "/x").writes
 
 
-def test_a_plan_is_of_several_portals_whether_they_could_be_read_or_not():
-    """Two that were, or one that was and one that was not; one alone is not several."""
-    counted = {
+def test_unreadable_portals_count_towards_several_portals():
+    """One portal alone is not several."""
+    several = {
         (portals, unread): replace(
             CONFLICT, portals=("a", "b")[:portals], unread=(("c", "x"), ("d", "y"))[:unread]
         ).several
         for portals in range(3)
         for unread in range(3)
     }
-    assert counted == {each: sum(each) > 1 for each in counted}
+    assert several == {each: sum(each) > 1 for each in several}

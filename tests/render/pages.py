@@ -24,6 +24,7 @@ ATTRIBUTES = {
     "section": {"class"},
     "article": {"id"},
     "details": {"class", "id"},
+    "summary": {"class"},
     "div": {"class", "role", "aria-label"},
     "span": {"class", "aria-hidden", "dir"},
     "img": {
@@ -34,7 +35,7 @@ ATTRIBUTES = {
 """The attributes that elements may have."""
 PLAIN = {
     *("head", "title", "style", "body", "header", "main", "h1", "h2", "h3", "h4", "b", "ol"),
-    *("strong", "code", "pre", "summary", "dl", "dt", "ins", "del"),
+    *("strong", "code", "pre", "dl", "dt", "ins", "del"),
 }
 """The elements that have none."""
 CLASSES = {
@@ -43,8 +44,7 @@ CLASSES = {
     *("badge", "create", "update", "link", "unlink", "deactivate", "whose", "why"),
     *("banner", "sides", "side", "old", "same", "label", "card", "who"),
     *("name", "picture", "caption", "field", "position", "tag", "text", "nothing"),
-    *("note", "switches", "on", "unseen", "account", "cost", "unchanged", "waiting"),
-    *("conflicts",),
+    *("note", "switches", "on", "unseen", "account", "cost", "danger"),
 }
 VOID = {"meta", "img"}
 

@@ -77,13 +77,50 @@ def test_fields_that_are_not_known_are_seen_by_what_they_look_like():
     assert [(spot.label, spot.value) for spot in card.lines] == [("floor", 4)]
 
 
-def test_what_is_of_the_account_is_on_no_card():
-    """A link, a role, a login: visitors see none of them."""
-    seen = both({"name": "N"}, Change("externalId", "a", "b"), Change("roleId", 1, 2))
+def test_a_change_that_is_not_public_is_on_no_card():
+    """Whatever its name: whether visitors see a value is specified in the portal's field table."""
+    seen = both(
+        {"name": "N"},
+        Change("externalId", "a", "b", public=False),
+        Change("description.ru", "a", "b", public=False),
+    )
     assert seen.same
-    assert seen.account == {"externalId", "roleId"}
-    assert not both({"name": "N"}, Change("name", "N", "M")).same
+    assert seen.private == {"externalId", "description.ru"}
+    shown = both({"name": "N"}, Change("name", "N", "M"), Change("roleId", 1, 2))
+    assert not shown.same
+    assert changed(shown.after) == ["name", "roleId"]
     assert not both({}, Change("name", None, "N"), number=None, actions=("create",)).same
+
+
+def test_drift_has_the_file_first():
+    """Then what the portal shows; who is off in the file alone is on no first card."""
+    live = {"name": "Portal", "bio.primary": "Same"}
+    seen = both(live, Change("name", "Portal", "File"), drift=True)
+    assert (seen.before.name.value, seen.after.name.value) == ("File", "Portal")
+    off = Change("status", "active", "inactive", public=False)
+    seen = both(live, off, actions=("deactivate",), drift=True)
+    assert seen.before is None
+    assert seen.after.name.value == "Portal"
+
+
+def test_a_rewritten_text_is_marked_as_such():
+    """It has no word diff; an edited one has."""
+    old = "Sells flats in the city since 2012, and houses too."
+    new = "On holiday until September: call the office, please."
+    seen = both({"bio.primary": old}, Change("bio.primary", old, new))
+    assert seen.after.texts[0].rewritten
+    assert not seen.after.texts[0].pieces
+    seen = both({"bio.primary": old}, Change("bio.primary", old, old + " Call!"))
+    assert not seen.after.texts[0].rewritten
+    assert seen.after.texts[0].pieces
+
+
+def test_what_is_hidden_is_revealed_on_a_card():
+    """In a value that changes; what does not change is as it is."""
+    live = {"name": "A\u00a0B", "phone": "1\u00a02"}
+    seen = both(live, Change("name", "A\u00a0B", "C\u00a0D"))
+    assert seen.after.name.value == "C·D"
+    assert seen.after.lines[0].value == "1\u00a02"
 
 
 def test_an_agent_in_brief_is_what_changes():

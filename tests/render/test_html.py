@@ -132,7 +132,7 @@ def test_an_agent_is_seen_before_and_after():
     )
     before, after = body.every("div", "side")
     assert before.attributes["aria-label"] == "Now"
-    assert after.attributes["aria-label"] == "After"
+    assert after.attributes["aria-label"] == "After apply"
     old, new = before.one("div", "card"), after.one("div", "card")
     assert old.texts("del") == ["Ștefan Țurcan", "Десять", LIVE["instagram"], "✕ Viber: off"]
     assert new.texts("ins") == ["Ștefan Țurcanu", "Двенадцать", "nothing", "✓ Viber: on"]
@@ -178,7 +178,7 @@ def test_a_new_agent_has_only_an_after():
     """Nothing of it is a change: all of it is new."""
     body = page(
         entry(
-            Change("externalId", None, "agent-001"),
+            Change("externalId", None, "agent-001", public=False),
             Change("phone", None, "+373 69"),
             Change("name", None, "Ion"),
             Change("avatar", None, {"url": "https://agency.example/a.jpg"}),
@@ -189,19 +189,19 @@ def test_a_new_agent_has_only_an_after():
         )
     )
     side = body.one("div", "side")
-    assert side.attributes["aria-label"] == "After"
+    assert side.attributes["aria-label"] == "After apply"
     assert not [*side.every("ins"), *side.every("del")]
     assert "+373 69" in side.text
     assert side.one("img").attributes["src"] == "https://agency.example/a.jpg"
     assert body.one("div", "account").texts("dd") == ["“agent-001”"]
-    assert "1 to create" in body.texts("li", "tile")
+    assert "1 creation" in body.texts("li", "tile")
 
 
 def test_one_who_is_taken_off_has_only_a_before_and_a_banner():
     """Loud at the card and at the top, with a link from there; and all that is sent is said."""
     body = page(
         entry(
-            Change("status", "active", "inactive"),
+            Change("status", "active", "inactive", public=False),
             Change("bio.primary", "a", "b"),
             portal="propertyfinder",
             actions=("deactivate", "update"),
@@ -211,13 +211,14 @@ def test_one_who_is_taken_off_has_only_a_before_and_a_banner():
     assert body.one("div", "side").attributes["aria-label"] == "Now"
     assert body.one("p", "banner").text == "Taken off all listings"
     first = body.one("section", "first")
-    assert first.one("li").text == "Taken off all listings Ștefan Țurcanu agent-001"
+    assert first.one("li").text == "Ștefan Țurcanu agent-001 agents/agent-001.yaml:4"
+    assert first.texts("h3") == ["Taken off all listings"]
     assert first.one("a").attributes["href"] == "#agent-1"
     assert body.one("article").attributes["id"] == "agent-1"
     account = body.one("div", "account")
     assert account.texts("dd") == ["“active” → “inactive”", "“a” → “b”"]
     removed = entry(
-        Change("externalId", "gone", None, "different", "pending"),
+        Change("externalId", "gone", None, "different", "pending", public=False),
         actions=("unlink",),
         attribution="pending",
     )
@@ -228,7 +229,7 @@ def test_one_who_is_taken_off_has_only_a_before_and_a_banner():
 
 def test_what_visitors_do_not_see_is_no_second_card():
     """A link changes nothing that is shown."""
-    body = page(entry(Change("externalId", None, "agent-001"), actions=("link",)))
+    body = page(entry(Change("externalId", None, "agent-001", public=False), actions=("link",)))
     assert body.one("div", "side").attributes["aria-label"] == "Visitors see no change"
     assert body.one("div", "account").one("dd").text == "nothing → “agent-001”"
 
@@ -239,7 +240,7 @@ def test_whose_change_it_is():
     body = page(entry(name, attribution="pull_request"))
     assert body.texts("span", "whose") == ["This pull request"]
     assert not [*body.every("span", "note")]
-    drifted = Change("status", "a", "b", "different", "drift")
+    drifted = Change("status", "a", "b", "different", "drift", public=False)
     viber = Change("settings.contact_viber", False, True, "different", "base")
     body = page(entry(name, drifted, viber, attribution="drift"))
     assert body.texts("span", "note") == [
@@ -261,11 +262,12 @@ def test_several_portals_are_told_agent_by_agent():
     assert first.texts("h4") == ["rentix", "propertyfinder"]
     assert second.one("h3").text == "agent-002"
     assert body.one("nav").texts("li") == [
-        "-Ștefan Țurcanurentix: update; propertyfinder: deactivate",
-        "~agent-002rentix: update",
+        "-Ștefan Țurcanurentix: update name; propertyfinder: deactivate name",
+        "~agent-002rentix: update name",
     ]
-    assert body.one("h1").text == "2 agents would change"
-    assert body.one("section", "first").one("li").text.endswith("on propertyfinder")
+    assert [each.classes for each in body.one("nav").every("li")] == [["danger"], []]
+    assert body.one("h1").text == "2 agents to change"
+    assert " on propertyfinder " in body.one("section", "first").one("li").text
     assert body.one("p", "kind").text == "Plan · rentix · propertyfinder"
 
 
@@ -273,18 +275,30 @@ def test_what_is_loud_comes_first():
     """Portals that were not read, limits, conflicts; before any card."""
     body = page(
         entry(Change("name", "a", "b")),
-        conflicts=(Conflict("rentix", "agent-009", Source("agents/a.yaml", 4), "fits two"),),
-        warnings=(Warning("rentix", "agent-008", None, "may be lost"),),
+        conflicts=(
+            Conflict("rentix", "agent-009", Source("agents/a.yaml", 4), "fits `id`", name="Ion"),
+        ),
+        warnings=(
+            Warning("rentix", "agent-008", None, "may be lost"),
+            Warning("rentix", "agent-007", None, "is not there", name="Eva"),
+        ),
+        waiting=(("rentix", "agent-007"),),
         excess=("9 of 10",),
         unread=(("other", "other: 503"),),
     )
-    assert body.one("section", "first").texts("li") == [
+    first = body.one("section", "first")
+    assert first.texts("h3") == ["Over the limits", "Not read", "In conflict (skipped)"]
+    assert first.texts("li") == [
+        "9 of 10.",
         "other could not be read, so nothing is planned there: other: 503",
-        "Over the limits: 9 of 10. An apply asks for --force, or for a plan that was saved.",
-        "Conflict agent-009 on rentix agents/a.yaml:4 fits two",
+        "Ion agent-009 on rentix agents/a.yaml:4 fits id",
     ]
-    assert body.one("section", "notes").texts("li") == ["agent-008 on rentix may be lost"]
-    assert body.texts("h2") == ["Look at this first", "As visitors see them", "Worth knowing"]
+    assert first.texts("p") == ["To apply it all the same, use --force or a saved plan."]
+    assert [each.texts("li") for each in body.every("section", "notes")] == [
+        ["Eva agent-007 on rentix is not there"],
+        ["agent-008 on rentix may be lost"],
+    ]
+    assert body.texts("h2") == ["Read this first", "Waiting", "As visitors see them", "Warnings"]
     assert "listed only a part" in page(complete=False).one("section", "first").text
 
 
@@ -299,7 +313,7 @@ def test_an_empty_plan_is_a_verdict():
     assert not [*body.every("ul")]
 
 
-def test_drift_is_the_portal_beside_the_files():
+def test_drift_is_the_files_beside_the_portal():
     """With its own words for the sides; and agents who are gone are loud."""
     renamed = Change("name", "a", "b", "different", "drift")
     back = Change("status", "active", "inactive", "different", "drift")
@@ -310,34 +324,80 @@ def test_drift_is_the_portal_beside_the_files():
     )
     body = checked(html.drift(found))
     assert body.one("h1").text == "3 agents changed on the portal"
-    assert body.one("p", "lead").text.startswith("`reconciler apply` puts it back.")
+    assert body.one("p", "lead").text.startswith("reconciler apply reverts these changes.")
     labels = [each.attributes["aria-label"] for each in body.every("div", "side")]
-    assert labels == ["On the portal now", "As the files say", "On the portal now"]
+    assert labels == ["In the file", "On the portal now", "On the portal now"]
     assert not [*body.every("p", "banner"), *body.every("li", "tile")]
-    assert body.texts("span", "whose") == ["Drift: changed on the portal since the last apply"]
-    assert body.one("nav").texts("span", "does") == ["", ""]
+    assert not [*body.every("span", "whose")]
+    assert body.one("nav").texts("span", "does") == ["name", "status"]
     several = checked(html.drift(replace(found, portals=("rentix", "other"))))
-    assert several.one("nav").texts("span", "does") == ["rentix", "rentix"]
-    assert body.one("section", "first").texts("li") == ["Gone agent-008 was on the portal"]
+    assert several.one("nav").texts("span", "does") == ["rentix: name", "rentix: status"]
+    assert body.one("section", "first").texts("h3") == ["Gone from the portal"]
+    assert body.one("section", "first").texts("li") == ["agent-008 was on the portal"]
     body = checked(html.drift(made()))
     assert body.one("h1").text == "No drift"
-    assert "`reconciler apply`" not in body.text
+    assert "reconciler apply" not in body.text
 
 
 def test_a_report_tells_failures_first():
     """Who was not applied and why; then what is shown otherwise, notes, and what was applied."""
     body = checked(html.report(report("agent")))
-    assert body.one("h1").text == "Interrupted. Run again for what was not applied"
+    assert body.one("h1").text == "Interrupted. Run again to apply the rest"
     assert body.texts("h2") == [
-        "Look at this first",
-        "Applied, and shown otherwise",
-        "Worth knowing",
-        "What was applied",
+        "Read this first",
+        "Waiting (not created)",
+        "Waiting",
+        "Results",
+        "Notes",
     ]
-    assert "Failed agent agent:3 update agent" in body.one("section", "first").texts("li")
+    failed = "agent agent agent:3 update failed agent"
+    assert failed in body.one("section", "first").texts("li")
+    fine = replace(report("agent"), outcomes=report("agent").outcomes[:1])
+    assert "Not as declared" in checked(html.report(fine)).texts("h2")
     body = checked(html.report(Report(())))
     assert body.one("h1").text == "Nothing was sent"
     assert not [*body.every("section")]
+
+
+def test_a_long_text_is_folded_but_for_what_changes():
+    """A reader sees the words that change, and opens the rest."""
+    old = " ".join(f"word{number}" for number in range(200))
+    new = old.replace("word100", "changed")
+    live = {"name": "N", "description.ru": old, "description.en": old}
+    body = page(entry(Change("description.ru", old, new), live=live))
+    _, after = body.every("div", "card")
+    edited, unchanged = after.every("details")
+    assert unchanged.one("summary").text == "About · en · unchanged"
+    assert unchanged.one("p", "text").text == old
+    assert edited.one("p", "text").text == new
+    shown = next(after.every("p", "text"))
+    assert shown.texts("ins") == ["changed"]
+    assert len(shown.text) < 200
+
+
+def test_a_rewritten_text_is_not_struck_through():
+    """Both sides are to be read; the label says that little is left."""
+    old, new = (
+        "Sells flats in the city since 2012. " * 4,
+        "On holiday; call the office, please. " * 4,
+    )
+    body = page(
+        entry(Change("description.ru", old, new), live={"name": "N", "description.ru": old})
+    )
+    before, after = body.every("div", "card")
+    assert after.one("div", "field").one("p", "tag").text == "About · ru · rewritten"
+    assert (before.one("p", "text").text, after.one("p", "text").text) == (old, new)
+    assert not [*body.every("del"), *body.every("ins")]
+
+
+def test_a_look_alike_is_marked_and_named():
+    """A Cyrillic letter in a Latin name, a no-break space in a text."""
+    changes = (Change("name", "Petrov", "P\u0435trov"), Change("youtube", "a b", "a\u00a0b"))
+    body = page(entry(*changes, live={"name": "Petrov", "youtube": "a b"}))
+    _, after = body.every("div", "card")
+    assert after.texts("ins") == ["\u0435", "·"]
+    assert "the file has Cyrillic “\u0435”" in after.text
+    assert "the file has a no-break space, shown as ·" in after.text
 
 
 def test_many_agents_are_folded():
@@ -419,7 +479,7 @@ def test_every_command_writes_a_page(agency, tmp_path):
     saved = tmp_path / "plan.json"
     planned = agency.run("plan", "--out", str(saved), "--format", "html")
     body = checked(planned.out)
-    assert body.one("h1").text == "6 agents would change"
+    assert body.one("h1").text == "6 agents to change"
     assert agency.run("show", str(saved), "--format", "html").out == planned.out
     form = json.loads(saved.read_text("utf-8"))
     dry = checked(agency.run("apply", "--dry-run", "--format", "html").out)
@@ -506,4 +566,4 @@ def test_a_page_is_read_as_it_is_checked():
     ):
         with pytest.raises((AssertionError, KeyError)):
             checked(forged)
-    assert read(good).one("title").text == "Plan: 1 agent would change"
+    assert read(good).one("title").text == "Plan: 1 agent to change"

@@ -41,7 +41,7 @@ def rendered(said, *, color):
     made = plan(said)
     return [
         text.plan(made, width=80, color=color),
-        text.calls(made, width=80, color=color),
+        text.plan(made, width=80, color=color, requests=True),
         text.report(report(said), width=80, color=color),
         text.problems(problems(said), color=color),
     ]
@@ -125,7 +125,7 @@ def test_every_line_is_within_the_width(said):
     made = plan(said)
     for shown in (
         text.plan(made, width=80, color=False),
-        text.calls(made, width=80, color=False),
+        text.plan(made, width=80, color=False, requests=True),
         text.report(report(said), width=80, color=False),
     ):
         assert [line for line in shown.split("\n") if cells(line) > 80] == []
@@ -155,7 +155,7 @@ def test_colours_change_nothing_else():
 
 
 def test_a_plan_reads_as_documented():
-    """Who, where and why, what changes; then the counts."""
+    """The counts; then who, where and why, and what changes."""
     entry = Entry(
         "rentix",
         "agent-001",
@@ -172,48 +172,119 @@ def test_a_plan_reads_as_documented():
         "matched: id 15",
     )
     made = Plan((entry,), (), (), (), 1, 0, (), True, (), 0)
-    shown = text.plan(made, width=80, color=False)
-    lines = [line.split() for line in shown.split("\n")]
-    assert lines[0] == ["~", "agent-001", "Ivan", "Petrov", "(update)"]
-    assert lines[1] == ["agents/ivan.yaml:1", "·", "agent", "15", "·", "matched:", "id", "15"]
-    assert lines[2][:5] == ["name", "“Ivan”", "→", "“Ivan", "Petrov”"]
-    assert ["settings.contact_whatsapp", "on", "→", "off"] in lines
-    assert lines[-2] == ["Plan:", "1", "to", "update;", "0", "unchanged."]
+    assert text.plan(made, width=90, color=False) == (
+        "Plan: 1 agent to change (1 update); 0 unchanged.\n"
+        "\n"
+        "~ Ivan Petrov (agent-001): update\n"
+        "  agents/ivan.yaml:1 · agent 15 · matched: id 15 · drift: changed on the portal since the\n"
+        "  last apply\n"
+        "    name                       “Ivan” → “Ivan Petrov”  (drift: changed on the portal since\n"
+        "                               the last apply)\n"
+        "    settings.contact_whatsapp  on → off\n"
+    )
+
+
+def test_the_first_screen_says_who_is_affected_and_what_is_dangerous():
+    """However many agents change; and the last line, where a terminal stops, is the headline."""
+    many = tuple(
+        Entry("rentix", f"a{n}", n, f"Agent {n}", None, "id", ("update",), (), None, "because")
+        for n in range(40)
+    )
+    made = Plan(
+        (*many, replace(many[0], key="off", name="Ana Off", actions=("deactivate",))),
+        (),
+        (Conflict("rentix", "c", None, "two fit", name="Ion Con"),),
+        (Warning("rentix", "w", None, "is not there", name="Eva Wait"),),
+        50,
+        8,
+        (("rentix", "w"),),
+        True,
+        ("41 of 50 agents",),
+        3,
+    )
+    lines = text.plan(made, width=80, color=False).rstrip("\n").split("\n")
+    first = lines[:24]
+    for said in (
+        "Plan: 41 agents to change (1 deactivation, 40 updates); 8 unchanged, 1 waiting,",
+        "! Ana Off (off)",
+        "! 41 of 50 agents.",
+        "! Ion Con (c): two fit",
+        "? Eva Wait (w): is not there",
+    ):
+        assert said in first
+    assert lines[-2:] == lines[:2]
 
 
 def test_a_plan_shows_what_is_wrong_with_it():
-    """Conflicts, warnings, limits and a list that is not whole, each with its words."""
+    """Conflicts, warnings, limits and a list that is not whole."""
     shown = squeezed(text.plan(plan("Words"), width=80, color=False))
-    for said in ("conflict: Words", "over the limits", "--force", "incomplete", "about 7 min"):
+    for said in (
+        "Words (Words): Words",
+        "Over the limits",
+        "--force",
+        "only a part",
+        "about 7 min",
+    ):
         assert squeezed(said) in shown
 
 
+def test_a_rewritten_text_is_shown_before_and_after():
+    """On lines of their own, each from its beginning."""
+    old, new = (
+        "Sells flats in the city since 2012. " * 3,
+        "On holiday; call the office, please. " * 3,
+    )
+    entry = Entry("p", "a", 1, "A", None, "id", ("update",), (Change("bio", old, new),), None, "")
+    shown = text.plan(Plan((entry,), (), (), (), 1, 0, (), True, (), 0), width=150, color=False)
+    assert f"    bio\n      - “{old.strip()} ”\n" in shown.replace(". ”", ".”").replace(".”", ". ”")
+    assert "\n      + “On holiday;" in shown
+
+
+def test_code_in_a_sentence_is_quoted():
+    """A terminal has no code, and a backtick within a word is one of the text's own."""
+    conflict = Conflict("p", "a", None, "Declare `id: 212`.", name="An`n")
+    shown = text.plan(Plan((), (), (conflict,), (), 1, 0, (), True, (), 0), width=80, color=False)
+    assert '! An`n (a): Declare "id: 212".\n' in shown
+
+
+def test_what_is_cleared_is_red():
+    """A loss does not look like a gain."""
+    changes = (Change("youtube", "u", None), Change("name", "a", "b"))
+    entry = Entry("p", "a", 1, "A", None, "id", ("update",), changes, None, "")
+    shown = text.plan(Plan((entry,), (), (), (), 1, 0, (), True, (), 0), width=80, color=True)
+    assert "\x1b[31mnothing" in shown
+    assert "\x1b[32m“b”" in shown
+
+
 def test_a_report_names_who_failed_and_counts():
-    """Everyone who is not applied, by file and line; then the counts and the check."""
+    """The counts and the check; then everyone who is not applied, by file and line."""
     whole = replace(report("Words"), interrupted=False)
-    shown = text.report(whole, width=80, color=False)
+    shown = text.report(whole, width=120, color=False)
+    assert shown.startswith(
+        "Operations: 2 applied, 2 failed, 2 skipped, 2 unknown, 2 waiting, for 1"
+    )
     for said in (
-        "Words (Words:3) update failed: Words",
+        "Words (Words): update failed: Words (Words:3)",
         "update skipped: Words",
         "update unknown: Words",
         "update waiting: Words",
-        "its plan is stale: Words",
-        "Operations: 2 applied, 2 failed, 2 skipped, 2 unknown, 2 waiting.",
-        "verified: 2 of 3 as declared",
+        "Skipped (the plan is stale)\n! Words (Words): Words (Words:3)",
+        "Verified: 2 of 3 as declared",
     ):
         assert said in shown
     assert "update applied" not in shown
 
 
 def test_an_interrupted_report_names_what_is_done_and_folds_what_is_not():
-    """Who is applied stands there; those to whom nothing was sent are counted."""
+    """Who is applied is listed; those to whom nothing was sent are counted."""
     shown = text.report(report("Words"), width=80, color=False)
-    assert "✓ Words applied: update, update" in shown
+    assert "✓ Words (Words): " in shown
+    assert "update applied" in shown
     assert "update unknown: Words" in shown
-    assert "update skipped" not in shown
+    assert "! Words (Words): update skipped" not in shown
     assert "2 skipped" in shown
     assert "Interrupted. Run again" in shown
-    assert "verified" not in shown
+    assert "Verified" not in shown
 
 
 def test_an_empty_report_has_no_counts():
@@ -291,28 +362,30 @@ NAME = Change("name", "Ion", "Ivan")
 CODES = Change("spokenLanguages", ["en"], ["en", "ro", "ru"])
 
 
-def test_a_plan_of_several_portals_says_each_agent_once_and_the_portals_below():
-    """Key and name, then what is done where; an empty line before the next agent."""
+def test_a_plan_of_several_portals_keeps_an_agents_portals_together():
+    """Who and where, then what is done; an empty line before the next agent."""
     made = several(
         entry("rentix", "ana", NAME, number=15),
         entry("propertyfinder", "ana", CODES, NAME, line=9, number=4711),
         entry("propertyfinder", "ion", actions=("deactivate",), number=7),
     )
     assert text.plan(made, width=80, color=False) == (
-        "ana  Ana\n"
-        "  ~ rentix  (update)\n"
-        "    agents/ana.yaml:1 · agent 15 · because\n"
-        "      name  “Ion” → “Ivan”\n"
-        "  ~ propertyfinder  (update)\n"
-        "    agents/ana.yaml:9 · agent 4711 · because\n"
-        "      spokenLanguages  en → en, ro, ru\n"
-        "      name             “Ion” → “Ivan”\n"
+        "Plan: 2 agents to change (1 deactivation, 2 updates); 4 unchanged.\n"
         "\n"
-        "ion  Ion\n"
-        "  - propertyfinder  (deactivate)\n"
-        "    agents/ion.yaml:1 · agent 7 · because\n"
+        "Taken off all listings\n"
+        "! Ion (ion) on propertyfinder (agents/ion.yaml:1)\n"
         "\n"
-        "Plan: 2 to update, 1 to deactivate; 4 unchanged.\n"
+        "Changes\n"
+        "- Ion (ion) on propertyfinder: deactivate\n"
+        "  agents/ion.yaml:1 · agent 7 · because\n"
+        "\n"
+        "~ Ana (ana) on rentix: update\n"
+        "  agents/ana.yaml:1 · agent 15 · because\n"
+        "    name  “Ion” → “Ivan”\n"
+        "~ Ana (ana) on propertyfinder: update\n"
+        "  agents/ana.yaml:9 · agent 4711 · because\n"
+        "    spokenLanguages  en → en, ro, ru\n"
+        "    name             “Ion” → “Ivan”\n"
     )
 
 
@@ -325,8 +398,8 @@ def test_a_plan_of_one_portal_does_not_name_it():
     )
     shown = text.plan(made, width=80, color=False)
     assert "rentix" not in shown
-    assert shown.startswith("~ ana  Ana  (update)\n")
-    assert "! b conflict: who" in shown
+    assert "\n~ Ana (ana): update\n" in shown
+    assert "! b: who" in shown
 
 
 def test_conflicts_and_warnings_of_several_portals_name_theirs():
@@ -334,7 +407,7 @@ def test_conflicts_and_warnings_of_several_portals_name_theirs():
     place = Source("agents/a.yaml", 3)
     made = several(
         conflicts=(
-            Conflict("propertyfinder", "a", place, "who"),
+            Conflict("propertyfinder", "a", place, "who", name="Ana"),
             Conflict("rentix", "a", None, "x"),
         ),
         warnings=(Warning("propertyfinder", "b", place, "look"),),
@@ -343,9 +416,9 @@ def test_conflicts_and_warnings_of_several_portals_name_theirs():
         text.plan(made, width=80, color=False),
         text.drift(made, width=80, color=False),
     ):
-        assert "! a on propertyfinder (agents/a.yaml:3) conflict: who" in shown
-        assert "! a on rentix conflict: x" in shown
-        assert "b on propertyfinder (agents/a.yaml:3) look" in shown
+        assert "! Ana (a) on propertyfinder: who (agents/a.yaml:3)\n" in shown
+        assert "! a on rentix: x\n" in shown
+        assert "b on propertyfinder: look (agents/a.yaml:3)\n" in shown
 
 
 def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
@@ -359,11 +432,12 @@ def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
     shown = text.plan(made, width=100, color=False)
     said = "! propertyfinder could not be read, so nothing is planned there: it gave no token."
     assert said in shown
-    assert "incomplete" not in shown
-    assert "  ~ rentix  (update)" in shown
-    assert said in text.drift(made, width=100, color=False)
+    assert "only a part" not in shown
+    assert "~ Ana (ana) on rentix: update" in shown
+    drift = text.drift(made, width=100, color=False)
+    assert "! propertyfinder could not be read, so its drift is unknown: it gave no token." in drift
     whole = several(complete=False)
-    assert "incomplete" in text.plan(whole, width=100, color=False)
+    assert "only a part" in text.plan(whole, width=100, color=False)
     assert "could not be read" not in text.plan(several(), width=100, color=False)
 
 
@@ -373,16 +447,28 @@ def test_drift_of_several_portals_is_told_agent_by_agent():
         entry("rentix", "ana", NAME), entry("propertyfinder", "ana", CODES, line=9, number=2)
     )
     shown = text.drift(made, width=80, color=False)
-    assert shown.startswith(
-        "ana  Ana\n"
-        "  ~ rentix\n"
-        "    agents/ana.yaml:1 · agent 1\n"
-        "      name  file “Ivan”, portal now “Ion”\n"
-        "  ~ propertyfinder\n"
-        "    agents/ana.yaml:9 · agent 2\n"
-        "      spokenLanguages  file en, ro, ru, portal now en\n"
+    assert shown == (
+        "Drift: 1 agent changed on the portal.\n"
+        "\n"
+        "In the file → On the portal now\n"
+        "\n"
+        "~ Ana (ana) on rentix\n"
+        "  agents/ana.yaml:1 · agent 1\n"
+        "    name  “Ivan” → “Ion”\n"
+        "~ Ana (ana) on propertyfinder\n"
+        "  agents/ana.yaml:9 · agent 2\n"
+        "    spokenLanguages  en, ro, ru → en\n"
+        "\n"
+        '"reconciler apply" reverts these changes. To keep one, edit the file.\n'
     )
-    assert "because" not in shown
+
+
+def test_drift_of_a_long_text_is_a_word_diff():
+    """The words that somebody added are seen, wherever in the text they are."""
+    old = "Together we choose the bank, the mortgage and the day on which you move. " * 30
+    change = Change("bio", f"{old}Call my colleague.", old, "different", "drift")
+    shown = text.drift(several(entry("rentix", "ana", change)), width=80, color=False)
+    assert "{+ Call my colleague.+}" in shown or "{+Call my colleague.+}" in shown
 
 
 def outcome(portal, key, status="applied", **more):
@@ -402,11 +488,11 @@ def test_the_ids_of_an_agent_who_was_created_are_told():
     """Where the portal has several: they are what its own tools ask for."""
     created = outcome("propertyfinder", "a", id=4711, aliases={"publicProfileId": 9})
     shown = reported(created, outcome("rentix", "b", id=15))
-    assert "+ a on propertyfinder created: id 4711, publicProfileId 9\n" in shown
+    assert "+ a on propertyfinder: create applied, id 4711, publicProfileId 9\n" in shown
     assert "b on rentix" not in shown
     alone = reported(created, made=several(portals=("propertyfinder",)))
-    assert "+ a created: id 4711, publicProfileId 9\n" in alone
-    assert "created" not in text.report(
+    assert "+ a: create applied, id 4711, publicProfileId 9\n" in alone
+    assert "create" not in text.report(
         Report((("r1", outcome("rentix", "b", id=15)),)), width=100, color=False
     )
 
@@ -419,13 +505,16 @@ def test_a_report_of_several_portals_names_the_portal_of_each_agent():
         unmet=(Unmet("rentix", "c", place, "spokenLanguages", ["en"], []),),
         stale=(Conflict("propertyfinder", "d", None, "is another now"),),
     )
-    assert "! a on propertyfinder (agents/a.yaml:2) update failed: no role\n" in shown
-    assert "? c on rentix (agents/c.yaml:5) spokenLanguages is not as declared" in shown
-    assert "! d on propertyfinder left out, its plan is stale: is another now\n" in shown
+    assert "! a on propertyfinder: update failed: no role (agents/a.yaml:2)\n" in shown
+    assert (
+        "? c on rentix: spokenLanguages: the portal has nothing, the file has en (agents/c.yaml:5)"
+        in shown
+    )
+    assert "! d on propertyfinder: is another now\n" in shown
     cut = reported(
         outcome("rentix", "a", verb="link"), outcome("rentix", "a", verb="update"), interrupted=True
     )
-    assert "✓ a on rentix applied: link, update\n" in cut
+    assert "✓ a on rentix: link, update applied\n" in cut
 
 
 def test_what_is_done_on_two_portals_is_told_for_each():
@@ -435,8 +524,8 @@ def test_what_is_done_on_two_portals_is_told_for_each():
         outcome("propertyfinder", "a", "unknown", error="run again", verb="deactivate"),
         interrupted=True,
     )
-    assert "✓ a on rentix applied: update\n" in shown
-    assert "! a on propertyfinder (agents/a.yaml:2) deactivate unknown: run again\n" in shown
+    assert "✓ a on rentix: update applied\n" in shown
+    assert "! a on propertyfinder: deactivate unknown: run again (agents/a.yaml:2)\n" in shown
 
 
 def test_a_failure_is_told_at_the_line_of_the_value_that_was_refused():
@@ -445,7 +534,7 @@ def test_a_failure_is_told_at_the_line_of_the_value_that_was_refused():
         "update:1", "update", "rentix", "a", Source("a.yaml", 1), 1, lines={"bio": 8}
     )
     failed = Outcome(operation, "failed", 422, "too long", 1, path="bio.primary")
-    assert "! a on rentix (a.yaml:8) update failed: too long\n" in reported(failed)
+    assert "! a on rentix: update failed: too long (a.yaml:8)\n" in reported(failed)
 
 
 def test_a_report_says_which_portal_could_not_be_read():
@@ -453,7 +542,7 @@ def test_a_report_says_which_portal_could_not_be_read():
     made = several(unread=(("propertyfinder", "no answer."),), portals=("rentix",))
     shown = reported(outcome("rentix", "a"), made=made, checked=1, as_declared=1)
     assert "! propertyfinder could not be read, so nothing was sent there: no answer.\n" in shown
-    assert "verified: 1 of 1 as declared" in shown
+    assert "Verified: 1 of 1 as declared" in shown
 
 
 @settings(deadline=None, max_examples=15, database=None)

@@ -1,194 +1,27 @@
-"""The view: differences keep every word, values are said as a person would."""
+"""The view: every sentence once, in the order in which it is read, with the names of the agents."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from reconciler.core.model import Change, Entry, Operation, Plan, Request, Source, Step
+from reconciler.core.model import (
+    Change,
+    Conflict,
+    Entry,
+    Operation,
+    Outcome,
+    Plan,
+    Report,
+    Request,
+    Source,
+    Step,
+    Unmet,
+    Warning,
+)
 from reconciler.render import view
-
-from .samples import within
-
-WORDS = st.text(st.sampled_from("ab \n\t–Жé家."), max_size=60)
-
-
-def spoken(pieces, *kinds):
-    """The words of the pieces of these kinds."""
-    return [word for kind, text in pieces if kind in kinds for word in text.split()]
-
-
-def joined(pieces, *kinds):
-    """The pieces of these kinds, one after the other."""
-    return "".join(text for kind, text in pieces if kind in kinds)
-
-
-@settings(deadline=None, max_examples=300, database=None)
-@given(WORDS, WORDS)
-def test_a_difference_keeps_both_texts(old, new):
-    """Same and old pieces are the old text, same and new the new one, to the last blank."""
-    pieces = view.difference(old, new)
-    if not any(kind == "gap" for kind, _ in pieces):
-        assert joined(pieces, "same", "old") == old
-        assert joined(pieces, "same", "new") == new
-
-
-@settings(deadline=None, max_examples=100, database=None)
-@given(st.lists(st.sampled_from("abcde"), max_size=6), st.lists(st.sampled_from("abx"), max_size=6))
-def test_a_short_difference_has_no_gap(old, new):
-    """Where there is little, all of it is shown."""
-    pieces = view.difference(" ".join(old), " ".join(new))
-    assert all(kind != "gap" for kind, _ in pieces)
-
-
-@settings(deadline=None, max_examples=60, database=None)
-@given(st.integers(0, 60), st.integers(0, 60), st.booleans())
-def test_a_long_equal_run_is_cut_and_no_changed_word_is(before, after, both):
-    """What differs is shown whole, with some words on either side; what is left out is equal."""
-    left = [f"w{number}" for number in range(before)]
-    right = [f"v{number}" for number in range(after)]
-    old = " ".join([*left, "OLD", *right, *(["LAST"] if both else [])])
-    new = " ".join([*left, "NEW", *right, *(["END"] if both else [])])
-    pieces = view.difference(old, new)
-    assert spoken(pieces, "old") == ["OLD", *(["LAST"] if both else [])]
-    assert spoken(pieces, "new") == ["NEW", *(["END"] if both else [])]
-    shown = spoken(pieces, "same")
-    assert set(shown) <= {*left, *right}
-    assert left[-3:] == [word for word in shown if word in left[-3:]]
-    assert right[:3] == [word for word in shown if word in right[:3]]
-    assert len(shown) <= 4 * 2 * view.CONTEXT
-    assert ("gap" in {kind for kind, _ in pieces}) == (len(shown) < before + after)
-
-
-def test_equal_texts_have_no_difference():
-    """Nothing old and nothing new."""
-    assert {kind for kind, _ in view.difference("a b " * 50, "a b " * 50)} <= {"same", "gap"}
-
-
-@pytest.mark.parametrize(("old", "new"), [("", ""), ("", "a b"), ("a b", "")])
-def test_nothing_against_something(old, new):
-    """All of it is old, or all of it is new."""
-    assert view.difference(old, new) == tuple(
-        (kind, text) for kind, text in (("old", old), ("new", new)) if text
-    )
-
-
-def numbered(letter, count):
-    """So many words that are all different."""
-    return " ".join(f"{letter}{number}" for number in range(count))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (numbered("a", 2000), numbered("b", 2000)),
-        (numbered("a", 2000), re.sub(r"a(\d*0)\b", r"b\1", numbered("a", 2000))),
-        ("da " * 3000, "da " * 2000 + "net " + "da " * 900),
-    ],
-    ids=["rewritten", "every tenth word", "one word again and again"],
-)
-def test_a_long_description_is_compared_at_once(old, new):
-    """Two thousand words (12 KB of the 512 that the portal takes) are no matter of minutes."""
-    with within(2):
-        pieces = view.difference(old, new)
-    assert joined(pieces, "old", "new")
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (None, "nothing"),
-        (True, "on"),
-        (False, "off"),
-        (0, "0"),
-        (1, "1"),
-        (2012, "2012"),
-        ("", "“”"),
-        ("Ivan", "“Ivan”"),
-        ({"url": "https://example.com/a.jpg"}, "https://example.com/a.jpg"),
-        ({"id": 3}, "picture 3"),
-        ({"id": 3, "variants": []}, "picture 3"),
-        ({"id": 3, "url": "https://e.com"}, "picture 3 from https://e.com"),
-        ({"ru": "Р", "en": None}, "ru: “Р”"),
-        ({"contact_phone": True, "contact_viber": False}, "contact_phone: on, contact_viber: off"),
-        (["en", "ro"], "en, ro"),
-        (["en", 99], "en, 99"),
-        ([], "nothing"),
-    ],
-    ids=str,
-)
-def test_a_value_is_said_as_a_person_would(value, said):
-    """Switches are on or off, texts in quotes, pictures by number or address."""
-    assert view.words(value) == said
-
+from reconciler.render.phrases import bodies, code_parts, price, target
 
 PLACE = Source("agents/a.yaml", 3)
-
-
-def row(*changes, actions=("update",), source=PLACE, number=15):
-    """The row of one agent."""
-    entry = Entry("rentix", "k", number, "Ivan", source, "id", actions, changes, None, "because")
-    (made,) = view.rows([entry])
-    return made
-
-
-@pytest.mark.parametrize(
-    ("actions", "mark"),
-    [
-        (("create",), "+"),
-        (("update",), "~"),
-        (("link",), "~"),
-        (("unlink", "link"), "~"),
-        (("unlink", "link", "update"), "~"),
-        (("unlink",), "-"),
-        (("deactivate",), "-"),
-    ],
-)
-def test_the_mark_says_what_becomes_of_an_agent(actions, mark):
-    """Plus for a new one, minus for one taken off, else a change."""
-    made = row(actions=actions)
-    assert (made.mark, made.actions) == (mark, ", ".join(actions))
-
-
-def test_a_row_says_who_and_where():
-    """File and line where there are some, the agent's id where it has one."""
-    assert row().where == "agents/a.yaml:3 · agent 15"
-    assert row(number=None).where == "agents/a.yaml:3 · new agent"
-    assert row(source=None).where == "agent 15"
-
-
-def test_a_line_says_whose_change_it_is():
-    """Drift and what cannot be read back are noted, what the file changed is not."""
-    notes = [
-        each.note
-        for each in row(
-            Change("name", "a", "b", "different", "drift"),
-            Change("name", "a", "b", "different", "pending"),
-            Change("avatar", None, {"url": "u"}, "unreadable", None),
-            Change("avatar", None, {"url": "u"}, "unreadable", "drift"),
-        ).lines
-    ]
-    assert notes == [
-        "drift: changed on the portal since the last apply",
-        "",
-        "cannot be read back, so it is sent",
-        "drift: changed on the portal since the last apply; cannot be read back, so it is sent",
-    ]
-
-
-def test_only_long_texts_are_shown_word_by_word():
-    """Short ones, and what is no text, are shown on both sides."""
-    long = "a word after another " * 5
-    lines = row(
-        Change("name", "short", "shorter"),
-        Change("name", long, long + "more"),
-        Change("name", None, long),
-        Change("name", {"ru": long}, long),
-    ).lines
-    assert [bool(each.pieces) for each in lines] == [False, True, False, False]
 
 
 def plan(*entries, steps=(), **more):
@@ -206,48 +39,225 @@ def plan(*entries, steps=(), **more):
     return Plan(entries=entries, steps=steps, **{**given, **more})
 
 
+def entry(key, *actions, portal="rentix", name="", changes=(), source=PLACE):
+    """An agent with something to do."""
+    return Entry(portal, key, 1, name, source, None, actions, changes, None, "")
+
+
+def headline(*entries, **more):
+    """The first sentence of a plan."""
+    return view.plan(plan(*entries, **more)).headline
+
+
 def test_nothing_to_do_is_said_with_the_number_of_agents():
     """One agent is, several are."""
-    assert view.totals(plan()) == "Nothing to do: 9 agents are as declared."
-    one = view.totals(plan(declared=1, unchanged=1))
-    assert one == "Nothing to do: 1 agent is as declared."
-    waiting = view.totals(plan(declared=2, unchanged=1, waiting=(("rentix", "a"),)))
+    assert headline() == "Nothing to do: 9 agents are as declared."
+    assert headline(declared=1, unchanged=1) == "Nothing to do: 1 agent is as declared."
+    waiting = headline(declared=2, unchanged=1, waiting=(("rentix", "a"),))
     assert waiting == "Nothing to do: 1 unchanged, 1 waiting."
+    conflict = Conflict("rentix", "a", PLACE, "two fit")
+    assert headline(unchanged=8, conflicts=(conflict,)).startswith("Nothing can be applied: ")
 
 
-def test_the_totals_count_agents_by_what_happens_to_them():
-    """In the order of the verbs, what is none left out."""
-    entries = [
-        Entry("rentix", str(number), number, "", None, None, actions, (), None, "")
-        for number, actions in enumerate([("create",), ("link", "update"), ("update",)])
-    ]
-    said = view.totals(plan(*entries, unchanged=4))
-    assert said == "Plan: 1 to create, 2 to update, 1 to link; 4 unchanged."
+def test_the_headline_counts_agents_and_their_operations_apart():
+    """What takes somebody off a portal comes first; what is none is left out."""
+    assert headline(
+        entry("a", "create"),
+        entry("b", "link", "update"),
+        entry("c", "update"),
+        entry("d", "deactivate", "update"),
+        unchanged=4,
+    ) == ("Plan: 4 agents to change (1 deactivation, 1 creation, 3 updates, 1 link); 4 unchanged.")
+    both = (entry("a", "update"), entry("a", "update", portal="propertyfinder"))
+    made = view.plan(plan(*both, portals=("rentix", "propertyfinder")))
+    assert made.title == "1 agent to change"
+    assert made.headline.startswith("Plan: 1 agent to change (2 updates);")
+    assert [(each.number, each.label) for each in made.counts] == [(2, "updates"), (9, "unchanged")]
 
 
-def test_the_totals_of_several_portals_say_which_are_as_declared():
+def test_the_headline_of_several_portals_says_which_are_as_declared():
     """An agent counts on each, so their number would say little."""
     both = ("rentix", "propertyfinder")
-    said = view.totals(plan(portals=both))
+    said = headline(portals=both)
     assert said == "Nothing to do: all agents are as declared on rentix and propertyfinder."
-    unread = plan(portals=("rentix",), unread=(("propertyfinder", "no answer"),))
-    assert view.totals(unread) == "Nothing to do: all agents are as declared on rentix."
-    waiting = plan(portals=both, unchanged=8, waiting=(("propertyfinder", "a"),))
-    assert view.totals(waiting) == "Nothing to do: 8 unchanged, 1 waiting."
-    off = Entry("propertyfinder", "a", 1, "", None, None, ("deactivate",), (), None, "")
-    assert view.totals(plan(off, portals=both)) == "Plan: 1 to deactivate; 9 unchanged."
+    unread = headline(portals=("rentix",), unread=(("propertyfinder", "no answer"),))
+    assert unread == "Nothing to do: all agents are as declared on rentix."
+    waiting = headline(portals=both, unchanged=8, waiting=(("propertyfinder", "a"),))
+    assert waiting == "Nothing to do: 8 unchanged, 1 waiting."
 
 
-def test_the_price_of_several_portals_is_under_the_limits_of_all():
+ID = (Change("externalId", "old", "new"),)
+GONE = (Change("externalId", "old", None),)
+
+
+def test_a_plan_is_read_from_what_is_dangerous_to_what_is_not():
+    """Who is taken off, limits, portals that were not read, conflicts, who waits; the warnings come
+    last. Each agent is named."""
+    made = view.plan(
+        plan(
+            entry("u", "update", name="Up"),
+            entry("s", "unlink", "link", name="Swap", changes=ID),
+            entry("o", "deactivate", name="Off"),
+            entry("g", "unlink", name="Gone", changes=GONE, source=None),
+            conflicts=(Conflict("rentix", "c", PLACE, "two fit", name="Con"),),
+            warnings=(
+                Warning("rentix", "u", PLACE, "may be lost"),
+                Warning("rentix", "w", PLACE, "is not there", name="Wait"),
+                Warning("rentix", "o", PLACE, "is taken off", verb="deactivate"),
+            ),
+            waiting=(("rentix", "w"),),
+            excess=("9 of 9 agents",),
+            unread=(("other", "503"),),
+        )
+    )
+    assert [(each.title.partition(":")[0], each.danger) for each in made.first] == [
+        ("Taken off all listings", True),
+        ("Unlinked", True),
+        ("Linked to another id", True),
+        ("Over the limits", True),
+        ("Not read", True),
+        ("In conflict (skipped)", True),
+        ("Waiting", False),
+    ]
+    people = [[each.name for each in section.items if each.key] for section in made.first]
+    assert people == [["Off"], ["Gone"], ["Swap"], [], [], ["Con"], ["Wait"]]
+    texts = [section.items[0].text for section in made.first]
+    assert texts[1:3] == ["externalId “old” → nothing", "externalId “old” → “new”"]
+    assert "`--force`" in made.first[3].text
+    assert "503" in texts[4]
+    assert texts[5:] == ["two fit", "is not there"]
+    (warnings,) = made.notes
+    assert [(each.name, each.text) for each in warnings.items] == [("Up", "may be lost")]
+    assert [agent.key for agent in made.agents] == ["o", "g", "s", "u"]
+    assert made.first[0].items[0].anchor == made.agents[0].anchor
+
+
+def test_what_holds_for_all_who_wait_is_said_once():
+    """And their names are a list."""
+    notes = tuple(
+        Warning("rentix", key, PLACE, "is not there yet.", name=key.upper()) for key in "ab"
+    )
+    made = view.plan(plan(warnings=notes, waiting=(("rentix", "a"), ("rentix", "b"))))
+    (waiting,) = made.first
+    assert waiting.text == "Not there yet."
+    assert [(each.name, each.text) for each in waiting.items] == [("A", ""), ("B", "")]
+    (alone,) = view.plan(plan(waiting=(("rentix", "a"),))).first
+    assert alone.items[0].text == "is not on the portal yet."
+
+
+def test_a_list_that_is_not_whole_is_a_danger():
+    """Somebody may be there whom it does not show."""
+    (section,) = view.plan(plan(complete=False)).first
+    assert section.danger
+    assert "only a part" in section.items[0].text
+
+
+def test_a_portal_is_named_where_there_are_several():
+    """And only there."""
+    one = plan(entry("o", "deactivate"), portals=("rentix",))
+    assert view.plan(one).first[0].items[0].portal == ""
+    two = plan(entry("o", "deactivate"), portals=("rentix", "other"))
+    assert view.plan(two).first[0].items[0].portal == "rentix"
+
+
+def test_drift_counts_agents():
+    """One who was changed on two portals is one."""
+    both = (entry("a", "update"), entry("a", "update", portal="other"))
+    gone = Warning("rentix", "g", PLACE, "is gone", name="Gone")
+    made = view.drift(plan(*both, warnings=(gone,)))
+    assert made.headline == "Drift: 2 agents changed on the portal."
+    assert [(each.title, each.items[0].name) for each in made.first] == [
+        ("Gone from the portal", "Gone")
+    ]
+    assert "`reconciler apply` reverts" in made.closing[0]
+    none = view.drift(plan())
+    assert none.headline.startswith("No drift: ")
+    assert not none.closing
+
+
+def outcome(key, status, verb="update", portal="rentix", **more):
+    """What became of an operation."""
+    operation = Operation(f"{verb}:{key}", verb, portal, key, PLACE, 15)
+    return ("r1", Outcome(operation, status, **more))
+
+
+def test_a_report_counts_operations_and_agents_and_says_how_it_ended():
+    """In its first sentence."""
+    outcomes = (
+        outcome("a", "applied"),
+        outcome("a", "applied", "link"),
+        outcome("b", "failed", error="no"),
+    )
+    made = view.report(Report(outcomes, checked=2, as_declared=1))
+    assert made.headline == (
+        "Operations: 2 applied, 1 failed, for 2 agents. Verified: 1 of 2 as declared."
+    )
+    assert view.report(Report(())).headline == "Nothing was sent."
+    assert view.report(Report(outcomes)).title == "The result was not verified"
+    assert view.report(Report(outcomes, interrupted=True)).title.startswith("Interrupted.")
+
+
+def test_a_report_is_read_from_failures_to_notes():
+    """Agents are named by their plan; who failed is not named again for each of their values."""
+    done = Report(
+        (
+            outcome("good", "applied", note="it had 12 already"),
+            outcome("new", "applied", "create", id=99, aliases={"publicProfile": 4}),
+            outcome("half", "applied", "unlink"),
+            outcome("half", "failed", "link", error="taken"),
+            outcome("later", "waiting", "create", error="invite them"),
+        ),
+        checked=5,
+        as_declared=3,
+        unmet=(
+            Unmet("rentix", "half", PLACE, "name", "A", "B"),
+            Unmet("rentix", "good", PLACE, "youtube", None, "u"),
+        ),
+        stale=(Conflict("rentix", "old", PLACE, "name would change too", name="Old"),),
+        plan=plan(entry("half", "unlink", "link", name="Half")),
+        notes=("The ledger was lost.",),
+    )
+    made = view.report(done)
+    first = [(each.title, each.items[0].name or each.items[0].key) for each in made.first]
+    assert first == [
+        ("Not applied", "Half"),
+        ("Skipped (the plan is stale)", "Old"),
+        ("Waiting (not created)", "later"),
+    ]
+    failure = made.first[0].items[0]
+    assert (failure.label, failure.text) == ("link failed", "taken")
+    assert [(each.item.key, each.verbs, each.outcome) for each in made.results] == [
+        ("half", "unlink, link", "unlink applied, link failed"),
+        ("later", "create", "waiting"),
+        ("good", "update", "applied"),
+        ("new", "create", "applied"),
+    ]
+    assert made.results[-1].ids == "id 99, publicProfile 4"
+    unmet, notes = made.notes
+    assert [(each.key, each.label, each.text) for each in unmet.items] == [
+        ("good", "youtube", "the portal has “u”, the file has nothing")
+    ]
+    assert [each.text for each in notes.items] == ["The ledger was lost.", "it had 12 already"]
+
+
+def test_after_an_interrupt_what_was_not_sent_is_only_counted():
+    """Who failed or is unknown is named all the same."""
+    outcomes = (outcome("a", "skipped", error="x"), outcome("b", "unknown", error="y"))
+    named = [each.key for each in view.report(Report(outcomes, interrupted=True)).first[0].items]
+    assert named == ["b"]
+    assert len(view.report(Report(outcomes)).first[0].items) == 2
+
+
+def test_the_price_of_several_portals_is_within_the_limits_of_all():
     """Each has its own."""
     step = Step(
         "r1",
         Request("PATCH", "/v1/users/1"),
         (Operation("update:1", "deactivate", "propertyfinder", "a", None, 1),),
     )
-    both = plan(steps=(step,), portals=("rentix", "propertyfinder"))
-    assert view.price(both) == "1 request: 1 deactivate; about 3 s under the portals' limits"
-    assert "the portal's limits" in view.price(plan(steps=(step,), portals=("rentix",)))
+    both = price(plan(steps=(step,), portals=("rentix", "propertyfinder")))
+    assert both == "1 request (1 deactivation), about 3 s within the portals' rate limits."
+    assert "the portal's rate limits" in price(plan(steps=(step,), portals=("rentix",)))
 
 
 def test_the_price_is_requests_by_kind_and_time():
@@ -259,12 +269,37 @@ def test_the_price_is_requests_by_kind_and_time():
         Step("r2", Request("DELETE", "/users/1/link"), (two,), ("r1",)),
         Step("r3", Request("POST", "/users/bulk"), (one, one), ("r1", "r2")),
     )
-    said = view.price(plan(steps=steps, seconds=40))
-    assert said == "3 requests: 1 bulk, 2 unlinks; about 40 s under the portal's limits"
-    assert "about 3 min" in view.price(plan(steps=steps[:1], seconds=180))
-    assert "1 request: 1 unlink;" in view.price(plan(steps=steps[:1]))
-    assert [view.sent(each) for each in steps] == [
+    said = price(plan(steps=steps, seconds=40))
+    assert said == (
+        "3 requests (2 unlinks, 1 bulk request), about 40 s within the portal's rate limits."
+    )
+    assert "about 3 min" in price(plan(steps=steps[:1], seconds=180))
+    assert [target(each) for each in steps] == [
         "DELETE /users/1/link",
         "DELETE /users/1/link, after r1",
         "POST /users/bulk, 2 operations, after r1, r2",
     ]
+    assert bodies(Step("r", Request("POST", "/", {"operations": [{"a": "ж"}, 2]}), (one,))) == [
+        '{"a": "ж"}',
+        "2",
+    ]
+    assert bodies(steps[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Declare `id` to say which.", ["id"]),
+        ("`a b`, then `id: 212`.", ["a b", "id: 212"]),
+        ("its`x`y", []),
+        ("`x`@octocat", []),
+        ("`` `", []),
+        ("", []),
+    ],
+    ids=ascii,
+)
+def test_code_is_what_stands_alone_between_backticks(text, code):
+    """A backtick within a word is one of the text's own."""
+    parts = [*code_parts(text)]
+    assert [part for part, is_code in parts if is_code] == code
+    assert sum(len(part) for part, _ in parts) == len(text) - 2 * len(code)
