@@ -5,7 +5,7 @@
     ├── ConfigError            1   reconciler.yaml or the environment
     ├── UsageError             1   an option or argument
     ├── PortalError            1   the portal cannot be read: no access or no response
-    │   └── AnswerError        1   its response is not as documented
+    │   └── ResponseError        1   its response is not as documented
     ├── LockedError            1   another apply holds the lock, or has taken it over
     ├── LimitsError            1   the plan is over `limits`
     ├── PlanFileError          1   a saved plan was edited, truncated or has another version
@@ -66,7 +66,7 @@ class LockedError(ReconcilerError):
     """Another apply holds the lock, or has taken it over. Nothing was sent."""
 
 
-class AnswerError(PortalError):
+class ResponseError(PortalError):
     """The portal's response is not as documented. Reading again may help."""
 
 

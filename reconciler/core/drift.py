@@ -41,7 +41,7 @@ def drift(draft: Draft, lost: AbstractSet[str]) -> Draft:
         conflicts=tuple(each for each in draft.conflicts if each.key in lost),
         warnings=missing,
         waiting=tuple(each.key for each in missing),
-        excess=(),
+        over_limits=(),
     )
 
 

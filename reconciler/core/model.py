@@ -308,9 +308,9 @@ class Plan:
     """Everything that an apply would do; only a plan can be executed.
 
     `declared` counts the agents in scope and `unchanged` those that match their files; `waiting`
-    has portal and key of those that the portal does not have yet. `excess` describes each exceeded
-    limit. `seconds` estimates how long the portals' rate limits make an apply take. `unread` has
-    the portals that could not be read, and why; `portals` has the others.
+    has portal and key of those that the portal does not have yet. `over_limits` describes each
+    exceeded limit. `seconds` estimates how long the portals' rate limits make an apply take.
+    `unread` has the portals that could not be read, and why; `portals` has the others.
     """
 
     entries: tuple[Entry, ...]
@@ -321,7 +321,7 @@ class Plan:
     unchanged: int
     waiting: tuple[tuple[str, str], ...]
     complete: bool
-    excess: tuple[str, ...]
+    over_limits: tuple[str, ...]
     seconds: int
     unread: tuple[tuple[str, str], ...] = ()
     portals: tuple[str, ...] = ()

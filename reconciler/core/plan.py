@@ -55,7 +55,7 @@ class Draft:
     waiting: tuple[str, ...]
     complete: bool
     not_taken: tuple[Unmet, ...] = ()
-    excess: tuple[str, ...] = ()
+    over_limits: tuple[str, ...] = ()
 
 
 def draft(
@@ -126,7 +126,7 @@ def _drafted(desired: Sequence[Desired], scope: Scope, findings: Findings, limit
         not_taken=tuple(
             each for each in findings.not_taken if each.source is None or each.key not in lost
         ),
-        excess=exceeded(scope.portal, findings.entries, len(desired), limits),
+        over_limits=exceeded(scope.portal, findings.entries, len(desired), limits),
     )
 
 
@@ -168,7 +168,7 @@ def join(
         unchanged=declared - changed - len(lost) - len(waiting),
         waiting=waiting,
         complete=not unread and all(each.complete for each in drafts.values()),
-        excess=tuple(sentence for each in drafts.values() for sentence in each.excess),
+        over_limits=tuple(sentence for each in drafts.values() for sentence in each.over_limits),
         seconds=max((seconds(steps[name], rate_limits[name]) for name in drafts), default=0),
         unread=tuple((unread or {}).items()),
         portals=tuple(drafts),

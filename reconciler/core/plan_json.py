@@ -98,7 +98,7 @@ def form(
         "warnings": [warning(each) for each in plan.warnings],
         "waiting": [{"portal": portal, "key": key} for portal, key in plan.waiting],
         "declared": plan.declared,
-        "over_limits": list(plan.excess),
+        "over_limits": list(plan.over_limits),
         "seconds": plan.seconds,
         "unread": [{"portal": portal, "error": why} for portal, why in plan.unread],
         "selection": {
@@ -218,7 +218,7 @@ def parse(document: Mapping[str, Any]) -> Plan:
         unchanged=document["summary"]["unchanged"],
         waiting=tuple((each["portal"], each["key"]) for each in document["waiting"]),
         complete=document["complete"],
-        excess=tuple(document["over_limits"]),
+        over_limits=tuple(document["over_limits"]),
         seconds=document["seconds"],
         unread=(
             unread := tuple((each["portal"], each["error"]) for each in document.get("unread", ()))

@@ -27,7 +27,7 @@ from reconciler.engine.session import (
     open_session,
     state_at,
 )
-from reconciler.errors import AnswerError, LimitsError, PortalError, StaleError, UsageError
+from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
 from reconciler.render.visible import one_line
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _read_portal(
             if reading.listing.complete or not left:
                 yield reading
                 return
-        except AnswerError as error:
+        except ResponseError as error:
             if not left:
                 yield clean(str(error))
         except PortalError as error:
@@ -344,8 +344,8 @@ def _stale_message(reviewed: Reviewed) -> str:
 
 def check_limits(proposal: Proposal) -> None:
     """Raise LimitsError if more agents would change than the configuration allows."""
-    if proposal.plan.excess:
-        lines = "\n".join(f"  {each}" for each in proposal.plan.excess)
+    if proposal.plan.over_limits:
+        lines = "\n".join(f"  {each}" for each in proposal.plan.over_limits)
         raise LimitsError(
             f"The plan is over the limits; nothing was sent:\n{lines}\n"
             f"To apply it anyway, pass --force; or save the plan, have it reviewed and apply the "

@@ -14,7 +14,7 @@ def proposal_annotations(proposal: Proposal) -> Iterator[Annotation]:
     """A plan's obstacles, exceeded limits, notes and warnings."""
     plan = proposal.plan
     yield from obstacle_annotations(plan)
-    for limit in plan.excess:
+    for limit in plan.over_limits:
         yield Annotation("warning", f"over the limits: {limit}")
     for note in proposal.notes:
         yield Annotation("warning", note)

@@ -102,10 +102,11 @@ def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan
 
 def _check_limits(plan: Plan) -> None:
     """Raises LimitsError if a manual run would exceed the limits. A reviewed plan may."""
-    if plan.excess:
+    if plan.over_limits:
+        limits = "; ".join(plan.over_limits)
         raise LimitsError(
-            f"The plan is over the limits; nothing was sent: {'; '.join(plan.excess)}. Use a pull "
-            f"request, so that the plan is reviewed, or raise `limits`."
+            f"The plan is over the limits; nothing was sent: {limits}. Use a pull request, so that "
+            f"the plan is reviewed, or raise `limits`."
         )
 
 

@@ -67,7 +67,7 @@ class Portal(Protocol):
         self, desired: tuple[Desired, ...]
     ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
         """All agents of the agency, and `desired` in values that compare with theirs. Raises
-        PortalError if they cannot be read, AnswerError if a response has an undocumented form."""
+        PortalError if they cannot be read, ResponseError if a response has an undocumented form."""
         ...
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:

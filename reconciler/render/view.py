@@ -248,7 +248,7 @@ def _moved_id(entry: Entry) -> str:
 
 
 def _limits(made: Plan) -> Section:
-    items = [Item(f"{excess}.") for excess in made.excess]
+    items = [Item(f"{limit}.") for limit in made.over_limits]
     return Section("Over the limits", items, danger=True, noun="limit", text=FORCE)
 
 

@@ -162,5 +162,5 @@ def test_only_the_conflicts_of_lost_agents_are_drift():
 
 def test_drift_has_no_limits():
     """Exceeded limits stop an apply, not a report."""
-    draft = replace(rentix_draft([], []), excess=("3 of 3 agents would change",))
-    assert drift(draft, set()).excess == ()
+    draft = replace(rentix_draft([], []), over_limits=("3 of 3 agents would change",))
+    assert drift(draft, set()).over_limits == ()

@@ -14,7 +14,7 @@ def excess_of(count, of, limits, **options):
     """The exceeded limits if `count` of `of` agents change."""
     desired = [file(f"a{at}", NEW if at < count else None) for at in range(of)]
     agents = [live(at + 1, f"a{at}") for at in range(of)]
-    return rentix_draft(desired, agents, limits=limits, **options).excess
+    return rentix_draft(desired, agents, limits=limits, **options).over_limits
 
 
 def test_changes_above_the_share_exceed_the_limit():
@@ -59,16 +59,16 @@ def test_removals_are_a_share_of_the_agents_on_all_portals():
     agents = [live(at, f"a{at}" if at < 3 else f"gone{at}") for at in range(5)]
     prior = ledger((3, "gone3"), (4, "gone4"))
 
-    def excess(**limits):
+    def over_limits(**limits):
         return rentix_draft(
             desired, agents, prior, removal="unlink", limits=Limits(1.0, 0.1, **limits)
-        ).excess
+        ).over_limits
 
-    assert len(excess(floor=5)) == 1
-    assert excess(floor=6) == ()
-    assert excess(floor=5, agents=20) == ()
-    assert len(excess(floor=20, agents=18)) == 1
-    assert excess(floor=21, agents=18) == ()
+    assert len(over_limits(floor=5)) == 1
+    assert over_limits(floor=6) == ()
+    assert over_limits(floor=5, agents=20) == ()
+    assert len(over_limits(floor=20, agents=18)) == 1
+    assert over_limits(floor=21, agents=18) == ()
 
 
 def test_removals_have_a_separate_limit():
@@ -78,7 +78,7 @@ def test_removals_have_a_separate_limit():
     prior = ledger(*((at, f"gone{at}") for at in range(10, 14)))
     draft = rentix_draft(desired, agents, prior, removal="unlink", limits=Limits(0.3, 0.1, 10))
     assert len(draft.operations) == 4
-    changes, removals = draft.excess
+    changes, removals = draft.over_limits
     assert changes.startswith("4 of 10 agents on rentix would change (40%)")
     assert (
         removals == "4 of 10 agents on rentix would be taken off (40%); limits.removals allows 10%"
@@ -90,7 +90,7 @@ def test_any_removal_exceeds_the_limits_if_no_agent_is_declared():
     draft = rentix_draft(
         [], [live(1, "gone")], ledger((1, "gone")), removal="unlink", limits=Limits(0.3, 0.1, 0)
     )
-    assert len(draft.excess) == 2
+    assert len(draft.over_limits) == 2
 
 
 @pytest.mark.parametrize(("percent", "of"), [(29, 100), (58, 50), (57, 100), (41, 300), (7, 100)])
@@ -115,9 +115,9 @@ def test_deactivations_count_as_removals():
     desired = [member(f"a{at}", f"{at}@x", INACTIVE if at < 2 else ACTIVE) for at in range(10)]
     users = [user(at, f"{at}@x") for at in range(11)]
     limits, prior = Limits(1.0, 0.2, 10), ledger((10, "gone"))
-    assert pf_draft(desired, users, prior, limits=limits).excess == ()
-    (message,) = pf_draft(desired, users, prior, limits=limits, removal="deactivate").excess
+    assert pf_draft(desired, users, prior, limits=limits).over_limits == ()
+    (message,) = pf_draft(desired, users, prior, limits=limits, removal="deactivate").over_limits
     assert message.startswith("3 of 10 agents on propertyfinder would be taken off (30%)")
     off = [user(at, f"{at}@x", INACTIVE) for at in range(11)]
     activated = pf_draft(desired, off, prior, limits=Limits(1.0, 0.0, 10), removal="deactivate")
-    assert (len(activated.operations), activated.excess) == (8, ())
+    assert (len(activated.operations), activated.over_limits) == (8, ())

@@ -31,11 +31,22 @@ def report(*statuses, **others):
 
 
 CONFLICT = Plan(
-    (), (), (Conflict("rentix", "a", None, "x"),), (), 1, 0, (), complete=True, excess=(), seconds=0
+    (),
+    (),
+    (Conflict("rentix", "a", None, "x"),),
+    (),
+    1,
+    0,
+    (),
+    complete=True,
+    over_limits=(),
+    seconds=0,
 )
 
 
-UNREAD = Plan((), (), (), (), 1, 0, (), complete=False, excess=(), seconds=0, unread=(("pf", "x"),))
+UNREAD = Plan(
+    (), (), (), (), 1, 0, (), complete=False, over_limits=(), seconds=0, unread=(("pf", "x"),)
+)
 
 
 @pytest.mark.parametrize(

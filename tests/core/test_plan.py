@@ -219,7 +219,7 @@ def test_joining_counts_each_declared_agent_once():
     assert keys(plan.conflicts) == ["five", "id:5", "pinned"]
     assert keys(plan.entries) == ["changed", "gone"]
     assert plan.complete is False
-    assert len(plan.excess) == 1
+    assert len(plan.over_limits) == 1
     assert [each.key for each in plan.warnings] == ["waiting", "gone"]
 
 

@@ -204,10 +204,10 @@ def test_a_plan_can_be_parsed_from_its_document():
     assert form(parsed, SELECTION, PORTALS, "0.1.0") == document
     plan = full_plan()
     assert keys(parsed.entries) == keys(plan.entries)
-    assert (parsed.declared, parsed.waiting, parsed.excess) == (
+    assert (parsed.declared, parsed.waiting, parsed.over_limits) == (
         plan.declared,
         plan.waiting,
-        plan.excess,
+        plan.over_limits,
     )
     assert (parsed.complete, parsed.seconds, parsed.unchanged) == (
         True,
@@ -215,7 +215,7 @@ def test_a_plan_can_be_parsed_from_its_document():
         plan.unchanged,
     )
     assert parsed.seconds
-    assert parsed.excess
+    assert parsed.over_limits
     assert [each.kind for each in parsed.steps] == [each.kind for each in plan.steps]
     assert parsed.conflicts[0].candidates == (Candidate(3, "Agent 3", "z"),)
     assert parsed.entries[-1].source is None

@@ -74,7 +74,7 @@ def plan(text, *, path="description.ru"):
         unchanged=3,
         waiting=(("rentix", text),),
         complete=False,
-        excess=(text,),
+        over_limits=(text,),
         seconds=400,
     )
 

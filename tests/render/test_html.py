@@ -283,7 +283,7 @@ def test_what_is_loud_comes_first():
             Warning("rentix", "agent-007", None, "is not there", name="Eva"),
         ),
         waiting=(("rentix", "agent-007"),),
-        excess=("9 of 10",),
+        over_limits=("9 of 10",),
         unread=(("other", "other: 503"),),
     )
     first = body.one("section", "first")

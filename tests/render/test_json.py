@@ -110,11 +110,21 @@ def test_all_ids_of_a_new_agent_are_in_the_report():
 
 def test_a_report_has_the_portals_that_could_not_be_read():
     """With the reason; none where all were, or where there was no plan."""
-    made = Plan((), (), (), (), 0, 0, (), complete=False, excess=(), seconds=0)
+    made = Plan((), (), (), (), 0, 0, (), complete=False, over_limits=(), seconds=0)
     assert strict(render.report(Report((), plan=made), ""))["unread"] == []
     assert strict(render.report(Report(()), ""))["unread"] == []
     unread = Plan(
-        (), (), (), (), 0, 0, (), complete=False, excess=(), seconds=0, unread=(("pf", "no token"),)
+        (),
+        (),
+        (),
+        (),
+        0,
+        0,
+        (),
+        complete=False,
+        over_limits=(),
+        seconds=0,
+        unread=(("pf", "no token"),),
     )
     assert strict(render.report(Report((), plan=unread), ""))["unread"] == [
         {"portal": "pf", "error": "no token"}

@@ -252,7 +252,13 @@ def test_plain_words_stand_as_words(said, shown):
 def one(*entries, **more):
     """A plan of these agents."""
     given = {"conflicts": (), "warnings": (), "declared": 9, "unchanged": 8, "waiting": ()}
-    given |= {"complete": True, "excess": (), "seconds": 3, "steps": (), "portals": ("rentix",)}
+    given |= {
+        "complete": True,
+        "over_limits": (),
+        "seconds": 3,
+        "steps": (),
+        "portals": ("rentix",),
+    }
     return Plan(entries=entries, **{**given, **more})
 
 
@@ -287,7 +293,7 @@ def test_a_plan_is_told_from_what_is_important_to_what_is_not():
             Warning("rentix", "ff", None, "is not there", name="Fil"),
         ),
         waiting=(("rentix", "ff"),),
-        excess=("3 of 9 agents",),
+        over_limits=("3 of 9 agents",),
         complete=False,
         steps=(Step("r1", Request("PUT", "/users/15", {"name": "New"}), (operation,)),),
     )
@@ -524,7 +530,7 @@ def thousands(count=10_000):
             Conflict("rentix", f"c{n}", PLACE, TEXTS[n % 3] * 40) for n in range(count)
         ),
         warnings=tuple(Warning("rentix", f"w{n}", PLACE, TEXTS[n % 3] * 40) for n in range(count)),
-        excess=(TEXTS[0] * 50,) * count,
+        over_limits=(TEXTS[0] * 50,) * count,
         unread=((TEXTS[1] * 9, TEXTS[2] * 99),) * count,
         waiting=tuple(("rentix", f"x{n}") for n in range(count)),
         portals=tuple(TEXTS),

@@ -351,7 +351,7 @@ def several(*entries, **more):
         "unchanged": 4,
         "waiting": (),
         "complete": True,
-        "excess": (),
+        "over_limits": (),
         "seconds": 1,
         "portals": ("rentix", "propertyfinder"),
     }

@@ -33,7 +33,7 @@ def plan(*entries, steps=(), **more):
         "unchanged": 9,
         "waiting": (),
         "complete": True,
-        "excess": (),
+        "over_limits": (),
         "seconds": 3,
     }
     return Plan(entries=entries, steps=steps, **{**given, **more})
@@ -106,7 +106,7 @@ def test_a_plan_is_read_from_what_is_dangerous_to_what_is_not():
                 Warning("rentix", "o", PLACE, "is taken off", verb="deactivate"),
             ),
             waiting=(("rentix", "w"),),
-            excess=("9 of 9 agents",),
+            over_limits=("9 of 9 agents",),
             unread=(("other", "503"),),
         )
     )

@@ -56,7 +56,7 @@ PLAN = Plan(
     unchanged=1,
     waiting=(("rentix", "agent-003"),),
     complete=True,
-    excess=("too many",),
+    over_limits=("too many",),
     seconds=1,
 )
 FORM = form(PLAN, Selection(("agent-*",), ("x",)), ("rentix",), "0.1.0")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort
 from reconciler.core.model import Live, Request, Response, Session, Value
-from reconciler.errors import AnswerError, PortalError
+from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
 from reconciler.portals.propertyfinder.answers import is_login_error, message
 from reconciler.portals.propertyfinder.table import (
@@ -113,7 +113,7 @@ def _page(response: Response) -> tuple[list[Any], Mapping[str, Any]]:
     answer = object_of(response)
     data, marks = answer.get("data"), answer.get("pagination")
     if not isinstance(data, list) or not isinstance(marks, Mapping):
-        raise AnswerError(
+        raise ResponseError(
             "Property Finder answered GET /v1/users without `data` and `pagination`, which is "
             "undocumented. Check portals.propertyfinder.url."
         )
@@ -134,7 +134,7 @@ def roles() -> Conversation[dict[int, str]]:
         raise PortalError(_unreadable(response, "roles:read"))
     data = object_of(response).get("data")
     if not isinstance(data, list) or not all(map(_is_role, data)):
-        raise AnswerError(
+        raise ResponseError(
             "Property Finder shows its roles in an undocumented form. Declare "
             "propertyfinder.roleId by number."
         )
@@ -173,9 +173,9 @@ def _unreadable(response: Response, scope: str) -> str:
 
 
 def _checked(user: object) -> Mapping[str, Any]:
-    """A user whose values have the documented types. Raises AnswerError."""
+    """A user whose values have the documented types. Raises ResponseError."""
     if not isinstance(user, Mapping) or type(user.get("id")) is not int:
-        raise AnswerError(
+        raise ResponseError(
             "Property Finder listed a user without an id, which is undocumented. Run again; if it "
             "persists, report it to the portal."
         )
@@ -188,7 +188,7 @@ def _checked(user: object) -> Mapping[str, Any]:
     elif profile is not None:
         wrong += [f"publicProfile.{name}" for name in _wrong_in_profile(profile)]
     if wrong:
-        raise AnswerError(
+        raise ResponseError(
             f"Property Finder shows {', '.join(wrong)} of user {user['id']} in an undocumented "
             f"form. Run again; if it persists, report it to the portal."
         )
@@ -223,7 +223,7 @@ def live(user: object, *, plain: bool | None) -> Live:
     """A user as GET shows it, in the terms of the YAML file. `plain`: the portal shows texts as
     strings.
 
-    Raises AnswerError if its form is not the documented one.
+    Raises ResponseError if its form is not the documented one.
     """
     checked = _checked(user)
     profile = checked.get("publicProfile") or {}

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort
 from reconciler.core.model import Live, Request, Response, Session, Value
-from reconciler.errors import AnswerError, PortalError
+from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
 from reconciler.portals.rentix.table import (
     ATTRIBUTES,
@@ -38,7 +38,7 @@ def login(secrets: Mapping[str, str]) -> Conversation[Session | Response]:
 def live(user: object) -> Live:
     """A user as GET shows it, in the terms of the YAML file.
 
-    Raises AnswerError if its form is not the documented one.
+    Raises ResponseError if its form is not the documented one.
     """
     checked = _checked(user)
     values: dict[str, Value] = {}
@@ -68,9 +68,9 @@ def _values(row: Attribute, shown: Value) -> dict[str, Value]:
 
 
 def _checked(user: object) -> Mapping[str, Any]:
-    """A user whose values have the documented types. Raises AnswerError."""
+    """A user whose values have the documented types. Raises ResponseError."""
     if not isinstance(user, Mapping) or type(user.get("id")) is not int:
-        raise AnswerError(
+        raise ResponseError(
             "Rentix listed an agent without an id, which is undocumented. Run again; "
             "if it persists, report it to the portal."
         )
@@ -82,7 +82,7 @@ def _checked(user: object) -> Mapping[str, Any]:
     ]
     wrong += [row.on_wire for row in ATTRIBUTES if not _parts_fit(row, user.get(row.on_wire))]
     if wrong:
-        raise AnswerError(
+        raise ResponseError(
             f"Rentix shows {', '.join(wrong)} of agent {user['id']} in an undocumented form. Run "
             f"again; if it persists, report it to the portal."
         )
@@ -133,7 +133,7 @@ def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:
         raise PortalError(_unreadable(response))
     items = response.body.get("items") if isinstance(response.body, dict) else None
     if not isinstance(items, list):
-        raise AnswerError(
+        raise ResponseError(
             "Rentix answered GET /users without `items`, which is undocumented. Check "
             "portals.rentix.url."
         )
