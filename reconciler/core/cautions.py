@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.core.fields import digits
 from reconciler.core.findings import Findings, Scope
 from reconciler.core.match import LEDGER, label
-from reconciler.core.model import Change, Match, Operation, Scalar, Warning
+from reconciler.core.model import Change, Match, Operation, Scalar
 
 
 def warn_of_operations(operations: Iterable[Operation], scope: Scope, findings: Findings) -> None:
@@ -25,16 +25,7 @@ def warn_of_operations(operations: Iterable[Operation], scope: Scope, findings: 
             )
         else:
             continue
-        findings.warnings.append(
-            Warning(
-                operation.portal,
-                operation.key,
-                operation.source,
-                message,
-                names[operation.id],
-                operation.verb,
-            )
-        )
+        findings.warn(operation, message, name=names[operation.id], verb=operation.verb)
 
 
 def warn_of_matches(

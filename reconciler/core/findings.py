@@ -19,6 +19,7 @@ from reconciler.core.model import (
     PortalState,
     Source,
     Unmet,
+    Verb,
     Warning,
 )
 from reconciler.core.selection import Selection
@@ -76,9 +77,18 @@ class Findings:
         """The keys of the agents in conflict: nothing else is planned for them."""
         return {each.key for each in self.conflicts}
 
-    def warn(self, agent: Desired | Operation, message: str, path: str = "") -> None:
-        """Add a warning about a declared agent or an operation, at the line of `path`."""
-        self.warnings.append(Warning(agent.portal, agent.key, agent.at(path), message))
+    def warn(
+        self,
+        agent: Desired | Operation,
+        message: str,
+        path: str = "",
+        name: str = "",
+        verb: Verb | None = None,
+    ) -> None:
+        """Add a warning about a declared agent, or about an operation and its `verb`, at the line
+        of `path`. `name` is the person's, needed if no file declares them."""
+        found = Warning(agent.portal, agent.key, agent.at(path), message, name, verb)
+        self.warnings.append(found)
 
     def conflict(self, agent: Desired | Operation, reason: str) -> None:
         """Add a conflict of a declared agent or an operation."""

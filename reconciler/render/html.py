@@ -15,9 +15,9 @@ from reconciler.render import view
 from reconciler.render.card import Cards, cards
 from reconciler.render.card_html import side
 from reconciler.render.element import Html, el, join, stack
+from reconciler.render.parts import Item, Section, View
 from reconciler.render.phrases import NOUNS, bodies, code_parts, plural, sentence, target
 from reconciler.render.rows import Agent, Row
-from reconciler.render.view import Item, Section, View
 from reconciler.render.visible import one_line
 
 OPEN = 200

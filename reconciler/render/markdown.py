@@ -12,10 +12,10 @@ from itertools import compress
 from reconciler.core.model import Plan, Report, Source, Step
 from reconciler.render import view
 from reconciler.render.inline import MESSAGE, NAME, code, fence, first, message, prose, size
+from reconciler.render.parts import Item, Result, Section, View
 from reconciler.render.phrases import bodies, clip, plural, target
 from reconciler.render.rows import Agent, Line, Row
 from reconciler.render.text_diff import Piece
-from reconciler.render.view import Item, Result, Section, View
 from reconciler.render.visible import one_line
 
 BUDGET = 60_000

@@ -48,7 +48,7 @@ ATTRIBUTIONS: Mapping[Attribution | None, str] = {
     "base": "already waiting on the base",
 }
 """Whose change it is; this pull request's own come first."""
-ORDER = list(ATTRIBUTIONS)
+ORDER = {each: place for place, each in enumerate(ATTRIBUTIONS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def agents(entries: tuple[Entry, ...], *, drift: bool) -> tuple[Agent, ...]:
 
 def _weight(entry: Entry) -> tuple[int, int]:
     found = danger(entry)
-    return list(DANGERS).index(found) if found else len(DANGERS), ORDER.index(entry.attribution)
+    return list(DANGERS).index(found) if found else len(DANGERS), ORDER[entry.attribution]
 
 
 def danger(entry: Entry) -> Danger | None:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from reconciler.core.model import Plan, Report
 from reconciler.errors import Problem
 from reconciler.render import view
+from reconciler.render.parts import Item, Result, Section, View
 from reconciler.render.phrases import CODE, bodies, clip, plural, target
 from reconciler.render.rows import Line, Row
-from reconciler.render.view import Item, Result, Section, View
 from reconciler.render.visible import one_line, visible
 
 Span = tuple[str, str]

@@ -8,8 +8,8 @@ makes it safe for its own medium.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
+from functools import cached_property
 
 from reconciler.core.model import (
     Conflict,
@@ -17,12 +17,11 @@ from reconciler.core.model import (
     Outcome,
     Plan,
     Report,
-    Source,
     Status,
-    Step,
     Warning,
 )
 from reconciler.core.plan_json import counts
+from reconciler.render.parts import Count, Item, Located, Result, Section, View
 from reconciler.render.phrases import NOUNS, clip, plural, price, sentence, words
 from reconciler.render.rows import DANGERS, Agent, Danger, agents, danger
 
@@ -36,113 +35,20 @@ FORCE = "To apply it all the same, use `--force` or a saved plan."
 ADVICE = "`reconciler apply` reverts these changes. To keep one, edit the file."
 
 
-class Located(Protocol):
-    """An agent on a portal: a conflict, a warning, an operation, a value."""
-
-    @property
-    def portal(self) -> str:
-        """The portal."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """The key in the files."""
-        ...
-
-    @property
-    def source(self) -> Source | None:
-        """Where the agent is declared, if anywhere."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A sentence about an agent or a portal.
-
-    `label` is its emphasized start. `portal` is "" where a plan has only one. `anchor` leads to the
-    agent's part of a page. Text between backticks is code.
-    """
-
-    text: str = ""
-    label: str = ""
-    name: str = ""
-    key: str = ""
-    portal: str = ""
-    source: Source | None = None
-    anchor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Items under a title. `noun` is what one of them is called, `text` is what holds for all.
-    `danger` marks those that nobody may miss. `of_plan`: the plan of a report has them as well."""
-
-    title: str
-    items: Sequence[Item]
-    noun: str
-    text: str = ""
-    danger: bool = False
-    of_plan: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A number with what it counts."""
-
-    number: int
-    label: str
-    danger: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """An agent of an apply: what was done, and how it ended. `ids` are those of a new agent."""
-
-    item: Item
-    verbs: str
-    outcome: str
-    status: Status
-    ids: str
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A plan, drift or report in reading order.
-
-    `headline` is the whole verdict in one sentence; `title` and `lead` are its parts. `before` and
-    `after` are what both sides of a change are called.
-    """
-
-    kind: str
-    portals: tuple[str, ...]
-    several: bool
-    headline: str
-    title: str
-    lead: str = ""
-    counts: Sequence[Count] = ()
-    first: Sequence[Section] = ()
-    agents: Sequence[Agent] = ()
-    before: str = "Now"
-    after: str = "After apply"
-    results: Sequence[Result] = ()
-    notes: Sequence[Section] = ()
-    closing: Sequence[str] = ()
-    steps: Sequence[Step] = ()
-
-    @property
-    def drift(self) -> bool:
-        """Whether it shows what happened, and not what an apply would do."""
-        return self.kind == "Drift"
-
-
 class _People:
     """Items about the agents of a plan, who are named whatever knows only their key."""
 
     def __init__(self, made: Plan) -> None:
+        self.made = made
         self.several = made.several
+
+    @cached_property
+    def names(self) -> dict[tuple[str, str], str]:
+        """Names by portal and key; of ten thousand agents only where one has to be looked up."""
+        made = self.made
         everyone: tuple[Warning | Conflict | Entry, ...]
         everyone = (*made.warnings, *made.conflicts, *made.entries)
-        self.names = {(each.portal, each.key): each.name for each in everyone if each.name}
+        return {(each.portal, each.key): each.name for each in everyone if each.name}
 
     def item(self, each: Located, text: str = "", *, label: str = "", anchor: str = "") -> Item:
         """A sentence about an agent."""

@@ -482,7 +482,7 @@ def test_the_limit_of_removals_stops_a_deactivation(pf: Agency) -> None:
     assert "2 of 10 agents on propertyfinder would be taken off" in result.err
     assert writes(pf.calls()) == []
     path = str(pf.root / "plan.json")
-    assert "over the limits" in pf.run("plan", "--out", path).out
+    assert "Over the limits" in pf.run("plan", "--out", path).out
     assert pf.run("apply", "--plan", path, "--yes").code == 0
     assert [each.status for each in pf.truth_pf().values()][10:] == ["inactive", "inactive"]
 

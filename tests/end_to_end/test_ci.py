@@ -229,7 +229,7 @@ def test_a_long_plan_has_a_comment_that_fits(hub: Project) -> None:
     assert len(body.encode()) <= 60_000
     assert body.startswith("<!-- agent-reconciler plan -->\n<sub>Plan for ")
     assert len(body.encode()) < len(step.summary.encode()) <= 1024 * 1024
-    assert "left out for length" in body
+    assert "omitted (size limit)" in body
 
 
 def test_a_folder_that_cannot_be_written(hub: Project) -> None:

@@ -92,7 +92,7 @@ def test_plan_apply_plan(shell: Shell) -> None:
     assert names(shell)[0] == "Ana"
     done = shell.run("apply", "--yes")
     assert done.returncode == 0, done.stderr
-    assert "verified: 1 of 1 as declared" in done.stdout
+    assert "Verified: 1 of 1 as declared" in done.stdout
     assert names(shell)[0] == "Ana Rusu"
     again = shell.run("plan", "--detailed-exitcode")
     assert again.returncode == 0
@@ -185,7 +185,7 @@ def test_demo(tmp_path: Path) -> None:
         "agent-006",
         "publicProfileId",
         "deactivate",
-        "verified: 9 of 9 as declared",
+        "Verified: 9 of 9 as declared",
         "Nothing to do: all agents are as declared on rentix and propertyfinder.",
     ):
         assert text in result.stdout, text

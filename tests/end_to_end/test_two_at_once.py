@@ -507,7 +507,7 @@ def test_the_last_edit_of_a_field_wins(three: Agency) -> None:
     meanwhile(three, lambda: edit(three, 1, name="Hand"), after=True)
     result = printed(three.run("apply", "--yes"))
     assert "a (agents/agents.yaml:1) name is not as declared: the portal shows “Hand”" in result
-    assert "verified: 1 of 2 as declared" in result
+    assert "Verified: 1 of 2 as declared" in result
 
 
 def test_an_external_id_that_someone_gave_away_is_not_taken_back(three: Agency) -> None:

@@ -253,7 +253,7 @@ def test_no_text_acts_in_any_output_of_a_command(
         if (form, command[-1]) == ("json", "--yes"):
             assert {each["status"] for each in said.json["results"]} == {"failed"}
         if form == "markdown":
-            assert "left out for length" not in said.out
+            assert "omitted (size limit)" not in said.out
     monkeypatch.delenv("GITHUB_ACTIONS")  # no terminal is there
     monkeypatch.setattr("reconciler.cli.console.page", lambda _: {"width": 90, "color": True})
     said = hostile.run("plan")
@@ -346,7 +346,7 @@ def test_no_text_acts_on_github(
     of_log(step, files)
     (comment,) = hub.platform.comments[number]
     of_github(comment["body"])
-    assert "left out for length" not in comment["body"]
+    assert "omitted (size limit)" not in comment["body"]
     checked((hub.out(number) / "report.html").read_text())
     assert json.loads((hub.out(number) / "plan.json").read_text("utf-8", "surrogatepass"))
     hub.merge(number)
