@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 from reconciler.core.fields import Verdict, compare, parent
 from reconciler.core.model import Desired, Live
 from reconciler.documents.agents import desired, read_agents
 from reconciler.portals.registry import parts
 from reconciler.portals.rentix.declared import PART
+from reconciler.portals.rentix.read import live
 from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS
 
 ROOT = Path(__file__).parents[2]
@@ -20,24 +20,11 @@ FIELD = {field.name: field for field in FIELDS}
 PHONE = IDENTIFIERS[-1]
 
 
-def shown(user: dict[str, Any]) -> Live:
-    """A user of the portal in our words."""
-    values: dict[str, Any] = {}
-    for name in FIELD:
-        value = user[name]
-        if name in ("description", "settings") and isinstance(value, dict):
-            values |= {f"{name}.{part}": inner for part, inner in value.items()}
-        else:
-            values[name] = value
-    identity = {each.name: user[each.name] for each in IDENTIFIERS if user[each.name] is not None}
-    return Live("rentix", user["id"], user["name"], identity, values)
-
-
 AGENTS = {
     each.key: desired(each, PART, FIELDS, IDENTIFIERS)
     for each in read_agents(ROOT, "agents", parts())
 }
-USERS = {user["id"]: shown(user) for user in LIVE["rentix"]}
+USERS = {user["id"]: live(user) for user in LIVE["rentix"]}
 
 
 def found(agent: Desired) -> tuple[str, Live]:

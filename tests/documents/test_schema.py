@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from reconciler.core.fields import Sort
 from reconciler.documents.agents import check, model_of
 from reconciler.documents.yaml import load
 from reconciler.engine.schemas import schemas
 from reconciler.portals.propertyfinder.table import PHONE
 from reconciler.portals.registry import parts
+from reconciler.portals.rentix.table import ATTRIBUTES
 
 from . import test_agents, test_config, test_propertyfinder
 from .test_yaml import TEXT
@@ -166,14 +168,13 @@ ANY = st.recursive(
     max_leaves=4,
 )
 DIGITS = st.text("+() -./0123456789\u00a0x", max_size=20)
+PAGES = [row for row in ATTRIBUTES if row.field.sort is Sort.LINK]
 LINKS = st.builds(
     "".join,
     st.tuples(
         st.sampled_from(["https://", "http://", ""]),
         st.sampled_from(["", "www.", "a.b.", "evil"]),
-        st.sampled_from(
-            ["instagram.com", "youtu.be", "youtube.com", "tiktok.com", "Instagram.com"]
-        ),
+        st.sampled_from(["Instagram.com", *(host for row in PAGES for host in row.hosts)]),
         st.sampled_from(
             ["", "/", "/x", "/@x?y=1#z", ".evil.example/x", "@evil.example", ":80/x", "/a b"]
         ),
@@ -225,9 +226,7 @@ AGENTS = st.fixed_dictionaries(
         "description": st.dictionaries(st.sampled_from(["ru", "en", "ro", "md"]), TEXT | st.none())
         | ANY,
         "avatar": st.fixed_dictionaries({}, optional={"url": LINKS, "id": st.integers(0, 2)}) | ANY,
-        "instagram": LINKS | ANY,
-        "youtube": LINKS | ANY,
-        "tiktok": LINKS | ANY,
+        **{row.name: LINKS | ANY for row in PAGES},
         "settings": st.dictionaries(
             st.sampled_from(["contact_phone", "contact_viber", "posting_type"]), st.booleans()
         )

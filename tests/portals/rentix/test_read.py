@@ -9,9 +9,11 @@ from conversations import ids, ok, play, reading, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.fields import Sort
 from reconciler.core.model import Live, Response
 from reconciler.errors import PortalError
 from reconciler.portals.rentix.read import live
+from reconciler.portals.rentix.table import ATTRIBUTES
 
 from .talk import LIST, listed, refused, rentix, user
 
@@ -266,8 +268,11 @@ def test_a_user_that_is_not_as_documented_is_an_error(wrong):
         play(reading(rentix()), (LIST, listed(user(7), wrong)))
 
 
-def test_an_agent_is_shown_in_the_words_of_the_file():
-    """Identity and values by path; `posting_type` is none of ours."""
+LINKS = [row.name for row in ATTRIBUTES if row.field.sort is Sort.LINK]
+
+
+def test_an_agent_is_shown_in_the_terms_of_the_file():
+    """Identity and values by path; `posting_type` is not managed."""
     agent = live(user(5, instagram="https://instagram.com/i", avatar={"id": 3, "variants": []}))
     assert agent == Live(
         "rentix",
@@ -278,9 +283,8 @@ def test_an_agent_is_shown_in_the_words_of_the_file():
             "name": "Name 5",
             "description": "Sells flats",
             "avatar": {"id": 3, "variants": []},
+            **dict.fromkeys(LINKS),
             "instagram": "https://instagram.com/i",
-            "youtube": None,
-            "tiktok": None,
             "settings.contact_phone": True,
             "settings.contact_whatsapp": True,
             "settings.contact_viber": True,
