@@ -88,7 +88,7 @@ def test_plan_apply_plan(shell: Shell) -> None:
     plan = shell.run("plan", "--detailed-exitcode")
     assert plan.returncode == 2, plan.stderr
     assert "“Ana” → “Ana Rusu”" in plan.stdout
-    assert "1 request: 1 update; about 1 s" in plan.stdout
+    assert "1 request (1 update), about 1 s" in plan.stdout
     assert names(shell)[0] == "Ana"
     done = shell.run("apply", "--yes")
     assert done.returncode == 0, done.stderr
