@@ -8,7 +8,7 @@ from reconciler.documents.agents import model_of
 from reconciler.documents.config import config_model
 from reconciler.documents.schema import schema_text
 from reconciler.portals.registry import parts, sections
-from reconciler.render.formats import PlanJson, ReportJson
+from reconciler.render.json_types import PlanJson, ReportJson
 
 
 def editor_schemas() -> dict[str, str]:

@@ -200,10 +200,10 @@ def _secrets(
     values = {name: value for each in secrets.values() for name, value in each.items()}
     missing = [name for name, value in values.items() if not value]
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
+        verb, pronoun = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise ConfigError(
-            f"{' and '.join(missing)} {verb} not set. Set each environment variable to the value "
-            f"from the portal's settings."
+            f"{' and '.join(missing)} {verb} not set. Copy {pronoun} from the portal's settings into "
+            f"the environment, for example: export {missing[0]}=…"
         )
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()):

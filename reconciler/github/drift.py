@@ -10,7 +10,7 @@ from reconciler.engine import planning
 from reconciler.github.annotations import unread_annotations
 from reconciler.github.api import GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
-from reconciler.github.job import ALL_AGENTS, COMMENT_BYTES, SUMMARY_BYTES, Job
+from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.notices import issue, marker
 from reconciler.render import markdown, text
 
@@ -40,7 +40,7 @@ def _update_issue(job: Job, portal: str, plan: Plan) -> Iterator[Annotation]:
     """Update a portal's issue; a failure is a warning only."""
     name = f"drift {portal}"
     head = f"{marker(name)}\n{job.link('the run')}"
-    body = markdown.drift(plan, budget=COMMENT_BYTES, head=head) if _has_drift(plan) else None
+    body = markdown.drift(plan, head=head) if _has_drift(plan) else None
     try:
         with job.github() as github:
             change = issue(github, name, f"Drift on {portal}", body)

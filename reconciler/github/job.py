@@ -20,8 +20,6 @@ from reconciler.render import inline
 from reconciler.render.phrases import plural
 from reconciler.store.refs import GitError, git
 
-COMMENT_BYTES = 60_000
-"""Size of a comment or an issue's body. GitHub's limit is 65,536 characters, in whichever unit."""
 SUMMARY_BYTES = 900_000
 """Size of a step's summary. Past 1 MiB GitHub drops all of it."""
 MAX_ERRORS = 50

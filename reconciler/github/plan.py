@@ -13,7 +13,7 @@ from reconciler.errors import UsageError
 from reconciler.github.annotations import proposal_annotations
 from reconciler.github.api import GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
-from reconciler.github.job import ALL_AGENTS, COMMENT_BYTES, SUMMARY_BYTES, Job
+from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.notices import comment, marker
 from reconciler.github.reviewed import artifact
 from reconciler.github.run import PullRequest
@@ -120,7 +120,7 @@ def _comment(job: Job, pull: PullRequest, base: str, plan: Plan) -> Iterator[Ann
         f"<sub>Plan for {pull.head[:12]} on {base[:12]}</sub>\n"
         f"{job.link('the whole plan and the report')}"
     )
-    body = markdown.plan(plan, budget=COMMENT_BYTES, head=head)
+    body = markdown.plan(plan, head=head)
     try:
         with job.github() as github:
             current = github.get(f"pulls/{pull.number}")

@@ -111,7 +111,9 @@ def open_branch(root: Path, name: str) -> Store:
         remote = _remote(branch)
     except GitError as error:
         raise ConfigError(
-            f"The ledger git:{name} needs a git repository, and {root} is not in one ({error})."
+            f"The ledger git:{name} needs a git repository, and {root.resolve()} is not in one "
+            f"({error}). Run `git init` there, or delete the line `ledger:` in reconciler.yaml to "
+            f"keep the ledger in a file."
         ) from None
     return Local(branch) if remote is None else Shared(branch, remote)
 
