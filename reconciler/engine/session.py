@@ -202,8 +202,8 @@ def _secrets(
     if missing:
         verb, pronoun = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise ConfigError(
-            f"{' and '.join(missing)} {verb} not set. Copy {pronoun} from the portal's settings into "
-            f"the environment, for example: export {missing[0]}=…"
+            f"{' and '.join(missing)} {verb} not set. Copy {pronoun} from the portal's settings "
+            f"into the environment, for example: export {missing[0]}=…"
         )
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()):
