@@ -30,8 +30,11 @@ def sentence(text: str) -> str:
 
 
 def clip(text: str, most: int) -> str:
-    """At most so many characters of a text."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """At most so many characters of a text, cut between words where there are any."""
+    if len(text) <= most:
+        return text
+    words, _, rest = text[:most].rpartition(" ")
+    return f"{words if len(rest) < most // 4 else text[: most - 1]}…"
 
 
 def code_parts(text: str) -> Iterator[tuple[str, bool]]:

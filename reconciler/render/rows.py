@@ -27,7 +27,7 @@ Mark = Literal["+", "~", "-"]
 
 LONG = 40
 """Characters above which a text is shown as a word diff."""
-WHOLE = 200
+WHOLE = 300
 """Characters up to which a text is shown whole, and not only the words around a change."""
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 FIELDS = 3

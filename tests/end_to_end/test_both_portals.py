@@ -236,7 +236,7 @@ def test_a_creation_is_reported_with_both_ids(pf: Agency) -> None:
     pf.declare(NEW)
     result = pf.run("apply", "--yes")
     assert result.code == 0
-    assert f"created: id 1, publicProfileId {pf.truth_pf()[1].profile_id}" in result.out
+    assert f"id 1, publicProfileId {pf.truth_pf()[1].profile_id}" in result.out
 
 
 def test_a_creation_with_missing_values_waits(pf: Agency) -> None:

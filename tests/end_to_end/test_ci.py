@@ -616,7 +616,7 @@ def test_agents_that_changed_since_are_left_out(hub: Project) -> None:
     [note] = [each for each in step.notes if each.name == "warning"]
     assert note.message.startswith("a on rentix: left out: name has changed since the plan")
     assert (note.properties["file"], note.properties["line"]) == ("agents/agents.yaml", "1")
-    assert "left out" in step.summary
+    assert "Skipped (the plan is stale)" in step.summary
 
 
 def test_an_older_plan_does_not_count(hub: Project) -> None:
