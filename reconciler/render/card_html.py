@@ -125,7 +125,7 @@ def _brief(spot: Spot, kind: Kind) -> Html:
 
 
 def _line(spot: Spot, kind: Kind) -> Html:
-    """A value on a line of its own."""
+    """A value on a separate line."""
     value = el("dd", el("bdi", _value(spot, kind), lang=""), _note(spot))
     return el("div", el("dt", one_line(spot.label)), value)
 

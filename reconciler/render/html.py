@@ -28,19 +28,19 @@ MARKS = {"+": "new", "~": "changed", "-": "off"}
 """What an agent's mark is called in the style sheet."""
 
 
-def plan(made: Plan, *, requests: bool = False) -> str:
+def plan(plan: Plan, *, requests: bool = False) -> str:
     """A plan, with each agent as visitors see them; with `requests` also what would be sent."""
-    return _lay_out(view.plan(made, requests=requests))
+    return _lay_out(view.plan(plan, requests=requests))
 
 
-def drift(made: Plan) -> str:
+def drift(plan: Plan) -> str:
     """What was changed on the portal, with each agent as visitors see them."""
-    return _lay_out(view.drift(made))
+    return _lay_out(view.drift(plan))
 
 
-def report(done: Report) -> str:
+def report(report: Report) -> str:
     """What an apply did."""
-    return _lay_out(view.report(done))
+    return _lay_out(view.report(report))
 
 
 def _lay_out(shown: View) -> str:
@@ -106,7 +106,7 @@ def _top(shown: View) -> Html:
 
 
 def _dangers(sections: Sequence[Section]) -> Html | str:
-    """What nobody may miss, in a frame."""
+    """The dangers, in a frame."""
     if not sections:
         return ""
     parts = [part for each in sections for part in (el("h3", each.title), *_items(each))]
@@ -114,7 +114,7 @@ def _dangers(sections: Sequence[Section]) -> Html | str:
 
 
 def _section(section: Section) -> Html:
-    """A section of its own; a long list is folded."""
+    """A section; a long list is folded."""
     parts = _items(section)
     if len(section.items) > LISTED:
         summary = el("summary", plural(len(section.items), section.noun))
@@ -142,7 +142,7 @@ def _item(item: Item) -> Html:
     if item.label:
         parts.append(el("strong", item.label))
     if item.text:
-        parts.append(el("span", *_message(item.text), class_="said", dir="auto"))
+        parts.append(el("span", *_message(item.text), class_="message", dir="auto"))
     return el("li", Html(" ".join(join((part,)) for part in parts)))
 
 

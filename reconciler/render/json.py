@@ -13,20 +13,21 @@ def plan(form: PlanDocument) -> str:
     return text(form)
 
 
-def report(done: Report, digest: str) -> str:
+def report(report: Report, digest: str) -> str:
     """What an apply did and what the portal showed afterwards; `digest` is the plan's."""
     return text(
         {
             "digest": digest,
             "summary": {
-                "applied": done.count("applied"),
-                "failed": done.count("failed"),
-                "skipped": done.count("skipped") + len(done.stale),
-                "unknown": done.count("unknown"),
-                "waiting": done.count("waiting") + (len(done.plan.waiting) if done.plan else 0),
-                "conflicts": len(done.plan.conflicts) if done.plan else 0,
+                "applied": report.count("applied"),
+                "failed": report.count("failed"),
+                "skipped": report.count("skipped") + len(report.stale),
+                "unknown": report.count("unknown"),
+                "waiting": report.count("waiting")
+                + (len(report.plan.waiting) if report.plan else 0),
+                "conflicts": len(report.plan.conflicts) if report.plan else 0,
             },
-            "results": [_result(step, outcome) for step, outcome in done.outcomes]
+            "results": [_result(step, outcome) for step, outcome in report.outcomes]
             + [
                 {
                     "request": None,
@@ -37,13 +38,13 @@ def report(done: Report, digest: str) -> str:
                     "error": f"stale: {each.reason}",
                     "source": source(each.source),
                 }
-                for each in done.stale
+                for each in report.stale
             ],
             "verified": None
-            if done.checked is None
+            if report.checked is None
             else {
-                "agents": done.checked,
-                "as_declared": done.as_declared,
+                "agents": report.checked,
+                "as_declared": report.as_declared,
                 "differences": [
                     {
                         "portal": each.portal,
@@ -53,17 +54,17 @@ def report(done: Report, digest: str) -> str:
                         "live": each.live,
                         "source": source(each.source),
                     }
-                    for each in done.unmet
+                    for each in report.unmet
                 ],
             },
-            "conflicts": [conflict(each) for each in done.plan.conflicts] if done.plan else [],
-            "warnings": [warning(each) for each in done.plan.warnings] if done.plan else [],
+            "conflicts": [conflict(each) for each in report.plan.conflicts] if report.plan else [],
+            "warnings": [warning(each) for each in report.plan.warnings] if report.plan else [],
             "unread": [
                 {"portal": portal, "error": why}
-                for portal, why in (done.plan.unread if done.plan else ())
+                for portal, why in (report.plan.unread if report.plan else ())
             ],
-            "interrupted": done.interrupted,
-            "notes": list(done.notes),
+            "interrupted": report.interrupted,
+            "notes": list(report.notes),
         }
     )
 

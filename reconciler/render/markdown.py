@@ -34,26 +34,26 @@ REST = "To see everything, run `reconciler plan`, or `reconciler show FILE` for 
 """Where to read what has no room."""
 
 Text = Callable[[], str]
-"""A line of a list, made only if it is shown: there may be ten thousand."""
+"""A line of a list, rendered only if it is shown: there may be ten thousand."""
 
 
-def plan(made: Plan, *, budget: int = BUDGET, head: str = "", requests: bool = False) -> str:
+def plan(plan: Plan, *, budget: int = BUDGET, head: str = "", requests: bool = False) -> str:
     """A plan; with `requests` also what would be sent.
 
     `head` is markdown that comes first, whole. The result has at most `budget` bytes, unless the
     head alone has more.
     """
-    return _lay_out(view.plan(made, requests=requests), budget, head)
+    return _lay_out(view.plan(plan, requests=requests), budget, head)
 
 
-def drift(made: Plan, *, budget: int = BUDGET, head: str = "") -> str:
+def drift(plan: Plan, *, budget: int = BUDGET, head: str = "") -> str:
     """What was changed on the portal."""
-    return _lay_out(view.drift(made), budget, head)
+    return _lay_out(view.drift(plan), budget, head)
 
 
-def report(done: Report, *, budget: int = BUDGET, head: str = "") -> str:
+def report(report: Report, *, budget: int = BUDGET, head: str = "") -> str:
     """What an apply did."""
-    return _lay_out(view.report(done), budget, head)
+    return _lay_out(view.report(report), budget, head)
 
 
 def _lay_out(shown: View, budget: int, head: str) -> str:
@@ -102,7 +102,7 @@ class _Page:
         self.room -= size(block) + 2
 
     def alert(self, sections: Sequence[Section]) -> None:
-        """Sections that nobody may miss, in a red frame."""
+        """The dangers, in a red frame."""
         room, lines = self.room * 2 // 5, ["[!CAUTION]"]
         for place, section in enumerate(sections):
             added = _section(section, room // (len(sections) - place), frame=2)

@@ -49,7 +49,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Section:
     """Items under a title. `noun` is what one of them is called, `text` is what holds for all.
-    `danger` marks those that nobody may miss. `of_plan`: the plan of a report has them as well."""
+    `danger` sections come first, in a frame. `of_plan`: the plan of a report has them as well."""
 
     title: str
     items: Sequence[Item]

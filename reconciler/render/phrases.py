@@ -81,14 +81,14 @@ def _picture(value: Mapping[str, Value]) -> str:
             return ""
 
 
-def price(made: Plan) -> str:
+def price(plan: Plan) -> str:
     """What an apply costs: requests by kind, and the time under the portals' rate limits."""
-    kinds = Counter(step.kind for step in made.steps)
+    kinds = Counter(step.kind for step in plan.steps)
     listed = ", ".join(plural(kinds[kind], NOUNS[kind]) for kind in NOUNS if kinds[kind])
-    owner = "portals'" if made.several else "portal's"
+    owner = "portals'" if plan.several else "portal's"
     return (
-        f"{plural(len(made.steps), 'request')} ({listed}), "
-        f"about {duration(made.seconds)} within the {owner} rate limits."
+        f"{plural(len(plan.steps), 'request')} ({listed}), "
+        f"about {duration(plan.seconds)} within the {owner} rate limits."
     )
 
 

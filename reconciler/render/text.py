@@ -29,20 +29,20 @@ SCREEN = 30
 """Lines above which the headline is repeated at the end, where a terminal stops."""
 
 
-def plan(made: Plan, *, width: int, color: bool, requests: bool = False) -> str:
+def plan(plan: Plan, *, width: int, color: bool, requests: bool = False) -> str:
     """A plan; with `requests` also what would be sent."""
-    return _lay_out(view.plan(made, requests=requests), width=width, color=color)
+    return _lay_out(view.plan(plan, requests=requests), width=width, color=color)
 
 
-def drift(made: Plan, *, width: int, color: bool) -> str:
+def drift(plan: Plan, *, width: int, color: bool) -> str:
     """What was changed on the portal."""
-    return _lay_out(view.drift(made), width=width, color=color)
+    return _lay_out(view.drift(plan), width=width, color=color)
 
 
-def report(done: Report, *, width: int, color: bool) -> str:
+def report(report: Report, *, width: int, color: bool) -> str:
     """What an apply did. The plan was printed before it, so its notes are not repeated."""
-    shown = view.report(done)
-    quiet = [each for each in shown.results if each.ids or done.interrupted]
+    shown = view.report(report)
+    quiet = [each for each in shown.results if each.ids or report.interrupted]
     return _lay_out(shown, width=width, color=color, results=quiet, of_plan=False)
 
 
@@ -83,7 +83,7 @@ def _section(page: _Page, section: Section) -> None:
         page.line(_quoted(section.text))
     mark, style = ("!", "bold red") if section.danger else ("?", "yellow")
     for item in section.items:
-        page.item(mark, style, _who(item), _said(item), str(item.source or ""))
+        page.item(mark, style, _who(item), _sentence(item), str(item.source or ""))
 
 
 def _who(item: Item) -> str:
@@ -92,7 +92,7 @@ def _who(item: Item) -> str:
     return f"{who} on {item.portal}" if item.portal else who
 
 
-def _said(item: Item) -> str:
+def _sentence(item: Item) -> str:
     """The sentence, after a colon where it is about somebody."""
     text = ": ".join(filter(None, (item.label, _quoted(item.text))))
     return f": {text}" if text and item.key else text

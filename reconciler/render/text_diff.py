@@ -158,7 +158,7 @@ def _context(piece: Piece, *, first: bool, last: bool) -> list[Piece]:
     return [each for each in gap if each[1]]
 
 
-# What nobody sees
+# Characters that cannot be seen
 
 
 def letters(old: str, new: str) -> tuple[Piece, ...]:

@@ -36,18 +36,18 @@ ADVICE = "`reconciler apply` reverts these changes. To keep one, edit the file."
 
 
 class _People:
-    """Items about the agents of a plan, who are named whatever knows only their key."""
+    """Items about the agents of a plan, with names where only the key is known."""
 
-    def __init__(self, made: Plan) -> None:
-        self.made = made
-        self.several = made.several
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.several = plan.several
 
     @cached_property
     def names(self) -> dict[tuple[str, str], str]:
         """Names by portal and key; of ten thousand agents only where one has to be looked up."""
-        made = self.made
+        plan = self.plan
         everyone: tuple[Warning | Conflict | Entry, ...]
-        everyone = (*made.warnings, *made.conflicts, *made.entries)
+        everyone = (*plan.warnings, *plan.conflicts, *plan.entries)
         return {(each.portal, each.key): each.name for each in everyone if each.name}
 
     def item(self, each: Located, text: str = "", *, label: str = "", anchor: str = "") -> Item:
@@ -67,49 +67,49 @@ class _People:
 # Plan
 
 
-def plan(made: Plan, *, requests: bool = False) -> View:
+def plan(plan: Plan, *, requests: bool = False) -> View:
     """A plan; with `requests` also what would be sent."""
-    found = agents(made.entries, drift=False)
-    title, lead, headline = _verdict(made, len(found))
-    people = _People(made)
+    found = agents(plan.entries, drift=False)
+    title, lead, headline = _verdict(plan, len(found))
+    people = _People(plan)
     return View(
         kind="Plan",
-        portals=_portals(made),
-        several=made.several,
+        portals=_portals(plan),
+        several=plan.several,
         headline=headline,
         title=title,
         lead=lead,
-        counts=_counts(made),
+        counts=_counts(plan),
         first=_filled(
             *_dangers(people, found),
-            _limits(made),
-            _unread(made, "nothing is planned there"),
-            _conflicts(people, made),
-            _waiting(people, made),
+            _limits(plan),
+            _unread(plan, "nothing is planned there"),
+            _conflicts(people, plan),
+            _waiting(people, plan),
         ),
         agents=found,
-        notes=_filled(_warnings(people, made)),
-        closing=(price(made),) if made.steps else (),
-        steps=made.steps if requests else (),
+        notes=_filled(_warnings(people, plan)),
+        closing=(price(plan),) if plan.steps else (),
+        steps=plan.steps if requests else (),
     )
 
 
-def _verdict(made: Plan, changing: int) -> tuple[str, str, str]:
+def _verdict(plan: Plan, changing: int) -> tuple[str, str, str]:
     """Title, lead and headline of a plan."""
-    number = counts(made)
+    number = counts(plan)
     rest = [f"{number['unchanged']} unchanged"]
     rest += [f"{number['waiting']} waiting"] if number["waiting"] else []
     rest += [f"{number['conflicts']} in conflict"] if number["conflicts"] else []
     others = ", ".join(rest)
-    if made.entries:
+    if plan.entries:
         title = f"{plural(changing, 'agent')} to change"
         todo = ", ".join(plural(number[verb], noun) for verb, noun in _verbs(number))
         return title, "", f"Plan: {title} ({todo}); {others}."
-    if number["unchanged"] == made.declared and made.several:
-        lead = f"all agents are as declared on {' and '.join(made.portals)}."
-    elif number["unchanged"] == made.declared:
-        verb = "is" if made.declared == 1 else "are"
-        lead = f"{plural(made.declared, 'agent')} {verb} as declared."
+    if number["unchanged"] == plan.declared and plan.several:
+        lead = f"all agents are as declared on {' and '.join(plan.portals)}."
+    elif number["unchanged"] == plan.declared:
+        verb = "is" if plan.declared == 1 else "are"
+        lead = f"{plural(plan.declared, 'agent')} {verb} as declared."
     else:
         lead = f"{others}."
     title = "Nothing can be applied" if number["conflicts"] else "Nothing to do"
@@ -120,9 +120,9 @@ def _verbs(number: Mapping[str, int]) -> list[tuple[str, str]]:
     return [(verb, noun) for verb, noun in NOUNS.items() if number.get(verb)]
 
 
-def _counts(made: Plan) -> list[Count]:
+def _counts(plan: Plan) -> list[Count]:
     """What a plan does, by operation; then the agents for whom it does nothing."""
-    number = counts(made)
+    number = counts(plan)
     todo = [
         Count(number[verb], plural(number[verb], noun).partition(" ")[2], verb in DANGERS)
         for verb, noun in _verbs(number)
@@ -153,29 +153,29 @@ def _moved_id(entry: Entry) -> str:
     return f"{change.path} {words(change.before)} → {words(change.after)}" if change else ""
 
 
-def _limits(made: Plan) -> Section:
-    items = [Item(f"{limit}.") for limit in made.over_limits]
+def _limits(plan: Plan) -> Section:
+    items = [Item(f"{limit}.") for limit in plan.over_limits]
     return Section("Over the limits", items, danger=True, noun="limit", text=FORCE)
 
 
-def _unread(made: Plan, effect: str) -> Section:
+def _unread(plan: Plan, effect: str) -> Section:
     """What is not known of the portals, with its effect."""
-    items = [Item(f"{portal} could not be read, so {effect}: {why}") for portal, why in made.unread]
-    if not made.complete and not made.unread:
+    items = [Item(f"{portal} could not be read, so {effect}: {why}") for portal, why in plan.unread]
+    if not plan.complete and not plan.unread:
         items.append(Item("The portal listed only a part of its agents."))
     return Section("Not read", items, danger=True, noun="portal")
 
 
-def _conflicts(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
-    items = [people.item(each, each.reason) for each in made.conflicts]
+def _conflicts(people: _People, plan: Plan, *, of_plan: bool = False) -> Section:
+    items = [people.item(each, each.reason) for each in plan.conflicts]
     return Section("In conflict (skipped)", items, danger=True, of_plan=of_plan, noun="conflict")
 
 
-def _waiting(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
+def _waiting(people: _People, plan: Plan, *, of_plan: bool = False) -> Section:
     """Declared agents whom the portal does not have."""
-    warned = {(each.portal, each.key): each for each in made.warnings}
+    warned = {(each.portal, each.key): each for each in plan.warnings}
     items = []
-    for portal, key in made.waiting:
+    for portal, key in plan.waiting:
         each = warned.get((portal, key)) or Warning(portal, key, None, "is not on the portal yet.")
         items.append(people.item(each, each.message))
     texts = {item.text for item in items}
@@ -186,12 +186,12 @@ def _waiting(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
     return Section("Waiting", items, of_plan=of_plan, noun="waiting agent")
 
 
-def _warnings(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
+def _warnings(people: _People, plan: Plan, *, of_plan: bool = False) -> Section:
     """The warnings that no other section has."""
-    waiting = set(made.waiting)
+    waiting = set(plan.waiting)
     items = [
         people.item(each, each.message)
-        for each in made.warnings
+        for each in plan.warnings
         if (each.portal, each.key) not in waiting and each.verb not in DANGERS
     ]
     return Section("Warnings", items, of_plan=of_plan, noun="warning")
@@ -200,86 +200,86 @@ def _warnings(people: _People, made: Plan, *, of_plan: bool = False) -> Section:
 # Drift
 
 
-def drift(made: Plan) -> View:
+def drift(plan: Plan) -> View:
     """What was changed on the portal: the files' side first, then what the portal shows."""
-    people = _People(made)
-    keys = [[each.key for each in group] for group in (made.entries, made.conflicts, made.warnings)]
+    people = _People(plan)
+    keys = [[each.key for each in group] for group in (plan.entries, plan.conflicts, plan.warnings)]
     changed = len({*keys[0], *keys[1], *keys[2]})
     title = f"{plural(changed, 'agent')} changed on the portal"
-    headline, lead = f"Drift: {title}.", ADVICE if made.entries else ""
+    headline, lead = f"Drift: {title}.", ADVICE if plan.entries else ""
     if not changed:
         title, lead = "No drift", "No agent was changed on the portal since the last apply."
         headline = f"{title}: {lead[0].lower()}{lead[1:]}"
-    gone = [people.item(each, each.message) for each in made.warnings]
+    gone = [people.item(each, each.message) for each in plan.warnings]
     return View(
         kind="Drift",
-        portals=_portals(made),
-        several=made.several,
+        portals=_portals(plan),
+        several=plan.several,
         headline=headline,
         title=title,
         lead=lead,
         first=_filled(
             Section("Gone from the portal", gone, danger=True, noun="agent"),
-            _unread(made, "its drift is unknown"),
-            _conflicts(people, made),
+            _unread(plan, "its drift is unknown"),
+            _conflicts(people, plan),
         ),
-        agents=agents(made.entries, drift=True),
+        agents=agents(plan.entries, drift=True),
         before="In the file",
         after="On the portal now",
-        closing=(ADVICE,) if made.entries else (),
+        closing=(ADVICE,) if plan.entries else (),
     )
 
 
 # Report
 
 
-def report(done: Report) -> View:
+def report(report: Report) -> View:
     """What an apply did: how it ended, who was not applied and why, and every agent."""
-    made = done.plan or Plan((), (), (), (), 0, 0, (), True, (), 0)
-    people = _People(made)
-    outcomes = [outcome for _, outcome in done.outcomes]
-    title, lead = _ending(done), tally(done)
+    plan = report.plan or Plan((), (), (), (), 0, 0, (), True, (), 0)
+    people = _People(plan)
+    outcomes = [outcome for _, outcome in report.outcomes]
+    title, lead = _ending(report), tally(report)
     return View(
         kind="Apply",
-        portals=_portals(made),
-        several=made.several,
+        portals=_portals(plan),
+        several=plan.several,
         headline=" ".join(filter(None, (lead, title))),
         title=title.removesuffix("."),
         lead=lead,
         first=_filled(
-            _failures(people, outcomes, interrupted=done.interrupted),
-            _stale(people, done),
-            _unread(made, "nothing was sent there"),
-            _conflicts(people, made, of_plan=True),
+            _failures(people, outcomes, interrupted=report.interrupted),
+            _stale(people, report),
+            _unread(plan, "nothing was sent there"),
+            _conflicts(people, plan, of_plan=True),
             _refused(people, outcomes),
-            _waiting(people, made, of_plan=True),
+            _waiting(people, plan, of_plan=True),
         ),
         results=_results(people, outcomes),
         notes=_filled(
-            _unmet(people, done),
-            _notes(people, outcomes, done.notes),
-            _warnings(people, made, of_plan=True),
+            _unmet(people, report),
+            _notes(people, outcomes, report.notes),
+            _warnings(people, plan, of_plan=True),
         ),
     )
 
 
-def _ending(done: Report) -> str:
+def _ending(report: Report) -> str:
     """How an apply ended."""
-    if done.interrupted:
+    if report.interrupted:
         return "Interrupted. Run again to apply the rest."
-    if not done.outcomes:
+    if not report.outcomes:
         return "Nothing was sent."
-    if done.checked is None:
+    if report.checked is None:
         return "The result was not verified."
-    return f"Verified: {done.as_declared} of {done.checked} as declared."
+    return f"Verified: {report.as_declared} of {report.checked} as declared."
 
 
-def tally(done: Report) -> str:
+def tally(report: Report) -> str:
     """The operations of an apply by their outcome, and their agents; "" if there were none."""
-    if not done.outcomes:
+    if not report.outcomes:
         return ""
-    people = len({outcome.operation.key for _, outcome in done.outcomes})
-    counted = [f"{done.count(each)} {each}" for each in COUNTED if done.count(each)]
+    people = len({outcome.operation.key for _, outcome in report.outcomes})
+    counted = [f"{report.count(each)} {each}" for each in COUNTED if report.count(each)]
     return f"Operations: {', '.join(counted)}, for {plural(people, 'agent')}."
 
 
@@ -303,20 +303,20 @@ def _ended(people: _People, outcome: Outcome) -> Item:
     return people.item(operation, outcome.error or "", label=label)
 
 
-def _stale(people: _People, done: Report) -> Section:
-    items = [people.item(each, each.reason) for each in done.stale]
+def _stale(people: _People, report: Report) -> Section:
+    items = [people.item(each, each.reason) for each in report.stale]
     return Section("Skipped (the plan is stale)", items, danger=True, noun="agent")
 
 
-def _unmet(people: _People, done: Report) -> Section:
+def _unmet(people: _People, report: Report) -> Section:
     """Values that the portal does not show as declared, but for agents whose failure is named."""
     failed = {
         (outcome.operation.portal, outcome.operation.key)
-        for _, outcome in done.outcomes
+        for _, outcome in report.outcomes
         if outcome.status in ("failed", "unknown")
     }
     items = []
-    for each in done.unmet if done.outcomes else ():
+    for each in report.unmet if report.outcomes else ():
         if (each.portal, each.key) not in failed:
             live, declared = (clip(words(value), CLIP) for value in (each.live, each.declared))
             text = f"the portal has {live}, the file has {declared}"
@@ -367,5 +367,5 @@ def _filled(*sections: Section) -> list[Section]:
     return [each for each in sections if each.items]
 
 
-def _portals(made: Plan) -> tuple[str, ...]:
-    return (*made.portals, *(portal for portal, _ in made.unread))
+def _portals(plan: Plan) -> tuple[str, ...]:
+    return (*plan.portals, *(portal for portal, _ in plan.unread))

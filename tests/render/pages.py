@@ -39,7 +39,7 @@ PLAIN = {
 }
 """The elements that have none."""
 CLASSES = {
-    *("kind", "lead", "tiles", "tile", "first", "notes", "said", "place"),
+    *("kind", "lead", "tiles", "tile", "first", "notes", "message", "place"),
     *("mark", "does", "changes", "agent", "portal", "new", "changed", "off"),
     *("badge", "create", "update", "link", "unlink", "deactivate", "whose", "why"),
     *("banner", "sides", "side", "old", "same", "label", "card", "who"),

@@ -39,7 +39,7 @@ def test_one_string_takes_the_place_of_languages():
 
 
 def test_a_language_takes_the_place_of_one_string():
-    """Which is shown before as the one text that it is, also where it is said of each language."""
+    """The one text is shown before, also if the change names each language."""
     seen = both({"description": "One"}, Change("description.ru", "One", "Р"))
     assert texts(seen.before) == {"description": "One"}
     assert texts(seen.after) == {"description.ru": "Р"}

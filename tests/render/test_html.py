@@ -120,7 +120,7 @@ def test_no_text_comes_alive(text):
         checked(each)
 
 
-def test_an_agent_is_seen_before_and_after():
+def test_an_agent_is_shown_before_and_after():
     """Both sides in full, side by side, and what changes is marked, word by word in a text."""
     body = page(
         entry(
@@ -162,13 +162,13 @@ def test_a_picture_that_changes_is_seen_on_both_sides():
 
 def test_a_picture_that_cannot_be_shown_is_named():
     """One by its number alone, and one from an address that is none of the public web."""
-    for value, said in (
+    for value, sample in (
         ({"id": 77}, "picture 77"),
         ({"url": "http://a.md/a.jpg"}, "http://a.md/a.jpg"),
     ):
         body = page(entry(Change("name", "a", "b"), live={"name": "a", "avatar": value}))
         assert not [*body.every("img")]
-        assert body.texts("p", "caption") == [f"Picture: {said}"] * 2
+        assert body.texts("p", "caption") == [f"Picture: {sample}"] * 2
     body = page(entry(Change("avatar", {"id": 5}, None)))
     after = [*body.every("div", "card")][1]
     assert after.one("p", "caption").text == "Picture: nothing"
@@ -198,7 +198,7 @@ def test_a_new_agent_has_only_an_after():
 
 
 def test_one_who_is_taken_off_has_only_a_before_and_a_banner():
-    """Loud at the card and at the top, with a link from there; and all that is sent is said."""
+    """At the card and at the top, with a link from there; and everything that is sent is shown."""
     body = page(
         entry(
             Change("status", "active", "inactive", public=False),
@@ -250,7 +250,7 @@ def test_whose_change_it_is():
     ]
 
 
-def test_several_portals_are_told_agent_by_agent():
+def test_several_portals_are_grouped_by_agent():
     """One agent is one card, with a part for each portal, in the list once."""
     body = page(
         entry(Change("name", "a", "b")),
@@ -271,7 +271,7 @@ def test_several_portals_are_told_agent_by_agent():
     assert body.one("p", "kind").text == "Plan · rentix · propertyfinder"
 
 
-def test_what_is_loud_comes_first():
+def test_dangers_come_first():
     """Portals that were not read, limits, conflicts; before any card."""
     body = page(
         entry(Change("name", "a", "b")),
@@ -339,7 +339,7 @@ def test_drift_is_the_files_beside_the_portal():
     assert "reconciler apply" not in body.text
 
 
-def test_a_report_tells_failures_first():
+def test_a_report_puts_failures_first():
     """Who was not applied and why; then what is shown otherwise, notes, and what was applied."""
     body = checked(html.report(report("agent")))
     assert body.one("h1").text == "Interrupted. Run again to apply the rest"

@@ -23,32 +23,32 @@ def strict(shown):
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(ANY)
-def test_a_plan_is_one_json_value(said):
+def test_a_plan_is_one_json_value(text):
     """Whatever the agents' texts are, as the program writes it to a pipe."""
-    made = whole(plan(said), said)
+    made = whole(plan(text), text)
     shown = render.plan(made)
     assert strict(shown) == made
     assert strict(shown.encode("utf-8", "backslashreplace").decode()) == made
     assert shown.endswith("}\n")
-    assert parse(strict(shown)).entries == plan(said).entries
+    assert parse(strict(shown)).entries == plan(text).entries
 
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(ANY)
-def test_a_report_is_one_json_value(said):
+def test_a_report_is_one_json_value(text):
     """Also with a portal's message in it."""
-    shown = render.report(report(said), "sha256:0")
+    shown = render.report(report(text), "sha256:0")
     again = strict(shown.encode("utf-8", "backslashreplace").decode())
     assert again == strict(shown)
-    assert {each["error"] for each in again["results"]} == {said, f"stale: {said}"}
+    assert {each["error"] for each in again["results"]} == {text, f"stale: {text}"}
     assert shown.endswith("}\n")
 
 
 def test_a_report_has_the_documented_keys():
     """The digest of the plan, the counts, a result an operation, what the check showed."""
-    said = strict(render.report(report("Words"), "sha256:0"))
-    assert said["digest"] == "sha256:0"
-    assert said["summary"] == {
+    text = strict(render.report(report("Words"), "sha256:0"))
+    assert text["digest"] == "sha256:0"
+    assert text["summary"] == {
         "applied": 2,
         "failed": 2,
         "skipped": 3,
@@ -56,7 +56,7 @@ def test_a_report_has_the_documented_keys():
         "waiting": 3,
         "conflicts": 2,
     }
-    assert said["results"][2] == {
+    assert text["results"][2] == {
         "request": "r1",
         "portal": "rentix",
         "key": "Words",
@@ -67,10 +67,10 @@ def test_a_report_has_the_documented_keys():
         "error": "Words",
         "source": {"file": "Words", "line": 3},
     }
-    assert said["results"][3]["source"] is None
-    assert said["results"][-1]["status"] == "skipped"
-    assert said["verified"]["agents"] == 3
-    assert said["verified"]["differences"][0] == {
+    assert text["results"][3]["source"] is None
+    assert text["results"][-1]["status"] == "skipped"
+    assert text["verified"]["agents"] == 3
+    assert text["verified"]["differences"][0] == {
         "portal": "rentix",
         "key": "Words",
         "path": "name",
@@ -78,7 +78,7 @@ def test_a_report_has_the_documented_keys():
         "live": "WordsWords",
         "source": {"file": "Words", "line": 3},
     }
-    assert said["interrupted"] is True
+    assert text["interrupted"] is True
 
 
 def test_a_report_that_was_not_checked_says_so():
@@ -146,7 +146,7 @@ def test_a_result_has_the_line_of_the_value_that_was_refused():
 def test_what_cannot_be_seen_is_written_as_an_escape():
     """No control of a terminal, no turn of the direction of text; and a reader gets it all back."""
     name = "a\x9b2Jb\u202e\x7f\u2028 Ștefan 商業\u200f"
-    said = render.plan({"name": name})
-    assert not set(said) & set("\x9b\u202e\x7f\u2028\u200f")
-    assert "Ștefan 商業" in said
-    assert json.loads(said) == {"name": name}
+    text = render.plan({"name": name})
+    assert not set(text) & set("\x9b\u202e\x7f\u2028\u200f")
+    assert "Ștefan 商業" in text
+    assert json.loads(text) == {"name": name}

@@ -153,10 +153,10 @@ def parsed(shown):
     return page
 
 
-def pages(said, budget=60_000):
+def pages(sample, budget=60_000):
     """Everything that the renderer makes of a text."""
-    one = plan(said, path=said)
-    two = replace(one, portals=("rentix", said), unread=((said, said),))
+    one = plan(sample, path=sample)
+    two = replace(one, portals=("rentix", sample), unread=((sample, sample),))
     labels = ("pull_request", "base", "drift", None)
     labelled = replace(
         two, entries=tuple(map(lambda e, a: replace(e, attribution=a), two.entries, labels))
@@ -166,72 +166,72 @@ def pages(said, budget=60_000):
         markdown.plan(labelled, budget=budget, requests=True),
         markdown.drift(one, budget=budget),
         markdown.drift(labelled, budget=budget),
-        markdown.report(report(said), budget=budget),
-        markdown.report(replace(report(said), interrupted=False, plan=two), budget=budget),
+        markdown.report(report(sample), budget=budget),
+        markdown.report(replace(report(sample), interrupted=False, plan=two), budget=budget),
         markdown.plan(replace(two, entries=(), conflicts=(), unread=(), declared=3), budget=budget),
     ]
 
 
 @settings(deadline=None, max_examples=30, database=None)
 @given(NASTY, st.sampled_from([10_000, 60_000]))
-def test_no_text_is_more_than_text(said, budget):
+def test_no_text_is_more_than_text(sample, budget):
     """In names, keys, files, paths, values, portals, reasons, messages, requests: no mention, no
     reference, no link, no picture, no HTML, and it ends no table, fence or fold."""
-    for shown in pages(said, budget):
+    for shown in pages(sample, budget):
         parsed(shown)
         assert len(shown.encode()) <= budget
 
 
-@pytest.mark.parametrize("said", HOSTILE, ids=ascii)
-def test_each_trick_alone(said):
+@pytest.mark.parametrize("sample", HOSTILE, ids=ascii)
+def test_each_trick_alone(sample):
     """Each of the well-known ones, by itself and within words."""
-    for shown in (*pages(said), *pages(f"Words {said} and more")):
+    for shown in (*pages(sample), *pages(f"Words {sample} and more")):
         parsed(shown)
 
 
-@pytest.mark.parametrize("said", [each for each in HOSTILE if len(each) < 90], ids=ascii)
-def test_what_is_not_active_is_still_to_be_read(said):
+@pytest.mark.parametrize("sample", [each for each in HOSTILE if len(each) < 90], ids=ascii)
+def test_what_is_not_active_is_still_to_be_read(sample):
     """A text in a table, a fold's head and a value: each word of it is there."""
     entry = Entry(
-        "rentix", "k", 1, said, PLACE, "id", ("update",), (Change("name", 1, said),), None, ""
+        "rentix", "k", 1, sample, PLACE, "id", ("update",), (Change("name", 1, sample),), None, ""
     )
     shown = parsed(markdown.plan(one(entry))).text
-    if visible(said) == said:
-        for word in said.split():
+    if visible(sample) == sample:
+        for word in sample.split():
             count = shown.count(word) + (reveal(word) != word) * shown.count(reveal(word))
             assert count >= 3, word
 
 
 @settings(deadline=None, max_examples=200, database=None)
 @given(NASTY)
-def test_a_code_span_has_its_text_and_no_more(said):
+def test_a_code_span_has_its_text_and_no_more(sample):
     """In a paragraph, in a table and between HTML tags."""
-    line = inline.code(said, 10_000)
-    inside = html.unescape(inline.code(said, 10_000, html=True).removeprefix("<code>"))
+    line = inline.code(sample, 10_000)
+    inside = html.unescape(inline.code(sample, 10_000, html=True).removeprefix("<code>"))
     assert "\n" not in line
     cells = f"| a | b |\n| --- | --- |\n{markdown._cells([line, line])}"
     for shown, count in ((f"x {line} y", 1), (cells, 2)):
         page = Page()
         page.feed(cmarkgfm.github_flavored_markdown_to_html(shown, Options.CMARK_OPT_UNSAFE))
-        if "`" * 17 not in said:
+        if "`" * 17 not in sample:
             assert page.code == [inside.removesuffix("</code>")] * count
         assert page.tags.count("code") == count
 
 
 @settings(deadline=None, max_examples=200, database=None)
 @given(NASTY, st.integers(2, 40))
-def test_words_are_kept_in_their_order(said, most):
-    """Plain or in code; only blanks are told otherwise, and what is too long is cut and says so."""
+def test_words_are_kept_in_their_order(sample, most):
+    """Plain or in code; only spaces may differ, and a text that is too long is cut with an ellipsis."""
     page = Page()
-    page.feed(cmarkgfm.github_flavored_markdown_to_html(f"x {inline.prose(said, 10_000)}"))
-    if "`" * 17 not in said and "\n" not in said and visible(said) == said:
-        assert page.text.replace("␣", "").split() == ["x", *said.replace("␣", "").split()]
-    if len(said) > most:
-        assert inline.prose(said, most).rstrip("`").rstrip().endswith("…")
+    page.feed(cmarkgfm.github_flavored_markdown_to_html(f"x {inline.prose(sample, 10_000)}"))
+    if "`" * 17 not in sample and "\n" not in sample and visible(sample) == sample:
+        assert page.text.replace("␣", "").split() == ["x", *sample.replace("␣", "").split()]
+    if len(sample) > most:
+        assert inline.prose(sample, most).rstrip("`").rstrip().endswith("…")
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("sample", "shown"),
     [
         ("Ivan Petrov", "Ivan Petrov"),
         ("Анна-Мария O'Brien, 家 e\u0301", "Анна-Мария O'Brien, 家 e\u0301"),
@@ -244,9 +244,9 @@ def test_words_are_kept_in_their_order(said, most):
         ("", ""),
     ],
 )
-def test_plain_words_stand_as_words(said, shown):
+def test_plain_words_stand_as_words(sample, shown):
     """Whatever could be something else is in code, word by word."""
-    assert inline.prose(said) == shown
+    assert inline.prose(sample) == shown
 
 
 def one(*entries, **more):
@@ -280,7 +280,7 @@ def test_nothing_to_do_is_one_sentence():
     assert markdown.report(Report(())) == "### Nothing was sent.\n"
 
 
-def test_a_plan_is_told_from_what_is_important_to_what_is_not():
+def test_a_plan_puts_the_important_first():
     """Verdict, what is loud, the table, the differences, warnings, the cost."""
     operation = Operation("update:15", "update", "rentix", "a", PLACE, 15)
     made = one(
@@ -327,7 +327,7 @@ def test_a_plan_is_told_from_what_is_important_to_what_is_not():
     parsed(shown)
 
 
-def test_a_long_text_is_told_word_by_word():
+def test_a_long_text_is_a_word_diff():
     """What is struck through is on the portal, what is bold in the files; for drift, turned."""
     old = "A word after another, and so on, for whoever reads it to the end of it."
     change = Change("bio", old, old.replace("word", "line") + " More", "unreadable", "drift")
@@ -353,7 +353,7 @@ def test_blanks_that_differ_are_seen():
     assert markdown._pieces((("same", "word " * 50), ("new", "x")), 20).endswith("…")
 
 
-def test_what_is_loud_or_of_this_pull_request_comes_first_and_stays_longest():
+def test_dangers_and_this_pull_request_come_first_and_are_omitted_last():
     """A comment of a pull request is about its own changes."""
     made = one(
         *(entry(f"base{n}", "update", whose="base") for n in range(300)),
@@ -365,9 +365,9 @@ def test_what_is_loud_or_of_this_pull_request_comes_first_and_stays_longest():
     summaries = re.findall("<summary>.*<code>([^<]*)</code>: ", shown)
     assert summaries[:4] == ["off", "mine", "drifted", "base0"]
     assert len(shown.encode()) <= 8_000
-    told = re.search(r"\*\*(\d+) agents omitted \(size limit\).\*\* (.*)", shown)
-    assert len(summaries) + int(told[1]) == 303
-    assert "`reconciler plan`" in told[2]
+    omitted = re.search(r"\*\*(\d+) agents omitted \(size limit\).\*\* (.*)", shown)
+    assert len(summaries) + int(omitted[1]) == 303
+    assert "`reconciler plan`" in omitted[2]
     assert "| this pull request |" in shown
     parsed(shown)
     assert "**1 agent omitted (size limit).**" in _one_left_out(made)
@@ -589,9 +589,9 @@ def test_a_large_drift_and_a_large_report_fit_too():
 
 @settings(deadline=None, max_examples=30, database=None)
 @given(NASTY, st.integers(3_000, 20_000))
-def test_any_budget_is_kept_and_more_of_it_tells_of_no_fewer_loud_agents(said, budget):
+def test_any_budget_is_kept_and_a_larger_one_lists_no_fewer_dangers(sample, budget):
     """Sizes are in UTF-8 bytes."""
-    made = plan(said)
+    made = plan(sample)
     counts = []
     for more in (0, 5_000, 30_000):
         shown = markdown.plan(made, budget=budget + more, requests=True)

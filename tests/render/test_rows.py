@@ -69,7 +69,7 @@ def test_the_mark_of_an_agent(actions, mark):
     assert row(actions=actions, drift=True).mark in "+~"
 
 
-def test_a_row_says_who_and_where():
+def test_a_row_has_who_and_where():
     """File and line where there are some, the agent's id where it has one."""
     assert row().where == "agents/a.yaml:3 · agent 15"
     assert row(number=None).where == "agents/a.yaml:3 · new agent"
@@ -138,7 +138,7 @@ def test_a_hidden_difference_is_shown_and_noted():
 
 
 def test_drift_shows_the_file_first():
-    """Then what the portal shows; what an apply would do is not told."""
+    """Then what the portal shows; not what an apply would do."""
     (line,) = row(Change("name", "portal", "file", "different", "drift"), drift=True).lines
     assert (line.old, line.new, line.note) == ("“file”", "“portal”", "")
 

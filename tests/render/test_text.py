@@ -36,62 +36,62 @@ NASTY = st.text(
 PLAIN = ["\x1b[2J\x1b[31m", "a\rb", "\x9b2J", "\u202eabc", "a\u2028b", "\x1b]0;title\x07", "\udc00"]
 
 
-def rendered(said, *, color):
+def rendered(sample, *, color):
     """Everything that the text renderer makes of a text."""
-    made = plan(said)
+    made = plan(sample)
     return [
         text.plan(made, width=80, color=color),
         text.plan(made, width=80, color=color, requests=True),
-        text.report(report(said), width=80, color=color),
-        text.problems(problems(said), color=color),
+        text.report(report(sample), width=80, color=color),
+        text.problems(problems(sample), color=color),
     ]
 
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(NASTY, st.booleans())
-def test_no_text_steers_the_terminal(said, color):
+def test_no_text_steers_the_terminal(sample, color):
     """In names, keys, files, paths, values, messages of the portal; with our colours or without."""
-    for shown in rendered(said, color=color):
+    for shown in rendered(sample, color=color):
         assert steering(shown) == []
         if not color:
             assert not STYLE.search(shown)
 
 
-@pytest.mark.parametrize("said", [*PLAIN, "\x7f"], ids=ascii)
-def test_no_path_of_a_saved_plan_steers_the_terminal(said):
+@pytest.mark.parametrize("sample", [*PLAIN, "\x7f"], ids=ascii)
+def test_no_path_of_a_saved_plan_steers_the_terminal(sample):
     """`show` takes a file from anybody, whose digest anybody can make."""
-    assert steering(text.plan(plan("a", path=said), width=80, color=False)) == []
+    assert steering(text.plan(plan("a", path=sample), width=80, color=False)) == []
 
 
-@pytest.mark.parametrize("said", PLAIN, ids=ascii)
+@pytest.mark.parametrize("sample", PLAIN, ids=ascii)
 @pytest.mark.parametrize("part", ["plan", "requests", "report", "problems"])
-def test_what_steers_is_shown_as_its_number(said, part):
+def test_what_steers_is_shown_as_its_number(sample, part):
     """Each of the well-known attacks, in each output: seen, and without effect."""
     parts = dict(
-        zip(("plan", "requests", "report", "problems"), rendered(said, color=False), strict=True)
+        zip(("plan", "requests", "report", "problems"), rendered(sample, color=False), strict=True)
     )
     shown = parts[part]
     assert steering(shown) == []
-    assert squeezed(visible(said)) in squeezed(shown)
+    assert squeezed(visible(sample)) in squeezed(shown)
 
 
 @settings(deadline=None, max_examples=100, database=None)
 @given(st.text(st.characters()))
-def test_visible_text_has_no_steering_and_is_stable(said):
+def test_visible_text_has_no_steering_and_is_stable(sample):
     """What is shown can be shown again; what steers nothing stays as it is."""
-    shown = visible(said)
+    shown = visible(sample)
     assert steering(shown.replace("\t", "")) == []
     assert visible(shown) == shown
-    assert "\n" not in one_line(said)
-    if not steering(said):
-        assert shown == said
+    assert "\n" not in one_line(sample)
+    if not steering(sample):
+        assert shown == sample
 
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(NASTY)
-def test_problems_have_a_line_each_and_no_text_begins_its_own(said):
+def test_problems_have_a_line_each_and_no_text_begins_its_own(sample):
     """Place and message, the line and its caret, the hint: a text cannot fake another problem."""
-    found = problems(said)
+    found = problems(sample)
     shown = text.problems(found, color=False)
     expected = sum(1 + 2 * bool(each.excerpt) + bool(each.hint) for each in found) + 1
     assert shown.count("\n") == expected
@@ -120,13 +120,13 @@ UGLY = st.one_of(
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(UGLY)
-def test_every_line_is_within_the_width(said):
+def test_every_line_is_within_the_width(sample):
     """Long names, Cyrillic, CJK, combining marks, quotes, nothing at all: 80 columns."""
-    made = plan(said)
+    made = plan(sample)
     for shown in (
         text.plan(made, width=80, color=False),
         text.plan(made, width=80, color=False, requests=True),
-        text.report(report(said), width=80, color=False),
+        text.report(report(sample), width=80, color=False),
     ):
         assert [line for line in shown.split("\n") if cells(line) > 80] == []
         assert [line for line in shown.split("\n") if line.endswith(" ")] == []
@@ -135,13 +135,13 @@ def test_every_line_is_within_the_width(said):
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(UGLY)
-def test_wrapping_loses_nothing(said):
+def test_wrapping_loses_nothing(sample):
     """Keys, names, reasons and messages are shown whole, whatever their length."""
-    wanted = squeezed(one_line(said))
-    assert wanted in squeezed(text.plan(plan(said), width=80, color=False))
-    assert wanted in squeezed(text.report(report(said), width=80, color=False))
+    wanted = squeezed(one_line(sample))
+    assert wanted in squeezed(text.plan(plan(sample), width=80, color=False))
+    assert wanted in squeezed(text.report(report(sample), width=80, color=False))
     for path in ("settings.contact_telegram", "settings.contact_whatsapp", "description.ru"):
-        assert path in text.plan(plan(said), width=80, color=False)
+        assert path in text.plan(plan(sample), width=80, color=False)
 
 
 def test_colours_change_nothing_else():
@@ -204,28 +204,28 @@ def test_the_first_screen_says_who_is_affected_and_what_is_dangerous():
     )
     lines = text.plan(made, width=80, color=False).rstrip("\n").split("\n")
     first = lines[:24]
-    for said in (
+    for sample in (
         "Plan: 41 agents to change (1 deactivation, 40 updates); 8 unchanged, 1 waiting,",
         "! Ana Off (off)",
         "! 41 of 50 agents.",
         "! Ion Con (c): two fit",
         "? Eva Wait (w): is not there",
     ):
-        assert said in first
+        assert sample in first
     assert lines[-2:] == lines[:2]
 
 
 def test_a_plan_shows_what_is_wrong_with_it():
     """Conflicts, warnings, limits and a list that is not whole."""
     shown = squeezed(text.plan(plan("Words"), width=80, color=False))
-    for said in (
+    for sample in (
         "Words (Words): Words",
         "Over the limits",
         "--force",
         "only a part",
         "about 7 min",
     ):
-        assert squeezed(said) in shown
+        assert squeezed(sample) in shown
 
 
 def test_a_rewritten_text_is_shown_before_and_after():
@@ -263,7 +263,7 @@ def test_a_report_names_who_failed_and_counts():
     assert shown.startswith(
         "Operations: 2 applied, 2 failed, 2 skipped, 2 unknown, 2 waiting, for 1"
     )
-    for said in (
+    for sample in (
         "Words (Words): update failed: Words (Words:3)",
         "update skipped: Words",
         "update unknown: Words",
@@ -271,7 +271,7 @@ def test_a_report_names_who_failed_and_counts():
         "Skipped (the plan is stale)\n! Words (Words): Words (Words:3)",
         "Verified: 2 of 3 as declared",
     ):
-        assert said in shown
+        assert sample in shown
     assert "update applied" not in shown
 
 
@@ -288,7 +288,7 @@ def test_an_interrupted_report_names_what_is_done_and_folds_what_is_not():
 
 
 def test_an_empty_report_has_no_counts():
-    """Nothing was sent: the plan has said the rest."""
+    """Nothing was sent: the plan shows the rest."""
     shown = text.report(Report((), checked=2, as_declared=2), width=80, color=False)
     assert shown == "Nothing was sent.\n"
 
@@ -309,7 +309,7 @@ def test_problems_are_shown_with_place_line_and_fix():
 @given(
     st.text(st.sampled_from("aЖ家\t\x1b\u202e: -"), min_size=1, max_size=150), st.integers(1, 200)
 )
-def test_the_caret_stands_under_its_character(excerpt, column):
+def test_the_caret_is_under_its_character(excerpt, column):
     """Whatever is before it: wide, invisible, a tab, or cut away."""
     column = min(column, len(excerpt) + 1)
     shown = text.problems([Problem("f", 1, column, "m", excerpt)], color=False).split("\n")
@@ -421,7 +421,7 @@ def test_conflicts_and_warnings_of_several_portals_name_theirs():
         assert "b on propertyfinder: look (agents/a.yaml:3)\n" in shown
 
 
-def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
+def test_a_portal_that_could_not_be_read_has_its_reason():
     """Beside the plan of the others, of which there is nothing incomplete to say."""
     made = several(
         entry("rentix", "ana", NAME),
@@ -430,8 +430,8 @@ def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
         complete=False,
     )
     shown = text.plan(made, width=100, color=False)
-    said = "! propertyfinder could not be read, so nothing is planned there: it gave no token."
-    assert said in shown
+    sample = "! propertyfinder could not be read, so nothing is planned there: it gave no token."
+    assert sample in shown
     assert "only a part" not in shown
     assert "~ Ana (ana) on rentix: update" in shown
     drift = text.drift(made, width=100, color=False)
@@ -441,7 +441,7 @@ def test_a_portal_that_could_not_be_read_is_told_with_its_reason():
     assert "could not be read" not in text.plan(several(), width=100, color=False)
 
 
-def test_drift_of_several_portals_is_told_agent_by_agent():
+def test_drift_of_several_portals_is_grouped_by_agent():
     """The files' side first, then what the portal shows; no actions and no reason."""
     made = several(
         entry("rentix", "ana", NAME), entry("propertyfinder", "ana", CODES, line=9, number=2)
@@ -484,7 +484,7 @@ def reported(*outcomes, made=None, **more):
     return text.report(done, width=100, color=False)
 
 
-def test_the_ids_of_an_agent_who_was_created_are_told():
+def test_the_ids_of_a_created_agent_are_shown():
     """Where the portal has several: they are what its own tools ask for."""
     created = outcome("propertyfinder", "a", id=4711, aliases={"publicProfileId": 9})
     shown = reported(created, outcome("rentix", "b", id=15))
@@ -517,7 +517,7 @@ def test_a_report_of_several_portals_names_the_portal_of_each_agent():
     assert "✓ a on rentix: link, update applied\n" in cut
 
 
-def test_what_is_done_on_two_portals_is_told_for_each():
+def test_each_of_two_portals_has_its_outcome():
     """Interrupted: one agent is done here and not there."""
     shown = reported(
         outcome("rentix", "a", verb="update"),
@@ -528,7 +528,7 @@ def test_what_is_done_on_two_portals_is_told_for_each():
     assert "! a on propertyfinder: deactivate unknown: run again (agents/a.yaml:2)\n" in shown
 
 
-def test_a_failure_is_told_at_the_line_of_the_value_that_was_refused():
+def test_a_failure_has_the_line_of_the_refused_value():
     """The portal says which value it was, and the file where it stands."""
     operation = Operation(
         "update:1", "update", "rentix", "a", Source("a.yaml", 1), 1, lines={"bio": 8}
@@ -547,22 +547,22 @@ def test_a_report_says_which_portal_could_not_be_read():
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(UGLY)
-def test_every_line_of_a_plan_of_several_portals_is_within_the_width(said):
+def test_every_line_of_a_plan_of_several_portals_is_within_the_width(sample):
     """Whatever the texts, and nothing of them is lost."""
-    made = replace(plan(said), portals=("rentix", "other"), unread=((said, said),))
+    made = replace(plan(sample), portals=("rentix", "other"), unread=((sample, sample),))
     shown = text.plan(made, width=80, color=False)
     assert [line for line in shown.split("\n") if cells(line) > 80] == []
     assert [line for line in shown.split("\n") if line.endswith(" ")] == []
-    assert squeezed(one_line(said)) in squeezed(shown)
+    assert squeezed(one_line(sample)) in squeezed(shown)
 
 
 @settings(deadline=None, max_examples=15, database=None)
 @given(NASTY)
-def test_no_portals_words_steer_the_terminal(said):
+def test_no_portals_words_steer_the_terminal(sample):
     """Its reasons, its ids, its messages."""
-    made = replace(plan(said), portals=("rentix", "other"), unread=((said, said),))
-    created = outcome("rentix", said, aliases={said: said}, id=said)
-    failed = outcome("rentix", said, "failed", error=said)
+    made = replace(plan(sample), portals=("rentix", "other"), unread=((sample, sample),))
+    created = outcome("rentix", sample, aliases={sample: sample}, id=sample)
+    failed = outcome("rentix", sample, "failed", error=sample)
     for shown in (
         text.plan(made, width=80, color=False),
         text.drift(made, width=80, color=False),

@@ -49,7 +49,7 @@ def headline(*entries, **more):
     return view.plan(plan(*entries, **more)).headline
 
 
-def test_nothing_to_do_is_said_with_the_number_of_agents():
+def test_nothing_to_do_has_the_number_of_agents():
     """One agent is, several are."""
     assert headline() == "Nothing to do: 9 agents are as declared."
     assert headline(declared=1, unchanged=1) == "Nothing to do: 1 agent is as declared."
@@ -78,8 +78,8 @@ def test_the_headline_counts_agents_and_their_operations_apart():
 def test_the_headline_of_several_portals_says_which_are_as_declared():
     """An agent counts on each, so their number would say little."""
     both = ("rentix", "propertyfinder")
-    said = headline(portals=both)
-    assert said == "Nothing to do: all agents are as declared on rentix and propertyfinder."
+    sample = headline(portals=both)
+    assert sample == "Nothing to do: all agents are as declared on rentix and propertyfinder."
     unread = headline(portals=("rentix",), unread=(("propertyfinder", "no answer"),))
     assert unread == "Nothing to do: all agents are as declared on rentix."
     waiting = headline(portals=both, unchanged=8, waiting=(("propertyfinder", "a"),))
@@ -132,7 +132,7 @@ def test_a_plan_is_read_from_what_is_dangerous_to_what_is_not():
     assert made.first[0].items[0].anchor == made.agents[0].anchor
 
 
-def test_what_holds_for_all_who_wait_is_said_once():
+def test_a_sentence_that_all_waiting_agents_share_appears_once():
     """And their names are a list."""
     notes = tuple(
         Warning("rentix", key, PLACE, "is not there yet.", name=key.upper()) for key in "ab"
@@ -269,8 +269,8 @@ def test_the_price_is_requests_by_kind_and_time():
         Step("r2", Request("DELETE", "/users/1/link"), (two,), ("r1",)),
         Step("r3", Request("POST", "/users/bulk"), (one, one), ("r1", "r2")),
     )
-    said = price(plan(steps=steps, seconds=40))
-    assert said == (
+    sample = price(plan(steps=steps, seconds=40))
+    assert sample == (
         "3 requests (2 unlinks, 1 bulk request), about 40 s within the portal's rate limits."
     )
     assert "about 3 min" in price(plan(steps=steps[:1], seconds=180))
@@ -298,7 +298,7 @@ def test_the_price_is_requests_by_kind_and_time():
     ],
     ids=ascii,
 )
-def test_code_is_what_stands_alone_between_backticks(text, code):
+def test_code_is_a_separate_word_between_backticks(text, code):
     """A backtick within a word is one of the text's own."""
     parts = [*code_parts(text)]
     assert [part for part, is_code in parts if is_code] == code

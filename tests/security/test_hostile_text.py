@@ -269,7 +269,7 @@ def typed(text: str) -> bool:
         return False
 
 
-def test_no_text_acts_in_what_is_said_of_a_mistake(
+def test_no_text_acts_in_messages_about_mistakes(
     keyed: Agency, texts: dict[str, str], tmp_path: Path
 ) -> None:
     """In files that may not have it: as a key, as a value of every kind, as the file's own name, as
@@ -366,7 +366,9 @@ def test_no_text_acts_on_github(
 
 
 @IN_PART
-def test_mistakes_are_told_on_github_without_acting(hub: Project, texts: dict[str, str]) -> None:
+def test_mistakes_are_reported_on_github_without_acting(
+    hub: Project, texts: dict[str, str]
+) -> None:
     """The annotations and the summary of files that cannot be taken."""
     hub.branch("change")
     folder = str(hub.desk.root / "agents").encode() + b"/"
