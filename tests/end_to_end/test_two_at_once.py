@@ -27,7 +27,7 @@ from reconciler.store import lock
 from reconciler.store.file import File
 from reconciler.store.lock import LockWait
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test that hangs fails; no test waits that long otherwise."""
 PROGRAM = """
 import sys
