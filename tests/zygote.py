@@ -28,7 +28,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds to wait for a process before the test fails."""
 LATE = ("encodings.idna", "filelock", "httpcore", "phonenumbers")
 """Modules that the program or its libraries import in the middle of a run."""
