@@ -1,3 +1,3 @@
-"""Real-estate agents as YAML files, kept true on the portals that publish them."""
+"""Keep real-estate agents' profiles on portals in sync with YAML files."""
 
 __version__ = "0.1.0"

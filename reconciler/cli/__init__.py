@@ -46,7 +46,7 @@ SANDBOX_EXTRA = ("starlette", "uvicorn")
     type=click.Path(path_type=Path),
     help="Use FILE instead of reconciler.yaml.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Log every request and wait.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every request and every wait.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
@@ -60,7 +60,7 @@ def cli(
     """Keep agents' profiles on real-estate portals in sync with YAML files."""
     for directory in directories:
         if not directory.is_dir():
-            raise UsageError(f"-C: there is no folder {Path(*directories)}.")
+            raise UsageError(f"-C: no such directory: {Path(*directories)}.")
         ctx.with_resource(chdir(directory))
     console.configure_logging(verbose=verbose)
     ctx.obj = GlobalOptions(directories, config, verbose, quiet)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     help="Apply exactly this saved plan.",
 )
 @click.option("--yes", is_flag=True, help="Apply without a prompt.")
-@click.option("--dry-run", is_flag=True, help="Print each request and send none.")
+@click.option("--dry-run", is_flag=True, help="Print the requests without sending them.")
 @click.option(
     "--on-stale",
     metavar="fail|skip",
@@ -124,7 +124,7 @@ def _show_plan(
 ) -> None:
     """Show the plan as text before it is applied, unless a person has seen it already (`shown`).
 
-    It goes to standard output, or to standard error where that has another format; and to standard
+    It goes to standard output, or to standard error if that has another format; and to standard
     error too if the prompt is on the terminal and standard output is not.
     """
     to_output = output.format == "text" and not shown

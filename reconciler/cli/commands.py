@@ -24,7 +24,7 @@ COMMANDS = {
     "ci": ("reconciler.cli.ci", "Run plan, apply or drift in a GitHub workflow."),
     "sandbox": ("reconciler.cli.sandbox", "Run the simulated portals on this machine."),
 }
-"""Each command's module, which has it as `command`, and the first line of its help."""
+"""Each command's module (which defines `command`) and the first line of its help."""
 
 
 class CommandTable(click.Group):
@@ -45,7 +45,7 @@ class CommandTable(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest name after a misspelt one."""
+        """Like click's, but suggests the nearest name for a misspelled one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

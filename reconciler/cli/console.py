@@ -1,4 +1,4 @@
-"""The terminal: what is printed, in colour or not, without keys and without workflow commands."""
+"""The terminal: what is printed, in color or not, without keys and without workflow commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Page(TypedDict):
-    """How text is laid out: its width in columns, and whether it is in colour."""
+    """How text is laid out: its width in columns, and whether it is in color."""
 
     width: int
     color: bool

@@ -60,7 +60,7 @@ class GlobalOptions:
 
 
 def examples(*lines: str) -> str:
-    """The epilog of a command's help: its examples, which click is not to wrap."""
+    """The epilog of a command's help: its examples, which click must not wrap."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 

@@ -94,8 +94,8 @@ def _switch_options(function: Function) -> Function:
     "--faults",
     metavar="SEED",
     type=int,
-    help="Make requests fail at random: lost, late, half done or answered wrongly. Each fault is "
-    "logged on stderr. The same SEED replays the same faults.",
+    help="Make requests fail at random: lost, late, partial or with a wrong response. Each fault "
+    "is logged to stderr. The same SEED replays the same faults.",
 )
 @click.option(
     "--fault-share",
@@ -126,15 +126,15 @@ def command(
 ) -> int:
     """Run the simulated portals on this machine.
 
-    Options that begin with --pf- are for Property Finder, all others for Rentix. Where a vendor's
-    documentation leaves something open, an option picks a reading; its help cites the facts.
+    Options that begin with --pf- are for Property Finder, all others for Rentix. Options for
+    behavior that a vendor's documentation leaves open cite the page with the facts.
     """
     from reconciler.sandbox.faults import Faults
     from reconciler.sandbox.server import Application, serve
     from reconciler.sandbox.state import State
     from reconciler.sandbox.store import Store
 
-    gc.enable()  # unlike other commands, this one runs for long
+    gc.enable()  # unlike other commands, this one keeps running
     users = None if load is None else _read_users(load)
     try:
         store = Store(db)

@@ -1,1 +1,1 @@
-"""Matching, comparing and planning as pure functions: no file, no network, no clock, no chance."""
+"""Matching, comparing and planning as pure functions: no files, network, clock or randomness."""

@@ -11,7 +11,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(:[0-9]*)?")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this computer: `localhost` or a loopback address in its usual form."""
+    """Whether a host is this machine: `localhost` or a loopback address in its usual form."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -22,7 +22,7 @@ def check_url(url: str) -> str | None:
     """What is wrong with a base address, or None. The message does not repeat the address, which
     may hold a password.
 
-    The key goes there with every request, so http:// is for this computer only, and a base address
+    The key goes there with every request, so http:// is for this machine only, and a base address
     has no user name, query or fragment.
     """
     try:
@@ -38,5 +38,5 @@ def check_url(url: str) -> str | None:
     if "?" in url or "#" in url:
         return "the address must not contain ? or #"
     if parts.scheme == "http" and not is_loopback(host):
-        return "the address must start with https:// (http:// is only for this computer)"
+        return "the address must start with https:// (http:// is only for this machine)"
     return None

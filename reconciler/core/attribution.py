@@ -13,7 +13,7 @@ Place = tuple[str, Any, str]
 Declared = tuple[str, Source, Mapping[str, Value]]
 """A declared agent: key, place and data."""
 MISSING = object()
-"""Stands for the value of a path that a file does not declare."""
+"""The value of a path that a file does not declare."""
 
 
 def attribute(plan: Plan, base: Plan) -> Plan:

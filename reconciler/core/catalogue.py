@@ -16,10 +16,11 @@ class Policy:
 
     `order` has the identifiers that match, in order, and with `recall` the ledger matches too.
     `create` allows creations, and `needs` has what one requires. `removal` is what happens to an
-    agent of ours that no file declares now (None: report it). `off` is the path and value that
-    take an agent off all listings. `hold` leaves values unchanged that cannot be compared. With
-    `by_handle`, updates name their agent by its external id; with `replaces`, an update carries the
-    whole agent. `refuses` says why the portal would refuse an operation, None if it would not.
+    agent that was applied from here and is no longer declared (None: report it). `off` is the path
+    and value that take an agent off all listings. `hold` leaves values unchanged that cannot be
+    compared. With `by_handle`, updates name their agent by its external id; with `replaces`, an
+    update carries the whole agent. `refuses` says why the portal would refuse an operation, None if
+    it would not.
     """
 
     order: tuple[str, ...]

@@ -90,10 +90,12 @@ def _warn_of_activity(
     path, value = off
     if path not in found.desired.values:
         message = (
-            f"agent {label(found.live)} is {value} on the portal, which shows them on no listing, "
-            f"and the file does not declare {path}."
+            f"agent {label(found.live)} is {value} on the portal, so no listing shows them, and "
+            f"the file does not declare {path}. To change this, declare it."
         )
         findings.warn(found.desired, message)
     elif any(change.path == path for change in changes):
-        message = f"agent {label(found.live)} will be activated: the portal publishes them again."
+        message = (
+            f"agent {label(found.live)} will be activated: the portal will publish them again."
+        )
         findings.warn(found.desired, message, path)

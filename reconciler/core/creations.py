@@ -13,8 +13,8 @@ from reconciler.core.state import was_refused
 
 
 def find_creations(scope: Scope, findings: Findings) -> list[Operation]:
-    """The agents to create. Adds the agents to wait for, and conflicts for those of whom it is
-    unclear whether they exist."""
+    """The agents to create. Adds the agents to wait for, and conflicts for those that
+    may already exist."""
     creations = []
     recorded = {state.key: live_id for live_id, state in scope.prior.agents.items()}
     for desired in scope.absent.values():
@@ -43,9 +43,7 @@ def _why_not_created(
     """Why an absent agent is not created; None if it is. `former` has the live agents that were
     matched under this key in an earlier apply."""
     if not scope.listing.complete:
-        return (
-            "not in the incomplete list that the portal returned. Nothing is done; run again later."
-        )
+        return "not in the incomplete list that the portal returned. Skipped; run again later."
     if former:
         return (
             f"was agent {label(former[-1])} at the last apply, but the file no longer matches it. "
@@ -76,8 +74,8 @@ def _why_not_creatable(desired: Desired, operation: Operation, scope: Scope) -> 
 
 def _vanished(live_id: str) -> str:
     return (
-        f"was agent {live_id} at the last apply, but the portal no longer lists them. No one is "
-        f"created instead. Look for the agent on the portal; if they are gone for good, declare "
+        f"was agent {live_id} at the last apply, but the portal no longer lists them. No new "
+        f"agent is created. Look for the agent on the portal; if they are gone for good, declare "
         f"them under another externalId."
     )
 

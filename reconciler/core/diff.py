@@ -22,15 +22,15 @@ from reconciler.core.model import (
 from reconciler.core.state import attribution, covers, field_state, is_as_before, judge, known
 
 MISSING = object()
-"""Stands for the live value of a path that the portal never shows."""
+"""The live value of a path that the portal never shows."""
 LONGEST_QUOTE = 60
 """Characters of a value that a warning quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The changes of one agent, its warnings, and the values that the portal was sent before and
-    does not show (`not_taken`)."""
+    """The changes of one agent, its warnings, and the values that were sent before and that the
+    portal does not show (`not_taken`)."""
 
     changes: tuple[Change, ...]
     warnings: tuple[Warning, ...]
@@ -195,20 +195,21 @@ def _hold_warning(found: Match, path: str) -> Warning:
 
 
 def not_taken_message(catalogue: Catalogue, unmet: Unmet) -> str:
-    """The warning about a value that the portal was sent and does not show."""
+    """The warning about a value that was sent and that the portal does not show."""
     field = catalogue.field(unmet.path)
     if field.late and isinstance(unmet.declared, Mapping):
         return (
             f"{unmet.path}: the portal does not show the new picture yet. It may still be "
-            f"importing it. If this persists, check that the address leads to a picture."
+            f"importing it. If this persists, check that the address returns a picture."
         )
     advice = field.advice or (
         "declare what the portal shows, or another value. If someone changed it on the portal "
         "right after the apply, change it back there."
     )
+    sent = "null" if unmet.declared is None else _quoted(unmet.declared)
     return (
-        f"{unmet.path}: the portal was sent {_quoted(unmet.declared)} but shows "
-        f"{_quoted(unmet.live)}. It is not sent again; {advice}"
+        f"{unmet.path}: {sent} was sent, but the portal shows {_quoted(unmet.live)}. It is not "
+        f"sent again; {advice}"
     )
 
 

@@ -37,11 +37,11 @@ class Sort(Enum):
     LINK = "link"
     """A web address, compared in canonical form."""
     MAILBOX = "mailbox"
-    """An e-mail address, compared without letter case."""
+    """An e-mail address, compared without regard to case."""
     PHONE = "phone"
     """A phone number, compared by its digits."""
     CODES = "codes"
-    """A list of codes, compared without order."""
+    """A list of codes, compared without regard to order."""
     SWITCHES = "switches"
     """A group of on/off values, always sent together (paths `field.switch`)."""
     PICTURE = "picture"
@@ -55,7 +55,7 @@ class Field:
     `parts` are its languages or switches; `default` is the portal's value of each part for a new
     agent. A single string for a text with parts means the part `whole`, or all parts. `public`
     says whether visitors of the portal see the value. `advice` says what to do if the portal does
-    not take the value.
+    not accept the value.
     """
 
     name: str
@@ -79,7 +79,7 @@ Rule = Literal["pin", "key", "shared", "hint"]
 class Identifier:
     """One way to identify the live agent.
 
-    A `pin` is the portal's own id: if declared, it decides alone. A `key` belongs to one agent (an
+    A `pin` is the portal's own id: if declared, it alone decides. A `key` belongs to one agent (an
     external id, a login). A `shared` value may belong to several people (an office phone), so it
     matches only if exactly one agent has it, and that agent has no key. A `hint` matches no one,
     but an unmatched agent with the same value may be the one about to be created. `moves` says how
@@ -163,7 +163,7 @@ def link(value: Value) -> Value:
 
 
 def mailbox(value: Scalar) -> str:
-    """An e-mail address in canonical form: trimmed, without letter case."""
+    """An e-mail address in canonical form: trimmed and case-folded."""
     return str(value).strip().casefold()
 
 
@@ -216,10 +216,10 @@ def shown(field: Field, path: str, live: Live) -> Value:
 
 
 def compare(field: Field, path: str, desired: Desired, live: Live) -> Verdict:
-    """Whether the portal shows for `path` what the file declares.
+    """Whether the portal shows the declared value of `path`.
 
-    Unreadable are a text for which the portal shows one string of unknown language, a picture that
-    is declared by an address, and anything that the portal does not show at all.
+    A value is unreadable if it is a text for which the portal shows one string of unknown language,
+    a picture that is declared by an address, or anything that the portal does not show at all.
     """
     want, have = desired.values[path], shown(field, path, live)
     if field.sort is Sort.PICTURE:

@@ -3,7 +3,7 @@
 External ids move by link and unlink, under one rule: `unlink(a)` waits for nothing; `link(a, x)`
 waits for `unlink(a)` and for `unlink(holder of x)`. This covers swaps, chains and rotations of any
 length. Other keys (a login) move by updates, and no agent can be without one: each update waits for
-the one by which the holder gives the key up, so that a circle cannot be resolved.
+the one by which the holder gives the key up, so a cycle cannot be resolved.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconciler.core.removals import Removed
 @dataclass(frozen=True, slots=True)
 class Claim:
     """An agent and the external id that it should have. `live` is None for an agent to be created;
-    `wants` is None for one that only gives its own up."""
+    `wants` is None for one that only releases its own."""
 
     key: str
     source: Source | None
@@ -49,7 +49,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a claim cannot be served, and who holds what it wants."""
+    """Why a claim is refused, and who has the key that it wants."""
 
     claim: Claim
     holder: Live
@@ -272,7 +272,7 @@ def operations(
 
 
 Obstacle = Literal["circle", "kept", "behind"]
-"""Why an agent cannot get a key: its holder wants another in a circle, keeps it, or cannot get the
+"""Why an agent cannot get a key: its holder wants another in a cycle, keeps it, or cannot get the
 key that it should have instead."""
 
 
@@ -388,11 +388,11 @@ def _refusal(
     claim = Claim(each.key, each.source, None, str(value))
     if obstacle == "circle":
         reason = (
-            f"{held} and in turn wants another agent's, in a circle. First give one of them an "
-            f"address that no one has."
+            f"{held} and needs another agent's, in a cycle. Give one of them a temporary address, "
+            f"apply, then set the final one."
         )
     elif obstacle == "behind":
-        reason = f"{held} and cannot get the one that its file declares either."
+        reason = f"{held} and cannot get the one that its own file declares."
     elif (other := declared.get(holder.id)) is None:
         reason = (
             f"{held}, and no file declares that agent. Change it on the portal, or declare it too."
@@ -406,7 +406,7 @@ def _refusal(
 def _in_order(
     served: Mapping[str, Operation], taking: Mapping[str, Live], givers: Mapping[Scalar, str]
 ) -> list[Operation]:
-    """The operations in their order, but each after the one that it waits for; there is no circle
+    """The operations in their order, but each after the one that it waits for; there is no cycle
     among them."""
     done: dict[str, Operation] = {}
     for name in served:

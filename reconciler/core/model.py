@@ -1,4 +1,4 @@
-"""The data of the core: frozen, without behaviour. The stages in the modules beside it use it.
+"""The data that the stages of the core share: frozen, without behavior.
 
 Values are plain JSON (`Value`): str, int, bool, None, and dicts and lists of them. A *path* names a
 value as the YAML file spells it: `name`, `description.ru`, `settings.contact_viber`, `avatar`.

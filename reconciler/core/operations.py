@@ -70,7 +70,7 @@ def creation(desired: Desired, catalogue: Catalogue) -> Operation:
 
 
 def creation_form(operation: Operation) -> str:
-    """The digest of a creation, to recognise one that the portal has refused."""
+    """The digest of a creation, to recognize one that the portal has refused."""
     return digest(Field("creation", Sort.TEXT), [operation.external_id, dict(operation.values)])
 
 
@@ -94,7 +94,7 @@ def body(
     """The fields to send for these paths.
 
     A group of switches is sent whole, merged with the live values (for a new agent, with the
-    portal's defaults); so is a text, as far as the portal shows its other languages.
+    portal's defaults); so is a text, with the other languages that the portal shows.
     """
     names, declared = set(map(parent, touched)), set(map(parent, desired.values))
     sent: dict[str, Value] = {}
@@ -162,7 +162,7 @@ def refuse_unlisted_keys(scope: Scope, findings: Findings) -> None:
             if key.moves and want is not None and key.canonical(want) not in held:
                 reason = (
                     f"the portal returned an incomplete list, and an agent missing from it may "
-                    f"have {key.spelling} {want}. Nothing is done; run again later."
+                    f"have {key.spelling} {want}. Skipped; run again later."
                 )
                 place = desired.at(key.name)
                 findings.conflicts.append(Conflict(desired.portal, desired.key, place, reason))

@@ -42,8 +42,8 @@ from reconciler.core.selection import Selection
 class Draft:
     """One portal's part of a plan, before its operations become requests.
 
-    `matches` has the agents in scope that are not in conflict; `not_taken` has the values that the
-    portal was sent before and does not show.
+    `matches` has the agents in scope that are not in conflict; `not_taken` has the values that were
+    sent before and that the portal does not show.
     """
 
     entries: tuple[Entry, ...]
@@ -134,7 +134,7 @@ Noted = TypeVar("Noted", Conflict, Warning)
 
 
 def _named(notes: Iterable[Noted], names: Mapping[str, str]) -> Iterator[Noted]:
-    """The conflicts or warnings with the name of their person, as far as it is known."""
+    """The conflicts or warnings with the name of their person, if it is known."""
     for each in notes:
         yield each if each.name else replace(each, name=names.get(each.key, ""))
 

@@ -1,4 +1,4 @@
-"""Agents that were ours and that no file declares now."""
+"""Agents that were applied from here and that no file declares now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Removed:
 
 def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
     """The agents to unlink or deactivate. Adds a warning for each that stays as it is, and a value
-    not taken for each that the portal was told to take off and did not.
+    not taken for each that a request should have taken off but did not.
 
     An agent that a conflict concerns may still be declared, so it is left unchanged. If its key
     belongs to another agent now, it is not deactivated: the two may have been confused.
@@ -52,7 +52,7 @@ def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
 
 
 def _undeclared(scope: Scope) -> Iterator[tuple[Live, AgentState]]:
-    """The listed agents of ours that no file declares and that are not off already."""
+    """The listed agents that were applied from here, are no longer declared and are not off yet."""
     if not scope.listing.complete or not scope.prior.agents:
         return
     matching = scope.matching
@@ -89,7 +89,7 @@ def _left_unchanged(key: str, live: Live, other: Live | None) -> str:
 
 
 def _ignored(state: AgentState, live: Live, scope: Scope) -> Unmet | None:
-    """The value by which the portal was told to take an agent off, if it shows the same as then."""
+    """The value that was sent to take an agent off, if the portal still shows the same as then."""
     policy = scope.catalogue.policy
     if policy.off is None or policy.removal is None:
         return None

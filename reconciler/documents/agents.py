@@ -63,8 +63,7 @@ _IDENTITY = Part(
             Annotated[
                 Id,
                 Field(
-                    description="The portal's id of the agent. It identifies the agent for "
-                    "certain.",
+                    description="The portal's id of the agent. It identifies the agent uniquely.",
                     examples=[15],
                 ),
             ],
@@ -76,7 +75,7 @@ _IDENTITY = Part(
     example="externalId: agent-001",
 )
 """The keys that identify the agent of a file, whatever the portals."""
-_CLEAR = "leave the key out to leave the value alone"
+_CLEAR = "leave the key out to keep the value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +318,7 @@ def _heading(model: Model, tree: Tree, data: Mapping[str, Value]) -> Problem | N
 
 def _inprintable(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Problem]:
     """Invisible characters in names, addresses and ids: two values that look the same would
-    differ. In longer texts they may be meant."""
+    differ. In longer texts they may be intended."""
     for path, hints in model.hints.items():
         if hints.spelling == "free":
             continue
@@ -337,7 +336,7 @@ def _gaps(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Probl
     yield from chain.from_iterable(_missing(model, tree, data, part) for part in model.parts)
     external = data.get("externalId")
     if isinstance(external, str) and re.fullmatch("id:[0-9]+", external):
-        message = "`externalId` cannot be `id:` and a number: agents without one are named so"
+        message = "`externalId` cannot be `id:` and a number: that names an agent without one"
         yield tree.problem(("externalId",), message)
     for path, key in model.keys.items():
         value = _at(data, path)
@@ -351,7 +350,7 @@ def _gaps(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Probl
 
 
 def _missing(model: Model, tree: Tree, data: Mapping[str, Value], part: Part) -> Iterator[Problem]:
-    """The problem of a part with none of the keys of which it needs one."""
+    """The problem of a part that has none of the keys of which it needs one."""
     own = data.get(part.section) if part.section else data
     if not part.required or not isinstance(own, Mapping):
         return
@@ -373,7 +372,7 @@ def _misfits(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Pr
             continue
         if form := key.adapt(value):
             source = key.inherits[-1]
-            message = f"`{section}` inherits this `{source}` and does not accept its form"
+            message = f"`{section}` inherits this `{source}` and does not accept its format"
             yield tree.problem(key.inherits, message, f"write {source}: {form}")
 
 

@@ -168,7 +168,7 @@ class Config(_Strict, defer_build=True):
     # No Literal: it accepts true and 1.0 as 1.
     version: Annotated[int, Field(ge=1, le=1, description="Version of this file's format.")] = 1
     agents: Annotated[
-        str, Field(pattern=ONE_LINE, description="Folder with the agents' files.")
+        str, Field(pattern=ONE_LINE, description="Directory with the agents' files.")
     ] = "agents"
     # `config_model` narrows this to the sections of the portals.
     portals: Mapping[str, Section]
@@ -275,8 +275,8 @@ def _parse(name: str, data: bytes, sections: Sections) -> Config:
     config = model.model_validate({})
     trees, problems = load(name, data)
     for tree in trees[1:]:
-        message = "the configuration must be one document, and this is a second one"
-        problems.append(tree.problem((), message, "delete the line of ---"))
+        message = "the configuration must be a single document, and a second one starts here"
+        problems.append(tree.problem((), message, "delete the `---` line"))
     for tree in trees[:1]:
         try:
             config = model.model_validate(tree.value)
@@ -331,7 +331,7 @@ def _vocabulary(sections: Sections, model: type[Config]) -> Vocabulary:
     return Vocabulary(
         keys=known_keys(model.model_json_schema()),
         rules={
-            "version": "`version` must be 1; this program supports no other",
+            "version": "`version` must be 1, the only version that this program supports",
             "portals": f"`portals` must be a mapping of the portals to use, such as {first}: "
             "{{}}",
             **{f"portals.{name}": f"`{name}` must be a mapping, or {{{{}}}}" for name in sections},
@@ -342,7 +342,7 @@ def _vocabulary(sections: Sections, model: type[Config]) -> Vocabulary:
             },
         },
         nulls={
-            "": "leave the key out for its default",
+            "": "leave the key out to use its default",
             **{f"portals.{name}": f"write {name}: {{}} for its defaults" for name in sections},
         },
         refused={},

@@ -102,7 +102,7 @@ def nearest(key: str, known: Sequence[str]) -> str | None:
 
 
 def _visible_part(key: str) -> str:
-    """Return a key without its invisible characters, and with full-width letters made normal."""
+    """Return a key without its invisible characters, and with full-width letters normalized."""
     normal = unicodedata.normalize("NFKC", key)
     return "".join(character for character in normal if character.isprintable()).strip()
 

@@ -32,12 +32,12 @@ def yaml_files(root: Path, folder: str, problems: list[Problem]) -> list[tuple[s
     start = root / folder
     name = printable(folder)
     if not start.is_dir():
-        wrong = "is not a folder" if start.exists() else "does not exist"
+        wrong = "is not a directory" if start.exists() else "does not exist"
         hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
-        problems.append(Problem(name, 1, 1, f"folder {name} {wrong}", hint=hint))
+        problems.append(Problem(name, 1, 1, f"directory {name} {wrong}", hint=hint))
         return []
     if not inside(os.path.realpath(start), top):
-        problems.append(Problem(name, 1, 1, "the folder is outside the repository"))
+        problems.append(Problem(name, 1, 1, "the directory is outside the repository"))
         return []
     prefix = Path(os.path.normpath(folder)).as_posix()
     return sorted(_walk(os.fspath(start), "" if prefix == "." else f"{prefix}/", top, problems))
@@ -49,7 +49,7 @@ def inside(path: str, folder: str) -> bool:
 
 
 def content(path: str) -> bytes:
-    """Read a file; one that is too large only so far that this is certain. Raises OSError."""
+    """Read a file, or only enough of it to show that it is too large. Raises OSError."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - Path.open takes twice as long
         too_large = os.fstat(file.fileno()).st_size > MAX_BYTES
         return (file.read(MAX_BYTES + 1) if too_large else file.readall()) or b""
@@ -65,7 +65,7 @@ def _walk(start: str, prefix: str, top: str, problems: list[Problem]) -> Iterato
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            message = f"cannot read the folder: {error.strerror}"
+            message = f"cannot read the directory: {error.strerror}"
             problems.append(Problem(printable(prefix.rstrip("/")), 1, 1, message))
             continue
         for entry in entries:
@@ -106,7 +106,7 @@ def _bad_link(path: str, name: str, top: str, linked: set[str]) -> Problem | Non
         message = "the symbolic link points outside the repository"
         return Problem(name, 1, 1, message, hint="replace it with a copy of its target")
     if inside(os.path.realpath(Path(path).parent), real):
-        message = "the symbolic link points to a folder that contains it"
+        message = "the symbolic link points to a directory that contains it"
         return Problem(name, 1, 1, message, hint="delete it")
     if real in linked:
         message = "another symbolic link has the same target"
@@ -124,7 +124,7 @@ def _bad_file(name: str, kind: _Kind, *, is_yaml: bool) -> Problem | None:
     if not is_yaml and not misnamed:
         return None
     if not name.isprintable():
-        part = "folder" if base.isprintable() else "file"
+        part = "directory" if base.isprintable() else "file"
         message = f"the {part} name contains invisible characters"
         return Problem(printable(name), 1, 1, message, hint=f"rename the {part}")
     if misnamed:

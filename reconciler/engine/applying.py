@@ -199,7 +199,7 @@ def _listings_after(
     except KeyboardInterrupt:  # the user does not wait for the result; what was done is known
         proposal.cancellation.request()
         return listings, []
-    except Exception:  # a defect here is no reason to lose what was done
+    except Exception:  # an error here must not lose what was done
         _save(proposal, report, {})
         raise
     reasons = list(readings.unread.values())
@@ -207,7 +207,7 @@ def _listings_after(
         if reading.listing.complete:
             listings[name] = reading.listing
         else:
-            reasons.append(f"{name} listed only some of its agents.")
+            reasons.append(f"{name} returned an incomplete list of its agents.")
     return listings, [f"Could not verify the result: {reason}" for reason in reasons]
 
 

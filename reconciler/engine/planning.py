@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 # -- reading the portals -------------------------------------------------------------------------
 
 READS = 3
-"""Attempts to read a portal, while it lists only some agents or gives an unexpected answer: agents
-may come and go between two pages."""
+"""Attempts to read a portal, while its list is incomplete or a response is unexpected: agents may
+come and go between two pages."""
 
 
 @dataclass(frozen=True, slots=True)

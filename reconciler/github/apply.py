@@ -135,8 +135,8 @@ def _shallow(job: Job) -> list[str]:
 def _report_unreviewed(job: Job, problems: Sequence[str]) -> int:
     reason = "; ".join(problems) or "no pull request led to this commit"
     message = (
-        f"Nothing was applied: {reason}. Nobody has reviewed what would change. To apply it "
-        f"anyway, start this workflow manually (Run workflow)."
+        f"Nothing was applied: {reason}. To apply everything without a reviewed plan, start this "
+        f"workflow manually (Run workflow)."
     )
     job.annotate([Annotation("error", message)])
     job.summarize(inline.prose(message, len(message)))

@@ -24,7 +24,7 @@ CONFIG = """\
 # yaml-language-server: $schema=schemas/reconciler.schema.json
 # A key that is left out has its default; lines like `# key: value` show other settings.
 version: 1
-agents: agents # the folder with the agents' files
+agents: agents # the directory with the agents' files
 portals: # only the portals named here are used
 <PORTALS>
 # The branch that records what was applied; the first apply creates and pushes it. Workflows start
@@ -139,7 +139,7 @@ def _write(root: Path, path: str, text: str) -> bool:
     try:
         file_path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"The folder of {path} cannot be created: {error.strerror}.") from None
+        raise UsageError(f"The directory of {path} cannot be created: {error.strerror}.") from None
     try:
         with file_path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -166,6 +166,6 @@ def _notes(root: Path) -> Iterator[str]:
         folder = ""
     if folder:
         yield (
-            f"GitHub reads workflows only from the repository's top folder: move .github there "
+            f"GitHub reads workflows only from the repository's top directory: move .github there "
             f"from {folder}"
         )

@@ -216,7 +216,7 @@ def _certificate_problem(error: BaseException | None) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The exception's message; its class where httpx gives none."""
+    """The exception's message; its class if httpx gives none."""
     return str(error) or type(error).__name__
 
 

@@ -32,7 +32,7 @@ from reconciler.net.redaction import FRAGMENT, contains_secret, redact
 log = logging.getLogger("reconciler.net.transport")
 
 ATTEMPTS = 6
-"""Attempts for a request that had no effect for certain, or only reads."""
+"""Attempts for a request that certainly had no effect, or only reads."""
 RATE_LIMIT_ATTEMPTS = 8
 """Attempts while a rate limit refuses without a time: enough to outlast WINDOW."""
 MAX_WAIT = 120.0
@@ -141,7 +141,7 @@ class Transport:
         return self._exchange(request)
 
     def _exchange(self, request: Request) -> Response:
-        """Send a request until it is answered, or another attempt is unsafe or useless."""
+        """Send a request until it gets a response, or another attempt is unsafe or useless."""
         result: _Attempt = self._retrying(self._once, request)
         if result.response.status != httpx.codes.TOO_MANY_REQUESTS:
             return result.response
@@ -265,11 +265,11 @@ def _response(request: Request, reply: Reply, body: Value, *, valid: bool) -> Re
     server_error, success = status >= SERVER_ERROR, 200 <= status < 300
     error = None
     if not valid:
-        error = f"the portal answered {status} with a body that is not JSON"
+        error = f"the portal returned {status} with a body that is not JSON"
     if 300 <= status < 400:
-        error = f"the portal answered {status}, a redirect, which is not followed"
+        error = f"the portal returned {status}, a redirect, which is not followed"
     elif server_error and not isinstance(body, dict):
-        error = f"the portal answered {status}"
+        error = f"the portal returned {status}"
     conclusive = isinstance(body, dict) and (not server_error or "results" in body)
     conclusive = conclusive or (status == httpx.codes.NO_CONTENT and not reply.content)
     uncertain = request.writes and (server_error or success) and not conclusive
@@ -285,8 +285,8 @@ def _incomplete(request: Request, reply: Reply) -> Response:
 
 
 def _not_sent(login: Response, message: str) -> Response:
-    """The response to a request that was not sent for want of a session. It has the login's status
-    only if access was refused: another one may be a success without a token."""
+    """The response to a request that was not sent because there was no session. It has the login's
+    status only if access was refused: another one may be a success without a token."""
     status = login.status if login.status in (401, 403) else None
     return Response(status, None, message)
 

@@ -21,7 +21,7 @@ SHOWN: Mapping[Sort, tuple[type, ...]] = {
     Sort.SWITCHES: (dict, NoneType),
     Sort.PICTURE: (dict, NoneType),
 }
-"""The JSON types in which a portal shows each sort of value; None also stands for a missing key."""
+"""The JSON types in which a portal shows each sort of value; None includes a missing key."""
 
 
 @dataclass(frozen=True, slots=True)

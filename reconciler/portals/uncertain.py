@@ -10,7 +10,7 @@ from reconciler.core.fields import Field, Verdict, compare, parent, paths
 from reconciler.core.model import Desired, Live, Operation, Outcome, Response, Source, Value
 
 TRIES = 5
-"""How often a write is sent at most while its outcome is uncertain."""
+"""The most times that a write is sent while its outcome is uncertain."""
 LONGEST_MESSAGE = 500
 """Characters of a portal's message that are shown; a gateway may send a page of HTML."""
 NO_REASON = "the portal gave no reason"
@@ -56,7 +56,7 @@ def given_up(last: Uncertain, message: str = NO_REASON) -> Outcome:
     """The outcome after the last attempt: `failed` if reading shows that the write was not applied,
     else `unknown`. `message` is the portal's own."""
     operation, response = last.operation, last.response
-    reason = response.error or f"the portal answered {response.status}"
+    reason = response.error or f"the portal returned {response.status}"
     if message != NO_REASON:
         reason = f"{reason} ({message})"
     if last.verdict is Verdict.DIFFERENT:

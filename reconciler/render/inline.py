@@ -1,4 +1,4 @@
-"""Text that is not ours within GitHub's markdown, where it can be nothing but text.
+"""Text from agents and portals in GitHub's markdown, where it must have no effect.
 
 Plain words stay as they are. Whatever markdown or GitHub could act on (a mention, a reference, a
 link, a picture, HTML, an emoji's name) becomes a code span, the one thing that stops them all.
@@ -25,7 +25,7 @@ SIGNS = frozenset("→·—–↵№␣")
 NUMBER = re.compile(r"\+?[0-9]{1,6}([.,][0-9]{1,6})*%?|[0-9]\ufe0f?\u20e3")
 """Too short for a commit's name; or a digit's emoji."""
 COMMIT = re.compile("[0-9a-fA-F]{7,}")
-BLANK = re.compile("([ \u00a0\u202f])")
+SPACE = re.compile("([ \u00a0\u202f])")
 TICKS = 16
 """Backticks in a row that are shown: a parser gives up on a code span with too many around it."""
 
@@ -43,22 +43,22 @@ def prose(text: str, most: int = MESSAGE, *, html: bool = False) -> str:
     At most `most` of its characters are shown. `html` is for text between HTML tags, where there is
     no markdown.
     """
-    line = re.sub("  +", lambda blanks: f" {'␣' * (len(blanks[0]) - 1)} ", text[: most + 1])
+    line = re.sub("  +", lambda spaces: f" {'␣' * (len(spaces[0]) - 1)} ", text[: most + 1])
     line = _clip(re.sub(" +", " ", one_line(line)), most, whole=len(text) <= most)
     return _prose(line, html=html)
 
 
 def _prose(line: str, *, html: bool = False) -> str:
-    """Words and the blanks between them; unsafe words in a row are one code span."""
-    words, blanks = BLANK.split(line)[::2], [*BLANK.split(line)[1::2], ""]
+    """Words and the spaces between them; unsafe words in a row are one code span."""
+    words, spaces = SPACE.split(line)[::2], [*SPACE.split(line)[1::2], ""]
     runs: list[str] = []
     open_ended = False
-    for word, blank in zip(words, blanks, strict=True):
+    for word, space in zip(words, spaces, strict=True):
         plain = _plain(word)
         if open_ended and not plain and word[0] not in OPENING:
-            runs[-2:] = [runs[-2] + runs[-1] + word, blank]
+            runs[-2:] = [runs[-2] + runs[-1] + word, space]
         else:
-            runs += [word, blank]
+            runs += [word, space]
         open_ended = not plain and word[-1] not in CLOSING
     return "".join(
         run if place % 2 or _plain(run) else _word(run, html=html) for place, run in enumerate(runs)
@@ -84,8 +84,8 @@ def _code(line: str, *, html: bool = False) -> str:
         return f"<code>{escape(line)}</code>"
     line = re.sub(f"(`{{{TICKS}}})`+", r"\1…", line)
     longest = max(map(len, re.findall("`+", line)), default=0)
-    blank = " " if line[0] == "`" or line[-1] == "`" else ""
-    return f"{'`' * (longest + 1)}{blank}{line}{blank}{'`' * (longest + 1)}"
+    space = " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{'`' * (longest + 1)}{space}{line}{space}{'`' * (longest + 1)}"
 
 
 def _plain(word: str) -> bool:

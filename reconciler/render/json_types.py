@@ -60,7 +60,7 @@ class ConflictJson(TypedDict):
 
 @_closed
 class WarningJson(TypedDict):
-    """Something to know about an agent; it stops nothing."""
+    """Something to know about an agent; it does not block the plan."""
 
     portal: str
     """Portal."""
@@ -150,7 +150,7 @@ class RequestJson(TypedDict):
     body: Value
     """JSON body; null if there is none."""
     covers: list[str]
-    """Keys of the agents that it is about."""
+    """Keys of the agents that it changes."""
     after: list[str]
     """Requests that must succeed first."""
 
@@ -206,7 +206,7 @@ class PlanJson(TypedDict):
     """A plan: what an apply would do."""
 
     digest: str
-    """Fingerprint of the rest of the plan."""
+    """Digest of the rest of the plan."""
     format_version: str
     """Version of this format. A minor version only adds keys."""
     tool_version: str
@@ -226,7 +226,7 @@ class PlanJson(TypedDict):
     waiting: list[WaitingJson]
     """Agents that the portal does not have yet."""
     declared: int
-    """Number of agents that the plan looked at."""
+    """Number of declared agents that the plan covers."""
     over_limits: list[str]
     """The limits that the plan exceeds."""
     seconds: int

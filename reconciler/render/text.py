@@ -93,7 +93,7 @@ def _who(item: Item) -> str:
 
 
 def _sentence(item: Item) -> str:
-    """The sentence, after a colon where it is about somebody."""
+    """The sentence, after a colon if it is about an agent."""
     text = ": ".join(filter(None, (item.label, _quoted(item.text))))
     return f": {text}" if text and item.key else text
 

@@ -31,7 +31,7 @@ COUNTED: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiti
 """The order in which operations are counted."""
 CLIP = 400
 """Characters of a value within a sentence."""
-FORCE = "To apply it all the same, use `--force` or a saved plan."
+FORCE = "To apply it anyway, use `--force` or a saved plan."
 ADVICE = "`reconciler apply` reverts these changes. To keep one, edit the file."
 
 
@@ -159,10 +159,10 @@ def _limits(plan: Plan) -> Section:
 
 
 def _unread(plan: Plan, effect: str) -> Section:
-    """What is not known of the portals, with its effect."""
+    """What could not be read from the portals, with the effect."""
     items = [Item(f"{portal} could not be read, so {effect}: {why}") for portal, why in plan.unread]
     if not plan.complete and not plan.unread:
-        items.append(Item("The portal listed only a part of its agents."))
+        items.append(Item("The portal returned an incomplete list of its agents."))
     return Section("Not read", items, danger=True, noun="portal")
 
 
@@ -325,7 +325,7 @@ def _unmet(people: _People, report: Report) -> Section:
 
 
 def _notes(people: _People, outcomes: Iterable[Outcome], notes: Iterable[str]) -> Section:
-    """What the portals did otherwise than planned, and what there is to say of the run."""
+    """What the portals did differently than planned, and the notes of the run."""
     items = [Item(note) for note in notes]
     items += [
         people.item(replace(each.operation, source=each.source), each.note)

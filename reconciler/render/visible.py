@@ -1,4 +1,4 @@
-"""Text that is not ours, made safe to print: characters that steer a terminal become visible."""
+"""Text from agents and portals, made safe to print: no character controls the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEERING = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""The text with each steering character as its number: ESC becomes `\u001b`."""
+    r"""The text with each control character escaped: ESC becomes `\u001b`."""
     if text.isprintable():  # most texts are, and none of these characters is
         return text
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,4 +1,4 @@
-"""One Rentix agent: the full truth about it, how to load it and how GET shows it.
+"""One Rentix agent: its full state, how to load it and how GET shows it.
 
 Facts: docs/portals/rentix.md, "What GET shows" and doubts 2 to 4.
 """
@@ -27,7 +27,7 @@ LANGUAGES = ("ru", "en", "ro")
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
 
 
-def _link(form: str) -> Any:  # noqa: ANN401 - stands for the field's type
+def _link(form: str) -> Any:  # noqa: ANN401 - takes the field's type
     """Declare a social link: null, or an https URL that begins with `form` and goes on.
 
     This is the one place to add a social link. Its check, its column and its part of GET, PUT,

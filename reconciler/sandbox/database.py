@@ -32,7 +32,7 @@ class Database:
     def __init__(self, path: Path | None = None) -> None:
         """Open the file, or memory without one. Raises `sqlite3.Error` if that fails."""
         self._lock = RLock()
-        # Autocommit: each statement is a short transaction of its own and blocks no reader.
+        # Autocommit: each statement is a short transaction and blocks no reader.
         self._db = sqlite3.connect(
             path or ":memory:", check_same_thread=False, isolation_level=None
         )

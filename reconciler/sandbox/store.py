@@ -1,4 +1,4 @@
-"""Both portals' users in SQLite: in memory, or in a file that tests read to learn the truth."""
+"""Both portals' users in SQLite: in memory, or in a file, which tests read to verify the result."""
 
 from __future__ import annotations
 

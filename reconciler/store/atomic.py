@@ -31,7 +31,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def clear(path: Path) -> None:
-    """Delete temporary files of writers that were killed. Call it only while nobody else writes."""
+    """Delete temporary files of writers that were killed. Call it only while no one else writes."""
     temporary = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")
     with suppress(OSError):
         for each in path.parent.iterdir():

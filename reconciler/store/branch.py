@@ -1,6 +1,6 @@
 """The ledger on a branch of the user's repository, for machines that keep no files.
 
-It is `ledger.json`, in the configuration's folder, on a branch of its own history. With a remote,
+It is `ledger.json`, in the configuration's folder, on a branch with its own history. With a remote,
 the remote's branch is the ledger; what could not be pushed waits in a reference of this clone.
 Reasons: docs/decisions/0011-a-ledger-on-a-branch.md.
 """
@@ -319,8 +319,7 @@ class Shared:
         consequence = (
             "Using the one last fetched, which lacks any later apply from elsewhere."
             if version is not None
-            else "Nothing is remembered, so values that the portal does not return may be sent "
-            "again."
+            else "Nothing is recorded, so values that the portal does not return may be sent again."
         )
         return (
             f"The ledger {self.branch.name} could not be fetched from {self.remote} ({error}). "

@@ -1,8 +1,8 @@
 """The lock among machines that share a remote: a reference there, renewed while it is held.
 
-It is taken, renewed, taken over and released by pushes that state the expected commit, so of two
-at once one fails. Clocks of different machines are not compared: a waiter takes a claim over if
-the reference has not changed for LEASE seconds by the waiter's own clock.
+It is taken, renewed, taken over and released by pushes that state the expected commit, so one of
+two concurrent pushes fails. Clocks of different machines are not compared: a waiter takes a claim
+over if the reference has not changed for LEASE seconds by the waiter's own clock.
 Reasons: docs/decisions/0013-one-apply-at-a-time.md.
 """
 
@@ -23,9 +23,9 @@ RENEWAL = 30.0
 RETRY = 5.0
 """Seconds after which a failed renewal is retried."""
 TICK = 1.0
-"""Seconds between two looks at the clock, so that a machine wakes up to its expired claim."""
+"""Seconds between two checks of the clock: after sleep, an expired claim is noticed this fast."""
 POLL_INTERVAL = 3.0
-"""Seconds between two looks at another's claim."""
+"""Seconds between two checks of another's claim."""
 REMOTE_TIMEOUT = 20.0
 """Seconds for a remote to answer, short enough for a second attempt within a lease."""
 LOST = (

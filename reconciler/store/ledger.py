@@ -28,7 +28,7 @@ from reconciler.store.lock import LockWait
 VERSION = 1
 Entry = TypeVar("Entry")
 Ledger = Mapping[str, PortalState]
-"""What is remembered, by portal."""
+"""What is recorded, by portal."""
 
 
 @dataclass(frozen=True, slots=True)

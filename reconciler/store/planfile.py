@@ -20,7 +20,7 @@ from reconciler.store import atomic
 def save(path: Path, document: PlanDocument) -> None:
     """Write a plan to a file. Raises PlanFileError."""
     if not path.parent.is_dir():
-        raise PlanFileError(f"The plan cannot be saved as {path}: the folder does not exist.")
+        raise PlanFileError(f"The plan cannot be saved as {path}: the directory does not exist.")
     try:
         atomic.write(path, text(document).encode(errors="surrogatepass"))
     except OSError as error:

@@ -122,4 +122,4 @@ def test_an_unknown_directory(elsewhere: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "no folder missing" in done.stderr
+    assert "no such directory: missing" in done.stderr

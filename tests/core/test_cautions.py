@@ -113,7 +113,7 @@ def test_an_activation_is_a_warning():
     assert [(each.verb, each.values) for each in draft.operations] == [("update", ACTIVE)]
     assert draft.entries[0].actions == ("update",)
     assert messages(draft) == [
-        ("a", "agent 1 Ivan will be activated: the portal publishes them again."),
+        ("a", "agent 1 Ivan will be activated: the portal will publish them again."),
     ]
     assert draft.warnings[0].source.line == 7
 
@@ -123,8 +123,8 @@ def test_an_inactive_agent_without_a_declared_status_is_a_warning():
     draft = pf_draft([member("a", EMAIL_1)], [user(1, EMAIL_1, INACTIVE, name="Ivan")])
     assert (draft.operations, draft.entries) == ((), ())
     message = (
-        "agent 1 Ivan is inactive on the portal, which shows them on no listing, and the file "
-        "does not declare status."
+        "agent 1 Ivan is inactive on the portal, so no listing shows them, and the file "
+        "does not declare status. To change this, declare it."
     )
     assert messages(draft) == [("a", message)]
     assert pf_draft([member("a", EMAIL_1)], [user(1, EMAIL_1)]).warnings == ()

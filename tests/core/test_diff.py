@@ -218,7 +218,7 @@ def test_an_unmet_value_has_a_warning_with_both_values():
     name, instagram = (each.message for each in result.warnings)
     assert f"“{'x' * 59}…”" in name
     assert long not in name
-    assert "sent nothing but shows “https://i.com/i”" in instagram
+    assert "null was sent, but the portal shows “https://i.com/i”" in instagram
     assert [(each.declared, each.live) for each in result.not_taken] == [
         (f"{long} ", long),
         (None, "https://i.com/i"),
@@ -232,7 +232,7 @@ def test_a_warning_truncates_values_to_sixty_characters(name, quoted):
     """A value of sixty characters is not truncated."""
     match = match_of({"name": name}, {"name": name.strip()})
     (warning,) = difference(match, state_after(match, sent=["name"])).warnings
-    assert f"sent “{quoted}” but shows" in warning.message
+    assert f"“{quoted}” was sent, but the portal shows" in warning.message
 
 
 def test_a_path_without_a_field_raises_an_error():

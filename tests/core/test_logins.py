@@ -216,8 +216,8 @@ def test_a_circle_of_logins_is_refused():
     assert [each.name for each in moves] == ["update:3"]
     assert [each.claim.key for each in refusals] == ["k1", "k2"]
     assert "agent 2 User 2 has email b" in refusals[0].reason
-    assert "in a circle. First give one of them an address" in refusals[0].reason
-    assert "in a circle" in refusals[1].reason
+    assert "in a cycle. Give one of them a temporary address" in refusals[0].reason
+    assert "in a cycle" in refusals[1].reason
     rotation = [update(1, "b"), update(2, "c"), update(3, "a")]
     assert hand_over_logins(rotation, users)[0] == []
     moves, refusals = hand_over_logins([update(3, "A"), update(1, "b"), update(2, "a")], users)
@@ -233,7 +233,8 @@ def test_a_login_of_an_undeclared_agent_is_refused():
     reasons = {each.claim.key: each.reason for each in refusals}
     assert "agent 3 User 3 has email c, and no file declares that agent." in reasons["k2"]
     assert (
-        "agent 2 User 2 has email b and cannot get the one that its file declares" in reasons["k1"]
+        "agent 2 User 2 has email b and cannot get the one that its own file declares"
+        in reasons["k1"]
     )
 
 

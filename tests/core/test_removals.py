@@ -251,7 +251,7 @@ def test_an_ignored_deactivation_is_reported_and_not_repeated():
     assert draft.not_taken == (unmet,)
     assert places(draft) == {("propertyfinder", "gone", None)}
     (warning,) = draft.warnings
-    assert "status: the portal was sent “inactive” but shows “active”." in warning.message
+    assert "status: “inactive” was sent, but the portal shows “active”." in warning.message
     assert "deactivate_by in portals.propertyfinder" in warning.message
 
 

@@ -106,7 +106,7 @@ YOUTUBE = "`youtube` must be an address that begins with https://youtube.com/, o
 TIKTOK = "`tiktok` must be an address that begins with https://tiktok.com/, or null"
 URL = "`url` must be an address that begins with https://"
 KEYS = f"valid keys: {', '.join(model_of(parts()).vocabulary.keys[''])}"
-LEAVE = "leave the key out to leave the value alone"
+LEAVE = "leave the key out to keep the value"
 LANGUAGE = 'leave the language out, or write "" to clear it'
 
 REFUSED = [
@@ -198,7 +198,7 @@ def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> Non
         ("externalId: null", "1:13: `externalId` cannot be null", "leave the key out"),
         (f"externalId: {'a' * 256}", f"1:13: {EXTERNAL_ID}", ""),
         ("external_id: a", "1:1: unknown key `external_id`", "did you mean `externalId`?"),
-        ("externalId: id:15", "1:13: `externalId` cannot be `id:` and a number: agents without one are named so", ""),
+        ("externalId: id:15", "1:13: `externalId` cannot be `id:` and a number: that names an agent without one", ""),
     ],
 )  # fmt: skip
 def test_an_identity_is_needed(said: Said, text: str, expected: str, hint: str) -> None:
@@ -296,8 +296,8 @@ def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("folder", "expected"),
     [
-        ("agents", "agents:1:1: folder agents does not exist"),
-        ("a.txt", "a.txt:1:1: folder a.txt is not a folder"),
+        ("agents", "agents:1:1: directory agents does not exist"),
+        ("a.txt", "a.txt:1:1: directory a.txt is not a directory"),
     ],
 )
 def test_no_folder(tmp_path: Path, folder: str, expected: str) -> None:
@@ -333,7 +333,7 @@ def test_a_folder_outside(tmp_path: Path) -> None:
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository/agents").symlink_to(tmp_path / "out")
     for folder in ("../out", "agents"):
-        expected = f"{folder}:1:1: the folder is outside the repository"
+        expected = f"{folder}:1:1: the directory is outside the repository"
         assert problems_in(tmp_path / "repository", folder) == [(expected, "")]
 
 
@@ -357,7 +357,7 @@ def test_links_out_of_the_repository(tmp_path: Path) -> None:
             "replace it with a copy of its target",
         ),
         ("agents/nowhere.yaml:1:1: broken symbolic link", "delete it"),
-        ("agents/round:1:1: the symbolic link points to a folder that contains it", "delete it"),
+        ("agents/round:1:1: the symbolic link points to a directory that contains it", "delete it"),
     ]
 
 

@@ -152,16 +152,16 @@ def test_nothing_changes_after_reading() -> None:
 SHARE = "a limit must be a percentage from 0% to 100%, such as 30%"
 TOKEN_PATH = "`token_path` must be a path that begins with /, such as /v1/auth/token"
 BRANCH = "`ledger` must have a valid branch name after git:"
-SECURE = "the address must start with https:// (http:// is only for this computer)"
+SECURE = "the address must start with https:// (http:// is only for this machine)"
 
 REFUSED = [
-    ("version: 2", "1:10: `version` must be 1; this program supports no other", ""),
-    ("version: true", "1:10: `version` must be 1; this program supports no other", ""),
-    ('version: "1"', "1:10: `version` must be 1; this program supports no other", "write version: 1"),
+    ("version: 2", "1:10: `version` must be 1, the only version that this program supports", ""),
+    ("version: true", "1:10: `version` must be 1, the only version that this program supports", ""),
+    ('version: "1"', "1:10: `version` must be 1, the only version that this program supports", "write version: 1"),
     ("agent: x", "1:1: unknown key `agent`", "did you mean `agents`?"),
     ("rentix: {}", "1:1: unknown key `rentix`", "move it under `portals`"),
     ("agents: ''", "1:9: `agents` must be text on one line", ""),
-    ("agents:", "1:1: `agents` has no value", "leave the key out for its default"),
+    ("agents:", "1:1: `agents` has no value", "leave the key out to use its default"),
     ("portals: {}", "1:10: `portals` must name at least one portal", ""),
     ("portals: rentix", "1:10: `portals` must be a mapping of the portals to use, such as rentix: {}", ""),
     ("portals:\n  rentix:", "2:3: `rentix` has no value", "write rentix: {} for its defaults"),
@@ -205,7 +205,7 @@ REFUSED = [
     ("ledger: state.yaml", "1:9: `ledger` must not be a YAML file: an apply would overwrite it", ""),
     ("ledger: ' '", "1:9: `ledger` must be a file name", ""),
     ("unreadable: skip", "1:13: `unreadable` must be send or hold", ""),
-    ("version: 1\n---\nversion: 1", "3:1: the configuration must be one document, and this is a second one", "delete the line of ---"),
+    ("version: 1\n---\nversion: 1", "3:1: the configuration must be a single document, and a second one starts here", "delete the `---` line"),
     ("version: *x", "1:10: aliases (*) are not supported", "write out the value"),
 ]  # fmt: skip
 

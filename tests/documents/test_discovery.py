@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], Expected]] = {
     "socket": (bind_socket, Expected("agents/a.yaml:1:1", NOT_REGULAR)),
     "file in place of the folder": (
         replace_folder(Path.touch),
-        Expected("agents:1:1", ["agents", "is not a folder"], CREATE),
+        Expected("agents:1:1", ["agents", "is not a directory"], CREATE),
     ),
     "link to itself in place of the folder": (
         replace_folder(lambda path: path.symlink_to("agents")),
@@ -188,7 +188,7 @@ def test_unreadable_folder(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> N
     _, problems = outcome(agency.root)
     expected = [
         Expected("agents/b.yaml:1:5", ["`id`", "whole number"]),
-        Expected("agents/closed:1:1", ["cannot read the folder", "Permission denied"]),
+        Expected("agents/closed:1:1", ["cannot read the directory", "Permission denied"]),
     ]
     check(problems, expected)
 
@@ -216,4 +216,4 @@ def test_folder_outside_the_repository(agency: Agency, folder: str) -> None:
     agency.use(rentix={}, agents=folder)
     result = agency.run("validate")
     assert result.code == 1
-    assert f"{folder}:1:1: the folder is outside the repository" in result.err
+    assert f"{folder}:1:1: the directory is outside the repository" in result.err

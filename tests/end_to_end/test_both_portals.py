@@ -379,7 +379,7 @@ def test_a_swap_of_emails_is_a_conflict(pf: Agency) -> None:
     pf.declare(pinned(1, "b"), pinned(2, "a"), only_there(3, firstName="Trei"))
     plan = pf.plan()
     assert {each["key"] for each in plan["conflicts"]} == {"a-1", "a-2"}
-    assert all("in a circle" in each["reason"] for each in plan["conflicts"])
+    assert all("in a cycle" in each["reason"] for each in plan["conflicts"])
     assert pf.apply()["exit"] == 3
     assert [each.email[0] for each in pf.truth_pf().values()] == ["a", "b", "u"]
     assert pf.truth_pf()[3].first_name == "Trei"

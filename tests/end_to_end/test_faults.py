@@ -61,7 +61,7 @@ def test_a_list_that_stays_inconsistent_is_an_error(agency: Agency) -> None:
     spoil(agency, *range(1, 10), name=5)
     result = agency.run("apply", "--yes", "--force")
     assert result.code == 1
-    assert "Rentix shows name of agent 1 in an undocumented form" in result.err
+    assert "Rentix shows name of agent 1 in an undocumented format" in result.err
     assert [call[0] for call in agency.calls()] == ["GET"] * 3
 
 
@@ -74,7 +74,7 @@ def test_an_incomplete_list_verifies_nothing(agency: Agency) -> None:
     spoil(agency, 2, 3, 4, gone=True)
     report = agency.apply()
     assert report["notes"] == [
-        "Could not verify the result: rentix listed only some of its agents."
+        "Could not verify the result: rentix returned an incomplete list of its agents."
     ]
     assert report["verified"] is None
     assert [each["status"] for each in report["results"]] == ["applied"]

@@ -157,7 +157,7 @@ def test_an_unreachable_portal(shell: Shell) -> None:
         (("plan", "--format", "xml"), "json"),
         (("plan", "--target", "a-11"), "Did you mean a-1?"),
         (("plan", "--portal", "nowhere"), "rentix"),
-        (("-C", "nowhere", "plan"), "no folder"),
+        (("-C", "nowhere", "plan"), "no such directory"),
         (("show", "nothing.json"), "cannot be read"),
         (("show", "agents/ana.yaml"), "not a saved plan"),
         (("--config", "nothing.yaml", "plan"), "nothing.yaml"),

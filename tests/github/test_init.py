@@ -310,7 +310,7 @@ def test_a_file_with_a_folders_name(agency: Agency) -> None:
     (agency.root / "schemas").write_text("", "utf-8")
     done = agency.run("init")
     assert done.code == 1
-    assert "The folder of schemas/agent.schema.json cannot be created" in done.err
+    assert "The directory of schemas/agent.schema.json cannot be created" in done.err
 
 
 def test_a_folder_that_is_not_writable(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +345,7 @@ def test_a_subfolder_of_a_repository(agency: Agency) -> None:
     result = below.run("init")
     assert result.code == 0
     assert result.err == (
-        "note: GitHub reads workflows only from the repository's top folder: move .github there from chisinau/\n"
+        "note: GitHub reads workflows only from the repository's top directory: move .github there from chisinau/\n"
     )
     assert agency.run("init").err == ""
 

@@ -293,13 +293,13 @@ def test_dangers_come_first():
         "other could not be read, so nothing is planned there: other: 503",
         "Ion agent-009 on rentix agents/a.yaml:4 fits id",
     ]
-    assert first.texts("p") == ["To apply it all the same, use --force or a saved plan."]
+    assert first.texts("p") == ["To apply it anyway, use --force or a saved plan."]
     assert [each.texts("li") for each in body.every("section", "notes")] == [
         ["Eva agent-007 on rentix is not there"],
         ["agent-008 on rentix may be lost"],
     ]
     assert body.texts("h2") == ["Read this first", "Waiting", "As visitors see them", "Warnings"]
-    assert "listed only a part" in page(complete=False).one("section", "first").text
+    assert "incomplete list" in page(complete=False).one("section", "first").text
 
 
 def test_an_empty_plan_is_a_verdict():

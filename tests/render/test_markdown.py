@@ -303,9 +303,9 @@ def test_a_plan_puts_the_important_first():
         "> [!CAUTION]\n",
         "> **Taken off all listings**\n>\n> - Name bb `bb` (`agents/bb.yaml:1`)\n>\n",
         "> - Name cc `cc`: name “Old” → “New” (`agents/cc.yaml:1`)\n",
-        "> **Over the limits**: To apply it all the same, use `--force` or a saved plan.\n",
+        "> **Over the limits**: To apply it anyway, use `--force` or a saved plan.\n",
         "> - 3 of 9 agents.\n",
-        "> - The portal listed only a part",
+        "> - The portal returned an incomplete list",
         "> - Dan `dd`: two fit; declare `id`. (`agents/a.yaml:3`)\n",
         "**Waiting**\n\n- Fil `ff`: is not there\n",
         "|  | Agent | What |",
@@ -409,7 +409,7 @@ def test_a_portal_that_was_not_read_is_never_folded():
         (markdown.report(Report((), plan=made)), "so nothing was sent there: timed out"),
     ):
         assert f"> **Not read**\n>\n> - propertyfinder could not be read, {so}\n" in shown
-        assert "only a part" not in shown
+        assert "incomplete list" not in shown
         parsed(shown)
 
 

@@ -222,7 +222,7 @@ def test_a_plan_shows_what_is_wrong_with_it():
         "Words (Words): Words",
         "Over the limits",
         "--force",
-        "only a part",
+        "incomplete list",
         "about 7 min",
     ):
         assert squeezed(sample) in shown
@@ -432,12 +432,12 @@ def test_a_portal_that_could_not_be_read_has_its_reason():
     shown = text.plan(made, width=100, color=False)
     sample = "! propertyfinder could not be read, so nothing is planned there: it gave no token."
     assert sample in shown
-    assert "only a part" not in shown
+    assert "incomplete list" not in shown
     assert "~ Ana (ana) on rentix: update" in shown
     drift = text.drift(made, width=100, color=False)
     assert "! propertyfinder could not be read, so its drift is unknown: it gave no token." in drift
     whole = several(complete=False)
-    assert "only a part" in text.plan(whole, width=100, color=False)
+    assert "incomplete list" in text.plan(whole, width=100, color=False)
     assert "could not be read" not in text.plan(several(), width=100, color=False)
 
 

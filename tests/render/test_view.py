@@ -149,7 +149,7 @@ def test_a_list_that_is_not_whole_is_a_danger():
     """Somebody may be there whom it does not show."""
     (section,) = view.plan(plan(complete=False)).first
     assert section.danger
-    assert "only a part" in section.items[0].text
+    assert "incomplete list" in section.items[0].text
 
 
 def test_a_portal_is_named_where_there_are_several():

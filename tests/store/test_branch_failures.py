@@ -161,7 +161,7 @@ def test_an_unreachable_remote_that_was_never_fetched(pair, remote):
         kept = open_store(b, PLACE).load()
     assert kept.ledger == {}
     assert kept.note.endswith(
-        "Nothing is remembered, so values that the portal does not return may be sent again."
+        "Nothing is recorded, so values that the portal does not return may be sent again."
     )
     with pytest.raises(LedgerChanged):  # it answers again, and there was something
         open_store(b, PLACE).save(ledger_of(a1="x"), kept, "")

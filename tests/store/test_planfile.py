@@ -246,6 +246,6 @@ def test_a_crash_while_saving_leaves_the_old_plan(path, monkeypatch):
 
 def test_the_folder_is_not_created(tmp_path):
     """It may be a typo."""
-    with pytest.raises(PlanFileError, match="the folder does not exist"):
+    with pytest.raises(PlanFileError, match="the directory does not exist"):
         planfile.save(tmp_path / "plans" / "plan.json", {})
     assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,7 @@ def is_public(operation: Operation) -> bool:
 
 
 def is_login_error(response: Response) -> bool:
-    """Whether this is the refusal of a token, which replaces the response to every request."""
+    """Whether this is a failed login, which replaces the response to every request."""
     return response.error is not None and response.error.startswith("Property Finder ")
 
 

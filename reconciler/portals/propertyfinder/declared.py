@@ -28,7 +28,7 @@ from reconciler.portals.propertyfinder.table import (
 
 
 def _about(name: str, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
-    """The description and example of a row, with what else pydantic is to know."""
+    """The description and example of a row, and what else pydantic needs to know."""
     row = _ROWS[name]
     examples = None if row.example is None else [row.example]
     return Field(description=described(row), examples=examples, **more)
@@ -100,7 +100,7 @@ def _keys() -> dict[str, Key]:
             Annotated[
                 Id,
                 Field(
-                    description="The portal's id of the user. It identifies the user for certain.",
+                    description="The portal's id of the user. It identifies the user uniquely.",
                     examples=[4711],
                 ),
             ],
@@ -130,7 +130,7 @@ PART = Part(
     example="email: ivan@agency.example",
     refused={
         "compliances": (
-            "`compliances` is not managed: the portal's reference does not specify it",
+            "`compliances` is not managed",
             "delete this line",
         ),
         "imageUrl": ("unknown key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),

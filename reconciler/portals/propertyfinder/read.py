@@ -36,7 +36,7 @@ from reconciler.portals.uncertain import is_name, object_of
 PAGES = 1000
 """Pages after which reading a list ends, in case it is circular."""
 LOGINS = 3
-"""How often a token is requested at most if a success has none."""
+"""The most times that a token is requested while successes come without one."""
 SHORTEST_SESSION = 60.0
 """Seconds that a token is used if the portal does not say how long it is valid."""
 LONGEST_SESSION = 86400
@@ -83,7 +83,7 @@ def _no_token(response: Response, path: str) -> str:
             )
         case 200 | 201:
             return (
-                f"Property Finder answered POST {path} without a token, which is undocumented. "
+                f"Property Finder responded to POST {path} without a token, which is undocumented. "
                 f"Check token_path and url in portals.propertyfinder."
             )
         case _:
@@ -114,7 +114,7 @@ def _page(response: Response) -> tuple[list[Any], Mapping[str, Any]]:
     data, marks = answer.get("data"), answer.get("pagination")
     if not isinstance(data, list) or not isinstance(marks, Mapping):
         raise ResponseError(
-            "Property Finder answered GET /v1/users without `data` and `pagination`, which is "
+            "Property Finder responded to GET /v1/users without `data` and `pagination`, which is "
             "undocumented. Check portals.propertyfinder.url."
         )
     return data, marks
@@ -135,7 +135,7 @@ def roles() -> Conversation[dict[int, str]]:
     data = object_of(response).get("data")
     if not isinstance(data, list) or not all(map(_is_role, data)):
         raise ResponseError(
-            "Property Finder shows its roles in an undocumented form. Declare "
+            "Property Finder shows its roles in an undocumented format. Declare "
             "propertyfinder.roleId by number."
         )
     return {each["id"]: each["name"] for each in data}
@@ -190,7 +190,7 @@ def _checked(user: object) -> Mapping[str, Any]:
     if wrong:
         raise ResponseError(
             f"Property Finder shows {', '.join(wrong)} of user {user['id']} in an undocumented "
-            f"form. Run again; if it persists, report it to the portal."
+            f"format. Run again; if it persists, report it to the portal."
         )
     return user
 

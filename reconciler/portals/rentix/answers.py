@@ -118,7 +118,7 @@ def _own(operations: Sequence[Operation], results: Sequence[Result]) -> Iterator
     for position, operation in enumerate(operations):
         own = named.get(("id", operation.id)) or named.get(("externalId", operation.external_id))
         if own is None and in_order:
-            # A failure may name no agent. A success that names a stranger becomes a failure later.
+            # A failure may name no agent. A success that names another agent fails later.
             here = results[position]
             own = None if _ids(here).items() & others or _is_malformed(here) else here
         yield own

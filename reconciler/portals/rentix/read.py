@@ -83,7 +83,7 @@ def _checked(user: object) -> Mapping[str, Any]:
     wrong += [row.on_wire for row in ATTRIBUTES if not _parts_fit(row, user.get(row.on_wire))]
     if wrong:
         raise ResponseError(
-            f"Rentix shows {', '.join(wrong)} of agent {user['id']} in an undocumented form. Run "
+            f"Rentix shows {', '.join(wrong)} of agent {user['id']} in an undocumented format. Run "
             f"again; if it persists, report it to the portal."
         )
     return user
@@ -134,7 +134,7 @@ def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:
     items = response.body.get("items") if isinstance(response.body, dict) else None
     if not isinstance(items, list):
         raise ResponseError(
-            "Rentix answered GET /users without `items`, which is undocumented. Check "
+            "Rentix responded to GET /users without `items`, which is undocumented. Check "
             "portals.rentix.url."
         )
     return items, _marks(response.body)

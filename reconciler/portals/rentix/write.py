@@ -224,7 +224,7 @@ def too_large(operation: Operation) -> str | None:
 
 
 def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome]:
-    """The outcome of one operation in a request of its own. `resent`: an earlier request may have
+    """The outcome of one operation in its own request. `resent`: an earlier request may have
     applied it."""
     request = _single(operation)
     links = operation.verb in ("link", "unlink")
@@ -308,7 +308,7 @@ def _settle(
         if agent is not None and verdict is Verdict.SAME:
             settled.append(Outcome(operation, "applied", None, None, agent.id))
         elif verdict is None:
-            lost = Response(None, None, "the portal listed only some of its agents")
+            lost = Response(None, None, "the portal returned an incomplete list of its agents")
             settled.append(abandoned(Uncertain(operation, lost)))
         else:
             again.append(replace(each, verdict=verdict))

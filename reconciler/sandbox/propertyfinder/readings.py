@@ -34,7 +34,7 @@ class Readings(Doubts):
     )
     names: Literal["parts", "one"] = switch(
         "parts",
-        "Show firstName and lastName, or null for both: a user has one, public name",
+        "Show firstName and lastName, or null for both because users have one public name",
         "Known gaps",
     )
     texts: Literal["object", "string"] = switch(
@@ -71,7 +71,7 @@ class Readings(Doubts):
         "named", "Whether a 403 names the missing scope", "Authentication"
     )
     retry: Literal["nothing", "retry-after"] = switch(
-        "nothing", "Whether a 429 carries Retry-After", "Limits"
+        "nothing", "Whether a 429 includes Retry-After", "Limits"
     )
 
 

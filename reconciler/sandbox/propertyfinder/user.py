@@ -1,4 +1,4 @@
-"""One user: the full truth about it, how to load it and how GET shows it.
+"""One user: its full state, how to load it and how GET shows it.
 
 Facts: docs/portals/propertyfinder.md, "What GET shows" and "Known gaps".
 """

@@ -110,7 +110,7 @@ def test_a_refused_login_says_why_and_what_to_do(response, words):
 )
 def test_an_answer_without_a_usable_token_is_an_error(body):
     """A token that no header can carry is none. It may be a slip, so it is asked for again."""
-    error = "Property Finder answered POST /v1/auth/token without a token, which is undocumented. Check token_path and url in portals.propertyfinder."
+    error = "Property Finder responded to POST /v1/auth/token without a token, which is undocumented. Check token_path and url in portals.propertyfinder."
     assert refusal(ok(body), times=3).error == error
 
 

@@ -164,7 +164,7 @@ def test_a_role_that_is_not_there_is_a_conflict(answer, known):
 )
 def test_roles_that_are_not_as_documented_are_an_error(answer):
     """One that is left out might be the one that a file names."""
-    with pytest.raises(ResponseError, match="shows its roles in an undocumented form"):
+    with pytest.raises(ResponseError, match="shows its roles in an undocumented format"):
         read(finder(), wanted(roleId="Agent"), answer=ok(answer))
 
 

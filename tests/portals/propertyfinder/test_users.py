@@ -314,7 +314,7 @@ ODD_PUBLIC = {
 )
 def test_an_attribute_that_is_not_as_documented_is_an_error(name, odd):
     """Another shape than the documented one is a PortalError, not a guess and not a crash."""
-    said = f"Property Finder shows {name} of user 5 in an undocumented form. Run again; if it persists, report it to the portal."
+    said = f"Property Finder shows {name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
     with pytest.raises(PortalError) as caught:
         live(**{name: odd})
     assert str(caught.value) == said
@@ -325,7 +325,7 @@ def test_an_attribute_that_is_not_as_documented_is_an_error(name, odd):
 )
 def test_a_public_attribute_that_is_not_as_documented_is_an_error(name, odd):
     """It is said where it stands."""
-    said = f"Property Finder shows publicProfile.{name} of user 5 in an undocumented form. Run again; if it persists, report it to the portal."
+    said = f"Property Finder shows publicProfile.{name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
     with pytest.raises(PortalError) as caught:
         live(public={name: odd})
     assert str(caught.value) == said
