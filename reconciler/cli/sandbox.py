@@ -84,7 +84,7 @@ def _switch_options(function: Function) -> Function:
     "--load",
     metavar="FILE.json",
     type=click.Path(path_type=Path),
-    help="Replace all agents at the start with the users of this file: "
+    help="At startup, replace all agents with the users in this file: "
     '{"rentix": [User, ...], "propertyfinder": [User, ...]}.',
 )
 @click.option(

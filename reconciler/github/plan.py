@@ -30,7 +30,7 @@ MAX_LISTED = 50
 DEPENDABOT = "dependabot[bot]"
 NO_KEYS = (
     "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so "
-    "the portals were not read. A maintainer has to plan this pull request."
+    "the portals were not read. To get a plan, a maintainer can push the branch to this repository."
 )
 
 

@@ -308,7 +308,7 @@ def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> N
     assert (step.code, hub.desk.calls(), hub.platform.asked) == (0, [], [])
     assert step.summary.startswith("### 2 agents changed in the files\n")
     assert "- `a` (changed): `name`\n- `c` (gone): " in step.summary
-    assert "A maintainer has to plan this pull request" in step.annotated("notice")[0]
+    assert "a maintainer can push the branch" in step.annotated("notice")[0]
     assert "@everyone" not in step.summary
     assert step.outputs == {}
 

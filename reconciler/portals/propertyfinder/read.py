@@ -165,7 +165,7 @@ def _unreadable(response: Response, scope: str) -> str:
             )
         case 404:
             return (
-                f"Property Finder has nothing at this address ({reason}). Check "
+                f"Property Finder was not found at this address ({reason}). Check "
                 f"portals.propertyfinder.url."
             )
         case _:
