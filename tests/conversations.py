@@ -1,4 +1,4 @@
-"""Conversations with a portal, played by hand: what it requests, and what it makes of the responses."""
+"""Run a conversation with a portal against scripted responses."""
 
 from __future__ import annotations
 
@@ -16,70 +16,66 @@ PAGE = Response(200, None, "the portal answered 200 with something that is not J
 
 
 def reading(portal, desired=()):
-    """A conversation whose result is the agents alone."""
+    """The conversation that reads all agents. Returns the listing alone."""
     listing, _ = yield from portal.read(desired)
     return listing
 
 
 def ok(body, status=200):
-    """An answer that is JSON."""
+    """A JSON response."""
     return Response(status, body)
 
 
 def play(conversation, *script):
-    """Carry a conversation out against a script of `("METHOD path", response)` pairs.
+    """Run a conversation against a script of `("METHOD path", response)` pairs.
 
-    Asserts that exactly these requests come, in this order. Returns the result and the requests.
+    It must send exactly these requests, in this order. Returns the result and the requests.
     """
-    asked, left = [], list(script)
+    requests, remaining = [], list(script)
     try:
         request = next(conversation)
         while True:
-            asked.append(request)
-            assert left, f"one more request: {request}"
-            expected, response = left.pop(0)
-            assert f"{request.method} {request.path}" == expected, asked
+            requests.append(request)
+            assert remaining, f"unexpected request: {request}"
+            expected, response = remaining.pop(0)
+            assert f"{request.method} {request.path}" == expected, requests
             request = conversation.send(response)
     except StopIteration as end:
-        assert not left, f"not asked: {left}"
-        return end.value, asked
+        assert not remaining, f"requests that were not sent: {remaining}"
+        return end.value, requests
 
 
 def serve(conversation, answer, most=500):
-    """Carry a conversation out against a function. Returns the result and the requests."""
-    asked = []
+    """Run a conversation against a function. Returns the result and the requests. Fails after
+    more than `most` requests."""
+    requests = []
     try:
         request = next(conversation)
         while True:
-            asked.append(request)
-            assert len(asked) <= most, "it does not end"
+            requests.append(request)
+            assert len(requests) <= most, "too many requests"
             request = conversation.send(answer(request))
     except StopIteration as end:
-        return end.value, asked
+        return end.value, requests
 
 
 def perform(portal, *operations):
-    """The conversation of the only step that these operations make."""
+    """The conversation of the single step for these operations."""
     (step,) = portal.steps(operations)
     return portal.perform(step)
 
 
-def whole(portal, step):
-    """The conversation of a step."""
-    return portal.perform(step)
-
-
-def some(step, *names):
+def subset(step, *names):
     """The step with only the operations of these names."""
-    chosen = tuple(each for each in step.operations if each.name in names)
-    return replace(step, operations=chosen)
+    operations = tuple(each for each in step.operations if each.name in names)
+    return replace(step, operations=operations)
 
 
 def statuses(outcomes):
-    """Name and status of each outcome."""
+    """The name and the status of each outcome."""
     return [(each.operation.name, each.status) for each in outcomes]
 
 
 def ids(listing):
-    """The ids in a listing."""
+    """The ids of the agents in a listing."""
     return [agent.id for agent in listing.agents]

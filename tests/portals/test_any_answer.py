@@ -1,8 +1,9 @@
-"""Whatever a portal answers: a conversation ends, every operation has one outcome, and none is
-called applied that the portal did not confirm.
+"""Whatever a portal responds: a conversation ends, every operation has one outcome, and no
+operation is `applied` unless the portal confirmed it.
 
-The answers are any JSON under any status, and right answers with one node that is something else.
-What confirms an operation is judged here anew, from what was said alone.
+The responses are any JSON under any status, and correct responses with one node changed. These
+tests decide on their own, from the responses alone, what confirms an operation.
+
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from hypothesis import strategies as st
 from reconciler.core.model import Listing, Operation, Outcome, Request, Response, Session
 from reconciler.errors import PortalError
 
-from .propertyfinder import talk as propertyfinder
-from .propertyfinder.talk import SECRETS
-from .rentix import talk as rentix
+from .propertyfinder import build as propertyfinder
+from .propertyfinder.build import SECRETS
+from .rentix import build as rentix
 
 MOST = 400
 """Requests after which a conversation counts as endless."""
 DRAWN = 8
-"""Answers that are drawn for one conversation; then they come again."""
+"""Responses drawn for one conversation; then they repeat."""
 STATUSES = (
     200,
     200,
@@ -78,13 +79,13 @@ QUICK = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-Said = list[tuple[Request, Response]]
+Exchanges = list[tuple[Request, Response]]
 
 
 def answers(data: st.DataObject, right: Callable[[Request], Any]) -> Callable[[Request], Response]:
-    """A portal that answers anything; `right` is what it should say to a request."""
+    """A portal that responds with anything; `right` returns the correct body for a request."""
     drawn: list[Callable[[Request], Response]] = []
-    asked = 0
+    count = 0
 
     def draw() -> Callable[[Request], Response]:
         status = data.draw(st.sampled_from(STATUSES))
@@ -92,21 +93,21 @@ def answers(data: st.DataObject, right: Callable[[Request], Any]) -> Callable[[R
             body = data.draw(ANYTHING)
             return lambda request: reply(status, body, request)
         place, other = data.draw(st.integers(0, 10**6)), data.draw(ANYTHING)
-        how = data.draw(st.sampled_from(["right", "other", "gone", "twice"]))
-        return lambda request: reply(status, changed(right(request), place, other, how), request)
+        change = data.draw(st.sampled_from(["right", "other", "gone", "twice"]))
+        return lambda request: reply(status, changed(right(request), place, other, change), request)
 
     def answer(request: Request) -> Response:
-        nonlocal asked
+        nonlocal count
         if len(drawn) < DRAWN:
             drawn.append(draw())
-        asked += 1
-        return drawn[(asked - 1) % len(drawn)](request)
+        count += 1
+        return drawn[(count - 1) % len(drawn)](request)
 
     return answer
 
 
 def reply(status: int | None, body: Any, request: Request) -> Response:
-    """An answer as the transport hands it on."""
+    """A response as the transport returns it."""
     if status is None:
         return Response(None, None, "the connection was lost", request.method != "GET")
     if status in (429, 302) or status >= 500:
@@ -115,24 +116,24 @@ def reply(status: int | None, body: Any, request: Request) -> Response:
     return Response(status, None if status == 204 else body)
 
 
-def changed(value: Any, place: int, other: Any, how: str) -> Any:
-    """A right answer with one node that is something else, is left out, or is there twice."""
+def changed(value: Any, place: int, other: Any, change: str) -> Any:
+    """A copy of a correct body with one node replaced, removed or repeated."""
     value = copy.deepcopy(value)
-    spots = list(nodes(value))
-    if how == "right" or not spots:
+    places = list(nodes(value))
+    if change == "right" or not places:
         return value
-    holder, key = spots[place % len(spots)]
-    if how == "other":
-        holder[key] = other
-    elif how == "gone":
-        del holder[key]
-    elif isinstance(holder, list):
-        holder.append(copy.deepcopy(holder[key]))
+    container, key = places[place % len(places)]
+    if change == "other":
+        container[key] = other
+    elif change == "gone":
+        del container[key]
+    elif isinstance(container, list):
+        container.append(copy.deepcopy(container[key]))
     return value
 
 
 def nodes(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every node below a value, as what holds it and the key there."""
+    """Every node below a value, as its container and its key there."""
     inner = (
         value.items()
         if isinstance(value, dict)
@@ -145,36 +146,38 @@ def nodes(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from nodes(part)
 
 
-def carried(conversation: Any, answer: Callable[[Request], Response]) -> tuple[Any, Said]:
-    """Carry a conversation out. Returns what came of it, or the PortalError, and all that was said."""
-    said: Said = []
+def run(conversation: Any, answer: Callable[[Request], Response]) -> tuple[Any, Exchanges]:
+    """Run a conversation. Returns its result or the PortalError, and all requests with their
+    responses."""
+    exchanges: Exchanges = []
     try:
         request = next(conversation)
         while True:
-            assert len(said) < MOST, "it does not end"
+            assert len(exchanges) < MOST, "too many requests"
             json.dumps(request.body)
-            said.append((request, answer(request)))
-            request = conversation.send(said[-1][1])
+            exchanges.append((request, answer(request)))
+            request = conversation.send(exchanges[-1][1])
     except StopIteration as end:
-        return end.value, said
+        return end.value, exchanges
     except PortalError as error:
-        return error, said
+        return error, exchanges
 
 
 def is_id(value: Any) -> bool:
-    """Whether something can be an id: a number, and no truth value, or a text."""
+    """Whether a value can be an id: a number (not a boolean) or a text."""
     return type(value) in (int, str)
 
 
-def good(response: Response) -> bool:
-    """Whether an answer is a success as far as its status goes."""
+def successful(response: Response) -> bool:
+    """Whether a response has a success status."""
     return response.status is not None and 200 <= response.status < 300
 
 
 def check(
     operations: tuple[Operation, ...], outcomes: Any, confirmed: Callable[[Operation], bool]
 ) -> None:
-    """One outcome an operation, in words; and what is called applied was confirmed."""
+    """Check that each operation has one outcome, that failures have an error, and that
+    `applied` ones were confirmed."""
     assert [each.operation.name for each in outcomes] == [each.name for each in operations]
     for each in outcomes:
         assert isinstance(each, Outcome)
@@ -197,7 +200,7 @@ OPERATIONS = [
 
 
 def rentix_right(operations: tuple[Operation, ...]) -> Callable[[Request], Any]:
-    """What Rentix says when all is well and the operations have been done."""
+    """The correct response bodies of Rentix once the operations are applied."""
     people = [
         rentix.user(each.id or 9, externalId=each.external_id or each.key, **each.values)
         if each.verb != "unlink"
@@ -229,24 +232,24 @@ def rentix_right(operations: tuple[Operation, ...]) -> Callable[[Request], Any]:
     return right
 
 
-def rentix_confirms(said: Said, operation: Operation) -> bool:
-    """Whether anything that Rentix said shows that an operation was done."""
+def rentix_confirms(exchanges: Exchanges, operation: Operation) -> bool:
+    """Whether any response of Rentix shows that an operation was applied."""
     return any(
         _rentix_shows(operation, request, response.body)
         if request.method == "GET"
-        else _rentix_says(operation, request, response)
-        for request, response in said
+        else _rentix_reports(operation, request, response)
+        for request, response in exchanges
     )
 
 
-def _rentix_says(operation: Operation, request: Request, response: Response) -> bool:
+def _rentix_reports(operation: Operation, request: Request, response: Response) -> bool:
     body = response.body if isinstance(response.body, dict) else {}
     results = body.get("results") if request.path == "/users/bulk" else None
     named = (
         [each for each in results if isinstance(each, dict)] if isinstance(results, list) else []
     )
     named = [each for each in named if each.get("success") is True]
-    if good(response) and request.path != "/users/bulk":
+    if successful(response) and request.path != "/users/bulk":
         named.append(body)
     return any(
         is_id(each.get("id")) and (operation.id is None or each["id"] == operation.id)
@@ -278,31 +281,31 @@ def _rentix_shows(operation: Operation, request: Request, body: Any) -> bool:
 
 @QUICK
 @given(st.data(), st.sampled_from(range(len(OPERATIONS))))
-def test_rentix_performs(data: st.DataObject, which: int) -> None:
-    """Rentix: an operation is applied only if the portal names the agent, or shows the values."""
-    operations = OPERATIONS[which]
+def test_rentix_writes(data: st.DataObject, index: int) -> None:
+    """Rentix: an operation is applied only if the portal names the agent or shows the values."""
+    operations = OPERATIONS[index]
     portal = rentix.rentix(create="upsert")
     (step,) = portal.steps(operations)
-    outcomes, said = carried(portal.perform(step), answers(data, rentix_right(operations)))
-    check(step.operations, outcomes, lambda each: rentix_confirms(said, each))
+    outcomes, exchanges = run(portal.perform(step), answers(data, rentix_right(operations)))
+    check(step.operations, outcomes, lambda each: rentix_confirms(exchanges, each))
 
 
 @QUICK
 @given(st.data())
-def test_rentix_is_read(data: st.DataObject) -> None:
-    """Rentix: a list is agents, each once and with a number, or an error in words."""
+def test_rentix_reads(data: st.DataObject) -> None:
+    """Rentix: reading returns a list of agents, each once and with a number, or a PortalError."""
     right = rentix_right((rentix.update(1), rentix.update(2)))
-    found, _ = carried(conversations.reading(rentix.rentix()), answers(data, right))
-    check_listing(found)
+    result, _ = run(conversations.reading(rentix.rentix()), answers(data, right))
+    check_listing(result)
 
 
-def check_listing(found: Any) -> None:
-    """What came of reading is a list, each agent once, or an error in words."""
-    if isinstance(found, PortalError):
-        assert str(found)
+def check_listing(result: Any) -> None:
+    """Check that a result is a list with each agent once, or an error with a message."""
+    if isinstance(result, PortalError):
+        assert str(result)
     else:
-        assert isinstance(found, Listing)
-        numbers = [each.id for each in found.agents]
+        assert isinstance(result, Listing)
+        numbers = [each.id for each in result.agents]
         assert all(type(each) is int for each in numbers)
         assert len(set(numbers)) == len(numbers)
 
@@ -317,7 +320,7 @@ CHANGES = [
 
 
 def finder_right(operation: Operation) -> Callable[[Request], Any]:
-    """What Property Finder says when all is well and the operation has been done."""
+    """The correct response bodies of Property Finder once the operation is applied."""
     private = {
         name: value
         for name, value in operation.values.items()
@@ -338,18 +341,18 @@ def finder_right(operation: Operation) -> Callable[[Request], Any]:
     return right
 
 
-def finder_confirms(said: Said, operation: Operation) -> bool:
-    """Whether anything that Property Finder said shows that an operation was done: a success that
-    names nobody else, which may be empty, or a user who has the values."""
+def finder_confirms(exchanges: Exchanges, operation: Operation) -> bool:
+    """Whether any response of Property Finder shows that an operation was applied: a success
+    that names no other user, or a user with the values."""
     ours = {str(each) for each in (operation.id, *operation.aliases.values())}
-    for request, response in said:
+    for request, response in exchanges:
         body = response.body if isinstance(response.body, dict) else {}
-        who = body.get("id")
+        number = body.get("id")
         if request.method == "PATCH":
-            if good(response) and not (is_id(who) and str(who) not in ours):
+            if successful(response) and not (is_id(number) and str(number) not in ours):
                 return True
         elif request.method == "POST":
-            if good(response) and is_id(who):
+            if successful(response) and is_id(number):
                 return True
         elif any(_finder_shows(operation, each) for each in _listed(body)):
             return True
@@ -379,74 +382,74 @@ def _finder_shows(operation: Operation, user: Any) -> bool:
 
 @QUICK
 @given(st.data(), st.sampled_from(range(len(CHANGES))), st.sampled_from(["isActive", "status"]))
-def test_property_finder_performs(data: st.DataObject, which: int, by: str) -> None:
-    """Property Finder: an operation is applied only on a success that names nobody else, or if
-    the portal shows the values."""
-    operation = CHANGES[which]
+def test_property_finder_writes(data: st.DataObject, index: int, by: str) -> None:
+    """Property Finder: an operation is applied only after a success that names no other user,
+    or if the portal shows the values."""
+    operation = CHANGES[index]
     portal = propertyfinder.finder(deactivate_by=by)
     (step,) = portal.steps((operation,))
-    outcomes, said = carried(portal.perform(step), answers(data, finder_right(operation)))
-    check(step.operations, outcomes, lambda each: finder_confirms(said, each))
+    outcomes, exchanges = run(portal.perform(step), answers(data, finder_right(operation)))
+    check(step.operations, outcomes, lambda each: finder_confirms(exchanges, each))
 
 
 @QUICK
 @given(st.data(), st.sampled_from([3, "agent", "Agent"]))
-def test_property_finder_is_read(data: st.DataObject, role: Any) -> None:
-    """Property Finder: users and roles are a list, each user once, or an error in words."""
+def test_property_finder_reads(data: st.DataObject, role: Any) -> None:
+    """Property Finder: reading returns a list, each user once, or a PortalError."""
     wanted = (propertyfinder.wanted(roleId=role),)
     portal = propertyfinder.finder()
-    found, _ = carried(portal.read(wanted), answers(data, finder_right(CHANGES[0])))
-    if not isinstance(found, PortalError):
-        listing, desired = found
+    result, _ = run(portal.read(wanted), answers(data, finder_right(CHANGES[0])))
+    if not isinstance(result, PortalError):
+        listing, desired = result
         check_listing(listing)
         assert [each.key for each in desired] == ["agent-5"]
 
 
 @QUICK
 @given(st.data())
-def test_property_finder_gives_a_token(data: st.DataObject) -> None:
-    """Property Finder: a login is a token that a header can carry, or a refusal that has none of
-    the secrets in it."""
+def test_property_finder_login(data: st.DataObject) -> None:
+    """Property Finder: a login returns a token that fits into a header, or an error without
+    secrets."""
     portal = propertyfinder.finder()
-    found, _ = carried(portal.login(SECRETS), answers(data, finder_right(CHANGES[0])))
-    if isinstance(found, Session):
-        said = found.headers["Authorization"]
-        assert said.isascii()
-        assert said.isprintable()
-        assert 0 < found.seconds <= 86400
+    result, _ = run(portal.login(SECRETS), answers(data, finder_right(CHANGES[0])))
+    if isinstance(result, Session):
+        header = result.headers["Authorization"]
+        assert header.isascii()
+        assert header.isprintable()
+        assert 0 < result.seconds <= 86400
     else:
-        assert found.error
-        assert not any(secret in found.error for secret in SECRETS.values())
+        assert result.error
+        assert not any(secret in result.error for secret in SECRETS.values())
 
 
 @pytest.mark.parametrize("operations", OPERATIONS, ids=lambda each: f"{len(each)} {each[0].verb}")
-def test_rentix_says_that_it_is_done(operations: tuple[Operation, ...]) -> None:
-    """The right answers that all this starts from are taken as right."""
+def test_correct_responses_of_rentix_confirm(operations: tuple[Operation, ...]) -> None:
+    """Correct responses, the basis of these tests, are recognized as such."""
     portal = rentix.rentix(create="upsert")
     (step,) = portal.steps(operations)
     right = rentix_right(operations)
-    outcomes, said = carried(
+    outcomes, exchanges = run(
         portal.perform(step), lambda request: reply(200, right(request), request)
     )
     assert {each.status for each in outcomes} == {"applied"}
-    assert all(rentix_confirms(said, each) for each in operations)
+    assert all(rentix_confirms(exchanges, each) for each in operations)
 
 
 @pytest.mark.parametrize("operation", CHANGES, ids=lambda each: next(iter(each.values)))
-def test_property_finder_says_that_it_is_done(operation: Operation) -> None:
-    """The right answers that all this starts from are taken as right."""
+def test_correct_responses_of_property_finder_confirm(operation: Operation) -> None:
+    """Correct responses, the basis of these tests, are recognized as such."""
     portal = propertyfinder.finder()
     (step,) = portal.steps((operation,))
     right = finder_right(operation)
-    outcomes, said = carried(
+    outcomes, exchanges = run(
         portal.perform(step), lambda request: reply(200, right(request), request)
     )
     assert [each.status for each in outcomes] == ["applied"]
-    assert finder_confirms(said, operation)
+    assert finder_confirms(exchanges, operation)
 
 
-def test_a_look_that_shows_somebody_else() -> None:
-    """Who is asked for by number and is answered as another number is not the one."""
+def test_reading_another_agent_confirms_nothing() -> None:
+    """If the portal returns another number than the requested one."""
     operation = rentix.update(1)
     outcomes, _ = conversations.play(
         conversations.perform(rentix.rentix(), operation),
@@ -456,8 +459,8 @@ def test_a_look_that_shows_somebody_else() -> None:
     assert outcomes[0].status == "unknown"
 
 
-def test_a_look_for_a_new_agent_that_shows_somebody_else() -> None:
-    """Who is asked for by external id and is answered with another one is not the one."""
+def test_reading_another_new_agent_confirms_nothing() -> None:
+    """If the portal returns another external id than the requested one."""
     outcomes, _ = conversations.play(
         conversations.perform(rentix.rentix(create="upsert"), rentix.create()),
         ("PUT /users", conversations.LOST),

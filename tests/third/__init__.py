@@ -1,1 +1,1 @@
-"""A third portal, which shows how little one needs."""
+"""A third portal: an example of how little a portal needs."""

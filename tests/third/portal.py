@@ -43,7 +43,7 @@ class Settings(Section):
 
 @dataclass
 class Tiny:
-    """The portal in one run."""
+    """The portal during one run."""
 
     section: Settings
     hold: bool = False
@@ -63,7 +63,7 @@ class Tiny:
 
     @property
     def policy(self) -> Policy:
-        """A phone finds an agent, and an update replaces the whole agent."""
+        """A phone matches an agent, and an update replaces the whole agent."""
         return Policy(order=("phone",), replaces=True, hold=self.hold)
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
@@ -74,7 +74,7 @@ class Tiny:
     def read(
         self, desired: tuple[Desired, ...]
     ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
-        """One list of all agents."""
+        """Read the list of all agents."""
         response = yield Request("GET", "/agents")
         if response.status != 200:
             raise PortalError(f"Cannot read Tiny: {response.error or response.body}.")
@@ -88,7 +88,7 @@ class Tiny:
         )
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send it. After a lost answer, read the agent before sending again."""
+        """Send the request. If the response is lost, read the agent before sending again."""
         (operation,) = step.operations
         uncertain = Uncertain(operation, Response(None))
         for attempt in range(TRIES):

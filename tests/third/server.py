@@ -1,4 +1,4 @@
-"""The server side of Tiny, on the standard library's HTTP server."""
+"""A server for Tiny, on the standard library's HTTP server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class World:
         self.agents: dict[str, dict[str, str | None]] = {}
         self.log: list[tuple[str, str, Any]] = []
         self.lose = 0
-        """How many responses to a PUT are lost after it was applied."""
+        """How many PUTs to apply without a response."""
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def serving(world: World) -> Iterator[str]:
             self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
-            """Nothing on standard error."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Property Finder: forms that the documentation leaves open."""
+"""Property Finder: text and status formats that its documentation leaves open."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reconciler.core.model import (
 from reconciler.portals.propertyfinder import table as module
 from reconciler.portals.uncertain import TRIES
 
-from .talk import (
+from .build import (
+    FIND_USER,
     JSON,
     LINES,
     LIST,
-    LOOK,
     NEW,
     NOTHING,
     POST,
@@ -57,30 +57,30 @@ TEXT = {"bio": {"primary": "P", "secondary": "S"}}
     ],
     ids=["bio", "position", "among others", "older", "nothing", "elsewhere", "empty"],
 )
-def test_texts_that_are_refused_are_tried_as_strings(refusal):
-    """If the refusal is about a text, or does not say about what; the first language is sent, and
-    it is told that the second one is not."""
+def test_rejected_text_objects_are_retried_as_strings(refusal):
+    """If the rejection names a text or nothing at all. The first language is sent, and the note
+    names the second as not sent."""
     operation = change(name="N", position={"primary": "A"}, **TEXT)
-    (outcome,), asked = play(perform(finder(), operation), (PUBLIC, refusal), (PUBLIC, NOTHING))
+    (outcome,), requests = play(perform(finder(), operation), (PUBLIC, refusal), (PUBLIC, NOTHING))
     assert (outcome.status, outcome.error) == ("applied", None)
     assert outcome.note == ("the portal accepts only one language; not sent: bio.secondary")
-    assert sent(asked) == [
+    assert sent(requests) == [
         {"name": "N", "bio": {"primary": "P", "secondary": "S"}, "position": {"primary": "A"}},
         {"name": "N", "bio": "P", "position": "A"},
     ]
 
 
-def test_a_second_language_is_emptied_in_the_form_that_has_one():
-    """Where one text is shown there may be another behind it, which a file wants to be empty."""
+def test_clearing_a_second_language_sends_an_object():
+    """If the portal shows one text as a string, the second language may be hidden behind it."""
     portal = finder()
     play(reading(portal), (LIST, page(person(5, bio="P"))))
     operation = replace(change(bio={"primary": "P", "secondary": ""}), lines={"bio.secondary": 3})
-    _, asked = play(perform(portal, operation), (PUBLIC, NOTHING))
-    assert sent(asked) == [{"bio": {"primary": "P", "secondary": ""}}]
+    _, requests = play(perform(portal, operation), (PUBLIC, NOTHING))
+    assert sent(requests) == [{"bio": {"primary": "P", "secondary": ""}}]
 
 
 @pytest.mark.parametrize(
-    ("values", "left"),
+    ("values", "omitted"),
     [
         ({"bio": {"primary": "P", "secondary": "S"}}, "bio.secondary"),
         ({"position": {"secondary": "S"}}, "position.secondary"),
@@ -93,22 +93,23 @@ def test_a_second_language_is_emptied_in_the_form_that_has_one():
     ],
     ids=str,
 )
-def test_a_second_language_that_cannot_be_said_is_told(values, left):
-    """Each text by its path; what is empty loses nothing."""
+def test_note_names_languages_that_are_not_sent(values, omitted):
+    """Each text by its path. An empty text is not named, since nothing is lost."""
     (outcome,), _ = play(
         perform(finder(), change(**values)),
         (PUBLIC, older(400, "Bad Request")),
         (PUBLIC, NOTHING),
     )
-    said = left and f"the portal accepts only one language; not sent: {left}"
-    assert (outcome.status, outcome.note) == ("applied", said)
+    note = omitted and f"the portal accepts only one language; not sent: {omitted}"
+    assert (outcome.status, outcome.note) == ("applied", note)
 
 
-def test_a_text_that_no_file_declares_holds_up_the_others_and_says_how_to_go_on():
-    """One text alone would end the other language of it, which somebody wrote on the portal."""
+def test_undeclared_language_is_not_deleted():
+    """A string would delete the other language, which no file declares. The error says how to
+    continue."""
     operation = replace(change(bio={"primary": "P", "secondary": "S"}), lines={"bio.primary": 3})
-    (outcome,), asked = play(perform(finder(), operation), (PUBLIC, OBJECTS))
-    assert len(asked) == 1
+    (outcome,), requests = play(perform(finder(), operation), (PUBLIC, OBJECTS))
+    assert len(requests) == 1
     assert outcome.status == "failed"
     assert "would delete bio.secondary" in outcome.error
     assert outcome.error.endswith('Declare it, or declare it as "" to delete it')
@@ -118,112 +119,114 @@ KEPT = ("bio.secondary",)
 
 
 @pytest.mark.parametrize("refusal", [OBJECTS, older(400, "Bad Request")], ids=["bio", "nothing"])
-def test_a_language_that_no_file_declares_is_not_put_an_end_to(refusal):
-    """It goes along because a text goes out whole; a string has no room for it, so none is tried,
-    and the refusal is told."""
+def test_text_with_an_undeclared_language_is_not_retried_as_a_string(refusal):
+    """An update sends the whole text, including the undeclared language. A string cannot hold
+    both, so the first rejection is final."""
     portal = finder()
-    (outcome,), asked = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, refusal))
+    (outcome,), requests = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, refusal))
     assert (outcome.status, outcome.note) == ("failed", None)
-    assert sent(asked) == [TEXT]
+    assert sent(requests) == [TEXT]
     assert portal.forms.accepts_plain is None
 
 
-def test_a_language_that_no_file_declares_goes_along_whatever_form_was_taken_before():
-    """One agent's texts went out as strings; of another one's nothing is lost. Nothing to lose is
-    in an empty text."""
+def test_undeclared_language_is_sent_even_if_strings_were_accepted_before():
+    """The accepted format of another agent does not delete it; an empty text is not lost."""
     portal = finder()
     play(perform(portal, change(**TEXT)), (PUBLIC, OBJECTS), (PUBLIC, NOTHING))
-    (outcome,), asked = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, NOTHING))
-    assert (outcome.status, outcome.note, sent(asked)) == ("applied", None, [TEXT])
+    (outcome,), requests = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, NOTHING))
+    assert (outcome.status, outcome.note, sent(requests)) == ("applied", None, [TEXT])
     empty = change(kept=KEPT, bio={"primary": "P", "secondary": ""})
-    (outcome,), asked = play(perform(portal, empty), (PUBLIC, NOTHING))
-    assert (outcome.note, sent(asked)) == (None, [{"bio": "P"}])
+    (outcome,), requests = play(perform(portal, empty), (PUBLIC, NOTHING))
+    assert (outcome.note, sent(requests)) == (None, [{"bio": "P"}])
 
 
-def test_one_text_that_would_be_lost_keeps_the_others_in_their_form():
-    """A request has one form: the declared language of another text goes as an object too."""
+def test_all_texts_of_a_request_have_one_format():
+    """If one text must stay an object, the others are sent as objects too."""
     portal = finder()
     portal.forms.accepts_plain = True
     values = {"position": {"primary": "A", "secondary": "B"}, **TEXT}
-    (outcome,), asked = play(
+    (outcome,), requests = play(
         perform(portal, change(kept=KEPT, **values)), (PUBLIC, older(400, "no"))
     )
-    assert (outcome.status, sent(asked)) == ("failed", [values])
+    assert (outcome.status, sent(requests)) == ("failed", [values])
 
 
-def test_both_languages_in_an_object_leave_nothing_to_tell():
-    """It was said as it is declared, also where the portal shows strings."""
+def test_both_languages_in_an_object_need_no_note():
+    """Also if the portal shows strings."""
     for users in ([], [person(1, public={"bio": "text"})]):
         portal = finder()
         read(portal, users=users)
-        (outcome,), asked = play(perform(portal, change(**TEXT)), (PUBLIC, NOTHING))
-        assert (outcome.note, sent(asked)) == (None, [TEXT])
+        (outcome,), requests = play(perform(portal, change(**TEXT)), (PUBLIC, NOTHING))
+        assert (outcome.note, sent(requests)) == (None, [TEXT])
 
 
-def test_strings_that_are_refused_are_tried_as_objects():
-    """A portal may show strings and take objects."""
+def test_rejected_strings_are_retried_as_objects():
+    """A portal may show strings and accept objects."""
     portal = finder()
     read(portal, users=[person(1, public={"bio": "text"})])
-    (outcome,), asked = play(
+    (outcome,), requests = play(
         perform(portal, change(bio={"primary": "P"})), (PUBLIC, STRINGS), (PUBLIC, NOTHING)
     )
     assert (outcome.status, outcome.note) == ("applied", None)
-    assert sent(asked) == [{"bio": "P"}, {"bio": {"primary": "P"}}]
-    (outcome,), asked = play(perform(portal, change(bio={"primary": "Q"})), (PUBLIC, NOTHING))
-    assert (outcome.note, sent(asked)) == (None, [{"bio": {"primary": "Q"}}])
+    assert sent(requests) == [{"bio": "P"}, {"bio": {"primary": "P"}}]
+    (outcome,), requests = play(perform(portal, change(bio={"primary": "Q"})), (PUBLIC, NOTHING))
+    assert (outcome.note, sent(requests)) == (None, [{"bio": {"primary": "Q"}}])
 
 
-def test_a_string_has_nothing_of_the_second_language():
-    """Where only that is declared, the first one is sent as nothing, which it is there."""
-    (outcome,), asked = play(
+def test_string_format_of_only_a_second_language_is_empty():
+    """The first language is empty on the portal, so an empty string is sent for it."""
+    (outcome,), requests = play(
         perform(finder(), change(bio={"secondary": "S"})), (PUBLIC, OBJECTS), (PUBLIC, NOTHING)
     )
-    assert (outcome.status, sent(asked)) == ("applied", [{"bio": {"secondary": "S"}}, {"bio": ""}])
+    assert (outcome.status, sent(requests)) == (
+        "applied",
+        [{"bio": {"secondary": "S"}}, {"bio": ""}],
+    )
 
 
-def test_a_creations_texts_are_tried_in_the_other_form_too():
+def test_creation_retries_texts_in_the_other_format():
     """Inside the profile."""
     refusal = problem(400, ("/publicProfile/bio", "must be a string"))
-    (outcome,), asked = play(
+    (outcome,), requests = play(
         perform(finder(), newcomer(**TEXT)), (POST, refusal), (POST, ok(person(77), 201))
     )
     assert (outcome.status, outcome.id) == ("applied", 77)
     assert outcome.note.endswith("not sent: bio.secondary")
-    assert [body["publicProfile"]["bio"] for body in sent(asked)] == [TEXT["bio"], "P"]
+    assert [body["publicProfile"]["bio"] for body in sent(requests)] == [TEXT["bio"], "P"]
 
 
-def test_a_form_that_was_taken_is_kept_to():
-    """What was learned from one agent is not asked of the portal for each of the others, though
-    their requests were planned before."""
+def test_accepted_format_is_used_for_later_agents():
+    """What the portal accepted for one agent is not tried again for the others, even if their
+    requests were planned before."""
     portal = finder()
     first, second, third = portal.steps([change(5, **TEXT), change(6, **TEXT), newcomer(**TEXT)])
     play(portal.perform(first), (PUBLIC, OBJECTS), (PUBLIC, NOTHING))
-    (outcome,), asked = play(portal.perform(second), ("PATCH /v1/public-profiles/906", NOTHING))
-    assert (outcome.status, sent(asked)) == ("applied", [{"bio": "P"}])
+    (outcome,), requests = play(portal.perform(second), ("PATCH /v1/public-profiles/906", NOTHING))
+    assert (outcome.status, sent(requests)) == ("applied", [{"bio": "P"}])
     assert outcome.note.endswith("not sent: bio.secondary")
-    (outcome,), asked = play(portal.perform(third), (POST, ok(person(77), 201)))
-    assert asked[0].body["publicProfile"]["bio"] == "P"
+    (outcome,), requests = play(portal.perform(third), (POST, ok(person(77), 201)))
+    assert requests[0].body["publicProfile"]["bio"] == "P"
     (step,) = portal.steps([change(7, **TEXT)])
     assert step.request.body == {"bio": "P"}
 
 
-def test_a_form_that_was_lost_is_not_known_to_be_taken():
-    """The string was lost underway, and nothing says that it would have been taken: the next
-    attempt begins as the first one did."""
+def test_lost_response_does_not_settle_the_format():
+    """If the connection is lost, the portal may not have accepted the string: the next attempt
+    begins with the object again."""
     portal = finder()
-    (outcome,), asked = play(
+    (outcome,), requests = play(
         perform(portal, change(**TEXT)),
         (PUBLIC, OBJECTS),
         (PUBLIC, LOST),
-        (LOOK, page(person(5))),
+        (FIND_USER, page(person(5))),
         (PUBLIC, OBJECTS),
         (PUBLIC, NOTHING),
     )
     assert outcome.status == "applied"
-    assert sent(asked) == [TEXT, {"bio": "P"}, TEXT, {"bio": "P"}]
-    assert [request.attempt for request in asked] == [0, 0, 0, 1, 1]
-    (outcome,), asked = play(perform(portal, change(**TEXT)), (PUBLIC, NOTHING))
-    assert sent(asked) == [{"bio": "P"}]
+    assert sent(requests) == [TEXT, {"bio": "P"}, TEXT, {"bio": "P"}]
+    assert [request.attempt for request in requests] == [0, 0, 0, 1, 1]
+    (outcome,), requests = play(perform(portal, change(**TEXT)), (PUBLIC, NOTHING))
+    assert sent(requests) == [{"bio": "P"}]
 
 
 @pytest.mark.parametrize(
@@ -245,8 +248,8 @@ def test_a_form_that_was_lost_is_not_known_to_be_taken():
     ],
     ids=lambda response: f"{response.status}",
 )
-def test_a_form_that_had_no_success_is_not_kept_to(answer):
-    """Whatever came of it: the next agent begins with the first form again."""
+def test_failed_format_is_not_remembered(answer):
+    """Whatever the response was, the next agent begins with the first format again."""
     portal = finder(deactivate_by="status")
     for operation, first in (
         (change(**TEXT), TEXT),
@@ -264,12 +267,12 @@ def test_a_form_that_had_no_success_is_not_kept_to(answer):
         assert outcome.status in ("failed", "unknown")
         assert (outcome.note, len(forms)) == (None, 2)
         assert forms[0] == first != forms[1]
-        (outcome,), asked = serve(perform(portal, operation), lambda _: NOTHING)
-        assert (outcome.status, outcome.note, sent(asked)) == ("applied", None, [first])
+        (outcome,), requests = serve(perform(portal, operation), lambda _: NOTHING)
+        assert (outcome.status, outcome.note, sent(requests)) == ("applied", None, [first])
 
 
-def test_another_form_that_is_refused_otherwise_is_told():
-    """What is said of the second form is no longer about the form."""
+def test_different_error_for_the_second_format_is_reported():
+    """If the second rejection is not about the format, it is the error."""
     (outcome,), _ = play(
         perform(finder(), change(lines=LINES, **TEXT)),
         (PUBLIC, OBJECTS),
@@ -284,7 +287,7 @@ FORMS = (("/bio", "must be a string"), ("/position", "must be a string"))
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "said"),
+    ("first", "second", "error"),
     [
         (problem(400, *FORMS), problem(400, ("/bio", "too long")), "bio: too long"),
         (problem(400, ("/bio", "too long")), problem(400, *FORMS), "bio: too long"),
@@ -295,17 +298,17 @@ FORMS = (("/bio", "must be a string"), ("/position", "must be a string"))
     ],
     ids=["second", "first", "older second", "older first", "as many", "mixed"],
 )
-def test_of_two_refusals_the_one_with_fewer_errors_is_told(first, second, said):
-    """The other one is about the form as well; of as many, the first. The next agent begins with
-    the first form again."""
+def test_rejection_with_fewer_errors_is_reported(first, second, error):
+    """The one with more errors is about the format too. With equal counts, the first is
+    reported. The next agent begins with the first format again."""
     portal = finder()
     one, two = portal.steps([change(5, lines=LINES, **BOTH), change(6, **BOTH)])
-    (outcome,), asked = play(portal.perform(one), (PUBLIC, first), (PUBLIC, second))
-    assert (outcome.status, outcome.error, outcome.path) == ("failed", said, "bio")
+    (outcome,), requests = play(portal.perform(one), (PUBLIC, first), (PUBLIC, second))
+    assert (outcome.status, outcome.error, outcome.path) == ("failed", error, "bio")
     assert outcome.source == Source("agents/a.yaml", 14)
-    assert sent(asked) == [BOTH, {"bio": "P", "position": "A"}]
-    _, asked = play(portal.perform(two), ("PATCH /v1/public-profiles/906", NOTHING))
-    assert sent(asked) == [BOTH]
+    assert sent(requests) == [BOTH, {"bio": "P", "position": "A"}]
+    _, requests = play(portal.perform(two), ("PATCH /v1/public-profiles/906", NOTHING))
+    assert sent(requests) == [BOTH]
 
 
 @pytest.mark.parametrize(
@@ -330,8 +333,8 @@ def test_of_two_refusals_the_one_with_fewer_errors_is_told(first, second, said):
         "422 off", "403", "409", "302", "mobile",
     ],
 )  # fmt: skip
-def test_a_refusal_of_something_else_is_not_answered_with_another_form(operation, line, response):
-    """One request, and it failed; a 422 is about what is said and not about how."""
+def test_unrelated_rejection_does_not_switch_the_format(operation, line, response):
+    """One request, which fails. A 422 is about the value, not about its format."""
     portal = finder(deactivate_by="status")
     (outcome,), _ = play(perform(portal, operation), (line, response))
     assert (outcome.status, outcome.http_status) == ("failed", response.status)
@@ -341,56 +344,56 @@ ARCHIVED = "the portal accepts the status archived instead of inactive"
 
 
 @pytest.mark.parametrize("refusal", [problem(400, ("/status", "is not known")), older(400, "no")])
-def test_an_ending_that_is_refused_is_tried_in_the_other_word(refusal):
-    """`inactive` here, `archived` there: then it is kept to, and told each time."""
+def test_rejected_inactive_status_is_retried_as_archived(refusal):
+    """If `archived` is accepted, later agents use it, and each has a note."""
     portal = finder(deactivate_by="status")
-    ends = [change(number, verb="deactivate", status="inactive") for number in (5, 6)]
-    first, second = portal.steps(ends)
-    (outcome,), asked = play(portal.perform(first), (PRIVATE, refusal), (PRIVATE, NOTHING))
+    operations = [change(number, verb="deactivate", status="inactive") for number in (5, 6)]
+    first, second = portal.steps(operations)
+    (outcome,), requests = play(portal.perform(first), (PRIVATE, refusal), (PRIVATE, NOTHING))
     assert (outcome.status, outcome.note) == ("applied", ARCHIVED)
-    assert sent(asked) == [{"status": "inactive"}, {"status": "archived"}]
-    (outcome,), asked = play(portal.perform(second), ("PATCH /v1/users/6", NOTHING))
-    assert (outcome.note, sent(asked)) == (ARCHIVED, [{"status": "archived"}])
-    (outcome,), asked = play(
+    assert sent(requests) == [{"status": "inactive"}, {"status": "archived"}]
+    (outcome,), requests = play(portal.perform(second), ("PATCH /v1/users/6", NOTHING))
+    assert (outcome.note, sent(requests)) == (ARCHIVED, [{"status": "archived"}])
+    (outcome,), requests = play(
         perform(portal, change(verb="deactivate", status="inactive")),
         (PRIVATE, refusal),
         (PRIVATE, NOTHING),
     )
     assert (outcome.status, outcome.note) == ("applied", None)
-    assert sent(asked) == [{"status": "archived"}, {"status": "inactive"}]
+    assert sent(requests) == [{"status": "archived"}, {"status": "inactive"}]
 
 
-def test_what_is_found_done_in_the_other_word_is_told_too():
-    """Archived is what was sent, and what reading shows."""
+def test_archived_status_found_by_reading_has_a_note():
+    """`archived` was sent, and reading shows it."""
     portal = finder(deactivate_by="status")
     portal.forms.inactive = "archived"
-    (outcome,), asked = play(
+    (outcome,), requests = play(
         perform(portal, change(verb="deactivate", status="inactive")),
         (PRIVATE, LOST),
-        (LOOK, page(person(5, status="archived"))),
+        (FIND_USER, page(person(5, status="archived"))),
     )
     assert (outcome.status, outcome.note) == ("applied", ARCHIVED)
-    assert sent(asked) == [{"status": "archived"}]
+    assert sent(requests) == [{"status": "archived"}]
 
 
-def test_an_ending_in_the_other_word_that_was_lost_and_took_effect_is_a_success():
-    """Reading shows it: it is told, and the word is kept to."""
+def test_lost_archived_status_that_took_effect_is_applied():
+    """Reading shows it: the outcome has a note, and later agents use `archived`."""
     portal = finder(deactivate_by="status")
-    off = change(verb="deactivate", status="inactive")
-    (outcome,), asked = play(
-        perform(portal, off),
+    deactivation = change(verb="deactivate", status="inactive")
+    (outcome,), requests = play(
+        perform(portal, deactivation),
         (PRIVATE, older(400, "no")),
         (PRIVATE, LOST),
-        (LOOK, page(person(5, status="archived"))),
+        (FIND_USER, page(person(5, status="archived"))),
     )
     assert (outcome.status, outcome.note) == ("applied", ARCHIVED)
-    assert sent(asked) == [{"status": "inactive"}, {"status": "archived"}]
-    (outcome,), asked = play(perform(portal, off), (PRIVATE, NOTHING))
-    assert (outcome.note, sent(asked)) == (ARCHIVED, [{"status": "archived"}])
+    assert sent(requests) == [{"status": "inactive"}, {"status": "archived"}]
+    (outcome,), requests = play(perform(portal, deactivation), (PRIVATE, NOTHING))
+    assert (outcome.note, sent(requests)) == (ARCHIVED, [{"status": "archived"}])
 
 
-def test_who_is_activated_hears_nothing_of_another_word():
-    """`active` is said as it is declared, whatever an ending is called; and so is the rest."""
+def test_other_changes_have_no_note_about_archived():
+    """`active` is sent as declared, like all other values."""
     portal = finder(deactivate_by="status")
     portal.forms.inactive = "archived"
     for operation in (change(status="active"), change(mobile="1")):
@@ -398,8 +401,8 @@ def test_who_is_activated_hears_nothing_of_another_word():
         assert (outcome.status, outcome.note) == ("applied", None)
 
 
-def test_an_ending_by_the_switch_has_no_other_word():
-    """There is nothing that could be said otherwise."""
+def test_rejected_is_active_switch_is_not_retried():
+    """A switch has no alternative value."""
     (outcome,), _ = play(
         perform(finder(), change(verb="deactivate", status="inactive")),
         (PRIVATE, problem(400, ("/isActive", "no"))),
@@ -407,8 +410,8 @@ def test_an_ending_by_the_switch_has_no_other_word():
     assert outcome.status == "failed"
 
 
-def test_a_beginning_has_no_other_word():
-    """`active` is `active`; it is not sent twice."""
+def test_rejected_active_status_is_not_retried():
+    """`active` has no alternative, so it is not sent twice."""
     (outcome,), _ = play(
         perform(finder(deactivate_by="status"), change(status="active")),
         (PRIVATE, problem(400, ("/status", "no"))),
@@ -418,8 +421,9 @@ def test_a_beginning_has_no_other_word():
 
 @settings(deadline=None, max_examples=200, database=None)
 @given(st.data())
-def test_an_operation_has_one_outcome_whatever_the_portal_says(data):
-    """Any refusals, losses, odd answers and lists: it ends, with one outcome and few requests."""
+def test_any_responses_lead_to_one_outcome(data):
+    """Any rejections, lost responses and listings: the operation ends with one outcome and few
+    requests."""
     operation = data.draw(
         st.sampled_from(
             [
@@ -462,6 +466,6 @@ def test_an_operation_has_one_outcome_whatever_the_portal_says(data):
 
 
 @pytest.mark.parametrize("field", [each for each in module.FIELDS if each.sort is Sort.TEXTS])
-def test_one_string_in_a_file_is_the_first_language(field):
-    """The tables say so, for each text."""
+def test_string_in_a_file_is_the_first_language(field):
+    """As declared in the portal's table."""
     assert (field.parts, field.whole) == (("primary", "secondary"), "primary")

@@ -1,4 +1,4 @@
-"""Property Finder: tokens."""
+"""Property Finder: logins and their tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.core.model import (
 )
 from reconciler.errors import PortalError
 
-from .talk import (
+from .build import (
     LIST,
     POST,
     PUBLIC,
@@ -29,22 +29,22 @@ from .talk import (
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("path", ["/v1/auth/token", "/oauth/token"])
-def test_a_token_is_asked_for_and_used(status, path):
-    """Key and secret go out once, to the configured address; the token, and the form that errors
-    are to have, with each request from then on."""
+def test_login_requests_a_token(status, path):
+    """Key and secret are sent once, to the configured path. The session has the token and
+    requests the error format."""
     answer = {"accessToken": "tok", "tokenType": "Bearer", "expiresIn": 1800}
-    session, asked = play(
+    session, requests = play(
         finder(token_path=path).login(SECRETS), (f"POST {path}", ok(answer, status))
     )
     headers = {"Authorization": "Bearer tok", "X-PF-Error-Format": "problem-json-v2"}
     assert session == Session(headers, 1800.0)
     key, secret = SECRETS.values()
-    assert asked == [Request("POST", path, {"apiKey": key, "apiSecret": secret}, asks=True)]
-    assert not asked[0].writes
+    assert requests == [Request("POST", path, {"apiKey": key, "apiSecret": secret}, asks=True)]
+    assert not requests[0].writes
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("duration", "seconds"),
     [
         (0.5, 0.5),
         (0, 60.0),
@@ -58,9 +58,9 @@ def test_a_token_is_asked_for_and_used(status, path):
     ],
     ids=lambda value: str(value)[:9],
 )
-def test_a_token_of_an_odd_duration_is_used_for_a_while(said, seconds):
-    """What is no number of seconds is a minute, and nothing is longer than a day."""
-    answer = {"accessToken": "tok", "expiresIn": said}
+def test_invalid_token_durations_have_a_default(duration, seconds):
+    """A duration that is not a positive number becomes a minute; the maximum is a day."""
+    answer = {"accessToken": "tok", "expiresIn": duration}
     session, _ = play(finder().login(SECRETS), (TOKEN, ok(answer)))
     assert session.seconds == seconds
 
@@ -69,7 +69,7 @@ KEYS = ["PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"]
 
 
 @pytest.mark.parametrize(
-    ("response", "words"),
+    ("response", "parts"),
     [
         (problem(400, ("/apiKey", "has to be 40 characters")), ["40 characters", *KEYS]),
         (problem(401, detail="Unknown key"), ["Unknown key", *KEYS]),
@@ -84,11 +84,11 @@ KEYS = ["PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"]
     ],
     ids=lambda value: str(getattr(value, "status", "")),
 )
-def test_a_refused_login_says_why_and_what_to_do(response, words):
-    """The portal's own words, and what to look at."""
-    said = refusal(response)
-    assert said.error.startswith("Property Finder ")
-    assert [word for word in words if word not in said.error] == []
+def test_rejected_login_explains_the_fix(response, parts):
+    """The error has the portal's message and what to check."""
+    result = refusal(response)
+    assert result.error.startswith("Property Finder ")
+    assert [part for part in parts if part not in result.error] == []
 
 
 @pytest.mark.parametrize(
@@ -108,37 +108,39 @@ def test_a_refused_login_says_why_and_what_to_do(response, words):
     ],
     ids=str,
 )
-def test_an_answer_without_a_usable_token_is_an_error(body):
-    """A token that no header can carry is none. It may be a slip, so it is asked for again."""
+def test_response_without_a_usable_token_is_an_error(body):
+    """A token must be a valid header value. The login is retried, as the response may be a
+    glitch."""
     error = "Property Finder responded to POST /v1/auth/token without a token, which is undocumented. Check token_path and url in portals.propertyfinder."
     assert refusal(ok(body), times=3).error == error
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 400, 404, 422, 500])
-def test_a_refused_login_is_not_taken_for_the_answer_to_a_request(status):
-    """Whoever sent a change gets to see the login's refusal in place of an answer: neither its 200
-    nor its 404 says anything of the change."""
+def test_failed_login_is_not_the_response_to_a_write(status):
+    """A write whose login fails gets the login's error; the login's status, whether 200 or 404,
+    says nothing about the write."""
     times = 3 if status in (200, 201) else 1
-    said = refusal(ok({"accessToken": None, "data": [], "id": 5}, status), times)
-    assert (said.status, said.body) == (None, None)
+    result = refusal(ok({"accessToken": None, "data": [], "id": 5}, status), times)
+    assert (result.status, result.body) == (None, None)
     for operation, line in ((change(name="New"), PUBLIC), (newcomer(bio={"primary": "x"}), POST)):
-        (outcome,), _ = play(perform(finder(), operation), (line, said))
-        assert (outcome.status, outcome.error) == ("failed", said.error)
+        (outcome,), _ = play(perform(finder(), operation), (line, result))
+        assert (outcome.status, outcome.error) == ("failed", result.error)
     with pytest.raises(PortalError) as caught:
-        play(reading(finder()), (LIST, said))
-    assert str(caught.value) == said.error
+        play(reading(finder()), (LIST, result))
+    assert str(caught.value) == result.error
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_told_once_wherever_it_shows(status):
-    """The words of the login stand alone, with the status that ends the portal's run."""
-    said = refusal(older(status, "Unknown key"))
-    assert said.status == status
-    (outcome,), _ = play(perform(finder(), change(name="New")), (PUBLIC, said))
-    assert (outcome.status, outcome.http_status, outcome.error) == ("failed", status, said.error)
+def test_rejected_key_has_the_same_error_everywhere(status):
+    """The outcome of a write and the error of a read have the login's message and status, with
+    nothing added."""
+    result = refusal(older(status, "Unknown key"))
+    assert result.status == status
+    (outcome,), _ = play(perform(finder(), change(name="New")), (PUBLIC, result))
+    assert (outcome.status, outcome.http_status, outcome.error) == ("failed", status, result.error)
     with pytest.raises(PortalError) as caught:
-        play(reading(finder()), (LIST, said))
-    assert str(caught.value) == said.error
+        play(reading(finder()), (LIST, result))
+    assert str(caught.value) == result.error
 
 
 @pytest.mark.parametrize(
@@ -146,8 +148,8 @@ def test_a_refused_key_is_told_once_wherever_it_shows(status):
     [(older(401, "no"), 1), (ok({}), 3), (LOST, 1)],
     ids=["401", "200", "lost"],
 )
-def test_no_secret_is_in_what_a_login_says(response, times):
-    """Neither the key nor the secret gets into a message, whatever went wrong."""
-    said = refusal(response, times)
-    assert said.error
-    assert [secret for secret in SECRETS.values() if secret in repr(said)] == []
+def test_login_errors_contain_no_secret(response, times):
+    """Neither the key nor the secret, whatever went wrong."""
+    result = refusal(response, times)
+    assert result.error
+    assert [secret for secret in SECRETS.values() if secret in repr(result)] == []

@@ -1,4 +1,4 @@
-"""Property Finder: reading pages of users."""
+"""Property Finder: reading users page by page."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from reconciler.core.model import (
 from reconciler.errors import PortalError
 from reconciler.portals.propertyfinder import read as module
 
-from .talk import LIST, finder, numbered, older, page, person, problem
+from .build import LIST, finder, numbered, older, page, person, problem
 
 
-def test_one_page_is_whole():
-    """One request, and everybody in it."""
+def test_single_page_is_complete():
+    """One request returns every user."""
     listing, _ = play(reading(finder()), (LIST, page(person(1), person(2))))
     assert (ids(listing), listing.complete) == ([1, 2], True)
 
 
 @pytest.mark.parametrize("pages", [0, 1, None])
-def test_an_empty_agency_is_whole(pages):
-    """Nobody there, and nobody more to come, whatever the number of pages is called."""
+def test_empty_agency_is_complete(pages):
+    """No users and no further pages, whatever `totalPages` is."""
     listing, _ = play(reading(finder()), (LIST, page(totalPages=pages)))
     assert (ids(listing), listing.complete) == ([], True)
 
@@ -39,7 +39,7 @@ def test_an_empty_agency_is_whole(pages):
     ids=str,
 )
 def test_either_marker_leads_to_the_next_page(marks):
-    """A next page, whatever it is called, or more pages than were read."""
+    """`nextPage` in any form, or a `totalPages` greater than the pages read."""
     listing, _ = play(
         reading(finder()),
         (numbered(1), page(person(1), total=2, **marks)),
@@ -49,41 +49,42 @@ def test_either_marker_leads_to_the_next_page(marks):
 
 
 @pytest.mark.parametrize("nothing", [None, "", False, 0])
-def test_a_marker_that_says_no_is_the_end(nothing):
-    """Null, empty, false and 0 are no next page; pages that are no number say nothing."""
+def test_empty_next_page_is_the_end(nothing):
+    """Null, empty, false and 0 mean no next page; a `totalPages` that is not a number is
+    ignored."""
     listing, _ = play(reading(finder()), (LIST, page(person(1), nextPage=nothing, totalPages=None)))
     assert (ids(listing), listing.complete) == ([1], True)
 
 
-def test_a_smaller_page_than_was_asked_for_is_followed():
-    """The portal may give fewer a page than the 100 that it is asked for."""
+def test_smaller_pages_are_followed():
+    """The portal may return fewer users per page than the 100 requested."""
     answers = {
         numbered(number): page(person(number), total=3, totalPages=3, perPage=1)
         for number in (1, 2, 3)
     }
-    listing, asked = serve(
+    listing, requests = serve(
         reading(finder()), lambda request: answers[f"{request.method} {request.path}"]
     )
-    assert (ids(listing), listing.complete, len(asked)) == ([1, 2, 3], True, 3)
+    assert (ids(listing), listing.complete, len(requests)) == ([1, 2, 3], True, 3)
 
 
-def test_a_total_larger_than_what_came_is_not_whole():
-    """Somebody is there who was not shown: nobody may be taken for absent."""
+def test_fewer_users_than_the_total_are_incomplete():
+    """Some user was not shown, so a missing user may still exist."""
     listing, _ = play(reading(finder()), (LIST, page(person(1), total=2)))
     assert (ids(listing), listing.complete) == ([1], False)
 
 
 @pytest.mark.parametrize("total", [None, "1", 1.0, True, [1]], ids=str)
-def test_a_list_without_a_total_is_not_known_to_be_whole(total):
-    """The total is what says that nobody is missing."""
+def test_list_without_a_total_is_incomplete(total):
+    """Only the total shows that no user is missing."""
     answer = page(person(1))
     answer.body["pagination"]["total"] = total
     listing, _ = play(reading(finder()), (LIST, answer))
     assert (ids(listing), listing.complete) == ([1], False)
 
 
-def test_a_user_that_two_pages_show_is_one_as_seen_last():
-    """A list that shifted while it was read shows somebody twice, and misses nobody."""
+def test_user_on_two_pages_is_listed_once():
+    """As shown last. A list that shifts while it is read repeats a user but omits none."""
     listing, _ = play(
         reading(finder()),
         (numbered(1), page(person(1), person(2), total=3, nextPage=2)),
@@ -93,8 +94,8 @@ def test_a_user_that_two_pages_show_is_one_as_seen_last():
     assert listing.agents[1].values["status"] == "inactive"
 
 
-def test_a_user_that_slipped_between_pages_leaves_the_list_open():
-    """Somebody was taken off page 1 while it was read, so another moved there unseen."""
+def test_user_that_moved_between_pages_makes_the_list_incomplete():
+    """If a user leaves page 1 while it is read, another moves there unseen."""
     listing, _ = play(
         reading(finder()),
         (numbered(1), page(person(1), person(2), total=4, nextPage=2)),
@@ -104,36 +105,36 @@ def test_a_user_that_slipped_between_pages_leaves_the_list_open():
 
 
 @pytest.mark.parametrize("marks", [{"nextPage": 2}, {"totalPages": 9}], ids=str)
-@pytest.mark.parametrize(("total", "whole"), [(2, True), (1, True), (3, False), ("2", False)])
-def test_a_circle_ends_and_is_whole_where_the_total_is_reached(marks, total, whole):
-    """A portal that shows the same page again and again has shown everybody if these are as many
-    as it says that there are; else somebody may be missing."""
+@pytest.mark.parametrize(("total", "complete"), [(2, True), (1, True), (3, False), ("2", False)])
+def test_repeated_page_ends_the_list(marks, total, complete):
+    """If a portal shows the same page again, the list is complete if it has as many users as
+    the total."""
     answer = page(person(1), person(2), total=total, **marks)
-    listing, asked = serve(reading(finder()), lambda _: answer)
-    assert (ids(listing), listing.complete) == ([1, 2], whole)
-    assert len(asked) == 2
+    listing, requests = serve(reading(finder()), lambda _: answer)
+    assert (ids(listing), listing.complete) == ([1, 2], complete)
+    assert len(requests) == 2
 
 
-def test_a_circle_of_several_pages_is_whole_where_the_total_is_reached():
-    """After the last page the first one comes again: everybody was shown."""
+def test_several_repeated_pages_end_the_list():
+    """After the last page the portal shows the first again: the list is complete."""
     one, two = (page(person(each), total=2, nextPage=3 - each) for each in (1, 2))
     listing, _ = play(reading(finder()), (numbered(1), one), (numbered(2), two), (numbered(3), one))
     assert (ids(listing), listing.complete) == ([1, 2], True)
 
 
-def test_pages_without_end_are_left(monkeypatch):
-    """A portal that invents users for ever is left after a bounded number of pages."""
+def test_number_of_pages_is_limited(monkeypatch):
+    """Reading stops even if the portal returns new users forever."""
     monkeypatch.setattr(module, "PAGES", 20)
     count = iter(range(10**6))
-    listing, asked = serve(
+    listing, requests = serve(
         reading(finder()), lambda _: page(person(next(count)), nextPage=2), most=30
     )
     assert not listing.complete
-    assert len(listing.agents) == len(asked) == 19
+    assert len(listing.agents) == len(requests) == 19
 
 
 @pytest.mark.parametrize(
-    ("response", "words"),
+    ("response", "parts"),
     [
         (problem(401, detail="Token expired"), ["Token expired", "rejected the token"]),
         (problem(403, detail="No scope"), ["No scope", "users:read"]),
@@ -155,16 +156,16 @@ def test_pages_without_end_are_left(monkeypatch):
     ],
     ids=lambda value: str(getattr(value, "status", "")),
 )
-def test_a_list_that_cannot_be_read_is_an_error_in_words(response, words):
-    """The portal's own words, and what to do."""
+def test_failed_list_is_an_error(response, parts):
+    """With the portal's message and what to do."""
     with pytest.raises(PortalError) as caught:
         play(reading(finder()), (LIST, response))
     assert "Property Finder" in str(caught.value)
-    assert [word for word in words if word not in str(caught.value)] == []
+    assert [part for part in parts if part not in str(caught.value)] == []
 
 
-def test_a_page_that_fails_later_is_an_error():
-    """Half of the users is not passed off as all of them."""
+def test_failed_second_page_is_an_error():
+    """Some of the users are not passed off as all."""
     with pytest.raises(PortalError, match="502"):
         play(
             reading(finder()),

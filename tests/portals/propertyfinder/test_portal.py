@@ -1,4 +1,4 @@
-"""Property Finder: what the portal object says about itself."""
+"""Property Finder: what the portal declares."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from reconciler.core.model import (
 from reconciler.portals.propertyfinder import table as module
 from reconciler.portals.registry import PORTALS
 
-from .talk import finder
+from .build import finder
 
 
-def test_the_configuration_says_what_is_allowed():
-    """Each key of the section has its part in the policy."""
+def test_configuration_sets_the_policy():
+    """Each key of the section determines a part of the policy."""
     assert PORTALS["propertyfinder"] is type(finder())
     usual = finder().policy
     assert (usual.order, usual.create, usual.recall) == (("id", "email"), True, True)
@@ -25,19 +25,19 @@ def test_the_configuration_says_what_is_allowed():
     assert (other.removal, other.hold) == ("deactivate", True)
 
 
-def test_a_creation_needs_what_the_vendor_requires():
+def test_creation_requires_the_documented_values():
     """E-mail, both names, the mobile, the role and the public name."""
     needs = set(finder().policy.needs)
     assert needs == {"email", "firstName", "lastName", "mobile", "roleId", "name"}
 
 
-def test_the_address_has_no_slash_at_its_end():
-    """Whatever the configuration has."""
+def test_url_has_no_trailing_slash():
+    """Even if the configured one has."""
     assert finder(url="https://a.example/pf/").url == "https://a.example/pf"
 
 
-def test_the_limits_are_the_documented_ones():
-    """650 requests a minute, of which 60 for a token, wherever that is asked for."""
+def test_rate_limits_are_the_documented_ones():
+    """650 requests a minute, of which 60 for a token, whatever its path."""
     for path in ("/v1/auth/token", "/oauth/token"):
         everything, token = finder(token_path=path).rate_limits
         assert (everything.per_minute, token.per_minute) == (650, 60)
@@ -46,8 +46,8 @@ def test_the_limits_are_the_documented_ones():
         assert not token.counts(Request("POST", "/v1/users"))
 
 
-def test_each_attribute_has_one_name_here_and_one_there():
-    """No two attributes share a name in the files, and each has its place in the bodies."""
+def test_attribute_names_are_unique():
+    """Each attribute has one name in the files and one place in the bodies."""
     names = [each.name for each in module.FIELDS]
     assert len(set(names)) == len(names) == len(module.PRIVATE) + len(module.PUBLIC)
     tables = (module.PRIVATE, module.PUBLIC)
@@ -55,23 +55,24 @@ def test_each_attribute_has_one_name_here_and_one_there():
     assert other == {"publicEmail": "email", "avatar": "imageUrl"}
 
 
-def test_visitors_see_the_public_profile_and_nothing_else():
-    """The login, the mobile and the role are nobody's business who reads a preview."""
+def test_visitors_see_only_the_public_profile():
+    """The login, the mobile and the role are private."""
     hidden = {each.name for each in module.FIELDS if not each.public}
     assert hidden == {row.name for row in module.PRIVATE} == {
         "email", "firstName", "lastName", "mobile", "roleId", "status",
     }  # fmt: skip
 
 
-def test_a_status_that_is_not_taken_has_another_form():
-    """What to do is in the configuration; no other value has such an advice."""
+def test_rejected_status_has_advice():
+    """It names the setting to change; no other attribute has advice."""
     advice = {each.name: each.advice for each in module.FIELDS if each.advice}
     assert set(advice) == {"status"}
     assert "deactivate_by in portals.propertyfinder" in advice["status"]
 
 
-def test_what_finds_a_user():
-    """The id, and the login in any letter case, which an update moves; a mobile finds nobody."""
+def test_identifiers():
+    """The id, and the login in any letter case, which an update can change. A mobile matches no
+    user."""
     assert [(each.name, each.rule, each.moves, each.spelling) for each in module.IDENTIFIERS] == [
         ("id", "pin", None, "propertyfinder.id"),
         ("email", "key", "update", "propertyfinder.email"),
@@ -82,8 +83,8 @@ def test_what_finds_a_user():
     assert mobile.canonical("+373 69 000-005") == mobile.canonical("+37369000005")
 
 
-def test_the_languages_are_the_documented_ones():
-    """As many as the reference has, each number once, with the holes that it has."""
+def test_languages_are_the_documented_ones():
+    """As many as the reference lists, each number once, with the same gaps."""
     numbers = module.LANGUAGES.values()
     assert len(set(numbers)) == len(module.LANGUAGES) == 63
     assert not {17, 28, 31, 46, 48, 58, 63} & set(numbers)

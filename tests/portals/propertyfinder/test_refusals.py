@@ -1,4 +1,4 @@
-"""Property Finder: writes that the portal refuses."""
+"""Property Finder: writes that the portal rejects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.core.model import (
     Source,
 )
 
-from .talk import CHANGES, LINES, POST, PRIVATE, PUBLIC, change, finder, newcomer, older, problem
+from .build import CHANGES, LINES, POST, PRIVATE, PUBLIC, change, finder, newcomer, older, problem
 
 EVERYTHING = {
     "phone": "1",
@@ -22,10 +22,10 @@ EVERYTHING = {
 }
 
 
-def refused(operation, line, response):
-    """The outcome of a change that was refused, in whatever form it is tried."""
-    (outcome,), asked = serve(perform(finder(), operation), lambda _: response, most=4)
-    assert {f"{request.method} {request.path}" for request in asked} == {line}
+def rejected(operation, line, response):
+    """The outcome of a rejected operation, whatever formats it tries."""
+    (outcome,), requests = serve(perform(finder(), operation), lambda _: response, most=4)
+    assert {f"{request.method} {request.path}" for request in requests} == {line}
     assert outcome.status == "failed"
     return outcome
 
@@ -51,10 +51,10 @@ POINTERS = [
 
 @pytest.mark.parametrize(("pointer", "path", "line"), POINTERS, ids=[each[0] for each in POINTERS])
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_refused_creation_points_at_the_value_in_the_file(pointer, path, line, status):
-    """Whatever the spelling of the pointer: the file's path, and the line of the value."""
+def test_rejected_creation_points_to_the_declared_value(pointer, path, line, status):
+    """Whatever the spelling of the pointer: the path in the file, and the line of the value."""
     creation = newcomer(lines=LINES, **EVERYTHING)
-    outcome = refused(creation, POST, problem(status, (pointer, "is not right")))
+    outcome = rejected(creation, POST, problem(status, (pointer, "is not right")))
     assert (outcome.path, outcome.http_status, outcome.id) == (path, status, None)
     assert outcome.source == Source("agents/new.yaml", line)
     assert outcome.error.startswith(f"{path}: is not right")
@@ -64,9 +64,9 @@ def test_a_refused_creation_points_at_the_value_in_the_file(pointer, path, line,
     ("pointer", "path"),
     [("/email", "publicEmail"), ("#/imageUrl", "avatar"), ("bio.primary", "bio.primary")],
 )
-def test_a_refused_public_part_points_into_the_profile(pointer, path):
-    """Its pointers begin there, and its e-mail is the public one."""
-    outcome = refused(
+def test_pointers_of_a_rejected_public_part_start_in_the_profile(pointer, path):
+    """Its `email` is the public one."""
+    outcome = rejected(
         change(lines=LINES, **EVERYTHING), PUBLIC, problem(400, (pointer, "is not right"))
     )
     assert (outcome.path, outcome.error) == (path, f"{path}: is not right")
@@ -74,18 +74,19 @@ def test_a_refused_public_part_points_into_the_profile(pointer, path):
 
 
 @pytest.mark.parametrize("key", ["pointer", "field", "path"])
-@pytest.mark.parametrize("words", ["detail", "message"])
-def test_an_error_may_name_its_place_in_another_word(key, words):
-    """Whatever the two are called, they are read."""
-    body = {"title": "Bad Request", "errors": [{key: "/email", words: "is taken"}]}
-    outcome = refused(change(email="a@b.example", lines=LINES), PRIVATE, Response(422, body))
+@pytest.mark.parametrize("text", ["detail", "message"])
+def test_alternative_keys_of_an_error_are_read(key, text):
+    """Whatever the pointer and the message are called."""
+    body = {"title": "Bad Request", "errors": [{key: "/email", text: "is taken"}]}
+    outcome = rejected(change(email="a@b.example", lines=LINES), PRIVATE, Response(422, body))
     assert (outcome.path, outcome.error) == ("email", "email: is taken")
 
 
-def test_all_that_a_refusal_names_is_told():
-    """Each by its path, also what no file declares; the first is where it points to."""
+def test_every_error_is_reported():
+    """Each by its path, including undeclared ones. The outcome points to the first declared
+    path."""
     response = problem(422, ("/agency", "has no seats"), ("/email", "is taken"), ("/roleId", ""))
-    outcome = refused(change(email="a@b.example", roleId=3, lines=LINES), PRIVATE, response)
+    outcome = rejected(change(email="a@b.example", roleId=3, lines=LINES), PRIVATE, response)
     assert outcome.error == "has no seats; email: is taken; roleId: the portal gave no reason"
     assert (outcome.path, outcome.source.line) == ("email", 10)
 
@@ -106,16 +107,16 @@ def test_all_that_a_refusal_names_is_told():
     ],
     ids=str,
 )
-def test_the_older_form_has_its_pointers_in_the_text(message, path, error):
-    """What it is about is found there; without, the place is the agent's."""
+def test_pointers_in_the_text_of_the_older_format(message, path, error):
+    """The outcome points to the path in the text, or to the agent if there is none."""
     operation = change(email="a@b.example", roleId=3, lines=LINES)
-    outcome = refused(operation, PRIVATE, older(422, message))
+    outcome = rejected(operation, PRIVATE, older(422, message))
     assert (outcome.path, outcome.error) == (path, error)
     assert outcome.source == Source("agents/a.yaml", LINES.get(path, 5))
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "error"),
     [
         ({"detail": "words"}, "words"),
         ({"title": "words"}, "words"),
@@ -138,55 +139,55 @@ def test_the_older_form_has_its_pointers_in_the_text(message, path, error):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_refusal_in_any_form_has_some_words(body, said):
-    """Whatever is there to be said is said, on one line, and where nothing is, that."""
-    outcome = refused(change(mobile="1"), PRIVATE, Response(409, body))
-    assert (outcome.error, outcome.path, outcome.http_status) == (said, None, 409)
+def test_rejection_in_any_format_has_a_message(body, error):
+    """Any text in the body, on one line, or "the portal gave no reason"."""
+    outcome = rejected(change(mobile="1"), PRIVATE, Response(409, body))
+    assert (outcome.error, outcome.path, outcome.http_status) == (error, None, 409)
 
 
-def test_an_error_in_the_list_may_be_a_text():
-    """With a pointer in it or without."""
+def test_error_in_the_list_may_be_a_string():
+    """With or without a pointer in it."""
     body = {"errors": ["/email is taken", "and more"]}
-    outcome = refused(change(email="a@b.example", lines=LINES), PRIVATE, Response(422, body))
+    outcome = rejected(change(email="a@b.example", lines=LINES), PRIVATE, Response(422, body))
     assert (outcome.path, outcome.error) == ("email", "email: /email is taken; and more")
 
 
-def test_a_refusal_without_access_names_the_scope():
-    """A key may be allowed to read and not to write."""
+def test_missing_access_names_the_scope():
+    """A key may have the right to read and not to write."""
     for operation, line in (*CHANGES.values(), (newcomer(), POST)):
-        outcome = refused(operation, line, problem(403, detail="Insufficient scope"))
+        outcome = rejected(operation, line, problem(403, detail="Insufficient scope"))
         assert (outcome.http_status, outcome.path) == (403, None)
         assert outcome.error.startswith("Insufficient scope: ")
         assert "users:full_access" in outcome.error
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "message"),
     [(300, "choose"), (401, "Token expired"), (409, "taken"), (413, "too large"), (418, "teapot")],
 )
-def test_another_refusal_is_told_in_the_portals_words(status, words):
-    """Nothing is added, nothing is sent again, and nothing read."""
-    outcome = refused(change(mobile="1"), PRIVATE, problem(status, detail=words))
-    assert (outcome.http_status, outcome.error) == (status, words)
+def test_other_rejections_have_the_portals_message(status, message):
+    """Nothing is added, sent again or read."""
+    outcome = rejected(change(mobile="1"), PRIVATE, problem(status, detail=message))
+    assert (outcome.http_status, outcome.error) == (status, message)
 
 
 @pytest.mark.parametrize("part", CHANGES)
-def test_a_user_who_is_gone_is_to_be_planned_again(part):
-    """That agent was there when the plan was made."""
+def test_missing_user_asks_for_a_new_plan(part):
+    """The user existed when the plan was made."""
     operation, line = CHANGES[part]
-    outcome = refused(operation, line, problem(404, detail="No such user"))
+    outcome = rejected(operation, line, problem(404, detail="No such user"))
     assert outcome.error == "No such user: the user is no longer on the portal; plan again"
 
 
-def test_a_creation_that_is_not_found_speaks_of_no_user():
-    """Nobody was there whom the advice could be about."""
-    assert refused(newcomer(), POST, problem(404, detail="Not Found")).error == "Not Found"
+def test_creation_with_404_does_not_mention_a_user():
+    """The advice about a missing user does not apply."""
+    assert rejected(newcomer(), POST, problem(404, detail="Not Found")).error == "Not Found"
 
 
 @pytest.mark.parametrize("status", [409, 422])
-def test_a_creation_of_somebody_who_is_there_is_to_be_planned_again(status):
-    """The portal says that somebody has the address, whom the list did not show."""
-    outcome = refused(newcomer(), POST, problem(status, ("/email", "is taken")))
+def test_creation_of_an_existing_user_asks_for_a_new_plan(status):
+    """The portal reports that a user has the e-mail, though the list did not show one."""
+    outcome = rejected(newcomer(), POST, problem(status, ("/email", "is taken")))
     assert outcome.error.startswith("email: is taken: plan again")
 
 
@@ -201,8 +202,8 @@ def test_a_creation_of_somebody_who_is_there_is_to_be_planned_again(status):
     ],
     ids=lambda value: str(getattr(value, "body", value))[-30:],
 )
-def test_a_refused_status_says_where_its_form_is_set(by, response):
-    """The configuration has two; its path is the file's."""
+def test_rejected_status_names_the_setting(by, response):
+    """Both values of `deactivate_by`; the path is the one in the file."""
     (outcome,), _ = serve(
         perform(finder(deactivate_by=by), change(verb="deactivate", status="inactive")),
         lambda _: response,
@@ -213,15 +214,15 @@ def test_a_refused_status_says_where_its_form_is_set(by, response):
     assert outcome.path == (None if response.body.get("message") == "Bad Request" else "status")
 
 
-def test_a_refusal_of_something_else_does_not_speak_of_the_status():
-    """A status that goes along is not what was wrong."""
+def test_unrelated_rejection_does_not_mention_the_status():
+    """If the status is sent along but was not rejected."""
     operation = change(status="active", mobile="1")
-    outcome = refused(operation, PRIVATE, problem(400, ("/mobile", "is no phone")))
+    outcome = rejected(operation, PRIVATE, problem(400, ("/mobile", "is no phone")))
     assert outcome.error == "mobile: is no phone"
 
 
-def test_a_page_of_html_and_a_redirect_are_told_in_the_transports_words():
-    """A gateway's refusal says nothing of the user."""
+def test_html_and_redirects_have_the_transports_message():
+    """A gateway's response says nothing about the user."""
     for status, error in ((403, "the portal answered 403 with …"), (302, "a redirect; none …")):
         (outcome,), _ = play(
             perform(finder(), change(mobile="1")), (PRIVATE, Response(status, None, error))
@@ -230,8 +231,8 @@ def test_a_page_of_html_and_a_redirect_are_told_in_the_transports_words():
         assert outcome.error.startswith(error)
 
 
-def test_a_portal_that_cannot_be_reached_fails_and_is_not_read():
-    """It surely never arrived."""
+def test_unreachable_portal_fails_without_reading():
+    """The request certainly never arrived."""
     error = "could not connect to atlas (refused)"
     (outcome,), _ = play(
         perform(finder(), change(mobile="1")), (PRIVATE, Response(None, None, error))

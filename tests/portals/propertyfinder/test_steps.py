@@ -8,7 +8,7 @@ from reconciler.core.model import (
     Request,
 )
 
-from .talk import POST, PRIVATE, PUBLIC, change, finder, newcomer, person, read
+from .build import POST, PRIVATE, PUBLIC, change, finder, newcomer, person, read
 
 
 def lines(steps):
@@ -16,21 +16,21 @@ def lines(steps):
     return [f"{step.request.method} {step.request.path}" for step in steps]
 
 
-def test_nothing_to_do_is_no_request():
-    """No operation, no step."""
+def test_no_operations_are_no_steps():
+    """Nothing to do needs no request."""
     assert finder().steps([]) == ()
 
 
-def test_what_is_private_is_one_patch_of_the_user():
-    """With what differs and nothing else; a role's number is text here."""
+def test_private_values_are_one_patch_of_the_user():
+    """With only the changed values; a role's number is sent as text."""
     (step,) = finder().steps([change(email="new@agency.example", roleId=7, mobile="+373 1")])
     body = {"email": "new@agency.example", "mobile": "+373 1", "roleId": "7"}
     assert step.request == Request("PATCH", "/v1/users/5", body)
     assert (step.id, step.kind, step.after) == ("r1", "update", ())
 
 
-def test_what_is_public_is_one_patch_of_the_profile():
-    """By the profile's own id, in the portal's words."""
+def test_public_values_are_one_patch_of_the_profile():
+    """By the profile's id, in the portal's terms."""
     (step,) = finder().steps(
         [
             change(
@@ -54,8 +54,8 @@ def test_what_is_public_is_one_patch_of_the_profile():
     assert step.request == Request("PATCH", "/v1/public-profiles/905", body)
 
 
-def test_what_clears_a_public_value_is_null():
-    """A picture, a link, a list: each in its own way of having nothing."""
+def test_clearing_public_values():
+    """A picture, a link and a list each have their own empty value."""
     (step,) = finder().steps(
         [change(avatar=None, linkedinAddress=None, spokenLanguages=[], bio={"primary": ""})]
     )
@@ -68,7 +68,7 @@ def test_what_clears_a_public_value_is_null():
 
 
 def test_both_parts_are_two_patches():
-    """First the private one, which carries the name that others wait for."""
+    """First the private one, whose operation name others wait for."""
     both = change(email="new@agency.example", name="Ana", publicEmail="p@agency.example")
     steps = finder().steps([both])
     assert lines(steps) == [PRIVATE, PUBLIC]
@@ -85,9 +85,9 @@ def test_both_parts_are_two_patches():
     assert (private.key, private.source, private.id) == (public.key, public.source, public.id)
 
 
-def test_a_part_waits_for_what_frees_its_address():
-    """The private part waits for the giver's; the public one for the private one, whose login may
-    be refused as another's."""
+def test_part_waits_until_its_address_is_free():
+    """The private part waits for the agent that gives up the e-mail; the public part waits for
+    the private one, whose login may be rejected as taken."""
     giver = change(6, email="six@agency.example", name="Six")
     taker = change(5, email="user-6@agency.example", name="Five", waits=("update:6",))
     creation = newcomer(email="user-5@agency.example", waits=("update:5",))
@@ -102,14 +102,14 @@ def test_a_part_waits_for_what_frees_its_address():
     assert [step.after for step in steps] == [(), ("r1",), ("r1",), ("r3",), ("r3",)]
 
 
-def test_the_public_part_waits_for_no_private_one_without_a_login():
-    """One part that fails does not hold up the other."""
+def test_public_part_without_a_login_does_not_wait():
+    """A failing part does not block the other."""
     private, public = finder().steps([change(6, firstName="Six", name="Six")])
     assert (private.after, public.after) == ((), ())
 
 
-def test_a_wait_for_what_is_not_in_the_plan_is_no_after():
-    """`after` names steps that are there."""
+def test_waits_for_missing_operations_are_dropped():
+    """`after` names only steps that exist."""
     (step,) = finder().steps([change(email="a@agency.example", waits=("update:9",))])
     assert step.after == ()
 
@@ -123,16 +123,16 @@ def test_a_wait_for_what_is_not_in_the_plan_is_no_after():
         ("status", "active", {"status": "active"}),
     ],
 )
-def test_an_agent_is_taken_off_and_on_as_configured(by, status, body):
-    """By a switch or by a word; both in the private part."""
+def test_deactivation_and_activation_as_configured(by, status, body):
+    """By `isActive` or by `status`; both in the private part."""
     verb = "deactivate" if status == "inactive" else "update"
     (step,) = finder(deactivate_by=by).steps([change(verb=verb, status=status)])
     assert step.request == Request("PATCH", "/v1/users/5", body)
     assert step.kind == verb
 
 
-def test_an_agent_that_is_taken_off_and_changed_is_loud_once():
-    """Only the part that takes the agent off the listings is called so."""
+def test_only_the_deactivating_part_is_destructive():
+    """The public part of the same operation is not."""
     steps = finder().steps([change(verb="deactivate", status="inactive", name="Ana")])
     assert [(step.kind, step.request.body) for step in steps] == [
         ("deactivate", {"isActive": False}),
@@ -140,9 +140,9 @@ def test_an_agent_that_is_taken_off_and_changed_is_loud_once():
     ]
 
 
-def test_a_creation_is_one_post_of_both_parts():
-    """Exactly the vendor's body: the role as a number, languages as numbers, the picture by its
-    address, the profile inside."""
+def test_creation_is_one_post_of_both_parts():
+    """In the vendor's documented form: the role and the languages as numbers, the picture by
+    URL, the profile inside."""
     creation = newcomer(
         publicEmail="ana@public.example",
         phone="+373 22 1",
@@ -185,9 +185,9 @@ def test_a_creation_is_one_post_of_both_parts():
     assert step.kind == "create"
 
 
-def test_texts_go_out_as_the_portal_shows_them():
-    """Objects unless it shows strings; then the first language, unless there is something to say
-    in the other too."""
+def test_texts_are_sent_in_the_format_that_the_portal_shows():
+    """As objects unless it shows strings; then the first language alone, unless the second is
+    declared too."""
     portal = finder()
     first = change(name="N", bio={"primary": "P"}, position={"primary": ""})
     both = change(bio={"primary": "P"}, position={"primary": "A", "secondary": "B"})
@@ -200,12 +200,12 @@ def test_texts_go_out_as_the_portal_shows_them():
     ]
 
 
-def test_a_user_without_a_public_profile_can_have_no_public_change():
-    """That is a conflict, with what to do; a private change, and a creation, are none."""
+def test_public_change_without_a_profile_is_a_conflict():
+    """The message explains the fix; a private change and a creation are possible."""
     refuses = finder().policy.refuses
-    said = refuses(change(profile=False, name="Ana"))
-    assert "has no public profile" in said
-    assert "web interface" in said
+    message = refuses(change(profile=False, name="Ana"))
+    assert "has no public profile" in message
+    assert "web interface" in message
     assert refuses(change(profile=False, mobile="+373 1", name="Ana")) is not None
     assert refuses(change(profile=False, mobile="+373 1", status="active")) is None
     assert refuses(change(name="Ana")) is None

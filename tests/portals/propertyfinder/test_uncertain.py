@@ -12,11 +12,11 @@ from reconciler.core.model import (
 )
 from reconciler.portals.uncertain import TRIES
 
-from .talk import (
+from .build import (
+    FIND_NEW,
+    FIND_USER,
     LINES,
     LIST,
-    LOOK,
-    LOOK_NEW,
     NOTHING,
     POST,
     PRIVATE,
@@ -30,19 +30,19 @@ from .talk import (
 )
 
 DONE = {
-    "private": (change(firstName="Ion"), PRIVATE, LOOK, person(5, firstName="Ion"), NOTHING),
-    "public": (change(name="Ion"), PUBLIC, LOOK, person(5, public={"name": "Ion"}), NOTHING),
+    "private": (change(firstName="Ion"), PRIVATE, FIND_USER, person(5, firstName="Ion"), NOTHING),
+    "public": (change(name="Ion"), PUBLIC, FIND_USER, person(5, public={"name": "Ion"}), NOTHING),
     "off": (
         change(verb="deactivate", status="inactive"),
         PRIVATE,
-        LOOK,
+        FIND_USER,
         person(5, status="archived"),
         NOTHING,
     ),
     "create": (
         newcomer(),
         POST,
-        LOOK_NEW,
+        FIND_NEW,
         person(5, email="ana@agency.example"),
         ok(person(5), 201),
     ),
@@ -52,46 +52,49 @@ UNCERTAIN = {"lost": LOST, "502": GATEWAY, "html": PAGE}
 
 @pytest.mark.parametrize("case", DONE)
 @pytest.mark.parametrize("lost", UNCERTAIN)
-def test_what_reading_shows_as_done_is_not_sent_again(case, lost):
-    """Lost after it took effect: one write, one look by id or e-mail, applied."""
-    operation, line, look, shown, _ = DONE[case]
-    (outcome,), _ = play(perform(finder(), operation), (line, UNCERTAIN[lost]), (look, page(shown)))
+def test_write_that_took_effect_is_not_sent_again(case, lost):
+    """If the response is lost: one write, one read by id or e-mail, applied."""
+    operation, line, query, shown, _ = DONE[case]
+    (outcome,), _ = play(
+        perform(finder(), operation), (line, UNCERTAIN[lost]), (query, page(shown))
+    )
     assert (outcome.status, outcome.id, outcome.error) == ("applied", 5, None)
     assert outcome.http_status == UNCERTAIN[lost].status
     assert outcome.aliases == ({"publicProfileId": 905} if case == "create" else {})
 
 
 @pytest.mark.parametrize("case", DONE)
-def test_what_reading_shows_as_undone_is_sent_again(case):
-    """Lost before it took effect: write, look, write; the second goes out as a later attempt."""
-    operation, line, look, _, answer = DONE[case]
+def test_write_without_effect_is_sent_again(case):
+    """Write, read, write; the second write has a higher attempt number."""
+    operation, line, query, _, answer = DONE[case]
     seen = page() if case == "create" else page(person(5))
-    (outcome,), asked = play(
-        perform(finder(), operation), (line, LOST), (look, seen), (line, answer)
+    (outcome,), requests = play(
+        perform(finder(), operation), (line, LOST), (query, seen), (line, answer)
     )
     assert (outcome.status, outcome.id) == ("applied", 5)
-    assert [request.attempt for request in asked if request.method != "GET"] == [0, 1]
-    assert asked[0].body == asked[2].body
+    assert [request.attempt for request in requests if request.method != "GET"] == [0, 1]
+    assert requests[0].body == requests[2].body
 
 
 @pytest.mark.parametrize("case", DONE)
-def test_what_stays_undone_fails_after_bounded_tries(case):
-    """Write and look in turn; in the end it is certain that it was not done: failed."""
-    operation, line, look, _, _ = DONE[case]
+def test_number_of_attempts_is_limited(case):
+    """Writes and reads alternate; in the end reading proves that it was not applied, so it
+    failed."""
+    operation, line, query, _, _ = DONE[case]
     seen = page() if case == "create" else page(person(5))
-    (outcome,), asked = serve(
+    (outcome,), requests = serve(
         perform(finder(), operation),
         lambda request: seen if request.method == "GET" else GATEWAY,
         most=2 * TRIES,
     )
-    assert [f"{request.method} {request.path}" for request in asked] == [line, look] * TRIES
-    assert [request.attempt for request in asked[::2]] == list(range(TRIES))
+    assert [f"{request.method} {request.path}" for request in requests] == [line, query] * TRIES
+    assert [request.attempt for request in requests[::2]] == list(range(TRIES))
     assert (outcome.status, outcome.http_status) == ("failed", 502)
     assert "not applied" in outcome.error
 
 
-def test_a_portal_that_breaks_for_ever_is_quoted():
-    """A 500 has words too, and they are in the report beside the status."""
+def test_message_of_a_persistent_500_is_reported():
+    """The outcome has the status and the portal's message."""
     broken = replace(problem(500, detail="Database is down"), uncertain=True)
     (outcome,), _ = serve(
         perform(finder(), change(mobile="1")),
@@ -117,9 +120,11 @@ def test_a_portal_that_breaks_for_ever_is_quoted():
     ],
     ids=["silent", "502", "403", "list", "no data", "no user", "odd user", "nobody", "another"],
 )
-def test_a_change_that_cannot_be_looked_at_is_unknown_and_not_sent_again(seen):
-    """Without a look there is no second write."""
-    (outcome,), _ = play(perform(finder(), change(mobile="1")), (PRIVATE, GATEWAY), (LOOK, seen))
+def test_change_that_cannot_be_verified_is_unknown(seen):
+    """Without a successful read there is no second write."""
+    (outcome,), _ = play(
+        perform(finder(), change(mobile="1")), (PRIVATE, GATEWAY), (FIND_USER, seen)
+    )
     assert (outcome.status, outcome.http_status, outcome.id) == ("unknown", 502, 5)
     assert "502" in outcome.error
 
@@ -137,50 +142,51 @@ def test_a_change_that_cannot_be_looked_at_is_unknown_and_not_sent_again(seen):
     ],
     ids=str,
 )
-def test_a_creation_that_cannot_be_looked_for_is_unknown_and_not_sent_again(seen):
-    """It may be there: a second one is not risked."""
-    (outcome,), _ = play(perform(finder(), newcomer()), (POST, LOST), (LOOK_NEW, seen))
+def test_creation_that_cannot_be_verified_is_unknown(seen):
+    """The user may exist, so a second one is not created."""
+    (outcome,), _ = play(perform(finder(), newcomer()), (POST, LOST), (FIND_NEW, seen))
     assert (outcome.status, outcome.id) == ("unknown", None)
 
 
-def test_a_creation_is_not_found_in_somebody_else():
-    """A portal that shows others did not look for the e-mail: that is no proof of absence."""
+def test_creation_does_not_match_another_user():
+    """A response with other users did not filter by e-mail, so it does not prove that the user
+    is missing."""
     (outcome,), _ = play(
         perform(finder(), newcomer()),
         (POST, LOST),
-        (LOOK_NEW, page(person(6, email="other@agency.example"))),
+        (FIND_NEW, page(person(6, email="other@agency.example"))),
     )
     assert (outcome.status, outcome.id) == ("unknown", None)
 
 
 @pytest.mark.parametrize("answer", [{}, {"id": "7"}, {"id": None}, []], ids=str)
-def test_a_creation_whose_answer_does_not_say_who_it_is_is_looked_for(answer):
-    """A number as a text is none; the user is there, and is told by the right one."""
+def test_creation_without_an_id_in_its_response_is_verified(answer):
+    """An id must be a number; reading finds the user and the right id."""
     (outcome,), _ = play(
         perform(finder(), newcomer()),
         (POST, ok(answer, 201)),
-        (LOOK_NEW, page(person(7, email="ana@agency.example"))),
+        (FIND_NEW, page(person(7, email="ana@agency.example"))),
     )
     assert (outcome.status, outcome.id) == ("applied", 7)
 
 
-def test_a_creation_that_is_not_there_is_sent_again():
-    """An empty answer to the question for the e-mail."""
+def test_missing_creation_is_sent_again():
+    """If reading by e-mail returns an empty list."""
     (outcome,), _ = play(
-        perform(finder(), newcomer()), (POST, LOST), (LOOK_NEW, page()), (POST, ok(person(7), 201))
+        perform(finder(), newcomer()), (POST, LOST), (FIND_NEW, page()), (POST, ok(person(7), 201))
     )
     assert (outcome.status, outcome.id) == ("applied", 7)
 
 
-def test_a_role_by_a_number_in_quotes_is_explained():
-    """Quotes make it a name, which nobody means."""
+def test_quoted_role_number_is_explained():
+    """Quotes turn the number into a name."""
     portal = finder()
     reason = portal.policy.refuses(change(5, roleId="3"))
     assert reason == "propertyfinder.roleId: to declare a role by number, write 3 unquoted."
 
 
-def test_an_address_is_encoded_in_the_question():
-    """Plus signs, blanks and ampersands stay part of it."""
+def test_email_is_encoded_in_the_query():
+    """Plus signs, spaces and ampersands stay part of it."""
     line = f"{LIST}&email=a%2Bb%26c%3D%3F%23%40x.example"
     (outcome,), _ = play(
         perform(finder(), newcomer(email="a+b&c=?#@x.example")),
@@ -190,21 +196,21 @@ def test_an_address_is_encoded_in_the_question():
     assert (outcome.status, outcome.id) == ("applied", 5)
 
 
-def test_what_reading_cannot_say_is_sent_again_and_ends_unknown():
-    """A picture by its URL: sending twice does no harm, and after the last try it stays open."""
+def test_values_that_reading_cannot_verify_end_unknown():
+    """A picture by URL: it is safe to send again, and after the last attempt it is unknown."""
     picture = change(avatar={"url": "https://a.example/a.jpg"})
     shown = person(5, public={"imageVariants": {"a": "https://cdn.example/1"}})
-    (outcome,), asked = serve(
+    (outcome,), requests = serve(
         perform(finder(), picture),
         lambda request: page(shown) if request.method == "GET" else LOST,
         most=2 * TRIES,
     )
-    assert (outcome.status, len(asked)) == ("unknown", 2 * TRIES)
+    assert (outcome.status, len(requests)) == ("unknown", 2 * TRIES)
     assert "could not verify" in outcome.error
 
 
-def test_all_values_of_a_change_are_looked_at():
-    """Texts by language, phones and e-mails however they are written, lists in any order."""
+def test_all_values_of_a_change_are_verified():
+    """Texts by language, phones and e-mails in any format, lists in any order."""
     values = {
         "publicEmail": "PUBLIC@agency.example",
         "phone": "+37322000111",
@@ -217,50 +223,54 @@ def test_all_values_of_a_change_are_looked_at():
         "bio": {"primary": "P", "secondary": "S"},
         "spokenLanguages": [1, 34],
     }
-    script = [(PUBLIC, LOST), (LOOK, page(person(5, public=shown)))]
+    script = [(PUBLIC, LOST), (FIND_USER, page(person(5, public=shown)))]
     (outcome,), _ = play(perform(finder(), change(**values)), *script)
     assert outcome.status == "applied"
     for name, other in (("phone", "+373 1"), ("spokenLanguages", [1]), ("bio", {"primary": "P"})):
         seen = page(person(5, public={**shown, name: other}))
-        (outcome,), asked = play(
-            perform(finder(), change(**values)), (PUBLIC, LOST), (LOOK, seen), (PUBLIC, NOTHING)
+        (outcome,), requests = play(
+            perform(finder(), change(**values)),
+            (PUBLIC, LOST),
+            (FIND_USER, seen),
+            (PUBLIC, NOTHING),
         )
-        assert (outcome.status, len(asked)) == ("applied", 3)
+        assert (outcome.status, len(requests)) == ("applied", 3)
 
 
-def test_a_second_creation_that_is_refused_because_of_the_first_is_applied():
-    """The first took effect after the look: the e-mail is taken, by whom we made."""
+def test_creation_rejected_because_of_the_first_attempt_is_applied():
+    """The first attempt took effect after the read, so its own user has the e-mail."""
     (outcome,), _ = play(
         perform(finder(), newcomer()),
         (POST, LOST),
-        (LOOK_NEW, page()),
+        (FIND_NEW, page()),
         (POST, problem(422, ("/email", "is taken"))),
-        (LOOK_NEW, page(person(8, email="ana@agency.example"))),
+        (FIND_NEW, page(person(8, email="ana@agency.example"))),
     )
     assert (outcome.status, outcome.id) == ("applied", 8)
     assert outcome.aliases == {"publicProfileId": 908}
 
 
 @pytest.mark.parametrize("seen", [page(), GATEWAY], ids=["nobody", "unread"])
-def test_a_second_creation_that_is_refused_for_its_own_sake_fails(seen):
-    """The portal says why, and that is what is told."""
+def test_creation_rejected_for_another_reason_fails(seen):
+    """With the portal's message."""
     (outcome,), _ = play(
         perform(finder(), newcomer(lines=LINES)),
         (POST, LOST),
-        (LOOK_NEW, page()),
+        (FIND_NEW, page()),
         (POST, problem(422, ("/email", "is blocked"))),
-        (LOOK_NEW, seen),
+        (FIND_NEW, seen),
     )
     assert (outcome.status, outcome.http_status, outcome.path) == ("failed", 422, "email")
 
 
 @pytest.mark.parametrize("status", [401, 403, None])
-def test_a_second_try_without_access_is_not_looked_at(status):
-    """The look before said that the first did nothing, and now nothing can be read."""
+def test_second_attempt_without_access_is_not_verified(status):
+    """The earlier read showed that the first attempt had no effect, and now reading is not
+    allowed."""
     (outcome,), _ = play(
         perform(finder(), change(mobile="1")),
         (PRIVATE, LOST),
-        (LOOK, page(person(5))),
+        (FIND_USER, page(person(5))),
         (PRIVATE, Response(status, None, "no")),
     )
     assert (outcome.status, outcome.http_status) == ("failed", status)

@@ -1,4 +1,4 @@
-"""Property Finder: from a user's JSON to a live agent."""
+"""Property Finder: converting a user's JSON into a live agent."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from reconciler.errors import PortalError
 from reconciler.portals.propertyfinder import table as module
 from reconciler.portals.propertyfinder.read import live as read_user
 
-from .talk import JSON, LIST, NEW, finder, page, person, planned, profile, read
+from .build import JSON, LIST, NEW, finder, page, person, planned, profile, read
 
 
 def live(portal=None, **more):
-    """A user with these attributes, as we see it."""
+    """A live agent from a user with these attributes."""
     plain = portal and portal.forms.shows_plain
     return read_user(person(5, **more), plain=plain)
 
 
-def test_a_user_is_shown_in_the_words_of_the_file():
-    """Identity, values by path, the public profile's id as an alias."""
+def test_user_has_the_terms_of_the_file():
+    """Identity, values by path, and the public profile's id as an alias."""
     shown = person(
         5,
         public={
@@ -71,14 +71,14 @@ def test_a_user_is_shown_in_the_words_of_the_file():
     assert picture["id"]
 
 
-def test_every_attribute_is_shown():
-    """What the table of attributes has is what a user is compared by."""
+def test_every_attribute_is_read():
+    """The values of a user cover the whole table of attributes."""
     shown = {path.partition(".")[0] for path in live().values}
     assert shown == {each.name for each in module.FIELDS}
 
 
-def test_what_a_user_lacks_is_nothing():
-    """A user of an id and a login alone can be read."""
+def test_missing_attributes_are_empty():
+    """A user with only an id and a login can be read."""
     agent = read_user({"id": 5, "email": "a@b.example"}, plain=None)
     assert (agent.name, agent.aliases) == ("", {})
     assert agent.identity == {"id": 5, "email": "a@b.example"}
@@ -88,34 +88,34 @@ def test_what_a_user_lacks_is_nothing():
 
 
 @pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
-def test_no_mobile_is_no_identity(nothing):
-    """Neither null nor an empty string is anybody's mobile."""
+def test_empty_mobile_is_no_identity(nothing):
+    """Neither null nor an empty string identifies a user."""
     assert set(live().identity) == {"id", "email", "mobile"}
     assert set(live(mobile=nothing).identity) == {"id", "email"}
 
 
 @pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
-def test_a_user_without_a_login_is_an_error(nothing):
-    """Were it none, everybody would seem to be new, and be created once more."""
+def test_user_without_a_login_is_an_error(nothing):
+    """Otherwise every agent would seem new and be created again."""
     with pytest.raises(PortalError, match="shows email of user 5"):
         live(email=nothing)
 
 
-def test_the_mobile_of_somebody_undeclared_stops_a_creation_and_finds_nobody():
-    """However it is spaced: the person may be there by another address."""
+def test_mobile_of_an_undeclared_user_blocks_a_creation():
+    """In any format: the agent may already exist with another e-mail. It is no match."""
     portal = finder()
     identity = {"email": NEW["email"], "mobile": "+37369000001"}
     ana = Desired("propertyfinder", "new", Source("agents/new.yaml", 1), identity, dict(NEW))
     listing, _ = read(portal, users=[person(5, mobile="+373 69 000-001")])
-    made = planned(portal, listing, ana)
-    assert [each.id for each in made.conflicts[0].candidates] == [5]
-    assert (made.operations, made.matches) == ((), ())
+    plan = planned(portal, listing, ana)
+    assert [each.id for each in plan.conflicts[0].candidates] == [5]
+    assert (plan.operations, plan.matches) == ((), ())
     listing, _ = read(portal, users=[person(5)])
     assert [each.verb for each in planned(portal, listing, ana).operations] == ["create"]
 
 
-def test_a_user_without_a_public_profile_has_nothing_public():
-    """There is no alias, and the full name is the private one."""
+def test_user_without_a_public_profile():
+    """It has no alias and no public values; its name is the private one."""
     agent = live(publicProfile=None)
     assert (agent.name, agent.aliases) == ("First Last 5", {})
     assert {agent.values[name] for name in ("name", "publicEmail", "avatar", "nationality")} == {
@@ -127,20 +127,20 @@ def test_a_user_without_a_public_profile_has_nothing_public():
     ("first", "last", "name"),
     [("Ana", None, "Ana"), (None, "Rusu", "Rusu"), ("", "", ""), (None, None, "")],
 )
-def test_the_name_of_who_has_no_public_one(first, last, name):
-    """What there is of the two names."""
+def test_name_without_a_public_profile(first, last, name):
+    """The available parts of the private name."""
     assert live(publicProfile=None, firstName=first, lastName=last).name == name
 
 
-def test_names_that_are_both_null_are_not_shown_at_all():
-    """A portal with one name keeps neither part: no plan can say that they differ."""
+def test_names_that_are_both_null_are_omitted():
+    """The portal shows neither part, so a plan cannot compare them."""
     values = live(firstName=None, lastName=None).values
     assert not {"firstName", "lastName"} & set(values)
 
 
 @pytest.mark.parametrize(("first", "last"), [("Ana", None), (None, "Rusu"), ("", "")])
-def test_one_name_that_is_null_is_missing(first, last):
-    """Where one part is shown, the other is nothing."""
+def test_one_name_that_is_null_is_empty(first, last):
+    """If the portal shows one part, the other is empty."""
     values = live(firstName=first, lastName=last).values
     assert (values["firstName"], values["lastName"]) == (first, last)
 
@@ -155,20 +155,20 @@ def test_one_name_that_is_null_is_missing(first, last):
         (None, None),
     ],
 )
-def test_a_status_is_active_inactive_or_what_it_says(status, shown):
-    """Archived is off all listings as inactive is."""
+def test_statuses(status, shown):
+    """`archived` counts as `inactive`, since both hide the agent; others are unchanged."""
     assert live(status=status).values["status"] == shown
 
 
 @pytest.mark.parametrize("name", ["phone", "email", "linkedinAddress", "nationality", "name"])
-def test_an_empty_text_is_nothing(name):
-    """Empty and null are not two things."""
+def test_empty_text_is_null(name):
+    """Empty and null are the same."""
     field = next(row.name for row in module.PUBLIC if row.on_wire == name)
     assert live(public={name: ""}).values[field] is None
 
 
-def test_a_language_without_a_code_is_its_number():
-    """A number that the reference does not have, and a code that stands there already."""
+def test_unknown_language_is_its_number():
+    """A number that is not in the reference; a value that is already a code stays."""
     assert live(public={"spokenLanguages": [6, 17, "en"]}).values["spokenLanguages"] == [
         "ru",
         17,
@@ -189,14 +189,14 @@ def test_a_language_without_a_code_is_its_number():
     ],
     ids=str,
 )
-def test_a_text_is_shown_by_language_as_far_as_it_is(shown, values):
-    """A string is the first language, and says nothing of the other."""
+def test_texts_are_read_by_language(shown, values):
+    """A string is the first language and says nothing about the second."""
     agent = live(public={"bio": shown})
     assert {path: text for path, text in agent.values.items() if path.startswith("bio")} == values
 
 
-def test_null_says_nothing_of_the_other_language_where_texts_are_strings():
-    """Another user, or another text, shows which form the portal has."""
+def test_null_text_among_strings_is_the_first_language():
+    """Another user, or another text, shows which format the portal uses."""
     portal = finder()
     listing, _ = read(
         portal,
@@ -217,8 +217,8 @@ def test_null_says_nothing_of_the_other_language_where_texts_are_strings():
     assert portal.forms.shows_plain is False
 
 
-def test_a_page_of_nulls_leaves_the_form_of_texts_as_it_was():
-    """Nothing is learned from nothing."""
+def test_null_texts_do_not_change_the_known_format():
+    """They do not show which format the portal uses."""
     nobody = person(1, public={"bio": None, "position": None})
     for plain in (None, True, False):
         portal = finder()
@@ -231,15 +231,15 @@ SIGNED = "https://cdn.example/5/{}.webp?Expires={}&Signature=x{}#top"
 
 
 def variants(seed, *sizes):
-    """Pictures at addresses that are signed anew each time."""
+    """Pictures whose URLs have a new signature each time."""
     return {
         "list": [{"url": SIGNED.format(size, seed, seed), "width": 10} for size in sizes],
         "main": SIGNED.format("main", seed, seed),
     }
 
 
-def test_a_picture_is_the_same_however_its_addresses_are_signed():
-    """The query is not part of the fingerprint, at any depth; the rest of the address is."""
+def test_fingerprint_of_a_picture_ignores_signatures():
+    """The query is not part of it, at any depth; the rest of each URL is."""
     one, two = (live(public={"imageVariants": variants(seed, "s", "l")}) for seed in (1, 2))
     other = live(public={"imageVariants": variants(1, "s", "x")})
     assert one.values["avatar"] == two.values["avatar"] != other.values["avatar"]
@@ -247,30 +247,30 @@ def test_a_picture_is_the_same_however_its_addresses_are_signed():
     assert one.values["avatar"]["id"] != other.values["avatar"]["id"]
 
 
-def test_no_signature_is_in_what_is_shown_of_a_picture():
-    """What a signed query grants is nobody's who reads a plan."""
+def test_shown_picture_contains_no_signature():
+    """A signature grants access, so it must not appear in a plan."""
     shown = live(public={"imageVariants": variants(1, "s")}).values["avatar"]
     assert "Signature" not in repr(shown)
 
 
-def test_the_order_of_variants_says_nothing():
-    """An object's keys are a set."""
+def test_order_of_variants_is_ignored():
+    """The keys of an object have no order."""
     one = live(public={"imageVariants": {"a": "https://x/1", "b": "https://x/2"}})
     two = live(public={"imageVariants": {"b": "https://x/2", "a": "https://x/1"}})
     assert one.values["avatar"] == two.values["avatar"]
 
 
 @pytest.mark.parametrize("odd", ["https://[::1?x", "text?", 5, True, ["a", None], {"a": {"b": 1}}])
-def test_an_odd_picture_is_a_picture(odd):
-    """Whatever is shown has a fingerprint, and nothing is raised."""
+def test_undocumented_pictures_have_a_fingerprint(odd):
+    """Any value is accepted without an error."""
     first, again = (live(public={"imageVariants": odd}).values["avatar"] for _ in range(2))
     assert first == again
     assert first != live(public={"imageVariants": "other"}).values["avatar"]
 
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "", 0])
-def test_no_variants_are_no_picture(nothing):
-    """Nothing to show is none."""
+def test_empty_variants_are_no_picture(nothing):
+    """Nothing to show means no picture."""
     assert live(public={"imageVariants": nothing}).values["avatar"] is None
 
 
@@ -278,8 +278,8 @@ NO_USER = [None, "Ivan", [], {}, {"id": None}, {"id": "5"}, {"id": True}, {"id":
 
 
 @pytest.mark.parametrize("wrong", NO_USER, ids=str)
-def test_a_user_without_an_id_is_an_error(wrong):
-    """Who has no id cannot be told from others, and nobody is left out silently."""
+def test_user_without_an_id_is_an_error(wrong):
+    """A user is never omitted silently."""
     with pytest.raises(PortalError, match="without an id"):
         play(reading(finder()), (LIST, page(person(7), wrong)))
 
@@ -312,34 +312,34 @@ ODD_PUBLIC = {
 @pytest.mark.parametrize(
     ("name", "odd"), [(name, odd) for name, values in ODD.items() for odd in values], ids=str
 )
-def test_an_attribute_that_is_not_as_documented_is_an_error(name, odd):
-    """Another shape than the documented one is a PortalError, not a guess and not a crash."""
-    said = f"Property Finder shows {name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
+def test_undocumented_attribute_is_an_error(name, odd):
+    """A PortalError, neither a guess nor a crash."""
+    message = f"Property Finder shows {name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
     with pytest.raises(PortalError) as caught:
         live(**{name: odd})
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
     ("name", "odd"), [(name, odd) for name, values in ODD_PUBLIC.items() for odd in values], ids=str
 )
-def test_a_public_attribute_that_is_not_as_documented_is_an_error(name, odd):
-    """It is said where it stands."""
-    said = f"Property Finder shows publicProfile.{name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
+def test_undocumented_public_attribute_is_an_error(name, odd):
+    """The message names its path."""
+    message = f"Property Finder shows publicProfile.{name} of user 5 in an undocumented format. Run again; if it persists, report it to the portal."
     with pytest.raises(PortalError) as caught:
         live(public={name: odd})
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
-def test_a_profile_without_an_id_is_an_error():
-    """Without it no change of the public part has an address."""
+def test_profile_without_an_id_is_an_error():
+    """Without it no request can change the public part."""
     without = {name: value for name, value in profile(5).items() if name != "id"}
     with pytest.raises(PortalError, match=r"publicProfile\.id of user 5"):
         live(publicProfile=without)
 
 
-def test_all_that_is_wrong_with_a_user_is_told_together():
-    """One look at the portal's answer is enough."""
+def test_all_problems_of_a_user_are_reported_together():
+    """In one error."""
     with pytest.raises(PortalError, match=re.escape("shows email, roleId, publicProfile.phone of")):
         live(email=5, roleId="3", public={"phone": 5})
 
@@ -349,8 +349,8 @@ def test_all_that_is_wrong_with_a_user_is_told_together():
     st.dictionaries(st.sampled_from(list(person(5))), JSON, max_size=3),
     st.dictionaries(st.sampled_from(list(profile(5))), JSON, max_size=3),
 )
-def test_whatever_a_user_is_it_is_read_or_refused(more, public):
-    """Any JSON in any attribute: an agent, or a PortalError."""
+def test_any_user_is_read_or_rejected(more, public):
+    """Any JSON in any attribute leads to a live agent or a PortalError."""
     try:
         agent = read_user({**person(5, public=public), **more}, plain=None)
     except PortalError:

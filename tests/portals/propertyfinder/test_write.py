@@ -1,4 +1,4 @@
-"""Property Finder: responses to writes."""
+"""Property Finder: writes that the portal accepts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from conversations import ok, perform, play, serve
 
 from reconciler.core.plan_json import request_bytes
 
-from .talk import (
+from .build import (
     CHANGES,
-    LOOK_NEW,
+    FIND_NEW,
     NOTHING,
     POST,
     change,
@@ -28,25 +28,25 @@ from .talk import (
     [NOTHING, ok(person(5)), ok({}), ok({"message": "done"}), ok({"id": "5"}), ok({"id": None})],
     ids=["204", "200 user", "200 empty", "200 text", "200 id as text", "200 null"],
 )
-def test_a_patch_that_is_answered_is_applied(part, answer):
-    """With nothing, or with the user; one request, the agent's id in the outcome."""
+def test_successful_patch_is_applied(part, answer):
+    """With an empty response or with the user: one request, and the outcome has the agent's id."""
     operation, line = CHANGES[part]
-    (outcome,), asked = play(perform(finder(), operation), (line, answer))
+    (outcome,), requests = play(perform(finder(), operation), (line, answer))
     assert (outcome.status, outcome.http_status, outcome.id) == ("applied", answer.status, 5)
     assert (outcome.error, outcome.path, outcome.aliases) == (None, None, {})
-    assert (outcome.note, asked[0].attempt) == (None, 0)
+    assert (outcome.note, requests[0].attempt) == (None, 0)
 
 
-def test_a_patch_of_a_profile_may_answer_with_the_profile():
-    """Either of the agent's ids is the agent's."""
+def test_patch_of_a_profile_may_return_the_profile():
+    """Its id identifies the agent as well as the user's."""
     operation, line = CHANGES["public"]
     (outcome,), _ = play(perform(finder(), operation), (line, ok(profile(5))))
     assert outcome.status == "applied"
 
 
 @pytest.mark.parametrize("part", CHANGES)
-def test_an_answer_for_another_user_fails_loudly(part):
-    """The wrong person may have been changed: both are named, and nothing is sent again."""
+def test_response_for_another_user_fails(part):
+    """The wrong user may have been changed: the error names both, and nothing is sent again."""
     operation, line = CHANGES[part]
     (outcome,), _ = play(perform(finder(), operation), (line, ok(person(6))))
     assert (outcome.status, outcome.http_status, outcome.id) == ("failed", 200, 5)
@@ -54,16 +54,16 @@ def test_an_answer_for_another_user_fails_loudly(part):
 
 
 @pytest.mark.parametrize("status", [200, 201])
-def test_a_creation_has_both_new_ids(status):
-    """The user's, and the public profile's."""
+def test_creation_has_both_new_ids(status):
+    """The user's and the public profile's."""
     (outcome,), _ = play(perform(finder(), newcomer()), (POST, ok(person(77), status)))
     assert (outcome.status, outcome.http_status, outcome.id) == ("applied", status, 77)
     assert outcome.aliases == {"publicProfileId": 977}
 
 
 @pytest.mark.parametrize("shown", [None, {}, {"id": None}, [], "x"], ids=str)
-def test_a_creation_that_does_not_show_its_profile_has_one_id(shown):
-    """The other is read later."""
+def test_creation_without_a_profile_in_its_response_has_one_id(shown):
+    """The other id is read later."""
     (outcome,), _ = play(
         perform(finder(), newcomer()), (POST, ok({"id": 77, "publicProfile": shown}, 201))
     )
@@ -80,19 +80,19 @@ def test_a_creation_that_does_not_show_its_profile_has_one_id(shown):
     ],
     ids=["202", "201", "null", "inside"],
 )
-def test_a_creation_that_does_not_say_whom_it_made_is_looked_for(answer):
-    """A success without an id is no refusal: the e-mail finds who was made."""
+def test_creation_without_an_id_in_its_response_is_verified(answer):
+    """A success without an id is not a failure: reading by e-mail finds the new user."""
     (outcome,), _ = play(
         perform(finder(), newcomer()),
         (POST, answer),
-        (LOOK_NEW, page(person(77, email="Ana@Agency.example"))),
+        (FIND_NEW, page(person(77, email="Ana@Agency.example"))),
     )
     assert (outcome.status, outcome.id) == ("applied", 77)
     assert outcome.aliases == {"publicProfileId": 977}
 
 
-def test_a_step_is_performed_as_it_was_planned():
-    """What a dry run prints is, byte for byte, what goes out first."""
+def test_first_request_is_the_planned_one():
+    """A dry run prints exactly what is sent first."""
     portal = finder()
     read(portal, users=[person(5)])
     operations = [
@@ -102,7 +102,7 @@ def test_a_step_is_performed_as_it_was_planned():
     ]
     steps = portal.steps(operations)
     planned = [(step.request.path, request_bytes(step.request)) for step in steps]
-    _, asked = zip(
+    _, requests = zip(
         *(serve(portal.perform(step), lambda _: ok(person(5), 200)) for step in steps), strict=True
     )
-    assert [(each[0].path, request_bytes(each[0])) for each in asked] == planned
+    assert [(each[0].path, request_bytes(each[0])) for each in requests] == planned

@@ -5,83 +5,88 @@ from __future__ import annotations
 import pytest
 from conversations import ok, play, serve, statuses
 
-from .talk import (
+from .build import (
+    BULK,
     LIST,
     SINGLE,
-    TOGETHER,
     bulk,
     create,
-    done,
     failed,
     listed,
-    refused,
+    rejected,
     rentix,
     results,
+    succeeded,
     three,
     update,
     user,
 )
 
 
-def test_a_bulk_that_succeeds_is_one_request():
-    """One outcome an operation, in the step's order."""
-    outcomes, _ = play(bulk(*three()), (TOGETHER, results(done(1), done(2), done(3))))
+def test_successful_bulk_is_one_request():
+    """One outcome for each operation, in the step's order."""
+    outcomes, _ = play(bulk(*three()), (BULK, results(succeeded(1), succeeded(2), succeeded(3))))
     assert statuses(outcomes) == [(f"update:{number}", "applied") for number in (1, 2, 3)]
     assert [each.id for each in outcomes] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("external", [True, False], ids=["with external ids", "without"])
-def test_results_in_another_order_go_to_whom_they_name(external):
-    """Who failed is who is named, not who stands in that place."""
+def test_results_in_another_order_are_matched_by_id(external):
+    """A result belongs to the agent it names, not to the operation at its position."""
     named = "agent-2" if external else None
     found = [
-        done(3, externalId="agent-3" if external else None),
+        succeeded(3, externalId="agent-3" if external else None),
         {**failed(named, "Bad"), "id": 2},
-        done(1, externalId="agent-1" if external else None),
+        succeeded(1, externalId="agent-1" if external else None),
     ]
     operations = [update(number, external=external) for number in (1, 2, 3)]
-    outcomes, _ = play(bulk(*operations), (TOGETHER, results(*found)))
+    outcomes, _ = play(bulk(*operations), (BULK, results(*found)))
     assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
 
 
-def test_a_result_that_names_nobody_belongs_to_its_place():
-    """A refusal has no id, and in a bulk by id perhaps no external id either."""
-    found = [done(1), failed(None, "Invalid name"), done(3)]
-    outcomes, _ = play(bulk(*three()), (TOGETHER, results(*found)))
+def test_result_without_ids_is_matched_by_position():
+    """A failed result has no id, and in a bulk by id maybe no external id either."""
+    found = [succeeded(1), failed(None, "Invalid name"), succeeded(3)]
+    outcomes, _ = play(bulk(*three()), (BULK, results(*found)))
     assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
     assert outcomes[1].error == "Invalid name"
 
 
-def test_a_missing_result_is_settled_by_reading():
-    """Whom no result speaks of is looked at, and not sent again where it is done."""
+def test_missing_result_is_verified_by_reading():
+    """If reading shows that it was applied, it is not sent again."""
     outcomes, _ = play(
         bulk(*three()),
-        (TOGETHER, results(done(1), done(3))),
+        (BULK, results(succeeded(1), succeeded(3))),
         (LIST, listed(user(1), user(2, name="New 2"), user(3))),
     )
     assert [each.status for each in outcomes] == ["applied"] * 3
 
 
 @pytest.mark.parametrize("external", [True, False], ids=["with external ids", "without"])
-def test_one_result_twice_says_nothing_of_another(external):
-    """Two results for one agent and none for another: the other is looked at, and sent again."""
-    found = [done(1), done(1), done(3)]
+def test_duplicate_result_does_not_count_for_another_agent(external):
+    """Two results for one agent and none for another: the other is read and sent again."""
+    found = [succeeded(1), succeeded(1), succeeded(3)]
     if not external:
         found = [{**each, "externalId": None} for each in found]
     operations = [update(number, external=external) for number in (1, 2, 3)]
-    outcomes, asked = play(
+    outcomes, requests = play(
         bulk(*operations),
-        (TOGETHER, results(*found)),
+        (BULK, results(*found)),
         (LIST, listed(user(1), user(2), user(3))),
-        (TOGETHER, results(found[0] | {"id": 2, "externalId": "agent-2" if external else None})),
+        (BULK, results(found[0] | {"id": 2, "externalId": "agent-2" if external else None})),
     )
     assert [each.status for each in outcomes] == ["applied"] * 3
-    assert asked[2].body == {"operations": [{"op": "upsert", "id": 2, "name": "New 2"}]}
+    assert requests[2].body == {"operations": [{"op": "upsert", "id": 2, "name": "New 2"}]}
 
 
-def test_a_nameless_refusal_in_another_place_is_not_anothers():
-    """Without external ids: the refused is who no result names, once the others are known."""
-    found = [failed(None, "Invalid name"), done(1, externalId=None), done(2, externalId=None)]
+def test_failed_result_without_ids_is_matched_by_elimination():
+    """In another order and without external ids, it belongs to the agent that no other result
+    names."""
+    found = [
+        failed(None, "Invalid name"),
+        succeeded(1, externalId=None),
+        succeeded(2, externalId=None),
+    ]
     operations = [update(number, external=False) for number in (1, 2, 3)]
     outcomes, _ = serve(
         bulk(*operations),
@@ -97,20 +102,20 @@ def test_a_nameless_refusal_in_another_place_is_not_anothers():
     assert "Invalid name" in outcomes[2].error
 
 
-def test_all_failed_under_422_is_read_as_results():
-    """Each has its own message and status."""
+def test_results_under_a_422():
+    """Each operation has its own message and status."""
     found = [failed(f"agent-{number}", f"Wrong {number}") for number in (1, 2, 3)]
-    outcomes, _ = play(bulk(*three()), (TOGETHER, results(*found, status=422)))
+    outcomes, _ = play(bulk(*three()), (BULK, results(*found, status=422)))
     assert [(each.status, each.http_status, each.error) for each in outcomes] == [
         ("failed", 400, f"Wrong {number}") for number in (1, 2, 3)
     ]
 
 
 @pytest.mark.parametrize("status", [207, 400, 422, 500, 502])
-def test_results_are_trusted_under_any_status(status):
-    """Each by its `success`, partly or in all."""
-    found = [done(1), failed("agent-2", "External ID already linked"), done(3)]
-    outcomes, _ = play(bulk(*three()), (TOGETHER, results(*found, status=status)))
+def test_results_count_under_any_status(status):
+    """Each by its `success`, whatever the status of the response."""
+    found = [succeeded(1), failed("agent-2", "External ID already linked"), succeeded(3)]
+    outcomes, _ = play(bulk(*three()), (BULK, results(*found, status=status)))
     assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
     assert "unlink the other" in outcomes[1].error
 
@@ -128,21 +133,21 @@ def test_results_are_trusted_under_any_status(status):
     ],
     ids=str,
 )
-def test_a_failed_result_in_another_form_is_a_failure(error):
-    """The words are shown where there are some, and nothing is raised."""
+def test_failed_result_in_another_format(error):
+    """Its message is shown if there is one."""
     found = {"op": "upsert", "externalId": "agent-2", "id": None, "success": False, "error": error}
-    outcomes, _ = play(bulk(*three()), (TOGETHER, results(done(1), found, done(3))))
+    outcomes, _ = play(bulk(*three()), (BULK, results(succeeded(1), found, succeeded(3))))
     assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
-    said = "Invalid name" if "Invalid name" in str(error) else "no reason"
-    assert said in outcomes[1].error
+    message = "Invalid name" if "Invalid name" in str(error) else "no reason"
+    assert message in outcomes[1].error
 
 
 @pytest.mark.parametrize(
     "odd", [None, "x", 5, {}, {"id": [1], "success": True}, {"id": {}, "externalId": {}}], ids=str
 )
-def test_a_result_that_is_no_result_raises_nothing(odd):
-    """What is not a result is passed over; whom it may have meant is looked at."""
-    answer = ok({"results": [done(1), odd, done(3)]})
+def test_malformed_results_are_ignored(odd):
+    """The operations without a result are verified by reading."""
+    answer = ok({"results": [succeeded(1), odd, succeeded(3)]})
     outcomes, _ = serve(
         bulk(*three()),
         lambda request: (
@@ -155,8 +160,9 @@ def test_a_result_that_is_no_result_raises_nothing(odd):
     assert (outcomes[0].status, outcomes[2].status) == ("applied", "applied")
 
 
-def test_a_success_that_names_the_external_id_alone_is_no_wrong_agent():
-    """It says who it is in the words of `bulk_by: externalId`: done, or looked at, not failed."""
+def test_success_with_only_an_external_id():
+    """It identifies the agent in the format of `bulk_by: externalId`: applied or verified, not
+    failed."""
     found = [{"op": "upsert", "externalId": f"agent-{each}", "success": True} for each in (1, 2)]
     outcomes, _ = serve(
         bulk(update(1), update(2), portal=rentix(bulk_by="externalId")),
@@ -169,21 +175,21 @@ def test_a_success_that_names_the_external_id_alone_is_no_wrong_agent():
     assert [(each.status, each.id) for each in outcomes] == [("applied", 1), ("applied", 2)]
 
 
-def test_a_wrong_id_in_a_result_fails_loudly():
-    """A result for a stranger's id, under our external id or in our place."""
-    for odd in (done(2, id=9), done(9, externalId=None)):
+def test_result_with_a_wrong_id_fails():
+    """An unknown id with our external id or at our position."""
+    for odd in (succeeded(2, id=9), succeeded(9, externalId=None)):
         operations = [update(1), update(2, external=odd["externalId"]), update(3)]
-        outcomes, _ = play(bulk(*operations), (TOGETHER, results(done(1), odd, done(3))))
+        outcomes, _ = play(bulk(*operations), (BULK, results(succeeded(1), odd, succeeded(3))))
         assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
         assert "agent 9" in outcomes[1].error
 
 
-def test_an_id_that_a_bulk_does_not_take_goes_into_a_put():
-    """A portal that reads no ids in bulks: those agents are sent one by one, by id."""
+def test_rejected_ids_are_sent_as_single_puts():
+    """If a portal does not accept ids in bulks, those agents are updated one by one."""
     found = [failed(None, "User identifier required") for _ in range(2)]
-    outcomes, asked = play(
+    outcomes, requests = play(
         bulk(update(1), update(2), create()),
-        (TOGETHER, results(*found, {**done(7), "externalId": "new"})),
+        (BULK, results(*found, {**succeeded(7), "externalId": "new"})),
         (SINGLE, ok({"id": 1, "updated": True})),
         (SINGLE, ok({"id": 2, "updated": True})),
     )
@@ -192,41 +198,41 @@ def test_an_id_that_a_bulk_does_not_take_goes_into_a_put():
         ("applied", 2),
         ("applied", 7),
     ]
-    assert [request.body["id"] for request in asked[1:]] == [1, 2]
+    assert [request.body["id"] for request in requests[1:]] == [1, 2]
 
 
-def test_a_creation_in_a_bulk_that_is_unknown_waits():
-    """The others are applied, and this one is no failure."""
+def test_unknown_creation_in_a_bulk_waits():
+    """The others are applied, and this one is not a failure."""
     outcomes, _ = play(
         bulk(update(1), create()),
-        (TOGETHER, results(done(1), failed("new", "User not found", 404))),
+        (BULK, results(succeeded(1), failed("new", "User not found", 404))),
     )
     assert [each.status for each in outcomes] == ["applied", "waiting"]
     assert "invite" in outcomes[1].error
 
 
-def test_a_creation_in_a_bulk_has_the_new_id():
-    """The result says which agent it is."""
+def test_creation_in_a_bulk_has_the_new_id():
+    """From its result."""
     outcomes, _ = play(
-        bulk(update(1), create()), (TOGETHER, results(done(1), done(8, externalId="new")))
+        bulk(update(1), create()), (BULK, results(succeeded(1), succeeded(8, externalId="new")))
     )
     assert [each.id for each in outcomes] == [1, 8]
 
 
-def test_a_bulk_by_external_id_reads_its_results_by_it():
-    """In whatever order."""
+def test_results_of_a_bulk_by_external_id():
+    """In any order."""
     portal = rentix(bulk_by="externalId")
-    outcomes, asked = play(
+    outcomes, requests = play(
         bulk(*three(), portal=portal),
-        (TOGETHER, results(done(3), failed("agent-1", "Bad"), done(2))),
+        (BULK, results(succeeded(3), failed("agent-1", "Bad"), succeeded(2))),
     )
     assert [each.status for each in outcomes] == ["failed", "applied", "applied"]
-    assert all("id" not in each for each in asked[0].body["operations"])
+    assert all("id" not in each for each in requests[0].body["operations"])
 
 
-def test_a_refused_bulk_is_the_failure_of_all():
-    """A 403 for the request is each operation's, in the portal's words."""
-    outcomes, _ = play(bulk(*three()), (TOGETHER, refused("Agency suspended", 403)))
+def test_rejected_bulk_fails_every_operation():
+    """A 403 for the request, with the portal's message."""
+    outcomes, _ = play(bulk(*three()), (BULK, rejected("Agency suspended", 403)))
     assert [(each.status, each.http_status, each.error) for each in outcomes] == [
         ("failed", 403, "Agency suspended")
     ] * 3

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from reconciler.core.model import Operation, Response
 
-from .talk import (
+from .build import (
+    BULK,
     LIST,
-    TOGETHER,
     bulk,
     create,
-    done,
     failed,
     listed,
-    refused,
+    rejected,
     results,
+    succeeded,
     three,
     update,
     user,
@@ -28,77 +28,77 @@ from .talk import (
 
 
 @pytest.mark.parametrize("lost", [LOST, GATEWAY, PAGE], ids=["lost", "502", "html"])
-def test_an_uncertain_bulk_is_settled_by_one_list(lost):
-    """Who is done is applied without a word, and only the others go out again."""
-    outcomes, asked = play(
+def test_uncertain_bulk_is_verified_by_one_list(lost):
+    """Applied operations are recognized, and only the others are sent again."""
+    outcomes, requests = play(
         bulk(*three()),
-        (TOGETHER, lost),
+        (BULK, lost),
         (LIST, listed(user(1, name="New 1"), user(2), user(3, name="New 3"))),
-        (TOGETHER, results(done(2))),
+        (BULK, results(succeeded(2))),
     )
     assert [(each.status, each.id) for each in outcomes] == [
         ("applied", 1),
         ("applied", 2),
         ("applied", 3),
     ]
-    assert [each["id"] for each in asked[2].body["operations"]] == [2]
-    assert [asked[0].attempt, asked[2].attempt] == [0, 1]
+    assert [each["id"] for each in requests[2].body["operations"]] == [2]
+    assert [requests[0].attempt, requests[2].attempt] == [0, 1]
 
 
-def test_an_answer_without_results_is_settled_by_reading():
-    """A 2xx in JSON that says nothing of the operations is no refusal: they may be done."""
+def test_response_without_results_is_verified_by_reading():
+    """A 2xx that says nothing about the operations is not a failure: they may be applied."""
     outcomes, _ = play(
         bulk(*three()),
-        (TOGETHER, ok({"jobId": 7}, 202)),
+        (BULK, ok({"jobId": 7}, 202)),
         (LIST, listed(*(user(number, name=f"New {number}") for number in (1, 2, 3)))),
     )
     assert [each.status for each in outcomes] == ["applied"] * 3
 
 
-def test_an_uncertain_bulk_that_is_done_is_not_sent_again():
+def test_uncertain_bulk_that_took_effect_is_not_sent_again():
     """One write, one list; a creation has its new id."""
     outcomes, _ = play(
         bulk(update(1), create()),
-        (TOGETHER, LOST),
+        (BULK, LOST),
         (LIST, listed(user(1, name="New 1"), user(9, externalId="new", name="Ana"))),
     )
     assert [(each.status, each.id) for each in outcomes] == [("applied", 1), ("applied", 9)]
 
 
-def test_a_bulk_that_stays_undone_fails_after_bounded_tries():
-    """Bulk and list in turn; in the end reading says that it was not done."""
-    outcomes, asked = serve(
+def test_number_of_bulk_attempts_is_limited():
+    """Bulks and lists alternate; in the end reading proves that it was not applied."""
+    outcomes, requests = serve(
         bulk(*three()),
         lambda request: listed(user(1), user(2), user(3)) if request.method == "GET" else GATEWAY,
         most=40,
     )
     assert {each.status for each in outcomes} == {"failed"}
     assert "not applied" in outcomes[0].error
-    assert [request.method for request in asked] == ["POST", "GET"] * (len(asked) // 2)
-    assert 3 <= len(asked) // 2 <= 10
-    attempts = [request.attempt for request in asked if request.method == "POST"]
+    assert [request.method for request in requests] == ["POST", "GET"] * (len(requests) // 2)
+    assert 3 <= len(requests) // 2 <= 10
+    attempts = [request.attempt for request in requests if request.method == "POST"]
     assert all(first < second for first, second in pairwise(attempts))
 
 
-def test_a_bulk_that_cannot_be_settled_is_unknown_and_not_sent_again():
-    """The list cannot be read: no second write, and nobody knows."""
+def test_bulk_that_cannot_be_verified_is_unknown():
+    """If the list cannot be read, there is no second write."""
     outcomes, _ = play(
-        bulk(*three()), (TOGETHER, LOST), (LIST, Response(502, None, "the portal answered 502"))
+        bulk(*three()), (BULK, LOST), (LIST, Response(502, None, "the portal answered 502"))
     )
     assert {each.status for each in outcomes} == {"unknown"}
 
 
-def test_a_creation_is_not_sent_again_where_the_list_is_not_whole():
-    """It may be in the part that the portal did not show; who is seen is settled."""
+def test_creation_is_not_sent_again_if_the_list_is_incomplete():
+    """It may be on a page that was not read; the listed agents are verified."""
     page = listed(user(1, name="New 1"), next=2)
     outcomes, _ = play(
-        bulk(update(1), create()), (TOGETHER, LOST), (LIST, page), ("GET /users?page=2", page)
+        bulk(update(1), create()), (BULK, LOST), (LIST, page), ("GET /users?page=2", page)
     )
     assert [each.status for each in outcomes] == ["applied", "unknown"]
 
 
-def test_what_no_list_can_say_ends_unknown():
-    """Pictures by URL in a bulk that is lost each time."""
+def test_values_that_no_list_can_verify_end_unknown():
+    """Pictures by URL in a bulk whose response is lost each time."""
     pictures = three(avatar={"url": "https://example.com/a.jpg"})
     outcomes, _ = serve(
         bulk(*pictures),
@@ -112,47 +112,47 @@ def test_what_no_list_can_say_ends_unknown():
     assert {each.status for each in outcomes} == {"unknown"}
 
 
-def test_a_creation_that_a_lost_bulk_made_may_be_updated_then():
+def test_creation_by_a_lost_bulk_may_become_an_update():
     """The list does not show the new agent yet, and the second bulk updates it."""
-    made = {**done(9, externalId="new"), "updated": True}
+    creation = {**succeeded(9, externalId="new"), "updated": True}
     outcomes, _ = play(
         bulk(update(1), create()),
-        (TOGETHER, LOST),
+        (BULK, LOST),
         (LIST, listed(user(1, name="New 1"))),
-        (TOGETHER, results(made)),
+        (BULK, results(creation)),
     )
     assert [(each.status, each.id) for each in outcomes] == [("applied", 1), ("applied", 9)]
 
 
-def test_a_creation_in_a_bulk_that_was_an_update_fails():
-    """Where no call was lost, somebody else had the external id."""
-    made = {**done(9, externalId="new"), "updated": True}
-    outcomes, _ = play(bulk(update(1), create()), (TOGETHER, results(done(1), made)))
+def test_creation_in_a_bulk_that_was_an_update_fails():
+    """If no response was lost, another agent had the external id."""
+    creation = {**succeeded(9, externalId="new"), "updated": True}
+    outcomes, _ = play(bulk(update(1), create()), (BULK, results(succeeded(1), creation)))
     assert [each.status for each in outcomes] == ["applied", "failed"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_an_operation_that_failed_for_the_moment_is_looked_at_and_sent_again(status):
-    """One operation's own 5xx or 429 under a 200: only that one goes out once more."""
-    outcomes, asked = play(
+def test_temporarily_failed_operation_is_verified_and_retried(status):
+    """A result with a 5xx or 429 in a 200 response: only that operation is sent again."""
+    outcomes, requests = play(
         bulk(*three()),
-        (TOGETHER, results(done(1), failed("agent-2", "Try later", status), done(3))),
+        (BULK, results(succeeded(1), failed("agent-2", "Try later", status), succeeded(3))),
         (LIST, listed(user(1), user(2), user(3))),
-        (TOGETHER, results(done(2))),
+        (BULK, results(succeeded(2))),
     )
     assert [each.status for each in outcomes] == ["applied"] * 3
-    assert [each["id"] for each in asked[2].body["operations"]] == [2]
+    assert [each["id"] for each in requests[2].body["operations"]] == [2]
 
 
-def test_an_operation_that_fails_for_the_moment_for_ever_has_the_portals_words():
-    """After the last try the report has the operation's own status and message."""
+def test_persistently_failed_operation_has_the_portals_message():
+    """After the last attempt the outcome has the operation's own status and message."""
     moment = failed("agent-2", "Database is down", 500)
 
     def answer(request):
         if request.method == "GET":
             return listed(user(1), user(2), user(3))
         named = [each["id"] for each in request.body["operations"]]
-        return results(*(moment if number == 2 else done(number) for number in named))
+        return results(*(moment if number == 2 else succeeded(number) for number in named))
 
     outcomes, _ = serve(bulk(*three()), answer, most=40)
     assert [each.status for each in outcomes] == ["applied", "failed", "applied"]
@@ -160,17 +160,18 @@ def test_an_operation_that_fails_for_the_moment_for_ever_has_the_portals_words()
     assert outcomes[1].http_status == 500
 
 
-def test_a_bulk_without_a_connection_fails_and_is_not_read():
-    """It surely never arrived: no list is needed to know."""
-    error = "could not connect to crm.rentix.md (refused)"
-    outcomes, _ = play(bulk(*three()), (TOGETHER, Response(None, None, error)))
+def test_bulk_without_a_connection_fails_without_reading():
+    """It certainly never arrived, so no list is needed."""
+    error = "could not connect to crm.rentix.md (rejected)"
+    outcomes, _ = play(bulk(*three()), (BULK, Response(None, None, error)))
     assert [(each.status, each.error) for each in outcomes] == [("failed", error)] * 3
 
 
 @settings(deadline=None, max_examples=120, database=None)
 @given(st.data())
-def test_each_operation_has_one_outcome_whatever_the_portal_says(data):
-    """Any results, any losses, any lists: it ends, in order, with one outcome an operation."""
+def test_any_responses_lead_to_one_outcome_per_operation(data):
+    """Any results, lost responses and lists: it ends, with one outcome for each operation, in
+    order."""
     count = data.draw(st.integers(2, 4))
     operations = [update(number, external=data.draw(st.booleans())) for number in range(1, count)]
     operations.append(create())
@@ -195,14 +196,14 @@ def test_each_operation_has_one_outcome_whatever_the_portal_says(data):
             shown = data.draw(st.sampled_from(["list", "lost", "404"]))
             if shown == "list" and request.path == "/users":
                 return listed(*(user(n) for n in data.draw(st.sets(st.integers(1, 5)))))
-            return LOST if shown == "lost" else refused("User not found", 404)
-        said = data.draw(st.sampled_from(["results", "lost", "413", "403", "id"]))
-        if said == "results":
+            return LOST if shown == "lost" else rejected("User not found", 404)
+        kind = data.draw(st.sampled_from(["results", "lost", "413", "403", "id"]))
+        if kind == "results":
             found = data.draw(st.lists(result, max_size=count))
             return results(*found, status=data.draw(st.sampled_from([200, 422, 500])))
-        if said == "id":
+        if kind == "id":
             return ok({"id": data.draw(st.integers(1, count)), "updated": True})
-        return LOST if said == "lost" else refused("no", int(said))
+        return LOST if kind == "lost" else rejected("no", int(kind))
 
     outcomes, _ = serve(bulk(*operations), answer)
     assert [each.operation.name for each in outcomes] == [each.name for each in operations]

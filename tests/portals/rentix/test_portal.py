@@ -1,4 +1,4 @@
-"""Rentix: what the portal object says about itself."""
+"""Rentix: what the portal declares."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from conversations import play
 from reconciler.core.model import Request, Session
 from reconciler.portals.registry import PORTALS
 
-from .talk import rentix
+from .build import rentix
 
 
-def test_the_configuration_says_what_is_allowed():
-    """Each key of the section has its part in the policy."""
+def test_configuration_sets_the_policy():
+    """Each key of the section determines a part of the policy."""
     assert PORTALS["rentix"] is type(rentix())
     usual = rentix().policy
     assert (usual.order, usual.create) == (("id", "externalId", "phone"), False)
@@ -23,19 +23,19 @@ def test_the_configuration_says_what_is_allowed():
     assert (other.hold, other.by_handle) == (True, True)
 
 
-def test_the_key_goes_into_the_documented_header():
-    """`Authorization: ApiKey KEY` and nothing beside it."""
+def test_key_is_in_the_documented_header():
+    """`Authorization: ApiKey KEY` and nothing else."""
     session, sent = play(rentix().login({"RENTIX_API_KEY": "k"}))
     assert (session, sent) == (Session({"Authorization": "ApiKey k"}), [])
     assert rentix().secrets == ("RENTIX_API_KEY",)
 
 
-def test_the_address_has_no_slash_at_its_end():
-    """Whatever the configuration has."""
+def test_url_has_no_trailing_slash():
+    """Even if the configured one has."""
     assert rentix(url="https://crm.rentix.md/api/v1/").url == "https://crm.rentix.md/api/v1"
 
 
-def test_the_limits_are_the_documented_ones():
+def test_rate_limits_are_the_documented_ones():
     """300 requests a minute, of which 30 to the bulk endpoint."""
     everything, bulk = rentix().rate_limits
     assert (everything.per_minute, bulk.per_minute) == (300, 30)

@@ -15,17 +15,17 @@ from reconciler.errors import PortalError
 from reconciler.portals.rentix.read import live
 from reconciler.portals.rentix.table import ATTRIBUTES
 
-from .talk import LIST, listed, refused, rentix, user
+from .build import LIST, listed, rejected, rentix, user
 
 
-def test_a_list_without_markers_is_whole():
-    """One request, and everybody in it."""
+def test_list_without_markers_is_complete():
+    """One request returns every agent."""
     listing, _ = play(reading(rentix()), (LIST, listed(user(1), user(2))))
     assert (ids(listing), listing.complete) == ([1, 2], True)
 
 
-def test_an_empty_agency_is_whole():
-    """Nobody there, and nobody more to come."""
+def test_empty_agency_is_complete():
+    """No agents and no further pages."""
     listing, _ = play(reading(rentix()), (LIST, listed(total=0, next=None)))
     assert (ids(listing), listing.complete) == ([], True)
 
@@ -50,7 +50,7 @@ def test_an_empty_agency_is_whole():
     ],
     ids=str,
 )
-def test_a_marker_leads_to_the_next_page_of_this_portal(markers, path):
+def test_marker_leads_to_the_next_page_of_this_portal(markers, path):
     """A URL, a cursor, a number or a total: followed on our own path, whatever host it names."""
     listing, _ = play(
         reading(rentix()), (LIST, listed(user(1), **markers)), (f"GET {path}", listed(user(2)))
@@ -71,19 +71,20 @@ def test_a_marker_leads_to_the_next_page_of_this_portal(markers, path):
     ),
     name=st.sampled_from(["next", "nextPage"]),
 )
-def test_no_marker_leads_anywhere_else(marker, name):
-    """Whatever a marker is, what is asked is this portal's list, and only a PortalError comes."""
-    asked = []
+def test_no_marker_leads_to_another_address(marker, name):
+    """Whatever the marker is, only this portal's list is requested, and only a PortalError is
+    raised."""
+    requests = []
     conversation = reading(rentix())
     try:
         request = next(conversation)
         for answer in (listed(user(1), **{name: marker}), listed(user(2))):
-            asked.append(request)
+            requests.append(request)
             request = conversation.send(answer)
         raise AssertionError(request)
     except (StopIteration, PortalError):
         pass
-    for request in asked:
+    for request in requests:
         assert re.fullmatch(r"/users(\?[!-~]*)?", request.path)
         assert (request.method, request.body) == ("GET", None)
 
@@ -93,8 +94,8 @@ def test_no_marker_leads_anywhere_else(marker, name):
     [{"next": {"page": 2}}, {"next": ["x"]}, {"total": "7"}, {"nextPage": 2.5}, {"next": True}],
     ids=str,
 )
-def test_a_marker_that_cannot_be_followed_leaves_the_list_open(markers):
-    """Something says that there may be more: nobody may be taken for absent."""
+def test_marker_that_cannot_be_followed_makes_the_list_incomplete(markers):
+    """There may be more agents, so a missing one may still exist."""
 
     def answer(request):
         return listed(user(1), **markers)
@@ -106,65 +107,66 @@ def test_a_marker_that_cannot_be_followed_leaves_the_list_open(markers):
 
 @pytest.mark.parametrize("name", ["next", "nextPage"])
 @pytest.mark.parametrize("nothing", [None, "", False, 0])
-def test_a_marker_that_says_no_is_the_end(name, nothing):
-    """Null, empty, false and 0 are how portals say that there is no next page."""
+def test_empty_marker_is_the_end(name, nothing):
+    """Null, empty, false and 0 mean that there is no next page."""
     listing, _ = play(reading(rentix()), (LIST, listed(user(1), **{name: nothing})))
     assert (ids(listing), listing.complete) == ([1], True)
 
 
 def test_pages_are_followed_to_the_end():
-    """Each once, in their order."""
+    """Each once, in order."""
     pages = {
         "/users": listed(user(1), next="?page=2"),
         "/users?page=2": listed(user(2), next="?page=3"),
         "/users?page=3": listed(user(3), next=""),
     }
-    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
+    listing, requests = serve(reading(rentix()), lambda request: pages[request.path])
     assert (ids(listing), listing.complete) == ([1, 2, 3], True)
-    assert [request.path for request in asked] == list(pages)
+    assert [request.path for request in requests] == list(pages)
 
 
-def test_a_total_is_followed_page_by_page():
-    """With nothing but a total the pages are counted, until all are there."""
+def test_total_is_followed_page_by_page():
+    """With only a total, pages are read until all agents are listed."""
     pages = {
         "/users": listed(user(1), user(2), total=5),
         "/users?page=2": listed(user(3), user(4), total=5),
         "/users?page=3": listed(user(5), total=5),
     }
-    listing, asked = serve(reading(rentix()), lambda request: pages[request.path])
+    listing, requests = serve(reading(rentix()), lambda request: pages[request.path])
     assert (ids(listing), listing.complete) == ([1, 2, 3, 4, 5], True)
-    assert len(asked) == 3
+    assert len(requests) == 3
 
 
 @pytest.mark.parametrize(
     "markers", [{"next": "?page=2"}, {"nextPage": 2}, {"total": 9}], ids=["url", "number", "total"]
 )
-def test_a_circle_ends_and_is_not_whole(markers):
-    """A portal that shows the same page again and again has not shown everybody."""
-    listing, asked = serve(reading(rentix()), lambda _: listed(user(1), user(2), **markers))
+def test_repeated_page_ends_the_list(markers):
+    """The list is incomplete if the portal shows the same page again and again."""
+    listing, requests = serve(reading(rentix()), lambda _: listed(user(1), user(2), **markers))
     assert (ids(listing), listing.complete) == ([1, 2], False)
-    assert len(asked) == 2
+    assert len(requests) == 2
 
 
-def test_pages_without_end_are_left():
-    """A portal that invents agents for ever is left after a bounded number of pages."""
+def test_number_of_pages_is_limited():
+    """Reading stops even if the portal returns new agents forever."""
     count = iter(range(10**6))
-    listing, asked = serve(
+    listing, requests = serve(
         reading(rentix()), lambda _: listed(user(next(count)), next="?page=x"), most=2000
     )
     assert not listing.complete
-    assert len(listing.agents) == len(asked)
+    assert len(listing.agents) == len(requests)
 
 
-def test_an_agent_that_two_pages_show_is_one():
-    """A list that shifted while it was read shows somebody twice."""
+def test_agent_on_two_pages_is_listed_once():
+    """A list that shifts while it is read repeats an agent."""
     pages = [listed(user(1), user(2), next="?p=2"), listed(user(2), user(3))]
     listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
     assert (ids(listing), listing.complete) == ([1, 2, 3], True)
 
 
-def test_a_total_that_one_page_tells_holds_for_all_pages():
-    """The last page need not repeat it: who was left out of a page is missed all the same."""
+def test_total_on_one_page_counts_for_all_pages():
+    """The last page need not repeat it: an agent omitted from a page still makes the list
+    incomplete."""
     listing, _ = play(
         reading(rentix()),
         (LIST, listed(user(1), total=3, next=2)),
@@ -174,24 +176,24 @@ def test_a_total_that_one_page_tells_holds_for_all_pages():
     assert ([agent.id for agent in listing.agents], listing.complete) == ([1, 3], False)
 
 
-def test_fewer_than_the_total_are_not_whole():
-    """A page more brings nobody, and the total says that there are more."""
+def test_fewer_agents_than_the_total_are_incomplete():
+    """Another page adds no agent, and the total is larger."""
     pages = [listed(user(1), total=2), listed(total=2)]
     listing, _ = serve(reading(rentix()), lambda _: pages.pop(0))
     assert (ids(listing), listing.complete) == ([1], False)
 
 
 @pytest.mark.parametrize(
-    ("response", "words"),
+    ("response", "parts"),
     [
-        (refused("Invalid API key", 401), ["Invalid API key", "RENTIX_API_KEY"]),
-        (refused("Agency suspended", 403), ["Agency suspended", "API"]),
-        (refused("Cannot GET", 404), ["Cannot GET", "portals.rentix.url"]),
-        (refused(["one", "two"], 400), ["one; two"]),
-        (refused("Too many requests", 429), ["Too many requests"]),
+        (rejected("Invalid API key", 401), ["Invalid API key", "RENTIX_API_KEY"]),
+        (rejected("Agency suspended", 403), ["Agency suspended", "API"]),
+        (rejected("Cannot GET", 404), ["Cannot GET", "portals.rentix.url"]),
+        (rejected(["one", "two"], 400), ["one; two"]),
+        (rejected("Too many requests", 429), ["Too many requests"]),
         (Response(302, None, "the portal answered 302, a redirect; none is followed"), ["302"]),
         (Response(502, None, "the portal answered 502"), ["502"]),
-        (Response(None, None, "could not connect to crm.rentix.md (refused)"), ["connect"]),
+        (Response(None, None, "could not connect to crm.rentix.md (rejected)"), ["connect"]),
         (Response(200, None, "the portal answered 200 with something …"), ["Rentix"]),
         (ok([]), ["items"]),
         (ok({"items": None}), ["items"]),
@@ -201,25 +203,25 @@ def test_fewer_than_the_total_are_not_whole():
     ],
     ids=lambda value: str(getattr(value, "status", "")),
 )
-def test_a_list_that_cannot_be_read_is_an_error_in_words(response, words):
-    """The portal's own words, and what to do."""
+def test_failed_list_is_an_error(response, parts):
+    """With the portal's message and what to do."""
     with pytest.raises(PortalError) as caught:
         play(reading(rentix()), (LIST, response))
-    assert [word for word in words if word not in str(caught.value)] == []
+    assert [part for part in parts if part not in str(caught.value)] == []
 
 
-def test_a_page_that_fails_later_is_an_error():
-    """Half of the agents is not passed off as all of them."""
+def test_failed_second_page_is_an_error():
+    """Some of the agents are not passed off as all."""
     with pytest.raises(PortalError):
         play(
             reading(rentix()),
             (LIST, listed(user(1), next=2)),
-            ("GET /users?page=2", refused("", 500)),
+            ("GET /users?page=2", rejected("", 500)),
         )
 
 
-def _odd(wrong):
-    """What is wrong."""
+def _case(wrong):
+    """The id of a parametrized case."""
     usual = user(1)
     if not isinstance(wrong, dict) or not wrong:
         return repr(wrong)
@@ -261,9 +263,9 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("wrong", MALFORMED, ids=_odd)
-def test_a_user_that_is_not_as_documented_is_an_error(wrong):
-    """Another shape than the documented one is a PortalError, not a guess and not a crash."""
+@pytest.mark.parametrize("wrong", MALFORMED, ids=_case)
+def test_undocumented_user_is_an_error(wrong):
+    """A PortalError, neither a guess nor a crash."""
     with pytest.raises(PortalError, match="undocumented"):
         play(reading(rentix()), (LIST, listed(user(7), wrong)))
 
@@ -294,20 +296,20 @@ def test_an_agent_is_shown_in_the_terms_of_the_file():
 
 
 @pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
-def test_no_external_id_and_no_phone_are_no_identity(nothing):
-    """Neither null nor an empty string finds anybody."""
+def test_empty_external_id_and_phone_are_no_identity(nothing):
+    """Neither null nor an empty string identifies an agent."""
     assert live(user(5, externalId=nothing, phone=nothing)).identity == {"id": 5}
 
 
-def test_a_description_in_languages_is_shown_by_language():
-    """All three, and what the portal leaves out is the empty text."""
+def test_description_by_language():
+    """All three languages; an omitted one is the empty text."""
     values = live(user(5, description={"ru": "Р", "ro": None})).values
     found = {path: value for path, value in values.items() if path.startswith("description")}
     assert found == {"description.ru": "Р", "description.en": "", "description.ro": ""}
 
 
-def test_what_a_user_lacks_is_nothing():
-    """A user of an id alone can be read."""
+def test_missing_attributes_are_empty():
+    """A user with only an id can be read."""
     agent = live({"id": 5})
     assert (agent.name, agent.identity) == ("", {"id": 5})
     assert agent.values["avatar"] is None

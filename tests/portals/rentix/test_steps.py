@@ -12,7 +12,7 @@ from reconciler.core.model import Request
 from reconciler.core.plan_json import request_bytes
 from reconciler.portals.rentix.table import BODY_LIMIT
 
-from .talk import SINGLE, TOGETHER, create, link, rentix, unlink, update
+from .build import BULK, SINGLE, create, link, rentix, unlink, update
 
 
 def lines(steps):
@@ -20,30 +20,30 @@ def lines(steps):
     return [f"{step.request.method} {step.request.path}" for step in steps]
 
 
-def test_nothing_to_do_is_no_request():
-    """No operation, no step."""
+def test_no_operations_are_no_steps():
+    """Nothing to do needs no request."""
     assert rentix().steps([]) == ()
 
 
 @pytest.mark.parametrize("by", ["id", "externalId"])
-def test_one_changed_agent_is_one_put(by):
-    """Named by its live id under either configuration, with what differs and nothing else."""
+def test_one_update_is_one_put(by):
+    """By the live id under either configuration, with only the changed values."""
     (step,) = rentix(bulk_by=by).steps([update(5)])
     assert (step.request.method, step.request.path) == ("PUT", "/users")
     assert step.request.body == {"id": 5, "name": "New 5"}
     assert (step.id, step.kind, step.after) == ("r1", "update", ())
 
 
-def test_one_new_agent_is_one_put_by_external_id():
-    """A creation has no other name."""
+def test_one_creation_is_one_put_by_external_id():
+    """A new agent has no other identifier."""
     (step,) = rentix().steps([create()])
     body = {"externalId": "new", "name": "Ana", "phone": "+373 69 000 001"}
     assert step.request == Request("PUT", "/users", body)
     assert step.kind == "create"
 
 
-def test_several_changed_agents_are_one_bulk():
-    """Each an upsert by id, a new one by external id, in the order of the plan."""
+def test_several_updates_are_one_bulk():
+    """Each an upsert by id, a creation by external id, in the order of the plan."""
     (step,) = rentix().steps([update(1), create(), update(2, external=False)])
     assert step.request == Request(
         "POST",
@@ -64,7 +64,7 @@ def test_several_changed_agents_are_one_bulk():
     assert step.kind == "bulk"
 
 
-def test_every_operation_names_its_agent_once():
+def test_every_operation_has_one_identifier():
     """Exactly one of id and externalId, under either configuration."""
     for by in ("id", "externalId"):
         (step,) = rentix(bulk_by=by).steps([update(1), create(), update(2)])
@@ -72,20 +72,20 @@ def test_every_operation_names_its_agent_once():
             assert ("id" in operation) + ("externalId" in operation) == 1
 
 
-def test_bulk_by_external_id_sends_alone_who_has_none():
-    """Those without an external id are PUT by id, the others are one bulk by external id."""
+def test_bulk_by_external_id_sends_agents_without_one_separately():
+    """They are updated by id with a PUT; the others are one bulk."""
     steps = rentix(bulk_by="externalId").steps(
         [update(1), update(2, external=False), update(3), update(4, external=False)]
     )
-    assert lines(steps) == [SINGLE, SINGLE, TOGETHER]
+    assert lines(steps) == [SINGLE, SINGLE, BULK]
     assert [step.request.body.get("id") for step in steps] == [2, 4, None]
     named = [each.get("externalId") for each in steps[2].request.body["operations"]]
     assert named == ["agent-1", "agent-3"]
 
 
 @pytest.mark.parametrize(("count", "bulk", "fewest"), [(100, 100, 1), (101, 100, 2), (7, 3, 3)])
-def test_the_fewest_bulks_by_number(count, bulk, fewest):
-    """As many as the limit of operations asks for, and none is over it."""
+def test_bulks_are_as_few_as_the_count_allows(count, bulk, fewest):
+    """None is over the limit of operations."""
     steps = rentix(bulk=bulk).steps([update(number) for number in range(1, count + 1)])
     sizes = [len(step.operations) for step in steps]
     assert (len(steps), sum(sizes)) == (fewest, count)
@@ -94,8 +94,8 @@ def test_the_fewest_bulks_by_number(count, bulk, fewest):
 
 @pytest.mark.parametrize("letter", ["a", "Ж", "家", "🏠", '"', "\n"], ids=ascii)
 @pytest.mark.parametrize("by", ["id", "externalId"])
-def test_the_fewest_bulks_by_size(letter, by):
-    """No body is over 512 KB as it goes over the wire; three that fit in twos are two bulks."""
+def test_bulks_are_as_few_as_the_size_allows(letter, by):
+    """No encoded body is over 512 KB; three agents of which two fit together are two bulks."""
     width = len(request_bytes(Request("", "", letter))) - 2
     text = letter * (200 * 1024 // width)
     steps = rentix(bulk_by=by).steps([update(each, description=text) for each in (1, 2, 3)])
@@ -105,7 +105,7 @@ def test_the_fewest_bulks_by_size(letter, by):
 
 
 def test_large_and_small_agents_share_bulks():
-    """In order it would take three requests; large with small takes two."""
+    """In order they would need three requests; mixed they need two."""
     sizes = [300, 300, 200, 200]
     steps = rentix().steps(
         [update(number, name="x" * (kb * 1024)) for number, kb in enumerate(sizes, 1)]
@@ -116,8 +116,8 @@ def test_large_and_small_agents_share_bulks():
     ]
 
 
-def test_a_profile_that_no_request_can_carry_is_refused_beforehand():
-    """The policy says of it that it is too large, and of the largest that fits nothing."""
+def test_profile_over_the_size_limit_is_rejected_by_the_policy():
+    """The largest one that fits is not."""
     portal = rentix()
     refuses = portal.policy.refuses
     assert refuses(update(1)) is None
@@ -133,8 +133,8 @@ def wide(size):
     return update(1, name="x" * size)
 
 
-def test_by_external_id_the_size_counts_the_external_id():
-    """A profile that just fits by id stays within 512 KB where its long external id names it."""
+def test_size_includes_the_external_id():
+    """A profile that just fits by id stays within 512 KB if a long external id identifies it."""
     portal = rentix(bulk_by="externalId")
     name = "x" * (BODY_LIMIT - 120)
     large = update(1, external="Ж" * 255, name=name)
@@ -143,7 +143,7 @@ def test_by_external_id_the_size_counts_the_external_id():
     assert max(len(request_bytes(step.request)) for step in steps) <= BODY_LIMIT
 
 
-def test_links_and_unlinks_are_requests_of_their_own():
+def test_links_and_unlinks_are_separate_requests():
     """The documented calls, one each, before the profiles."""
     steps = rentix().steps([update(1), unlink(2, "a/b"), link(1, "a/b", "unlink:2"), update(2)])
     assert [step.request for step in steps[:2]] == [
@@ -152,10 +152,10 @@ def test_links_and_unlinks_are_requests_of_their_own():
     ]
     assert [step.id for step in steps] == ["r1", "r2", "r3"]
     assert [step.after for step in steps] == [(), ("r1",), ()]
-    assert lines(steps)[2] == TOGETHER
+    assert lines(steps)[2] == BULK
 
 
-def test_the_after_of_many_steps_is_in_their_order():
+def test_after_lists_steps_in_order():
     """r2 comes before r10."""
     unlinks = [unlink(number, f"x-{number}") for number in range(1, 12)]
     last = link(20, "x-20", *(each.name for each in unlinks))
@@ -163,42 +163,42 @@ def test_the_after_of_many_steps_is_in_their_order():
     assert step.after == tuple(f"r{number}" for number in range(1, 12))
 
 
-def test_a_wait_for_what_is_not_in_the_plan_is_no_after():
-    """`after` names steps that are there."""
+def test_waits_for_missing_operations_are_dropped():
+    """`after` names only steps that exist."""
     (step,) = rentix().steps([link(1, "a", "unlink:9")])
     assert step.after == ()
 
 
 @st.composite
 def moves(draw):
-    """Operations that give agents, of whom some hold external ids, the ids of others or new ones,
-    each link after the unlinks that free its agent and its id; and an update of each agent."""
+    """Operations that assign external ids to agents, some of which hold other ids, each link
+    after the unlinks that free its agent and its id; and an update of each agent."""
     count = draw(st.integers(1, 7))
     names = [f"x{number}" for number in range(count + 2)]
     held = draw(st.permutations([*names[:count], *[None] * draw(st.integers(0, 3))]))[:count]
     wanted = draw(st.permutations(names))[:count]
-    made = {}
+    operations = {}
     for number, (has, want) in enumerate(zip(held, wanted, strict=True), 1):
         if has == want:
             continue
         freed = [(number, has)] if has else []
         freed += [(held.index(want) + 1, want)] if want in held else []
         for who, name in freed:
-            made.setdefault(f"unlink:{who}", unlink(who, name))
-        made[f"link:{number}"] = link(number, want, *(f"unlink:{who}" for who, _ in freed))
+            operations.setdefault(f"unlink:{who}", unlink(who, name))
+        operations[f"link:{number}"] = link(number, want, *(f"unlink:{who}" for who, _ in freed))
     updates = [
         replace(
             update(number, external=want),
-            waits=(f"link:{number}",) if f"link:{number}" in made else (),
+            waits=(f"link:{number}",) if f"link:{number}" in operations else (),
         )
         for number, want in enumerate(wanted, 1)
     ]
-    return list(made.values()), updates
+    return list(operations.values()), updates
 
 
 @settings(deadline=None, max_examples=60, database=None)
 @given(moves(), st.sampled_from(["id", "externalId"]), st.integers(1, 4))
-def test_the_order_of_the_steps_is_one_in_which_they_may_be_sent(given_moves, by, bulk):
+def test_steps_are_ordered_by_their_waits(given_moves, by, bulk):
     """Swaps, chains, rotations: each operation is in one step, after all that it waits for."""
     linking, updates = given_moves
     operations = [*linking, *updates]

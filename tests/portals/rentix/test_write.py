@@ -1,4 +1,4 @@
-"""Rentix: one operation in a request of its own."""
+"""Rentix: an operation in a separate request."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from conversations import LOST, ok, perform, play
 
 from reconciler.core.model import Response
 
-from .talk import SINGLE, create, link, refused, rentix, unlink, update, user
+from .build import SINGLE, create, link, rejected, rentix, unlink, update, user
 
 
-def test_an_update_that_is_answered_is_applied():
-    """One request, the agent's id in the outcome."""
+def test_successful_update_is_applied():
+    """One request, and the outcome has the agent's id."""
     answer = {"id": 5, "externalId": "agent-5", "updated": True}
-    (outcome,), asked = play(perform(rentix(), update(5)), (SINGLE, ok(answer)))
+    (outcome,), requests = play(perform(rentix(), update(5)), (SINGLE, ok(answer)))
     assert (outcome.status, outcome.http_status, outcome.id) == ("applied", 200, 5)
     assert outcome.error is None
-    assert asked[0].attempt == 0
+    assert requests[0].attempt == 0
 
 
-def test_a_creation_has_the_new_id():
-    """The portal says which agent it made."""
+def test_creation_has_the_new_id():
+    """From the response."""
     answer = {"id": 77, "externalId": "new", "created": True}
     (outcome,), _ = play(perform(rentix(), create()), (SINGLE, ok(answer, 201)))
     assert (outcome.status, outcome.id) == ("applied", 77)
 
 
-def test_link_and_unlink_that_are_answered_are_applied():
-    """Each by its documented answer."""
+def test_successful_link_and_unlink_are_applied():
+    """Each by its documented response."""
     for operation, line, answer in (
         (link(1, "a"), "POST /users/1/link", {"id": 1, "externalId": "a", "linked": True}),
         (unlink(1, "a"), "DELETE /users/1/link", {"id": 1, "externalId": "a", "unlinked": True}),
@@ -45,16 +45,17 @@ def test_link_and_unlink_that_are_answered_are_applied():
     ],
     ids=["update", "link", "unlink"],
 )
-def test_an_answer_for_another_agent_fails_loudly(operation, line):
-    """The wrong person may have been changed: both are named, and nothing is sent again."""
+def test_response_for_another_agent_fails(operation, line):
+    """The wrong agent may have been changed: the error names both, and nothing is sent again."""
     (outcome,), _ = play(perform(rentix(), operation), (line, ok({"id": 6, "updated": True})))
     assert (outcome.status, outcome.id) == ("failed", 5)
     assert "6" in outcome.error
     assert "5" in outcome.error
 
 
-def test_an_answer_that_names_nobody_is_settled_by_reading():
-    """A 2xx without an id (`{"message": "accepted"}`) says neither that it is done nor whom."""
+def test_response_without_an_id_is_verified_by_reading():
+    """A 2xx without an id (`{"message": "accepted"}`) confirms neither the change nor the
+    agent."""
     (outcome,), _ = play(
         perform(rentix(), update(5)),
         (SINGLE, ok({"message": "accepted"}, 202)),
@@ -63,8 +64,8 @@ def test_an_answer_that_names_nobody_is_settled_by_reading():
     assert outcome.status == "applied"
 
 
-def test_a_creation_that_turns_out_an_update_fails():
-    """Somebody had the external id by then, perhaps another person."""
+def test_creation_that_was_an_update_fails():
+    """An agent, perhaps another person, had the external id by then."""
     answer = {"id": 6, "externalId": "new", "updated": True}
     (outcome,), _ = play(perform(rentix(), create()), (SINGLE, ok(answer)))
     assert (outcome.status, outcome.id) == ("failed", 6)
@@ -72,12 +73,12 @@ def test_a_creation_that_turns_out_an_update_fails():
     assert "new" in outcome.error
 
 
-def test_a_creation_that_was_lost_may_turn_out_an_update():
-    """The call that seemed lost made the agent; the second updates whom the first created."""
+def test_creation_after_a_lost_response_may_be_an_update():
+    """The lost attempt created the agent, and the second updates it."""
     (outcome,), _ = play(
         perform(rentix(), create()),
         (SINGLE, LOST),
-        ("GET /users/external/new", refused("User not found", 404)),
+        ("GET /users/external/new", rejected("User not found", 404)),
         (SINGLE, ok({"id": 6, "externalId": "new", "updated": True})),
     )
     assert (outcome.status, outcome.id) == ("applied", 6)
@@ -95,8 +96,8 @@ TABLE = [
 
 @pytest.mark.parametrize(("message", "advice"), TABLE, ids=[message for message, _ in TABLE])
 @pytest.mark.parametrize("form", ["text", "list", "bulk's"])
-def test_a_refusal_has_the_portals_message_and_what_to_do(message, advice, form):
-    """In either form of an error."""
+def test_rejection_has_the_portals_message_and_advice(message, advice, form):
+    """In either error format."""
     body = {
         "text": {"statusCode": 400, "message": message, "error": "Bad Request"},
         "list": {"statusCode": 400, "message": [message], "error": "Bad Request"},
@@ -109,7 +110,7 @@ def test_a_refusal_has_the_portals_message_and_what_to_do(message, advice, form)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"message": ["one", "two"]}, "one; two"),
         ({"message": "", "error": "Bad Request"}, "Bad Request"),
@@ -122,22 +123,22 @@ def test_a_refusal_has_the_portals_message_and_what_to_do(message, advice, form)
     ],
     ids=str,
 )
-def test_a_refusal_in_another_form_has_some_words(body, said):
-    """Whatever is there to be said is said, and where nothing is, that."""
+def test_rejection_in_any_format_has_a_message(body, message):
+    """Any text in the body, or "the portal gave no reason"."""
     (outcome,), _ = play(perform(rentix(), update(5)), (SINGLE, Response(400, body)))
     assert outcome.status == "failed"
-    assert said in outcome.error
+    assert message in outcome.error
 
 
-def test_a_page_of_html_is_not_the_message():
-    """A gateway's refusal in HTML is reported in the transport's words."""
+def test_html_is_not_the_message():
+    """A gateway's HTML response has the transport's message."""
     error = "the portal answered 403 with something that is not JSON"
     (outcome,), _ = play(perform(rentix(), update(5)), (SINGLE, Response(403, None, error)))
     assert (outcome.status, outcome.http_status, outcome.error) == ("failed", 403, error)
 
 
-def test_a_redirect_is_a_failure():
-    """It is reported, and nothing is read or sent after it."""
+def test_redirect_is_a_failure():
+    """Nothing is read or sent after it."""
     error = "the portal answered 302, a redirect; none is followed"
     (outcome,), _ = play(
         perform(rentix(), update(5)), (SINGLE, Response(302, {"message": "moved"}, error))
@@ -146,16 +147,17 @@ def test_a_redirect_is_a_failure():
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_creation_for_somebody_unknown_waits(status):
-    """A portal that creates nobody says "not found": the agent has to be invited; no failure."""
-    (outcome,), _ = play(perform(rentix(), create()), (SINGLE, refused("User not found", status)))
+def test_creation_of_an_unknown_agent_waits(status):
+    """The portal answers "not found" if it creates no agents: the agent must be invited, so
+    this is not a failure."""
+    (outcome,), _ = play(perform(rentix(), create()), (SINGLE, rejected("User not found", status)))
     assert outcome.status == "waiting"
     assert "invite" in outcome.error
 
 
-def test_an_update_for_somebody_unknown_fails():
-    """That agent was there when the plan was made."""
-    (outcome,), _ = play(perform(rentix(), update(5)), (SINGLE, refused("User not found", 404)))
+def test_update_of_a_missing_agent_fails():
+    """The agent existed when the plan was made."""
+    (outcome,), _ = play(perform(rentix(), update(5)), (SINGLE, rejected("User not found", 404)))
     assert outcome.status == "failed"
 
 
@@ -168,24 +170,24 @@ def test_an_update_for_somebody_unknown_fails():
     ],
     ids=["link", "unlink", "unlink, and another since"],
 )
-def test_a_refused_link_that_is_so_already_is_applied(operation, line, shown):
-    """Somebody else made it, or a call that seemed lost."""
+def test_rejected_link_that_already_exists_is_applied(operation, line, shown):
+    """Someone else made it, or a lost attempt did."""
     (outcome,), _ = play(
         perform(rentix(), operation),
-        (line, refused("User already has external ID")),
+        (line, rejected("User already has external ID")),
         ("GET /users/1", ok(shown)),
     )
     assert (outcome.status, outcome.id) == ("applied", 1)
 
 
 @pytest.mark.parametrize(
-    "response", [ok(user(1, externalId="other")), refused("no", 500), ok({"id": None}), ok([])]
+    "response", [ok(user(1, externalId="other")), rejected("no", 500), ok({"id": None}), ok([])]
 )
-def test_a_refused_link_that_is_not_so_fails_with_the_refusal(response):
-    """What counts is the portal's message, also where reading says nothing."""
+def test_rejected_link_that_does_not_exist_fails(response):
+    """With the portal's message, also if reading fails."""
     (outcome,), _ = play(
         perform(rentix(), link(1, "a")),
-        ("POST /users/1/link", refused("External ID already linked", 409)),
+        ("POST /users/1/link", rejected("External ID already linked", 409)),
         ("GET /users/1", response),
     )
     assert (outcome.status, outcome.http_status) == ("failed", 409)
@@ -194,9 +196,9 @@ def test_a_refused_link_that_is_not_so_fails_with_the_refusal(response):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_portal_that_refuses_access_is_not_asked_to_read(status):
-    """The refusal of a link for lack of access needs no look at the agent."""
+def test_missing_access_is_not_verified_by_reading(status):
+    """A link rejected for lack of access needs no read."""
     (outcome,), _ = play(
-        perform(rentix(), link(1, "a")), ("POST /users/1/link", refused("Invalid API key", status))
+        perform(rentix(), link(1, "a")), ("POST /users/1/link", rejected("Invalid API key", status))
     )
     assert (outcome.status, outcome.http_status) == ("failed", status)

@@ -1,4 +1,4 @@
-"""What conversations with Property Finder are made of; how they are carried out is in `talk`."""
+"""Build Property Finder's operations, requests and responses."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from reconciler.core.selection import Selection
 from reconciler.portals.propertyfinder import PropertyFinder
 
 SECRETS = {
-    "PROPERTYFINDER_API_KEY": "key-that-nobody-may-read",
-    "PROPERTYFINDER_API_SECRET": "secret-that-nobody-may-read",
+    "PROPERTYFINDER_API_KEY": "key-that-stays-secret",
+    "PROPERTYFINDER_API_SECRET": "secret-that-stays-secret",
 }
 LIST = "GET /v1/users?page=1&perPage=100"
 ROLES = "GET /v1/roles"
 POST = "POST /v1/users"
 PRIVATE = "PATCH /v1/users/5"
 PUBLIC = "PATCH /v1/public-profiles/905"
-LOOK = f"{LIST}&id=5"
-LOOK_NEW = f"{LIST}&email=ana%40agency.example"
+FIND_USER = f"{LIST}&id=5"
+FIND_NEW = f"{LIST}&email=ana%40agency.example"
 NOTHING = Response(204)
-"""What a PATCH answers."""
+"""The response to a PATCH."""
 
 
 def finder(**section):
-    """The portal, configured by default but for these."""
-    given = {
+    """The portal with the default configuration, except for these settings."""
+    defaults = {
         "url": "https://atlas.propertyfinder.com",
         "create": "always",
         "match": ["id", "email"],
@@ -39,7 +39,7 @@ def finder(**section):
         "token_path": "/v1/auth/token",
         "deactivate_by": "isActive",
     }
-    return PropertyFinder(SimpleNamespace(**{**given, **section}))
+    return PropertyFinder(SimpleNamespace(**{**defaults, **section}))
 
 
 def profile(number, **more):
@@ -66,7 +66,7 @@ def profile(number, **more):
 
 
 def person(number, *, public=(), **more):
-    """A User as GET shows it; `public` is what is otherwise in the public profile."""
+    """A User as GET shows it; `public` overrides values of the public profile."""
     return {
         "id": number,
         "firstName": "First",
@@ -81,14 +81,14 @@ def person(number, *, public=(), **more):
 
 
 def page(*users, total=None, **marks):
-    """An answer to GET /v1/users: the only page, unless the marks say otherwise."""
+    """A response to GET /v1/users. It is the only page unless `marks` say otherwise."""
     count = len(users) if total is None else total
-    usual = {"total": count, "page": 1, "perPage": 100, "totalPages": 1, "nextPage": None}
-    return ok({"data": list(users), "pagination": {**usual, "prevPage": None, **marks}})
+    pagination = {"total": count, "page": 1, "perPage": 100, "totalPages": 1, "nextPage": None}
+    return ok({"data": list(users), "pagination": {**pagination, "prevPage": None, **marks}})
 
 
 def roles(*names):
-    """An answer to GET /v1/roles: these names, numbered from 1."""
+    """A response to GET /v1/roles: these names, numbered from 1."""
     return ok({"data": [{"id": number, "name": name} for number, name in enumerate(names, 1)]})
 
 
@@ -98,8 +98,8 @@ def wanted(**values):
 
 
 def declared(values, line, lines, kept):
-    """The lines of an operation: the texts' languages are all declared, but for those `kept`,
-    which only go along; `lines` says where."""
+    """The line of each declared path. All languages of a text are declared except those in
+    `kept`, which are only sent along; `lines` overrides the line of a path."""
     lines = lines or {}
     texts = (name for name in ("bio", "position") if name in values)
     places = {f"{name}.{part}": lines.get(name, line) for name in texts for part in values[name]}
@@ -107,7 +107,7 @@ def declared(values, line, lines, kept):
 
 
 def change(number=5, *, verb="update", profile=True, lines=None, kept=(), waits=(), **values):
-    """An update of these values, of a user with a public profile or without."""
+    """An update of these values for a user with or without a public profile."""
     return Operation(
         f"update:{number}",
         verb,
@@ -131,11 +131,11 @@ NEW = {
     "roleId": 3,
     "name": "Ana Rusu",
 }
-"""The least that a creation takes."""
+"""The values that a creation requires."""
 
 
 def newcomer(*, lines=None, waits=(), **values):
-    """A creation with these values besides the necessary ones."""
+    """A creation with these values besides the required ones."""
     source = Source("agents/new.yaml", 1)
     return Operation(
         "create:new",
@@ -153,7 +153,7 @@ def newcomer(*, lines=None, waits=(), **values):
 
 
 def problem(status, *errors, detail="The request breaks the schema", **more):
-    """A refusal in the form that is asked for; `errors` are pairs of pointer and detail."""
+    """A rejection in the requested error format; `errors` are pairs of pointer and detail."""
     body = {
         "type": "https://errors.example/x",
         "code": "X",
@@ -161,30 +161,30 @@ def problem(status, *errors, detail="The request breaks the schema", **more):
         "detail": detail,
         "status": status,
         "attributes": {"trace_id": "0"},
-        "errors": [{"detail": said, "pointer": pointer} for pointer, said in errors],
+        "errors": [{"detail": message, "pointer": pointer} for pointer, message in errors],
         **more,
     }
     return Response(status, body)
 
 
 def older(status, message):
-    """A refusal in the older form."""
+    """A rejection in the older error format."""
     return Response(status, {"error": "Bad Request", "message": message})
 
 
 TOKEN = "POST /v1/auth/token"
 
 
-def sent(asked):
-    """The bodies of what was written, in their order."""
-    return [request.body for request in asked if request.method != "GET"]
+def sent(requests):
+    """The bodies of the write requests, in order."""
+    return [request.body for request in requests if request.method != "GET"]
 
 
 def refusal(response, times=1):
-    """What a login says that got this answer, so many times."""
-    said, _ = play(finder().login(SECRETS), *[(TOKEN, response)] * times)
-    assert isinstance(said, Response)
-    return said
+    """The result of a login that gets this response `times` times."""
+    result, _ = play(finder().login(SECRETS), *[(TOKEN, response)] * times)
+    assert isinstance(result, Response)
+    return result
 
 
 def numbered(number):
@@ -193,14 +193,14 @@ def numbered(number):
 
 
 def read(portal, *desired, answer=None, users=()):
-    """What a read makes of these agents where the portal has these roles."""
+    """Read these users from a portal with these roles. Returns the listing and the agents."""
     script = [] if answer is None else [(ROLES, answer)]
-    (listing, said), _ = play(portal.read(desired), *script, (LIST, page(*users)))
-    return listing, said
+    (listing, resolved), _ = play(portal.read(desired), *script, (LIST, page(*users)))
+    return listing, resolved
 
 
 def planned(portal, listing, *desired):
-    """What is to be done for these agents where the portal shows this."""
+    """Plan these agents against a listing."""
     return draft(
         desired,
         listing,

@@ -1,4 +1,4 @@
-"""Rentix in conversations: its requests and its JSON; how they are played is in the `talk` above."""
+"""Build Rentix's operations, requests and responses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reconciler.portals.rentix import Rentix
 
 
 def rentix(**section):
-    """The portal, configured by default but for these."""
-    given = {
+    """The portal with the default configuration, except for these settings."""
+    defaults = {
         "url": "https://crm.rentix.md/api/v1",
         "create": "never",
         "match": ["id", "externalId", "phone"],
@@ -20,7 +20,7 @@ def rentix(**section):
         "bulk_by": "id",
         "on_removed": "report",
     }
-    return Rentix(SimpleNamespace(**{**given, **section}))
+    return Rentix(SimpleNamespace(**{**defaults, **section}))
 
 
 def user(number, **more):
@@ -47,7 +47,7 @@ def user(number, **more):
 
 
 def update(number, *, external=True, **values):
-    """An update of a name, or of these values."""
+    """An update of these values, by default of the name."""
     return Operation(
         f"update:{number}",
         "update",
@@ -62,9 +62,9 @@ def update(number, *, external=True, **values):
 
 def create(name="new", **values):
     """A creation."""
-    said = {"name": "Ana", "phone": "+373 69 000 001", **values}
+    declared = {"name": "Ana", "phone": "+373 69 000 001", **values}
     source = Source("agents/new.yaml", 1)
-    return Operation(f"create:{name}", "create", "rentix", name, source, None, name, said)
+    return Operation(f"create:{name}", "create", "rentix", name, source, None, name, declared)
 
 
 def link(number, external, *waits):
@@ -81,30 +81,30 @@ def unlink(number, external):
     return Operation(f"unlink:{number}", "unlink", "rentix", external, source, number, external)
 
 
-def refused(message, status=400):
-    """A refusal in the general form."""
+def rejected(message, status=400):
+    """A rejection in the general error format."""
     return Response(status, {"statusCode": status, "message": message, "error": "Bad Request"})
 
 
 def listed(*users, **markers):
-    """An answer to GET /users."""
+    """A response to GET /users."""
     return ok({"items": list(users), **markers})
 
 
-def done(number, **more):
-    """A bulk result that succeeded."""
+def succeeded(number, **more):
+    """A successful bulk result."""
     external = f"agent-{number}"
     return {"op": "upsert", "externalId": external, "id": number, "success": True, **more}
 
 
 def failed(external, message, status=400):
-    """A bulk result that failed."""
+    """A failed bulk result."""
     error = {"statusCode": status, "body": {"error": message, "error_code": "VALIDATION_ERROR"}}
     return {"op": "upsert", "externalId": external, "id": None, "success": False, "error": error}
 
 
 def results(*found, status=200):
-    """An answer to a bulk."""
+    """A response to a bulk request."""
     good = sum(1 for each in found if each.get("success"))
     summary = {"total": len(found), "succeeded": good, "failed": len(found) - good}
     return ok({"results": list(found), "summary": summary}, status)
@@ -112,7 +112,7 @@ def results(*found, status=200):
 
 LIST = "GET /users"
 SINGLE = "PUT /users"
-TOGETHER = "POST /users/bulk"
+BULK = "POST /users/bulk"
 
 
 def three(**more):
@@ -121,8 +121,8 @@ def three(**more):
 
 
 def bulk(*operations, portal=None):
-    """The conversation of a bulk."""
-    made = portal or rentix()
-    (step,) = made.steps(operations)
+    """The conversation of a bulk request."""
+    portal = portal or rentix()
+    (step,) = portal.steps(operations)
     assert step.request.path == "/users/bulk"
-    return made.perform(step)
+    return portal.perform(step)
