@@ -1,4 +1,4 @@
-"""An agency for tests: a repository on the disk, the commands run in it, and the portals."""
+"""An agency for tests: a repository on disk, the commands that run in it, and the portals."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KEY = "sandbox"
 FAST = Limits(rate_limit=10**9, bulk_rate_limit=10**9)
 PF_FAST = propertyfinder.Limits(rate_limit=10**9, token_rate_limit=10**9)
 PREFIX = "/api/v1"
-"""What the paths of Rentix begin with, and those of Property Finder do not."""
+"""The prefix of Rentix's paths; Property Finder's have none."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a command printed, and its exit code."""
+class Result:
+    """The output of a command, and its exit code."""
 
     code: int
     out: str
@@ -38,7 +38,7 @@ class Said:
 
     @property
     def json(self) -> Any:
-        """Standard output as JSON: alone there and valid by its schema, or this fails."""
+        """Standard output as JSON. Fails unless it is one document that is valid by its schema."""
         output = json.loads(self.out)
         check_format(output)
         return output
@@ -46,8 +46,8 @@ class Said:
 
 @dataclass
 class Agency:
-    """A repository of agents and the portals it is applied to; commands run in this process and
-    talk HTTP to the sandbox. What does not say which portal is Rentix's."""
+    """A repository of agents and its portals. Commands run in this process and talk HTTP to the
+    sandbox. Methods that name no portal are for Rentix."""
 
     root: Path
     portal: Running
@@ -55,23 +55,24 @@ class Agency:
 
     @property
     def pf(self) -> PropertyFinderState:
-        """Property Finder's part of the sandbox."""
+        """The state of Property Finder in the sandbox."""
         return self.portal.state.propertyfinder
 
     @property
     def ledger(self) -> Path:
-        """Where the ledger is."""
+        """The path of the ledger."""
         return self.root / ".reconciler" / "ledger.json"
 
     def declare(self, *agents: Mapping[str, Any], file: str = "agents.yaml") -> None:
-        """Put these agents, and no others, into one file (JSON is YAML too)."""
+        """Write these agents, and no others, into one file (JSON is valid YAML)."""
         folder = self.root / "agents"
         folder.mkdir(exist_ok=True)
         documents = "\n---\n".join(json.dumps(each, ensure_ascii=False) for each in agents)
         (folder / file).write_text(documents, "utf-8")
 
     def configure(self, **portal: Any) -> None:
-        """Write reconciler.yaml; `limits` and `unreadable` are the file's, the rest Rentix's."""
+        """Write reconciler.yaml: `limits` and `unreadable` at the top level, the rest for
+        Rentix."""
         top = {name: portal.pop(name) for name in ("limits", "unreadable") if name in portal}
         self.use(rentix=portal, **top)
 
@@ -82,7 +83,7 @@ class Agency:
         propertyfinder: Mapping[str, Any] | None = None,
         **top: Any,
     ) -> None:
-        """Write reconciler.yaml with the portals that are given, and what else it has."""
+        """Write reconciler.yaml with these portals and other top-level keys."""
         given = {"rentix": rentix, "propertyfinder": propertyfinder}
         portals = {name: section for name, section in given.items() if section is not None}
         config = {"version": 1, "portals": portals, **top}
@@ -94,7 +95,7 @@ class Agency:
         readings: Readings | None = None,
         limits: Limits = FAST,
     ) -> None:
-        """Begin a new world on the portals, with these users on Rentix and none on the other."""
+        """Reset both portals, with these users on Rentix and none on Property Finder."""
         self.portal.state.clock = time.time
         self.portal.state.reset(users, readings or Readings(), limits)
         self.pf.reset(limits=PF_FAST)
@@ -105,10 +106,10 @@ class Agency:
         readings: propertyfinder.Readings | None = None,
         limits: propertyfinder.Limits = PF_FAST,
     ) -> None:
-        """Begin a new world on Property Finder alone."""
+        """Reset Property Finder, with these users."""
         self.pf.reset(users, readings, limits)
 
-    def run(self, *arguments: str) -> Said:
+    def run(self, *arguments: str) -> Result:
         """Run a command of the program."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
@@ -121,23 +122,24 @@ class Agency:
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = run(["-C", str(self.root), *arguments])
-        return Said(code, out.getvalue(), err.getvalue())
+        return Result(code, out.getvalue(), err.getvalue())
 
     def plan(self, *arguments: str) -> Any:
-        """The JSON plan."""
-        said = self.run("plan", "--format", "json", *arguments)
-        assert said.code == 0, said.err
-        return said.json
+        """Run `plan` and return its JSON."""
+        result = self.run("plan", "--format", "json", *arguments)
+        assert result.code == 0, result.err
+        return result.json
 
     def apply(self, *arguments: str) -> Any:
-        """The JSON report of an apply that nobody is asked about, with its exit code."""
-        said = self.run("apply", "--yes", "--force", "--format", "json", *arguments)
-        assert said.out, said.err
-        return {**said.json, "exit": said.code}
+        """Run `apply` without confirmation and return its JSON report, with the exit code as
+        `exit`."""
+        result = self.run("apply", "--yes", "--force", "--format", "json", *arguments)
+        assert result.out, result.err
+        return {**result.json, "exit": result.code}
 
     def calls(self, portal: str | None = None) -> list[tuple[str, str, Any, int]]:
-        """The requests since the last look, to one portal or to all: method, path below the base
-        URL, body, status."""
+        """The requests since the last call, to one portal or to all: method, path below the
+        base URL, body, status."""
         log = self.portal.state.log
         found = [each for each in log if portal in (None, _portal(each.path))]
         others = [each for each in log if portal not in (None, _portal(each.path))]
@@ -148,16 +150,16 @@ class Agency:
         ]
 
     def truth(self) -> dict[int, Any]:
-        """The agents as the portal has them, by id, whatever it shows."""
+        """The agents as Rentix stores them, by id, whatever it shows."""
         return {agent.id: agent for agent in self.portal.state.store.agents()}
 
     def truth_pf(self) -> dict[int, User]:
-        """The users as Property Finder has them, by id, whatever it shows."""
+        """The users as Property Finder stores them, by id, whatever it shows."""
         return {user.id: user for user in self.pf.users.all()}
 
 
 def writes(calls: Iterable[tuple[str, str, Any, int]]) -> list[tuple[str, str, Any, int]]:
-    """Those of the calls that change an agent: no reading, and no token."""
+    """The calls that change an agent: no reads, and no logins."""
     return [call for call in calls if call[0] != "GET" and "token" not in call[1]]
 
 
@@ -166,7 +168,7 @@ def _portal(path: str) -> str:
 
 
 def user(number: int, **values: Any) -> dict[str, Any]:
-    """A User as `GET /users` shows it, with whatever a test does not care about."""
+    """A user as Rentix's `GET /users` shows it, with defaults for omitted values."""
     return {
         "id": number,
         "externalId": None,
@@ -189,8 +191,8 @@ def user(number: int, **values: Any) -> dict[str, Any]:
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """A User as Property Finder's `GET /v1/users` shows it; `values` may have the public ones too,
-    by their names in the public profile (those that both parts have by `publicProfile`)."""
+    """A user as Property Finder's `GET /v1/users` shows it. `values` may include public ones by
+    their names in the public profile; names that both parts have go into `publicProfile`."""
     private = ("email", "firstName", "lastName", "mobile", "roleId", "status")
     own = {name: values.pop(name) for name in private if name in values}
     if "publicProfile" in values:
@@ -199,5 +201,5 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 
 
 def section(number: int, **values: Any) -> dict[str, Any]:
-    """The section of a file that finds the user of this number, by the e-mail that is its own."""
+    """The section of a file that matches the user with this number by e-mail."""
     return {"email": f"user-{number}@agency.example", **values}

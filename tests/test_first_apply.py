@@ -1,4 +1,4 @@
-"""The guide to the first apply: its commands run in order and print what it shows."""
+"""The guide to the first apply: its commands run in order and print the output it shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from repositories import plain_git
 from test_readme import ROOT
 
 PAGE = (ROOT / "docs" / "first-apply.md").read_text("utf-8")
-ELSEWHERE = {
+REPLACEMENTS = {
     "gh repo create my-agency --private --source .": (
         "git init --quiet --bare --initial-branch=main ../github.git"
         " && git remote add origin ../github.git"
@@ -27,7 +27,7 @@ ELSEWHERE = {
     ),
     "gh run watch": "true",
 }
-"""What happens on GitHub, or asks a person, and what stands for it here."""
+"""Replacements for commands that need GitHub or a person."""
 
 
 def steps() -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ def script() -> tuple[str, list[str]]:
     lines, shown = ["set -euo pipefail"], []
     for language, text in steps():
         if language == "sh":
-            lines += [ELSEWHERE.get(line, line) for line in text.splitlines()]
+            lines += [REPLACEMENTS.get(line, line) for line in text.splitlines()]
         elif language == "console":
             prompt, _, output = text.partition("\n")
             lines.append(f'{prompt.removeprefix("$ ")} > "$SHOWN/{len(shown)}"')
@@ -52,7 +52,7 @@ def script() -> tuple[str, list[str]]:
     return "\n".join(lines), shown
 
 
-def test_the_guide_leads_to_an_apply(
+def test_guide_ends_with_an_apply(
     agency: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From an empty folder to an updated portal, with the ledger on its branch."""
@@ -97,14 +97,14 @@ def test_the_guide_leads_to_an_apply(
     assert branches == ["first-agent", "main", "reconciler-ledger"]
 
 
-def test_every_stand_in_is_used() -> None:
+def test_every_replacement_is_used() -> None:
     """Each replaced command is in the guide."""
     lines = {line for language, text in steps() if language == "sh" for line in text.splitlines()}
-    assert set(ELSEWHERE) <= lines
+    assert set(REPLACEMENTS) <= lines
 
 
-def test_the_guide_uses_the_names_of_the_workflows() -> None:
-    """For the environment, the check and the workflows."""
+def test_guide_uses_the_names_in_the_workflows() -> None:
+    """Of the environment, the check and the workflows."""
     from reconciler.github.workflows import APPLY, PLAN
 
     assert "environment: production #" in APPLY

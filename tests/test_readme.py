@@ -1,4 +1,4 @@
-"""The documents say what is true: their commands run, and print what they show."""
+"""The documentation is correct: its commands run and print the output it shows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of a language, without the indentation of a list around them."""
+    """The fenced code blocks of a language, without the indentation of a list around them."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
-def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
-    """The blocks with a prompt are the beginning of what the command really prints on the demo's
-    agents."""
+def test_commands_print_the_shown_output(agency: Agency) -> None:
+    """Each block with a prompt is the beginning of the command's output on the demo's agents."""
     for folder in ("agents", "reconciler/demo"):
         shutil.copytree(ROOT / folder, agency.root / folder)
     live = json.loads((ROOT / "reconciler" / "demo" / "live.json").read_text("utf-8"))
@@ -43,13 +42,13 @@ def test_every_command_prints_what_the_readme_shows(agency: Agency) -> None:
     assert shown
     for block in shown:
         prompt, _, output = block.partition("\n")
-        said = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
-        assert said.code == 0, said.err
-        assert said.out.startswith(output), said.out
+        result = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
+        assert result.code == 0, result.err
+        assert result.out.startswith(output), result.out
 
 
-def test_every_sample_file_is_valid(tmp_path: Path) -> None:
-    """Each YAML example of the documents can be used as it is."""
+def test_sample_files_are_valid(tmp_path: Path) -> None:
+    """Each YAML example can be used as it is."""
     (tmp_path / "agents").mkdir()
     count = 0
     for page in (README, (ROOT / "docs" / "files.md").read_text("utf-8")):
@@ -67,17 +66,17 @@ def test_every_sample_file_is_valid(tmp_path: Path) -> None:
     assert count >= 4
 
 
-def test_the_table_of_what_is_inherited_is_that_of_the_program() -> None:
-    """Row by row, from the one table that reading and schema use too."""
+def test_table_of_inherited_keys() -> None:
+    """It lists the same keys as the table that the parser and the schema use."""
     page = (ROOT / "docs" / "files.md").read_text("utf-8")
     table = page.partition("| omitted in `propertyfinder` | defaults to |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", table, re.MULTILINE)
-    said = {name: ".".join(key.inherits) for name, key in PART.keys.items() if key.inherits}
-    assert dict(rows) == said
+    inherited = {name: ".".join(key.inherits) for name, key in PART.keys.items() if key.inherits}
+    assert dict(rows) == inherited
 
 
-def test_the_page_on_adding_a_portal_shows_a_whole_one() -> None:
-    """The module of the tests' third portal is under 150 lines; the page quotes it and Rentix."""
+def test_page_on_adding_a_portal_quotes_the_example() -> None:
+    """The example portal has less than 150 lines; the page quotes it and Rentix."""
     module = (ROOT / "tests" / "third" / "portal.py").read_text("utf-8")
     assert len(module.splitlines()) < 150
     module += (ROOT / "reconciler" / "portals" / "rentix" / "table.py").read_text("utf-8")
@@ -86,8 +85,8 @@ def test_the_page_on_adding_a_portal_shows_a_whole_one() -> None:
         assert line.removesuffix(")").partition(" = ")[2] in module, line
 
 
-def test_the_tables_name_every_command() -> None:
-    """Each command is in the README's table, and each in the table exists."""
+def test_table_of_commands() -> None:
+    """The README lists exactly the existing commands."""
     table = README.partition("## Commands")[2].partition("`--target GLOB`")[0]
     named = set(re.findall(r"^\| `(\w+)", table, re.MULTILINE))
     assert named == set(COMMANDS)
@@ -120,7 +119,7 @@ def test_paths_exist(page: Path) -> None:
 
 
 def test_completion_lines_print_a_script() -> None:
-    """Each shell has a line in the README, and its variable makes the program print a script."""
+    """Each shell has a line in the README, whose variable makes the program print a script."""
     shells = re.findall(r"_RECONCILER_COMPLETE=(\w+)_source reconciler", README)
     assert shells == ["bash", "zsh", "fish"]
     for shell in shells:

@@ -1,4 +1,4 @@
-"""Shared by the tests of documents: both parsers, folders of agents, problems as a user sees them."""
+"""Fixtures for the tests of documents: both parsers, folders of agents, and problems as shown."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def read(tmp_path: Path) -> Read:
 
 
 @pytest.fixture
-def said(read: Read) -> Callable[[str | bytes], list[tuple[str, str]]]:
+def problems(read: Read) -> Callable[[str | bytes], list[tuple[str, str]]]:
     """A function that returns the problems of one file, each as its line and its hint."""
 
-    def problems(content: str | bytes) -> list[tuple[str, str]]:
+    def problems_of(content: str | bytes) -> list[tuple[str, str]]:
         with pytest.raises(InputError) as caught:
             read({"a.yaml": content})
         return [(line(each), each.hint) for each in caught.value.problems]
 
-    return problems
+    return problems_of

@@ -1,4 +1,4 @@
-"""Agents: what is taken, what is refused and in which words, and reading a folder of files."""
+"""Agents in files: which values are valid, how problems are reported, and how folders are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.portals.registry import parts
 
 from .conftest import Read, line
 
-Said = Callable[[str | bytes], list[tuple[str, str]]]
+Problems = Callable[[str | bytes], list[tuple[str, str]]]
 
 FULL = """\
 # yaml-language-server: $schema=../schemas/agent.schema.json
@@ -37,8 +37,8 @@ settings: {contact_phone: true, contact_viber: false}
 """
 
 
-def test_a_document(read: Read) -> None:
-    """A document is what its file declares, nothing more, with its place and the lines of its keys."""
+def test_document(read: Read) -> None:
+    """A document has the declared values, its source and the lines of its keys."""
     [document] = read({"a.yaml": FULL})
     assert document.key == "agent-001"
     assert document.source == Source("agents/a.yaml", 2, 1)
@@ -59,8 +59,8 @@ def test_a_document(read: Read) -> None:
     assert document.lines["settings.contact_viber"] == 13
 
 
-def test_the_key_without_an_external_id(read: Read) -> None:
-    """An agent that only has the portal's id is called by it."""
+def test_key_without_an_external_id(read: Read) -> None:
+    """An agent with only the portal's id has a key made from it."""
     [document] = read({"a.yaml": "id: 15\n"})
     assert (document.key, document.data) == ("id:15", {"id": 15})
 
@@ -88,8 +88,8 @@ def test_the_key_without_an_external_id(read: Read) -> None:
         "name: Ion „Vânătorul” Rusu",
     ],
 )
-def test_what_is_taken(read: Read, text: str) -> None:
-    """What people may write is valid."""
+def test_valid_values(read: Read, text: str) -> None:
+    """Different ways to write a value are valid."""
     [document] = read({"a.yaml": f"externalId: a\n{text}\n"})
     assert document.key == "a"
 
@@ -183,9 +183,10 @@ REFUSED = [
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
-def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> None:
-    """Each mistake in a value or a key is one problem in its place, with the fix where there is one."""
-    assert said(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
+def test_invalid_values(problems: Problems, text: str, expected: str, hint: str) -> None:
+    """Each mistake in a value or a key is one problem at its place, with a hint if there is a
+    fix."""
+    assert problems(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
 
 
 @pytest.mark.parametrize(
@@ -201,18 +202,18 @@ def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> Non
         ("externalId: id:15", "1:13: `externalId` cannot be `id:` and a number: that names an agent without one", ""),
     ],
 )  # fmt: skip
-def test_an_identity_is_needed(said: Said, text: str, expected: str, hint: str) -> None:
-    """Without a proper externalId or id there is no agent, and it is said once."""
-    assert said(text) == [(f"agents/a.yaml:{expected}", hint)]
+def test_invalid_identities(problems: Problems, text: str, expected: str, hint: str) -> None:
+    """An agent needs a valid externalId or id; a missing one is one problem."""
+    assert problems(text) == [(f"agents/a.yaml:{expected}", hint)]
 
 
-def test_the_longest_external_id(read: Read) -> None:
-    """255 characters are taken, whatever their length in bytes."""
+def test_longest_external_id(read: Read) -> None:
+    """255 characters are valid, whatever their size in bytes."""
     assert len(read({"a.yaml": f"externalId: {'я' * 255}\n"})[0].key) == 255
 
 
-def test_all_problems_at_once(read: Read) -> None:
-    """Every problem of every file is told together, by file, line and column."""
+def test_all_problems_are_reported_together(read: Read) -> None:
+    """Every problem of every file, by file, line and column."""
     with pytest.raises(InputError) as caught:
         read(
             {
@@ -232,24 +233,24 @@ def test_all_problems_at_once(read: Read) -> None:
     ]
 
 
-def test_problems_show_the_line(read: Read) -> None:
-    """A problem carries its line as it stands in the file."""
+def test_problem_has_its_line(read: Read) -> None:
+    """The excerpt is the line as written."""
     with pytest.raises(InputError) as caught:
         read({"a.yaml": "externalId: a\r\nname:  12 # twelve\r\n"})
     [problem] = caught.value.problems
     assert (problem.excerpt, problem.column) == ("name:  12 # twelve", 8)
 
 
-def test_a_value_that_was_not_read_is_not_judged(said: Said) -> None:
-    """An alias is one problem, not another one for the value that it leaves empty."""
-    assert said("externalId: a\nname: *x\nphone: !!str 12\n") == [
+def test_unsupported_syntax_is_one_problem(problems: Problems) -> None:
+    """The value that an alias or a tag leaves empty is not a second problem."""
+    assert problems("externalId: a\nname: *x\nphone: !!str 12\n") == [
         ("agents/a.yaml:2:7: aliases (*) are not supported", "write out the value"),
         ("agents/a.yaml:3:8: tags (!) are not supported", "delete the tag, or quote the value"),
     ]
 
 
 def test_identities_are_unique(read: Read) -> None:
-    """The same externalId or id in two places is a problem at the second that names the first."""
+    """The second use of an externalId or id is a problem that names the first."""
     with pytest.raises(InputError) as caught:
         read(
             {
@@ -264,7 +265,7 @@ def test_identities_are_unique(read: Read) -> None:
 
 
 def test_which_files_are_read(read: Read) -> None:
-    """*.yaml and *.yml, in subfolders too, sorted; nothing hidden, nothing else."""
+    """*.yaml and *.yml, also in subfolders, sorted; no hidden or other files."""
     documents = read(
         {
             "b.yml": "externalId: b\n",
@@ -300,21 +301,21 @@ def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
         ("a.txt", "a.txt:1:1: directory a.txt is not a directory"),
     ],
 )
-def test_no_folder(tmp_path: Path, folder: str, expected: str) -> None:
-    """Without the folder it is said what to do."""
+def test_missing_folder(tmp_path: Path, folder: str, expected: str) -> None:
+    """The hint says how to create or configure the folder."""
     (tmp_path / "a.txt").touch()
     hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
     assert problems_in(tmp_path, folder) == [(expected, hint)]
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
-    """A folder without files has no agents, and is no mistake."""
+def test_empty_folder(tmp_path: Path) -> None:
+    """A folder without files has no agents and is not an error."""
     (tmp_path / "agents").mkdir()
     assert read_agents(tmp_path, "agents", parts()) == []
 
 
-def test_the_folder_may_be_the_repository(tmp_path: Path) -> None:
-    """`agents: .` reads all of it, and names have no ./ before them."""
+def test_folder_is_the_repository(tmp_path: Path) -> None:
+    """`agents: .` reads every file, and paths have no leading ./."""
     (tmp_path / "a.yaml").write_text("id: 1\n")
     (tmp_path / "team/north").mkdir(parents=True)
     (tmp_path / "team/north/b.yaml").write_text("id: 2\n")
@@ -327,8 +328,8 @@ def test_the_folder_may_be_the_repository(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_outside(tmp_path: Path) -> None:
-    """The folder has to be in the repository, by its name and where it really is."""
+def test_folder_outside_the_repository(tmp_path: Path) -> None:
+    """The folder must be in the repository, by its path and after resolving links."""
     (tmp_path / "out").mkdir()
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository/agents").symlink_to(tmp_path / "out")
@@ -338,7 +339,7 @@ def test_a_folder_outside(tmp_path: Path) -> None:
 
 
 def test_links_out_of_the_repository(tmp_path: Path) -> None:
-    """A symbolic link to a file or folder elsewhere is refused, never read."""
+    """A symbolic link to a file or folder outside is an error, and is not read."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out/secret.yaml").write_text("id: 1\n")
     agents = tmp_path / "repository/agents"
@@ -362,7 +363,7 @@ def test_links_out_of_the_repository(tmp_path: Path) -> None:
 
 
 def test_links_inside_the_repository(tmp_path: Path) -> None:
-    """A link to another place of the repository is followed."""
+    """A link to another place in the repository is followed."""
     (tmp_path / "agents").mkdir()
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared/a.yaml").write_text("id: 1\n")
@@ -372,8 +373,8 @@ def test_links_inside_the_repository(tmp_path: Path) -> None:
     ]
 
 
-def test_file_names(tmp_path: Path) -> None:
-    """A name that cannot be shown is refused, and shown escaped."""
+def test_unprintable_file_names(tmp_path: Path) -> None:
+    """They are an error, and are shown escaped."""
     agents = tmp_path / "agents"
     agents.mkdir()
     for name in (b"a\nb.yaml", "c\u202ed.yaml".encode(), b"e\xff.yaml"):
@@ -386,15 +387,15 @@ def test_file_names(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
-    """A pipe with a file's name is refused, and does not hold the program up."""
+def test_pipe(tmp_path: Path) -> None:
+    """A pipe named like a file is an error, and does not block the program."""
     (tmp_path / "agents").mkdir()
     os.mkfifo(tmp_path / "agents/a.yaml")
     assert problems_in(tmp_path) == [("agents/a.yaml:1:1: not a regular file", "")]
 
 
-def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No permission is a problem of that file, like any other."""
+def test_unreadable_file(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing permission is a problem of the file."""
 
     def refuse(path: str) -> bytes:
         raise PermissionError(13, "Permission denied", path)
@@ -417,8 +418,8 @@ def test_a_file_that_cannot_be_read(read: Read, monkeypatch: pytest.MonkeyPatch)
     ],
     ids=["keys", "documents", "a long key", "a long number"],
 )
-def test_a_file_of_mistakes(read: Read, content: str) -> None:
-    """However many and long the mistakes of a file are, the report of them is short."""
+def test_report_of_many_problems_is_short(read: Read, content: str) -> None:
+    """However many and long the problems of a file are."""
     with pytest.raises(InputError) as caught:
         read({"a.yaml": content})
     assert len(caught.value.problems) <= MAX_PROBLEMS
@@ -428,19 +429,20 @@ def test_a_file_of_mistakes(read: Read, content: str) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_half_characters(said: Said) -> None:
-    """Escapes for half a character are refused in keys and values, whoever parses."""
+def test_lone_surrogates(problems: Problems) -> None:
+    """Escapes for half a character are an error in keys and values, with either parser."""
     for text in ('"\\ud800": 1', 'name: "\\ud800"', 'description: {en: y, "\\udfff": x}'):
-        [(problem, _)] = said(f"externalId: a\n{text}\n")
+        [(problem, _)] = problems(f"externalId: a\n{text}\n")
         assert problem.startswith("agents/a.yaml:2:")
 
 
-def test_a_huge_file(said: Said) -> None:
-    """Of a file over the limit no more is read than shows it."""
+def test_file_over_the_size_limit(problems: Problems) -> None:
+    """The file is not read beyond the limit."""
     expected = "agents/a.yaml:1:1: the file is larger than 1 MB"
-    assert [each for each, _ in said("я".encode() * 5_000_000)] == [expected]
+    assert [each for each, _ in problems("я".encode() * 5_000_000)] == [expected]
 
 
+ANYWHERE = Part("anywhere")
 FIELDS = (
     Field("name", Sort.TEXT),
     Field("description", Sort.TEXTS, ("ru", "en")),
@@ -454,11 +456,8 @@ IDENTIFIERS = (
 )
 
 
-ANYWHERE = Part("anywhere")
-
-
 def test_desired(read: Read) -> None:
-    """Texts by language and switches become a path each, the rest one path; identifiers apart."""
+    """Each language of a text and each switch has a path; identifiers are separate."""
     [document] = read({"a.yaml": FULL})
     wanted = desired(document, ANYWHERE, FIELDS, IDENTIFIERS)
     assert (wanted.portal, wanted.key, wanted.source) == ("anywhere", "agent-001", document.source)
@@ -475,8 +474,8 @@ def test_desired(read: Read) -> None:
     assert wanted.at("settings.contact_telegram") == Source("agents/a.yaml", 13)
 
 
-def test_desired_is_what_is_declared(read: Read) -> None:
-    """A text for all languages and null are one path; what is not declared is not there."""
+def test_desired_has_only_declared_values(read: Read) -> None:
+    """One text for all languages, or null, has one path; undeclared values have none."""
     [document] = read({"a.yaml": "id: 1\ndescription: x\navatar: null\nsettings: {}\n"})
     wanted = desired(document, ANYWHERE, FIELDS, IDENTIFIERS)
     assert wanted.values == {"description": "x", "avatar": None}

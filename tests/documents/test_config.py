@@ -1,4 +1,4 @@
-"""`reconciler.yaml`: defaults, what is refused and how, and that a secret is never repeated."""
+"""`reconciler.yaml`: defaults, invalid values, and that secrets are never repeated."""
 
 from __future__ import annotations
 
@@ -37,22 +37,24 @@ unreadable: send
 """
 
 
-def parsed(root: Path, text: str) -> Config:
-    """The configuration that a file with this text makes."""
+def read_text(root: Path, text: str) -> Config:
+    """Read the configuration from a file with this text."""
     (root / "reconciler.yaml").write_text(text, "utf-8")
     return read_config(root, None, sections())
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "portals: {rentix: {}}\n", ALL_DEFAULTS])
-def test_defaults(tmp_path: Path, text: str) -> None:
-    """Every key may be left out; a file that writes the defaults down changes nothing."""
+def test_omitted_keys_have_defaults(tmp_path: Path, text: str) -> None:
+    """Every key is optional; writing the defaults into the file changes nothing."""
     assert (
-        parsed(tmp_path, text) == MODEL() == read_config(tmp_path / "elsewhere", None, sections())
+        read_text(tmp_path, text)
+        == MODEL()
+        == read_config(tmp_path / "elsewhere", None, sections())
     )
 
 
-def test_the_defaults() -> None:
-    """The defaults are the ones that users rely on."""
+def test_defaults() -> None:
+    """The defaults that users rely on."""
     config = MODEL()
     assert (config.version, config.agents, config.unreadable) == (1, "agents", "send")
     assert config.ledger == ".reconciler/ledger.json"
@@ -83,9 +85,9 @@ portals:
 
 
 @pytest.mark.parametrize("text", ["portals: {propertyfinder: {}}\n", PROPERTYFINDER])
-def test_the_defaults_of_property_finder(tmp_path: Path, text: str) -> None:
-    """Every key may be left out; and only the portals that are named are used."""
-    assert parsed(tmp_path, text).portals == {
+def test_defaults_of_property_finder(tmp_path: Path, text: str) -> None:
+    """Every key is optional, and only the named portals are used."""
+    assert read_text(tmp_path, text).portals == {
         "propertyfinder": PropertyFinder(
             url="https://atlas.propertyfinder.com",
             create="always",
@@ -99,7 +101,7 @@ def test_the_defaults_of_property_finder(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.usefixtures("parser")
 def test_all_keys_of_property_finder(tmp_path: Path) -> None:
-    """Every key is read, beside another portal's."""
+    """Every key is read, with another portal's section beside it."""
     section = {
         "url": "http://localhost:8000",
         "create": "never",
@@ -109,15 +111,15 @@ def test_all_keys_of_property_finder(tmp_path: Path) -> None:
         "deactivate_by": "status",
     }
     lines = "".join(f"    {key}: {value}\n" for key, value in section.items())
-    config = parsed(tmp_path, f"portals:\n  rentix: {{}}\n  propertyfinder:\n{lines}")
+    config = read_text(tmp_path, f"portals:\n  rentix: {{}}\n  propertyfinder:\n{lines}")
     assert list(config.portals) == ["rentix", "propertyfinder"]
     assert config.portals["propertyfinder"].model_dump() == section
 
 
 @pytest.mark.usefixtures("parser")
 def test_all_keys(tmp_path: Path) -> None:
-    """Every key is read, shares as numbers."""
-    config = parsed(
+    """Every key is read; percentages become fractions."""
+    config = read_text(
         tmp_path,
         "version: 1\nagents: people\nportals:\n  rentix:\n    url: http://127.0.0.1:8000/api\n"
         "    create: upsert\n    match: [phone]\n    bulk: 1000\n    bulk_by: externalId\n"
@@ -143,8 +145,8 @@ def test_all_keys(tmp_path: Path) -> None:
     }
 
 
-def test_nothing_changes_after_reading() -> None:
-    """The configuration is frozen."""
+def test_configuration_is_frozen() -> None:
+    """No attribute can be set after reading."""
     with pytest.raises(ValidationError, match="frozen"):
         MODEL().agents = "other"  # type: ignore[misc]
 
@@ -217,42 +219,42 @@ REFUSED = [
         st.sampled_from(["a.lock", "a.lock/b", "-a", "a/-b", "@a", "a@", "HEAD/a", "a.LOCK"]),
     )
 )
-def test_a_ledgers_branch_is_one_that_git_takes(name: str) -> None:
-    """The program and git are of one mind about what a branch may be called."""
+def test_branch_names_are_valid_in_git(name: str) -> None:
+    """The configuration accepts a branch name if and only if git does."""
     try:
         git(Path(), "check-ref-format", f"refs/heads/{name}")
-        taken = not name.startswith("-")
+        valid = not name.startswith("-")
     except GitError:
-        taken = False
+        valid = False
     try:
         assert MODEL(ledger=f"git:{name}").ledger == f"git:{name}"
         accepted = True
     except ValidationError:
         accepted = False
-    assert accepted == taken
+    assert accepted == valid
 
 
 @pytest.mark.parametrize("name", ["HEAD", "@", "refs/heads/ledger", "ledger\n", ""])
-def test_a_ledgers_branch_hides_nothing_else(name: str) -> None:
-    """What git would take, and nobody means."""
+def test_misleading_branch_names_are_rejected(name: str) -> None:
+    """Names that git accepts but no user intends."""
     with pytest.raises(ValidationError):
         MODEL(ledger=f"git:{name}")
 
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
-def test_what_is_refused(tmp_path: Path, text: str, expected: str, hint: str) -> None:
-    """Each mistake is one problem in its place, with the fix where there is one."""
+def test_invalid_values(tmp_path: Path, text: str, expected: str, hint: str) -> None:
+    """Each mistake is one problem at its place, with a hint if there is a fix."""
     with pytest.raises(InputError) as caught:
-        parsed(tmp_path, text)
-    said = [(line(each), each.hint) for each in caught.value.problems]
-    assert said == [(f"reconciler.yaml:{expected}", hint)]
+        read_text(tmp_path, text)
+    problems = [(line(each), each.hint) for each in caught.value.problems]
+    assert problems == [(f"reconciler.yaml:{expected}", hint)]
 
 
-def test_all_problems_at_once(tmp_path: Path) -> None:
-    """Every problem is told together, in the file's order."""
+def test_all_problems_are_reported_together(tmp_path: Path) -> None:
+    """In the file's order."""
     with pytest.raises(InputError) as caught:
-        parsed(tmp_path, "unreadable: x\nagents: 1\nlimits: {floor: x, floor: y}\n")
+        read_text(tmp_path, "unreadable: x\nagents: 1\nlimits: {floor: x, floor: y}\n")
     assert [each.line for each in caught.value.problems] == [1, 2, 3, 3]
 
 
@@ -273,26 +275,26 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         "portals: {propertyfinder: {token_path: geheim.de, token: geheim}}",
     ],
 )
-def test_a_secret_is_not_repeated(tmp_path: Path, text: str) -> None:
-    """What looks like a key or a password is refused without being shown."""
+def test_secrets_are_not_repeated(tmp_path: Path, text: str) -> None:
+    """The problem does not show a value that looks like a key or a password."""
     with pytest.raises(InputError) as caught:
-        parsed(tmp_path, text)
+        read_text(tmp_path, text)
     assert caught.value.problems
     assert "geheim" not in repr(caught.value.problems)
 
 
-def test_a_key_belongs_into_the_environment(tmp_path: Path) -> None:
-    """Who writes the key into the file learns where it goes."""
+def test_key_in_the_file_has_a_hint(tmp_path: Path) -> None:
+    """The hint says where to put it."""
     with pytest.raises(InputError) as caught:
-        parsed(tmp_path, "portals: {rentix: {api_key: x}}")
+        read_text(tmp_path, "portals: {rentix: {api_key: x}}")
     [problem] = caught.value.problems
     assert line(problem) == "reconciler.yaml:1:20: unknown key `api_key` in `rentix`"
     hint = "put keys and passwords into environment variables, never into a file"
     assert (problem.excerpt, problem.hint) == ("", hint)
 
 
-def test_a_named_file(tmp_path: Path) -> None:
-    """Another file can be named; its problems carry the name it has in the repository."""
+def test_config_file_by_name(tmp_path: Path) -> None:
+    """Another file can be named; its problems have its path in the repository."""
     (tmp_path / "other.yaml").write_text("agents: people\n")
     assert read_config(tmp_path, tmp_path / "other.yaml", sections()).agents == "people"
     (tmp_path / "other.yaml").write_text("agents: 1\n")
@@ -301,16 +303,16 @@ def test_a_named_file(tmp_path: Path) -> None:
     assert caught.value.problems[0].file == "other.yaml"
 
 
-def test_a_named_file_that_is_missing(tmp_path: Path) -> None:
-    """The default file may be missing, one that was named may not."""
+def test_missing_config_file(tmp_path: Path) -> None:
+    """The default file may be missing, but a named one must exist."""
     missing = tmp_path / "other.yaml"
     with pytest.raises(ConfigError) as caught:
         read_config(tmp_path, missing, sections())
     assert str(caught.value) == f"The file {missing} does not exist."
 
 
-def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
-    """What is there and cannot be read is an error, not the defaults."""
+def test_folder_instead_of_the_file(tmp_path: Path) -> None:
+    """A file that exists but cannot be read is an error; the defaults do not apply."""
     (tmp_path / "reconciler.yaml").mkdir()
     with pytest.raises(ConfigError) as caught:
         read_config(tmp_path, None, sections())

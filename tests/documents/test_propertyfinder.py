@@ -1,5 +1,4 @@
-"""The section `propertyfinder:`: what is taken, what is refused and in which words, and what an
-agent there inherits from the rest of its file."""
+"""The section `propertyfinder:`: valid and invalid values, and what it inherits from its file."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from reconciler.portals.rentix import table as rentix
 
 from .conftest import Read, line
 
-Said = Callable[[str | bytes], list[tuple[str, str]]]
+Problems = Callable[[str | bytes], list[tuple[str, str]]]
 
 FULL = """\
 externalId: agent-001
@@ -51,22 +50,22 @@ propertyfinder:
 """
 
 
-def there(document: Document) -> Desired | None:
-    """What a file wants on Property Finder."""
+def desired_there(document: Document) -> Desired | None:
+    """What a file declares for Property Finder."""
     return desired(document, PART, propertyfinder.FIELDS, propertyfinder.IDENTIFIERS)
 
 
-def only(read: Read, text: str) -> Desired:
-    """What the only agent of a file wants on Property Finder."""
+def desired_only(read: Read, text: str) -> Desired:
+    """What the only agent of a file declares for Property Finder."""
     [document] = read({"a.yaml": text})
-    wanted = there(document)
+    wanted = desired_there(document)
     assert wanted is not None
     return wanted
 
 
-def test_a_section(read: Read) -> None:
-    """Each key has its value there, at its own line; texts are by language."""
-    wanted = only(read, FULL)
+def test_section(read: Read) -> None:
+    """Each key has its value and its line; texts are by language."""
+    wanted = desired_only(read, FULL)
     assert (wanted.portal, wanted.key) == ("propertyfinder", "agent-001")
     assert wanted.source == Source("agents/a.yaml", 7)
     assert wanted.identity == {
@@ -100,8 +99,8 @@ def test_a_section(read: Read) -> None:
     assert {wanted.at("position.primary").line, wanted.at("spokenLanguages").line} == {21, 26}
 
 
-def test_the_section_changes_nothing_on_another_portal(read: Read) -> None:
-    """Rentix has the top level alone, at its own lines."""
+def test_section_does_not_affect_another_portal(read: Read) -> None:
+    """Rentix has only the top level, with its lines."""
     [document] = read({"a.yaml": FULL})
     wanted = desired(document, top.PART, rentix.FIELDS, rentix.IDENTIFIERS)
     assert wanted is not None
@@ -115,22 +114,22 @@ def test_the_section_changes_nothing_on_another_portal(read: Read) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "name: x\nphone: '+373 22 123 456'\n"])
-def test_without_a_section_nothing_is_wanted_there(read: Read, text: str) -> None:
-    """What could be inherited publishes nobody."""
+def test_no_section_means_not_published(read: Read, text: str) -> None:
+    """Keys that could be inherited do not publish an agent."""
     [document] = read({"a.yaml": f"externalId: a\n{text}"})
-    assert there(document) is None
+    assert desired_there(document) is None
     assert desired(document, top.PART, rentix.FIELDS, rentix.IDENTIFIERS) is not None
 
 
-def test_an_id_or_an_email_is_enough(read: Read) -> None:
-    """What is not declared is not wanted; an e-mail is the public one too."""
-    assert only(read, "id: 1\npropertyfinder: {id: 5}\n").values == {}
-    wanted = only(read, "id: 1\npropertyfinder: {email: a@b.example}\n")
+def test_id_or_email_is_enough(read: Read) -> None:
+    """Undeclared values are not desired; an e-mail is also the default of the public one."""
+    assert desired_only(read, "id: 1\npropertyfinder: {id: 5}\n").values == {}
+    wanted = desired_only(read, "id: 1\npropertyfinder: {email: a@b.example}\n")
     assert wanted.identity == {"email": "a@b.example"}
     assert wanted.values == {"email": "a@b.example", "publicEmail": "a@b.example"}
 
 
-# What is inherited
+# Inherited values
 
 TOP = """\
 externalId: a
@@ -145,9 +144,9 @@ propertyfinder:
 """
 
 
-def test_what_is_left_out_is_taken_from_the_file(read: Read) -> None:
-    """Name, phone, the picture's address and the e-mail: each with the line where it stands."""
-    wanted = only(read, TOP)
+def test_omitted_keys_are_inherited(read: Read) -> None:
+    """Name, phone, the picture's URL and the e-mail, each with the line where it is declared."""
+    wanted = desired_only(read, TOP)
     assert wanted.values == {
         "email": "ana@agency.example",
         "name": "Ana",
@@ -159,25 +158,25 @@ def test_what_is_left_out_is_taken_from_the_file(read: Read) -> None:
     assert lines == {"email": 9, "name": 2, "phone": 3, "avatar": 5, "publicEmail": 9}
 
 
-def test_the_table_is_what_is_inherited(read: Read) -> None:
-    """One part is a section, and these keys of it inherit."""
+def test_which_keys_inherit(read: Read) -> None:
+    """One part is a section, and only these keys of it inherit."""
     assert [part.section for part in parts() if part.section] == ["propertyfinder"]
     inherits = {name for name, key in PART.keys.items() if key.inherits}
     assert inherits == {"name", "phone", "avatar", "publicEmail"}
     assert not any(key.inherits for key in top.PART.keys.values())
 
 
-def test_neither_texts_nor_ids_are_inherited(read: Read) -> None:
-    """A description is no bio, and the other portal's numbers are nobody's here."""
-    wanted = only(read, TOP)
+def test_texts_and_ids_are_not_inherited(read: Read) -> None:
+    """A description is not a bio, and the ids are another portal's."""
+    wanted = desired_only(read, TOP)
     assert wanted.identity == {"email": "ana@agency.example"}
     assert not [path for path in wanted.values if path.startswith(("bio", "position", "desc"))]
 
 
 @pytest.mark.parametrize("avatar", ["{id: 123}", "null"])
-def test_a_picture_without_an_address_is_not_inherited(read: Read, avatar: str) -> None:
-    """Neither the other portal's number of a picture nor that it has none."""
-    wanted = only(read, f"id: 1\navatar: {avatar}\npropertyfinder: {{id: 5}}\n")
+def test_picture_without_a_url_is_not_inherited(read: Read, avatar: str) -> None:
+    """Neither the other portal's id of a picture nor null."""
+    wanted = desired_only(read, f"id: 1\navatar: {avatar}\npropertyfinder: {{id: 5}}\n")
     assert wanted.values == {}
 
 
@@ -191,24 +190,22 @@ def test_a_picture_without_an_address_is_not_inherited(read: Read, avatar: str) 
         ("publicEmail: p@b.example", "publicEmail", "p@b.example"),
     ],
 )
-def test_what_the_section_says_itself_is_not_inherited(
-    read: Read, own: str, path: str, value: Any
-) -> None:
-    """Null is said too; the line is the section's own."""
-    wanted = only(read, f"{TOP}  {own}\n")
+def test_declared_keys_are_not_inherited(read: Read, own: str, path: str, value: Any) -> None:
+    """Null counts as declared; the line is in the section."""
+    wanted = desired_only(read, f"{TOP}  {own}\n")
     assert (wanted.values[path], wanted.at(path).line) == (value, 10)
 
 
-def test_of_several_agents_in_a_file_each_inherits_its_own(read: Read) -> None:
-    """Documents share nothing, lines included."""
+def test_each_agent_of_a_file_inherits_separately(read: Read) -> None:
+    """Documents share neither values nor lines."""
     first, second = read({"a.yaml": f"{TOP}---\nid: 2\nname: B\npropertyfinder: {{id: 2}}\n"})
-    wanted = there(second)
+    wanted = desired_there(second)
     assert wanted is not None
     assert (wanted.values, wanted.at("name").line) == ({"name": "B"}, 12)
-    assert there(first) == only(read, TOP)
+    assert desired_there(first) == desired_only(read, TOP)
 
 
-MISFIT = "`propertyfinder` inherits this `phone` and does not accept its format"
+INVALID_THERE = "`propertyfinder` inherits this `phone` and does not accept its format"
 
 
 @pytest.mark.parametrize(
@@ -220,31 +217,31 @@ MISFIT = "`propertyfinder` inherits this `phone` and does not accept its format"
         ("+(373)22123456", "+37322123456"),
     ],
 )
-def test_an_inherited_phone_has_to_fit_there_too(
-    read: Read, said: Said, phone: str, digits: str
+def test_inherited_phone_must_be_valid_there(
+    read: Read, problems: Problems, phone: str, digits: str
 ) -> None:
-    """It is said at the phone, once, with a form that both portals take."""
+    """One problem, at the phone, with a form that both portals accept."""
     text = f'externalId: a\nphone: "{phone}"\npropertyfinder: {{id: 5}}\n'
-    assert said(text) == [(f"agents/a.yaml:2:8: {MISFIT}", f'write phone: "{digits}"')]
-    assert only(read, text.replace(phone, digits)).values == {"phone": digits}
+    assert problems(text) == [(f"agents/a.yaml:2:8: {INVALID_THERE}", f'write phone: "{digits}"')]
+    assert desired_only(read, text.replace(phone, digits)).values == {"phone": digits}
 
 
 @pytest.mark.parametrize(
-    "there",
+    "desired_there",
     ["", 'propertyfinder: {id: 5, phone: "1234567"}'],
 )
-def test_a_phone_that_is_not_inherited_need_not_fit_there(read: Read, there: str) -> None:
-    """Without the section, or where it has its own."""
-    assert len(read({"a.yaml": f'externalId: a\nphone: "(022) 12 34 56"\n{there}\n'})) == 1
+def test_phone_that_is_not_inherited_is_not_checked(read: Read, desired_there: str) -> None:
+    """Without a section, or if the section has its own."""
+    assert len(read({"a.yaml": f'externalId: a\nphone: "(022) 12 34 56"\n{desired_there}\n'})) == 1
 
 
-def test_a_phone_that_is_none_is_one_problem(said: Said) -> None:
-    """It is not refused for the section's sake as well."""
-    [(problem, _)] = said('externalId: a\nphone: "1"\npropertyfinder: {id: 5}\n')
+def test_invalid_phone_is_one_problem(problems: Problems) -> None:
+    """It is not reported again for the section."""
+    [(problem, _)] = problems('externalId: a\nphone: "1"\npropertyfinder: {id: 5}\n')
     assert problem.startswith("agents/a.yaml:2:8: `phone` must be one number of 7 to 15 digits")
 
 
-# What is taken
+# Valid values
 
 TAKEN = [
     "id: 1",
@@ -289,33 +286,35 @@ TAKEN = [
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize("text", TAKEN)
-def test_what_is_taken(read: Read, text: str) -> None:
-    """What people may write is valid, with what it needs besides."""
+def test_valid_values(read: Read, text: str) -> None:
+    """Different ways to write a value are valid, in an otherwise complete section."""
     other = "id: 5" if text.startswith("email") else "email: a@b.example"
-    assert only(read, f"externalId: a\npropertyfinder:\n  {other}\n  {text}\n").key == "a"
+    assert desired_only(read, f"externalId: a\npropertyfinder:\n  {other}\n  {text}\n").key == "a"
 
 
 def test_norwegian_is_a_language(read: Read) -> None:
-    """`no` is a word in YAML 1.2, in a list of languages as everywhere."""
-    wanted = only(read, "id: 1\npropertyfinder: {id: 5, spokenLanguages: [en, no]}\n")
+    """`no` is a string in YAML 1.2, also in a list of languages."""
+    wanted = desired_only(read, "id: 1\npropertyfinder: {id: 5, spokenLanguages: [en, no]}\n")
     assert wanted.values["spokenLanguages"] == ["en", "no"]
 
 
-def test_every_language_of_the_portal_is_taken(read: Read) -> None:
+def test_every_language_is_valid(read: Read) -> None:
     """A file may list every code in the portal's table."""
     every = ", ".join(propertyfinder.LANGUAGES)
-    wanted = only(read, f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n")
+    wanted = desired_only(read, f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n")
     assert wanted.values["spokenLanguages"] == [*propertyfinder.LANGUAGES]
 
 
-def test_every_key_is_an_attribute_or_finds_the_user(read: Read) -> None:
-    """What the section can say is what the portal's module compares, and the id."""
+def test_every_key_is_an_attribute_or_the_id(read: Read) -> None:
+    """The section's keys are the attributes in the portal's table, and the id."""
     keys = set(PART.keys)
     assert keys == {each.name for each in propertyfinder.FIELDS} | {"id"}
-    assert set(only(read, FULL).identity) == {each.name for each in propertyfinder.IDENTIFIERS}
+    assert set(desired_only(read, FULL).identity) == {
+        each.name for each in propertyfinder.IDENTIFIERS
+    }
 
 
-# What is refused
+# Invalid values
 
 EMAIL = "`email` must be an e-mail address, such as ivan@agency.example"
 PUBLIC_EMAIL = "`publicEmail` must be an e-mail address, such as ivan@agency.example"
@@ -340,7 +339,7 @@ KEYS = f"valid keys: {', '.join(model_of(parts()).vocabulary.keys['propertyfinde
 
 
 def number(key: str, written: str) -> str:
-    """What is said of a number in place of a text."""
+    """The message for a number where a text is expected."""
     return f"`{key}` must be text, but {written} without quotes is a number"
 
 
@@ -459,17 +458,17 @@ REFUSED = [
 
 
 def within(text: str) -> str:
-    """An agent with this line in its section, which has what it needs besides."""
+    """An agent with this line in an otherwise complete section."""
     other = "id: 5" if text.startswith("email") else "email: a@b.example"
     return f"externalId: a\npropertyfinder:\n  {other}\n  {text}\n"
 
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(("text", "expected", "hint"), REFUSED)
-def test_what_is_refused(said: Said, text: str, expected: str, hint: str) -> None:
-    """Each mistake in a value or a key is one problem in its place, with the fix where there is
-    one."""
-    assert said(within(text)) == [(f"agents/a.yaml:4:{expected}", hint)]
+def test_invalid_values(problems: Problems, text: str, expected: str, hint: str) -> None:
+    """Each mistake in a value or a key is one problem at its place, with a hint if there is a
+    fix."""
+    assert problems(within(text)) == [(f"agents/a.yaml:4:{expected}", hint)]
 
 
 NOBODY = "`propertyfinder` needs `email` or `id` to identify the agent"
@@ -491,23 +490,25 @@ AROUND = [
 
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(("text", "expected", "hint"), AROUND)
-def test_the_section_has_to_find_somebody(said: Said, text: str, expected: str, hint: str) -> None:
-    """Nothing, an odd form, or neither e-mail nor id: one problem, and what to do."""
-    assert said(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
+def test_section_must_identify_a_user(
+    problems: Problems, text: str, expected: str, hint: str
+) -> None:
+    """Empty, another type, or neither e-mail nor id: one problem with the fix."""
+    assert problems(f"externalId: a\n{text}\n") == [(f"agents/a.yaml:{expected}", hint)]
 
 
-def test_all_that_is_wrong_is_told_at_once(said: Said) -> None:
-    """At the top and in the section, in the file's order."""
+def test_all_problems_are_reported_together(problems: Problems) -> None:
+    """At the top level and in the section, in the file's order."""
     text = "externalId: a\nname: 1\npropertyfinder: {email: x, name: 2, bio: {}, roleId: []}\n"
-    places = [problem.split(" ")[0] for problem, _ in said(text)]
+    places = [problem.split(" ")[0] for problem, _ in problems(text)]
     assert places == [
         f"agents/a.yaml:{place}:" for place in ("2:7", "3:25", "3:34", "3:42", "3:54")
     ]
 
 
-def test_identities_there_are_unique(read: Read) -> None:
-    """The same e-mail, in whatever letter case, or the same id in two places is a problem at the
-    second that names the first; the other portal's id is another matter."""
+def test_identities_are_unique(read: Read) -> None:
+    """The second use of an e-mail, in any letter case, or of an id is a problem that names the
+    first. The other portal's ids are separate."""
     with pytest.raises(InputError) as caught:
         read(
             {
@@ -529,8 +530,8 @@ def test_identities_there_are_unique(read: Read) -> None:
     ]
 
 
-def test_a_public_address_may_be_shared(read: Read) -> None:
-    """An office has one, and one mobile; what finds a user is the login."""
+def test_public_email_and_mobile_may_be_shared(read: Read) -> None:
+    """An office has one of each; only the login and the id identify a user."""
     text = (
         "propertyfinder: {id: %d, publicEmail: office@agency.example, mobile: '+373 69 123 456'}\n"
     )
@@ -538,8 +539,8 @@ def test_a_public_address_may_be_shared(read: Read) -> None:
     assert len(documents) == 2
 
 
-def test_an_identity_that_is_none_is_not_taken(read: Read) -> None:
-    """Two mistakes of one kind are two mistakes, and no repetition."""
+def test_invalid_identities_are_not_duplicates(read: Read) -> None:
+    """The same invalid value twice is two problems, neither of them a duplicate."""
     with pytest.raises(InputError) as caught:
         read({f"{each}.yaml": f"id: {each}\npropertyfinder: {{email: 5}}\n" for each in (1, 2)})
-    assert ["taken" in each.message for each in caught.value.problems] == [False, False]
+    assert ["already used" in each.message for each in caught.value.problems] == [False, False]

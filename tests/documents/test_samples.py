@@ -1,4 +1,4 @@
-"""The sample agents and the live ones of the demo: together they tell its story."""
+"""The sample agents and the demo's live agents, which belong together."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ AGENTS = {
 USERS = {user["id"]: live(user) for user in LIVE["rentix"]}
 
 
-def found(agent: Desired) -> tuple[str, Live]:
-    """The live agent, and by what it is found; exactly one fits."""
+def find(agent: Desired) -> tuple[str, Live]:
+    """The live agent that is a unique match, and the identifier that matches it."""
     for identifier in IDENTIFIERS:
         name = identifier.name
         if name not in agent.identity:
             continue
         wanted = identifier.canonical(agent.identity[name])
-        fits = [
+        matches = [
             user
             for user in USERS.values()
             if name in user.identity and identifier.canonical(user.identity[name]) == wanted
         ]
-        if fits:
-            [live] = fits
+        if matches:
+            [live] = matches
             return name, live
     raise AssertionError(agent.key)
 
 
 def differences(agent: Desired, live: Live) -> dict[str, Verdict]:
-    """The declared paths that the portal does not show as declared."""
+    """The declared paths whose live value differs, with the verdict."""
     verdicts = {path: compare(FIELD[parent(path)], path, agent, live) for path in agent.values}
     return {path: verdict for path, verdict in verdicts.items() if verdict is not Verdict.SAME}
 
 
-def test_the_story() -> None:
-    """Each sample needs what the demo tells of it, and nothing else."""
+def test_demo_changes() -> None:
+    """Each sample has exactly the changes that the demo shows."""
     assert {
-        key: (*found(agent), differences(agent, found(agent)[1])) for key, agent in AGENTS.items()
+        key: (*find(agent), differences(agent, find(agent)[1])) for key, agent in AGENTS.items()
     } == {
         "agent-001": (
             "externalId",
@@ -69,8 +69,8 @@ def test_the_story() -> None:
     }
 
 
-def test_who_is_linked() -> None:
-    """Two external ids are swapped, one is missing, and a seventh agent is nobody's."""
+def test_linked_agents() -> None:
+    """Two external ids are swapped, one is missing, and a seventh agent matches no file."""
     linked = {number: user.identity.get("externalId") for number, user in USERS.items()}
     assert linked == {
         101: "agent-001",
@@ -84,13 +84,13 @@ def test_who_is_linked() -> None:
     assert USERS[103].identity["phone"] != AGENTS["agent-003"].identity["phone"]
 
 
-def test_phones_tell_people_apart() -> None:
-    """No two live agents have one phone, so that a phone finds exactly one."""
+def test_phones_are_unique() -> None:
+    """Every live agent has another phone, so a phone matches one agent."""
     assert len({PHONE.canonical(user.identity["phone"]) for user in USERS.values()}) == 7
 
 
 def test_each_sample_names_its_schema() -> None:
-    """An editor finds the schema by the first line, and each file holds one agent."""
+    """The first line names the schema for editors, and each file has one agent."""
     files = sorted((ROOT / "agents").iterdir())
     assert len(files) == len(AGENTS) == 6
     for file in files:
@@ -98,8 +98,8 @@ def test_each_sample_names_its_schema() -> None:
         assert first == "# yaml-language-server: $schema=../schemas/agent.schema.json"
 
 
-def test_the_samples_show_what_there_is() -> None:
-    """Several scripts, all languages, one text for all, a block of lines, a null."""
+def test_samples_cover_the_syntax() -> None:
+    """Several scripts, every language, one text for all languages, a block text, a null."""
     scripts = {unicodedata.name(agent.values["name"][0]).split()[0] for agent in AGENTS.values()}
     assert {"LATIN", "CYRILLIC", "ARMENIAN", "GREEK", "GEORGIAN"} <= scripts
     assert {"description.ru", "description.en", "description.ro"} <= set(AGENTS["agent-001"].values)
