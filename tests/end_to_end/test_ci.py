@@ -30,7 +30,7 @@ GONE = Answer(502, {"message": "Bad Gateway"})
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Platform]:
-    """One GitHub for all tests, emptied for each."""
+    """One GitHub for all tests, emptied before each."""
     with serving() as platform:
         yield platform
 
@@ -51,26 +51,26 @@ def first(portal: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub(
     agency: Agency, served: Platform, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Project]:
-    """A project whose three agents are on the portal as main declares them; nothing waits."""
+    """A project whose three agents are on the portal as declared on main; no step waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     served.__dict__.update(Platform(url=served.url).__dict__)
     agency.live(*LIVE)
-    made = project(agency, served, tmp_path, first)
-    yield made
-    for step in made.all:
-        check_secrets(made, step)
+    hub = project(agency, served, tmp_path, first)
+    yield hub
+    for step in hub.all:
+        check_secrets(hub, step)
 
 
-def check_secrets(made: Project, step: Step) -> None:
-    """Neither the portals' keys nor the runner's token are anywhere."""
+def check_secrets(hub: Project, step: Step) -> None:
+    """Check that neither the portals' keys nor the runner's token are in any output."""
     message = [step.out, step.err, step.summary, *step.outputs.values()]
-    message += [each["body"] for every in made.platform.comments.values() for each in every]
-    message += [each["body"] for each in made.platform.issues]
-    message += [path.read_text() for path in made.folder.glob("plan-*/*")]
+    message += [each["body"] for every in hub.platform.comments.values() for each in every]
+    message += [each["body"] for each in hub.platform.issues]
+    message += [path.read_text() for path in hub.folder.glob("plan-*/*")]
     header = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
-    for secret in (TOKEN, header, KEY, made.desk.pf.key, made.desk.pf.secret):
+    for secret in (TOKEN, header, KEY, hub.desk.pf.key, hub.desk.pf.secret):
         assert not [each for each in message if secret in each]
 
 
@@ -101,7 +101,7 @@ def comments(hub: Project, number: int) -> list[str]:
 # The plan of a pull request.
 
 
-def test_a_pull_request_is_planned(hub: Project) -> None:
+def test_pull_request_is_planned(hub: Project) -> None:
     """The comment, the summary, the outputs, the log, the plan and the report; nothing is sent."""
     number = change(hub, {**A, "name": "Ana Maria"}, B, C)
     step = hub.plan(number)
@@ -153,7 +153,7 @@ def test_each_change_is_attributed(hub: Project) -> None:
         assert "drift" in message
 
 
-def test_an_unchanged_plan_leaves_the_comment(hub: Project) -> None:
+def test_unchanged_plan_leaves_the_comment(hub: Project) -> None:
     """A second run for the same head changes nothing; a new head updates the comment."""
     number = change(hub, {**A, "name": "Ana Maria"}, B, C)
     hub.plan(number)
@@ -187,8 +187,8 @@ def test_no_comment_without_changes(hub: Project) -> None:
     assert "Anica" not in body
 
 
-def test_an_older_head_leaves_the_comment(hub: Project) -> None:
-    """The newer head's run writes it."""
+def test_older_head_leaves_the_comment(hub: Project) -> None:
+    """The run for the newer head writes it."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     old = dict(hub.platform.pulls[number])
 
@@ -203,7 +203,7 @@ def test_an_older_head_leaves_the_comment(hub: Project) -> None:
     assert comments(hub, number) == []
 
 
-def test_a_comment_that_cannot_be_written_is_a_warning(hub: Project) -> None:
+def test_failed_comment_is_a_warning(hub: Project) -> None:
     """The plan succeeds."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     refused = Answer(403, {"message": "Resource not accessible by integration"})
@@ -219,8 +219,8 @@ def test_a_comment_that_cannot_be_written_is_a_warning(hub: Project) -> None:
     assert "GITHUB_TOKEN is not set" in step.annotated("warning")[0]
 
 
-def test_a_long_plan_has_a_comment_that_fits(hub: Project) -> None:
-    """Including its head; the summary has more of the plan."""
+def test_comment_on_a_long_plan_is_truncated(hub: Project) -> None:
+    """To GitHub's limit, including the head; the summary has more of the plan."""
     many = [{"id": n, "name": f"Name {n} " + "ș" * 150} for n in range(1, 250)]
     hub.desk.live(*(user(n) for n in range(1, 250)))
     number = change(hub, *many)
@@ -232,7 +232,7 @@ def test_a_long_plan_has_a_comment_that_fits(hub: Project) -> None:
     assert "omitted (size limit)" in body
 
 
-def test_a_folder_that_cannot_be_written(hub: Project) -> None:
+def test_read_only_folder(hub: Project) -> None:
     """An error, and no comment: the plan could not be reviewed."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.out(number).write_text("a file")
@@ -243,7 +243,8 @@ def test_a_folder_that_cannot_be_written(hub: Project) -> None:
 
 
 def test_errors_in_files_are_annotated(hub: Project) -> None:
-    """And summarized, with exit 1; text from files is no command, and keys in it are redacted."""
+    """And summarized, with exit 1; text from files is never a workflow command, and keys in it
+    are redacted."""
     hub.branch("change")
     secret = hub.desk.pf.secret
     (hub.desk.root / "agents" / "bad.yaml").write_text(
@@ -272,7 +273,8 @@ def test_many_errors_in_files_are_counted(hub: Project) -> None:
 
 
 def test_conflicts_are_annotated(hub: Project) -> None:
-    """As errors at the agents' lines; limits, the ledger's notes and warnings are annotated too."""
+    """As errors at the agents' lines; limits, the ledger's notes and warnings are annotated
+    too."""
     hub.desk.use(rentix={}, limits={"changes": "1%", "floor": 0})
     number = change(hub, {**A, "name": "Ana Maria"}, {**B, "id": 99}, C)
     step = hub.plan(number)
@@ -286,7 +288,7 @@ def test_conflicts_are_annotated(hub: Project) -> None:
     assert comments(hub, number)
 
 
-def test_a_ledger_for_another_address_is_a_warning(hub: Project) -> None:
+def test_ledger_for_another_address_is_a_warning(hub: Project) -> None:
     """In a plan and in an apply."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     other = hub.desk.portal.url.replace("127.0.0.1", "localhost")
@@ -313,16 +315,16 @@ def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> N
     assert step.outputs == {}
 
 
-def test_a_fork_with_many_changes(hub: Project) -> None:
-    """The list has a limited length."""
+def test_fork_with_many_changes(hub: Project) -> None:
+    """The list of changes has a limited length."""
     number = change(hub, A, B, C, *({"externalId": f"x{n}", "name": "X"} for n in range(60)))
     hub.fork(number)
     assert hub.plan(number).summary.rstrip().endswith("- and 10 more")
 
 
 @pytest.mark.parametrize("fork", [False, True])
-def test_a_pull_request_that_fixes_the_base(hub: Project, fork: bool) -> None:
-    """A base with errors is not compared with, and is no obstacle."""
+def test_pull_request_that_fixes_the_base(hub: Project, fork: bool) -> None:
+    """A base with errors is not compared, and does not prevent a plan."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.declare({**A, "nmae": "Ana"}, B, C)
     hub.push("slip")
@@ -337,7 +339,7 @@ def test_a_pull_request_that_fixes_the_base(hub: Project, fork: bool) -> None:
     assert step.summary.startswith("### The files are valid" if fork else "### ")
 
 
-def test_a_head_without_a_merge(hub: Project) -> None:
+def test_head_without_a_merge(hub: Project) -> None:
     """A workflow may check out the head itself; the base is where the branches diverged."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     base = hub.head()
@@ -360,8 +362,8 @@ def test_a_head_without_a_merge(hub: Project) -> None:
     assert "is not checked out" in step.err
 
 
-def test_a_shallow_pull_request_checkout(hub: Project, tmp_path: Path) -> None:
-    """Without a base, the error says what to do."""
+def test_shallow_pull_request_checkout(hub: Project, tmp_path: Path) -> None:
+    """Without a base, the error explains the fix."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     root = tmp_path / "shallow" / "work"
     root.mkdir(parents=True)
@@ -381,8 +383,8 @@ def test_a_shallow_pull_request_checkout(hub: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("event", ["push", "pull_request_target"])
-def test_a_plan_is_for_pull_requests(hub: Project, event: str) -> None:
-    """Not for other events; `pull_request_target` would give keys to an author's files."""
+def test_plan_needs_a_pull_request(hub: Project, event: str) -> None:
+    """Other events are rejected; `pull_request_target` would give keys to an author's files."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     payload = {} if event == "push" else {"pull_request": hub.platform.pulls[number]}
     step = hub.run(
@@ -396,19 +398,19 @@ def test_a_plan_is_for_pull_requests(hub: Project, event: str) -> None:
     assert "runs on the event pull_request" in step.err
 
 
-def test_agents_text_is_no_command(hub: Project) -> None:
+def test_text_of_agents_is_no_workflow_command(hub: Project) -> None:
     """In either syntax: in the log, in annotations, in the comment."""
-    nasty = "##[error]x ::error::y, %0A::add-mask::z"
+    hostile = "##[error]x ::error::y, %0A::add-mask::z"
     hub.desk.use(rentix={}, limits={"changes": "1%", "floor": 0})
-    text = f"{nasty}\n::stop-commands::word\n ::error::second"
-    number = change(hub, {**A, "name": nasty}, {**B, "description": text}, C)
+    text = f"{hostile}\n::stop-commands::word\n ::error::second"
+    number = change(hub, {**A, "name": hostile}, {**B, "description": text}, C)
     step = hub.plan(number)
     assert {each.name for each in step.notes} == {"warning"}
     assert "##[" not in step.out
-    assert nasty.partition("##[")[2] in step.out
+    assert hostile.partition("##[")[2] in step.out
 
 
-def test_one_portal_is_down(hub: Project) -> None:
+def test_plan_with_one_portal_down(hub: Project) -> None:
     """The other one is planned; the step fails, so that its plan is not applied."""
     hub.desk.use(rentix={}, propertyfinder={}, ledger="git:reconciler-ledger")
     number = change(hub, {**A, "name": "Anica"}, B, C)
@@ -422,7 +424,7 @@ def test_one_portal_is_down(hub: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["squash", "merge", "rebase"])
-def test_a_merge_is_applied(hub: Project, kind: str) -> None:
+def test_merge_is_applied(hub: Project, kind: str) -> None:
     """Exactly what was reviewed, whichever way it was merged; a second run does nothing."""
     number = change(hub, {**A, "name": "Ana Maria"}, B, C)
     hub.desk.declare({**A, "name": "Ana Maria"}, {**B, "name": "Bob"}, C)
@@ -441,7 +443,7 @@ def test_a_merge_is_applied(hub: Project, kind: str) -> None:
     assert (step.code, step.outputs["applied"], writes(hub.desk.calls())) == (0, "0", [])
 
 
-def test_the_ledger_is_pushed(hub: Project) -> None:
+def test_ledger_is_pushed(hub: Project) -> None:
     """To the branch, where the next run finds it."""
     picture = {"url": "https://agency.example/1.jpg"}
     number = change(hub, {**A, "avatar": picture}, B, C)
@@ -454,7 +456,7 @@ def test_the_ledger_is_pushed(hub: Project) -> None:
 
 
 def test_two_merges_in_a_row(hub: Project) -> None:
-    """The first is superseded, the second applies both; agents in neither are left out."""
+    """The first is superseded, the second applies both; agents in neither are skipped."""
     first = change(hub, {**A, "name": "Ana Maria"}, B, C, branch="first")
     hub.plan(first)
     second = change(hub, A, B, {**C, "name": "Carmencita"}, branch="second")
@@ -472,7 +474,7 @@ def test_two_merges_in_a_row(hub: Project) -> None:
 
 
 def test_only_needed_pull_requests_are_read(hub: Project) -> None:
-    """None older, once all changes are covered."""
+    """Reading stops once all changes are covered."""
     for name in ("One", "Two"):
         number = change(hub, {**A, "name": name}, B, C, branch=name)
         hub.plan(number)
@@ -483,7 +485,7 @@ def test_only_needed_pull_requests_are_read(hub: Project) -> None:
     assert asked == [f"commits/{hub.head()}/pulls"]
 
 
-def test_a_branch_that_moves_while_it_is_planned(hub: Project) -> None:
+def test_branch_that_moves_during_planning(hub: Project) -> None:
     """The last check is just before sending."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -496,8 +498,8 @@ def test_a_branch_that_moves_while_it_is_planned(hub: Project) -> None:
     assert "Superseded" in step.annotated("notice")[0]
 
 
-def test_a_branch_that_is_behind(hub: Project) -> None:
-    """GitHub may not know the push yet; that does not supersede this run."""
+def test_branch_that_is_behind(hub: Project) -> None:
+    """GitHub may not have the push yet; that does not supersede this run."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     before = hub.head()
@@ -508,7 +510,7 @@ def test_a_branch_that_is_behind(hub: Project) -> None:
     assert "run this again" in step.err
 
 
-def test_an_apply_that_is_cancelled(hub: Project, ctrl_c: Callable[[], None]) -> None:
+def test_cancelled_apply(hub: Project, ctrl_c: Callable[[], None]) -> None:
     """The request in progress is finished, recorded and reported."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -527,8 +529,8 @@ def test_an_apply_that_is_cancelled(hub: Project, ctrl_c: Callable[[], None]) ->
     assert step.outputs == {"applied": "1", "failed": "0"}
 
 
-def test_one_portal_is_down_at_an_apply(hub: Project) -> None:
-    """The other one is applied: exit 3, and a message."""
+def test_apply_with_one_portal_down(hub: Project) -> None:
+    """The other one is applied: exit 3, with a message."""
     hub.desk.use(rentix={}, propertyfinder={}, ledger="git:reconciler-ledger")
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -539,7 +541,7 @@ def test_one_portal_is_down_at_an_apply(hub: Project) -> None:
 
 
 def test_annotations_without_a_file(hub: Project) -> None:
-    """An unreviewed removal is left out and annotated on the run; a waiting agent at its line."""
+    """An unreviewed removal is skipped and annotated on the run; a waiting agent at its line."""
     section = {"on_removed": "unlink"}
     hub.branch("first")
     hub.desk.use(rentix=section, ledger="git:reconciler-ledger")
@@ -561,8 +563,8 @@ def test_annotations_without_a_file(hub: Project) -> None:
     assert [each.properties for each in left] == [{}]
 
 
-def test_a_folder_of_a_repository(hub: Project) -> None:
-    """Agents below a folder: annotated paths start at the top, and the base is compared."""
+def test_subfolder_of_a_repository(hub: Project) -> None:
+    """Agents in a subfolder: annotated paths start at the root, and the base is compared."""
     git(hub.desk.root, "checkout", "-q", "main")
     inner = Agency(hub.desk.root / "team", hub.desk.portal)
     inner.root.mkdir()
@@ -578,7 +580,7 @@ def test_a_folder_of_a_repository(hub: Project) -> None:
     assert [each["attribution"] for each in saved["agents"]] == ["pull_request"]
 
 
-def test_an_unreviewed_push_is_not_applied(hub: Project) -> None:
+def test_unreviewed_push_is_not_applied(hub: Project) -> None:
     """Nothing is sent; a person can start the run."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.declare({**A, "name": "Pushed"}, B, C)
@@ -594,8 +596,8 @@ def test_an_unreviewed_push_is_not_applied(hub: Project) -> None:
     assert hub.apply().code == 0
 
 
-def test_a_manual_run_respects_the_limits(hub: Project) -> None:
-    """Since nobody reviewed the plan."""
+def test_manual_run_respects_the_limits(hub: Project) -> None:
+    """Since no one reviewed the plan."""
     git(hub.desk.root, "checkout", "-q", "main")
     hub.desk.use(rentix={}, ledger="git:reconciler-ledger", limits={"changes": "1%", "floor": 0})
     hub.desk.declare({**A, "name": "Pushed"}, B, C)
@@ -605,7 +607,7 @@ def test_a_manual_run_respects_the_limits(hub: Project) -> None:
     assert "over the limits" in step.err
 
 
-def test_agents_that_changed_since_are_left_out(hub: Project) -> None:
+def test_stale_agents_are_skipped(hub: Project) -> None:
     """Exit 3: the others are applied, and the message gives the reason."""
     number = change(hub, {**A, "name": "Anica"}, {**B, "name": "Bob"}, C)
     hub.plan(number)
@@ -619,7 +621,7 @@ def test_agents_that_changed_since_are_left_out(hub: Project) -> None:
     assert "Skipped (the plan is stale)" in step.summary
 
 
-def test_an_older_plan_does_not_count(hub: Project) -> None:
+def test_older_plan_does_not_count(hub: Project) -> None:
     """Only the plan of the last head was merged."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -644,7 +646,7 @@ def test_one_of_two_plans_is_missing(hub: Project) -> None:
     assert step.annotated("warning")[-1] == f"no plan was stored for #{second}"
 
 
-def test_a_shallow_apply_checkout(hub: Project, tmp_path: Path) -> None:
+def test_shallow_apply_checkout(hub: Project, tmp_path: Path) -> None:
     """The message says that merges may be missing."""
     first = change(hub, {**A, "name": "Anica"}, B, C, branch="first")
     hub.plan(first)
@@ -673,7 +675,7 @@ def test_a_shallow_apply_checkout(hub: Project, tmp_path: Path) -> None:
         ({"conclusion": "failure"}, "from a run that did not succeed"),
     ],
 )
-def test_a_forged_artifact_is_rejected(hub: Project, spoil: dict[str, Any], why: str) -> None:
+def test_forged_artifact_is_rejected(hub: Project, spoil: dict[str, Any], why: str) -> None:
     """The right plan, from a run that anyone could have started."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -685,13 +687,13 @@ def test_a_forged_artifact_is_rejected(hub: Project, spoil: dict[str, Any], why:
     assert why in step.annotated("error")[0]
 
 
-def test_an_invalid_artifact_is_rejected(hub: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_artifact_is_rejected(hub: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Expired, edited, a bomb, not an archive: nothing is sent."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
-    [found] = hub.platform.artifacts
-    whole = hub.platform.content[found["id"]]
+    [artifact] = hub.platform.artifacts
+    original = hub.platform.content[artifact["id"]]
     plan = (hub.out(number) / "plan.json").read_bytes()
     monkeypatch.setattr(reviewed, "MAX_BYTES", len(plan))
     for content in (
@@ -700,14 +702,14 @@ def test_an_invalid_artifact_is_rejected(hub: Project, monkeypatch: pytest.Monke
         zipped(other_json=plan),
         b"no archive",
     ):
-        hub.platform.content[found["id"]] = content
+        hub.platform.content[artifact["id"]] = content
         step = hub.apply()
         assert (step.code, names(hub)[0]) == (1, "Ana")
         assert f"the plan of #{number} is not a valid plan" in step.annotated("error")[0]
-    hub.platform.content[found["id"]] = whole
-    found["expired"] = True
+    hub.platform.content[artifact["id"]] = original
+    artifact["expired"] = True
     assert f"the plan of #{number} has expired" in hub.apply().annotated("error")[0]
-    found["expired"] = False
+    artifact["expired"] = False
     assert hub.apply().code == 0
     assert names(hub)[0] == "Anica"
 
@@ -738,8 +740,8 @@ def test_github_is_down(hub: Project, method: str, path: str) -> None:
     assert names(hub)[0] == "Anica"
 
 
-def test_an_apply_is_for_branches_and_their_commits(hub: Project) -> None:
-    """Not for tags, nor for another commit than the run's."""
+def test_apply_needs_a_branch_and_its_commit(hub: Project) -> None:
+    """Tags are rejected, and commits other than the run's."""
     step = hub.apply(GITHUB_REF="refs/tags/v1")
     assert step.code == 1
     assert "on pushes to a branch" in step.err
@@ -750,7 +752,7 @@ def test_an_apply_is_for_branches_and_their_commits(hub: Project) -> None:
     assert f"{old[:12]} is checked out, but this run is for {new[:12]}" in step.err
 
 
-def test_a_folder_without_git(hub: Project, tmp_path: Path) -> None:
+def test_folder_without_git(hub: Project, tmp_path: Path) -> None:
     """Both commands report that there is no history."""
     root = tmp_path / "plain" / "work"
     root.mkdir(parents=True)
@@ -763,7 +765,7 @@ def test_a_folder_without_git(hub: Project, tmp_path: Path) -> None:
 
 
 def test_failures_are_annotated(hub: Project) -> None:
-    """What the portal rejects, and conflicts, at the lines of the files."""
+    """The portal's rejections, and conflicts, at the lines of the files."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
@@ -785,7 +787,7 @@ def test_failures_are_annotated(hub: Project) -> None:
     assert step.outputs == {"applied": "0", "failed": "1"}
 
 
-def test_an_apply_with_only_a_conflict(hub: Project) -> None:
+def test_apply_with_only_a_conflict(hub: Project) -> None:
     """Nothing is sent: exit 3, annotated at its line."""
     number = change(hub, A, {**B, "id": 99}, C)
     hub.plan(number)
@@ -795,7 +797,7 @@ def test_an_apply_with_only_a_conflict(hub: Project) -> None:
     assert step.annotated("error")[0].startswith("b on rentix: conflict: ")
 
 
-def test_a_ledger_that_cannot_be_written_is_a_warning(hub: Project) -> None:
+def test_failed_write_of_the_ledger_is_a_warning(hub: Project) -> None:
     """The apply succeeds."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
@@ -813,7 +815,7 @@ def test_a_ledger_that_cannot_be_written_is_a_warning(hub: Project) -> None:
 
 
 def test_drift_has_an_issue(hub: Project) -> None:
-    """Opened, unchanged, updated, closed."""
+    """It is opened, left unchanged, updated and closed."""
     step = hub.drift()
     assert (step.code, hub.platform.issues) == (0, [])
     assert step.outputs == {"drift": "false", "portals": ""}
@@ -839,8 +841,8 @@ def test_drift_has_an_issue(hub: Project) -> None:
     assert writes(hub.desk.calls()) == []
 
 
-def test_each_portal_has_its_issue(hub: Project) -> None:
-    """The issue of a portal that is down stays; the other's is updated."""
+def test_each_portal_has_an_issue(hub: Project) -> None:
+    """The issue of a portal that is down is unchanged; the other's is updated."""
     hub.desk.live_pf(
         person(9, email="user-9@agency.example", firstName="Ana", lastName="Albu", status="active")
     )
@@ -851,9 +853,9 @@ def test_each_portal_has_its_issue(hub: Project) -> None:
     hub.push("both")
     hub.desk.apply()
     rename(hub, 1, "Somebody")
-    found = hub.desk.truth_pf()[9]
-    found.last_name = "Cara"
-    hub.desk.pf.users.save(found)
+    live = hub.desk.truth_pf()[9]
+    live.last_name = "Cara"
+    hub.desk.pf.users.save(live)
     step = hub.drift()
     assert step.outputs["portals"] == "rentix,propertyfinder"
     assert [each["title"] for each in hub.platform.issues] == [
@@ -869,8 +871,8 @@ def test_each_portal_has_its_issue(hub: Project) -> None:
     assert [each["state"] for each in hub.platform.issues] == ["closed", "open"]
 
 
-def test_an_issue_that_cannot_be_updated_is_a_warning(hub: Project) -> None:
-    """The summary and the outputs have the drift."""
+def test_failed_issue_update_is_a_warning(hub: Project) -> None:
+    """The summary and the outputs report the drift."""
     rename(hub, 1, "Somebody")
     hub.platform.fail("POST", "issues", Answer(410, {"message": "Issues are disabled"}))
     step = hub.drift()
@@ -879,8 +881,8 @@ def test_an_issue_that_cannot_be_updated_is_a_warning(hub: Project) -> None:
     assert "Somebody" in step.summary
 
 
-def test_the_token_is_sent_to_github_only(hub: Project) -> None:
-    """Not to the artifacts' file server, nor to the portals."""
+def test_token_is_sent_only_to_github(hub: Project) -> None:
+    """Not to the artifacts' file server or the portals."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)

@@ -1,5 +1,5 @@
-"""GitHub's REST API on loopback, as far as the program uses it: real HTTP, with switches for
-failures."""
+"""The part of GitHub's REST API that the program uses, on loopback: real HTTP, with switches
+for failures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ REPOSITORY = "agency/agents"
 TOKEN = "token-of-the-runner"
 BOT = "github-actions[bot]"
 HOME, FORK = 7, 8
-"""Ids of the repository and of a fork of it."""
+"""Ids of the repository and of a fork."""
 WORKFLOW = ".github/workflows/reconciler-plan.yml"
 LONGEST = 65_536
 
 
 class Answer(NamedTuple):
-    """A response: JSON, or bytes as they are."""
+    """A response: JSON, or raw bytes."""
 
     status: int
     body: Any = None
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request; `path` is below the repository if it is there."""
+    """A request; `path` is relative to the repository if it is in it."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
 @dataclass
 class Platform:
     """One repository on GitHub. `login` is the token's owner, None for a workflow's own token.
-    `head` returns a branch's commit; `twists` may answer instead of the API."""
+    `head` returns a branch's commit. A function in `twists` may respond instead of the API."""
 
     url: str = ""
     login: str | None = None
@@ -63,29 +63,30 @@ class Platform:
     number: int = 100
 
     def new(self) -> int:
-        """A number that is not used yet."""
+        """An unused number."""
         self.number += 1
         return self.number
 
     def fail(self, method: str, path: str, *answers: Answer) -> None:
-        """Answer the next requests to paths that match a pattern with these."""
-        left = list(answers)
+        """Respond to the next requests whose path matches the pattern with these answers, in
+        order."""
+        remaining = list(answers)
 
         def twist(asked: Asked) -> Answer | None:
-            fits = asked.method == method and re.fullmatch(path, asked.path)
-            return left.pop(0) if fits and left else None
+            match = asked.method == method and re.fullmatch(path, asked.path)
+            return remaining.pop(0) if match and remaining else None
 
         self.twists.append(twist)
 
     def say(self, number: int, body: str, login: str = BOT) -> dict[str, Any]:
         """Add a comment."""
-        made = {"id": self.new(), "body": body, "user": {"login": login}}
-        self.comments.setdefault(number, []).append(made)
-        return made
+        comment = {"id": self.new(), "body": body, "user": {"login": login}}
+        self.comments.setdefault(number, []).append(comment)
+        return comment
 
     def raise_issue(self, title: str, body: str, login: str = BOT, **more: Any) -> dict[str, Any]:
         """Add an issue."""
-        made = {
+        issue = {
             "number": self.new(),
             "title": title,
             "body": body,
@@ -93,11 +94,11 @@ class Platform:
             "user": {"login": login},
             **more,
         }
-        self.issues.append(made)
-        return made
+        self.issues.append(issue)
+        return issue
 
     def keep(self, head: str, content: bytes, **run: Any) -> dict[str, Any]:
-        """Add the artifact of a plan for a head, by a run of the plan workflow."""
+        """Add a plan's artifact for a head, from a run of the plan workflow."""
         number = self.new()
         self.runs[number] = {
             "id": number,
@@ -108,7 +109,7 @@ class Platform:
             "conclusion": "success",
             **run,
         }
-        made = {
+        artifact = {
             "id": self.new(),
             "name": f"reconciler-plan-{head}",
             "expired": False,
@@ -120,9 +121,9 @@ class Platform:
                 "head_repository_id": HOME,
             },
         }
-        self.artifacts.append(made)
-        self.content[made["id"]] = content
-        return made
+        self.artifacts.append(artifact)
+        self.content[artifact["id"]] = content
+        return artifact
 
     def writes(self) -> list[tuple[str, str]]:
         """The requests since the last call that change something."""
@@ -142,10 +143,10 @@ class Platform:
         if asked.token != f"Bearer {TOKEN}":
             return Answer(401, {"message": "Bad credentials"})
         for method, pattern, act in self._routes():
-            fits = re.fullmatch(pattern, asked.path)
-            if fits and method == asked.method:
+            match = re.fullmatch(pattern, asked.path)
+            if match and method == asked.method:
                 try:
-                    return act(asked, *fits.groups())
+                    return act(asked, *match.groups())
                 except (KeyError, StopIteration):
                     break
         return Answer(404, {"message": "Not Found"})
@@ -187,22 +188,22 @@ class Platform:
             return Answer(422, {"message": "Validation Failed: body is too long"})
         return Answer(201, self.say(int(number), asked.body["body"], self.login or BOT))
 
-    def _one(self, number: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _comment_by_id(self, number: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         return next(
-            (each, one)
-            for each in self.comments.values()
-            for one in each
-            if one["id"] == int(number)
+            (comments, comment)
+            for comments in self.comments.values()
+            for comment in comments
+            if comment["id"] == int(number)
         )
 
     def _rewrite(self, asked: Asked, number: str) -> Answer:
-        _, one = self._one(number)
-        one["body"] = asked.body["body"]
-        return Answer(200, one)
+        _, comment = self._comment_by_id(number)
+        comment["body"] = asked.body["body"]
+        return Answer(200, comment)
 
     def _delete(self, _: Asked, number: str) -> Answer:
-        all_of_them, one = self._one(number)
-        all_of_them.remove(one)
+        siblings, comment = self._comment_by_id(number)
+        siblings.remove(comment)
         return Answer(204)
 
     def _issues(self, asked: Asked) -> Answer:
@@ -210,13 +211,13 @@ class Platform:
         return Answer(200, self._page(asked, found))
 
     def _issue(self, asked: Asked) -> Answer:
-        made = self.raise_issue(asked.body["title"], asked.body["body"], self.login or BOT)
-        return Answer(201, made)
+        issue = self.raise_issue(asked.body["title"], asked.body["body"], self.login or BOT)
+        return Answer(201, issue)
 
     def _change(self, asked: Asked, number: str) -> Answer:
-        one = next(each for each in self.issues if each["number"] == int(number))
-        one.update(asked.body)
-        return Answer(200, one)
+        issue = next(each for each in self.issues if each["number"] == int(number))
+        issue.update(asked.body)
+        return Answer(200, issue)
 
     def _head(self, _: Asked, branch: str) -> Answer:
         found = self.head(branch)
@@ -240,17 +241,17 @@ class Platform:
 
 
 def zipped(**files: bytes | str) -> bytes:
-    """A ZIP archive of these files; an underscore in a name stands for a dot."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    """A ZIP archive of these files; underscores in a name become dots."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name.replace("_", "."), content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 @contextmanager
 def serving() -> Iterator[Platform]:
-    """Serve the API in a thread while the context lasts."""
+    """Serve the API in a thread within the context."""
     platform = Platform()
 
     class Handler(BaseHTTPRequestHandler):

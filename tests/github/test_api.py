@@ -1,4 +1,4 @@
-"""The client of GitHub's API: pagination, retries, downloads, and where the token is sent."""
+"""The client of GitHub's API: pagination, retries, downloads, and where it sends the token."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_all_pages_are_read(platform: Platform, github: GitHub) -> None:
     assert [each.query["page"] for each in platform.asked] == ["1", "2", "3"]
 
 
-def test_the_number_of_pages_is_limited(
+def test_number_of_pages_is_limited(
     platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list without an end is not read forever."""
+    """An endless list is not read forever."""
     monkeypatch.setattr(api, "MAX_PAGES", 2)
     monkeypatch.setattr(api, "PAGE_SIZE", 1)
     for number in range(5):
@@ -45,7 +45,7 @@ def test_the_number_of_pages_is_limited(
 
 
 @pytest.mark.parametrize("body", [{"message": "odd"}, ["odd"], "odd", b"<html>", b""])
-def test_a_malformed_list(platform: Platform, github: GitHub, body: object) -> None:
+def test_malformed_list(platform: Platform, github: GitHub, body: object) -> None:
     """Anything but a list of objects is an error."""
     platform.fail("GET", "issues", Answer(200, body))
     with pytest.raises(GitHubError, match=r"in GitHub's response|not JSON"):
@@ -53,14 +53,14 @@ def test_a_malformed_list(platform: Platform, github: GitHub, body: object) -> N
 
 
 @pytest.mark.parametrize("answer", [Answer(200, []), Answer(204), Answer(200, b"<html>")])
-def test_a_malformed_object(platform: Platform, github: GitHub, answer: Answer) -> None:
-    """A list, nothing, HTML: an error."""
+def test_malformed_object(platform: Platform, github: GitHub, answer: Answer) -> None:
+    """A list, nothing or HTML is an error."""
     platform.fail("GET", "pulls/1", answer)
     with pytest.raises(GitHubError, match=r"in GitHub's response|not JSON"):
         github.get("pulls/1")
 
 
-def test_a_redirect_is_an_error(platform: Platform, github: GitHub) -> None:
+def test_redirect_is_an_error(platform: Platform, github: GitHub) -> None:
     """A repository that moved is not followed."""
     moved = Answer(301, {"message": "Moved Permanently"}, {"Location": f"{platform.url}/user"})
     platform.fail("GET", "pulls/1", moved)
@@ -82,7 +82,7 @@ def test_retries(platform: Platform, github: GitHub, pauses: list[float]) -> Non
     assert pauses == [7.0, 2.0, 4.0, 8.0]
 
 
-def test_the_number_of_attempts_is_limited(platform: Platform, github: GitHub) -> None:
+def test_number_of_attempts_is_limited(platform: Platform, github: GitHub) -> None:
     """The error has the last response's message."""
     platform.fail("GET", "pulls/1", *([BUSY] * 9))
     with pytest.raises(GitHubError, match="GET pulls/1: 503 Busy") as error:
@@ -103,8 +103,8 @@ def test_no_retry(platform: Platform, github: GitHub, pauses: list[float], answe
     assert pauses == []
 
 
-def test_a_post_is_not_repeated(platform: Platform, github: GitHub) -> None:
-    """Unless it was certainly rejected: with a 503 it may have taken effect."""
+def test_post_is_not_repeated(platform: Platform, github: GitHub) -> None:
+    """Unless it was certainly rejected: after a 503 it may have taken effect."""
     platform.fail("POST", "issues", BUSY)
     with pytest.raises(GitHubError, match="503"):
         github.send("POST", "issues", {"title": "t", "body": "b"})
@@ -116,7 +116,7 @@ def test_a_post_is_not_repeated(platform: Platform, github: GitHub) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_refused_connection_is_retried(pauses: list[float], method: str) -> None:
+def test_refused_connection_is_retried(pauses: list[float], method: str) -> None:
     """Any method, since nothing was sent."""
     with (
         unused_address() as url,
@@ -128,7 +128,7 @@ def test_a_refused_connection_is_retried(pauses: list[float], method: str) -> No
     assert pauses == [1.0, 2.0, 4.0, 8.0]
 
 
-def test_a_missing_token(platform: Platform) -> None:
+def test_missing_token(platform: Platform) -> None:
     """The error names the variable, and no request is sent."""
     with (
         GitHub(platform.url, REPOSITORY, " ", list[float]().append) as github,
@@ -138,7 +138,7 @@ def test_a_missing_token(platform: Platform) -> None:
     assert platform.asked == []
 
 
-def test_the_token_is_redacted(platform: Platform, github: GitHub) -> None:
+def test_token_is_redacted(platform: Platform, github: GitHub) -> None:
     """If GitHub echoes it; messages are on one line."""
     platform.fail("GET", "pulls/1", Answer(400, {"message": f"odd\n{TOKEN}"}))
     with pytest.raises(GitHubError) as error:
@@ -150,26 +150,26 @@ def test_the_token_is_redacted(platform: Platform, github: GitHub) -> None:
             github.get("pulls/1")
 
 
-def test_a_download_does_not_get_the_token(platform: Platform, github: GitHub) -> None:
+def test_download_does_not_get_the_token(platform: Platform, github: GitHub) -> None:
     """The file server's URL has its own credentials."""
-    made = platform.keep("1" * 40, b"content")
-    assert github.download(f"actions/artifacts/{made['id']}/zip") == b"content"
+    artifact = platform.keep("1" * 40, b"content")
+    assert github.download(f"actions/artifacts/{artifact['id']}/zip") == b"content"
     assert [each.token for each in platform.asked] == [f"Bearer {TOKEN}", None]
 
 
 @pytest.mark.parametrize("store", ["http://elsewhere.example", "ftp://127.0.0.1", "//127.0.0.1"])
-def test_a_download_must_be_https(platform: Platform, github: GitHub, store: str) -> None:
+def test_download_must_be_https(platform: Platform, github: GitHub, store: str) -> None:
     """Or from the API's own host."""
-    made = platform.keep("1" * 40, b"content")
+    artifact = platform.keep("1" * 40, b"content")
     platform.store = store
     with pytest.raises(GitHubError, match="is not https"):
-        github.download(f"actions/artifacts/{made['id']}/zip")
+        github.download(f"actions/artifacts/{artifact['id']}/zip")
 
 
-def test_a_download_that_fails(platform: Platform, github: GitHub) -> None:
+def test_failed_download(platform: Platform, github: GitHub) -> None:
     """A 403, an invalid URL, no connection, no redirect."""
-    made = platform.keep("1" * 40, b"content")
-    path = f"actions/artifacts/{made['id']}/zip"
+    artifact = platform.keep("1" * 40, b"content")
+    path = f"actions/artifacts/{artifact['id']}/zip"
     platform.fail("GET", "/store/.*", Answer(403))
     with pytest.raises(GitHubError, match="status 403") as error:
         github.download(path)
@@ -186,18 +186,18 @@ def test_a_download_that_fails(platform: Platform, github: GitHub) -> None:
         github.download(path)
 
 
-def test_the_size_of_a_download_is_limited(
+def test_size_of_a_download_is_limited(
     platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More is not kept in memory."""
+    """No more is held in memory."""
     monkeypatch.setattr(api, "MAX_BYTES", 6)
-    made = platform.keep("1" * 40, b"content")
+    artifact = platform.keep("1" * 40, b"content")
     with pytest.raises(GitHubError, match="larger than"):
-        github.download(f"actions/artifacts/{made['id']}/zip")
+        github.download(f"actions/artifacts/{artifact['id']}/zip")
 
 
-def test_a_request_has_the_token(platform: Platform, github: GitHub) -> None:
-    """Also for a path below the API."""
+def test_request_has_the_token(platform: Platform, github: GitHub) -> None:
+    """Also for a path relative to the API."""
     asked: list[Asked] = platform.asked
     platform.login = "ana"
     assert github.get("/user") == {"login": "ana"}

@@ -1,4 +1,4 @@
-"""`init`: the files are valid and pass four linters; existing ones are not overwritten."""
+"""`init`: its files are valid and pass four linters; it never overwrites a file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FILES = [
 ]
 
 
-def loaded(path: Path) -> Any:
+def load(path: Path) -> Any:
     """A YAML file's data."""
     return YAML(typ="safe").load(path)
 
@@ -52,9 +52,9 @@ def workflow(agency: Agency, name: str, *arguments: str) -> Any:
     """One of the created workflows, and its only job."""
     result = agency.run("init", *arguments)
     assert result.code == 0, result.err
-    made = loaded(agency.root / ".github" / "workflows" / f"reconciler-{name}.yml")
-    assert list(made["jobs"]) == [name]
-    return made, made["jobs"][name]
+    data = load(agency.root / ".github" / "workflows" / f"reconciler-{name}.yml")
+    assert list(data["jobs"]) == [name]
+    return data, data["jobs"][name]
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -67,9 +67,9 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
-def test_linters_find_nothing_in_the_workflows(agency: Agency, arguments: list[str]) -> None:
-    """Zizmor at its second strictest level, GitHub's schema, actionlint with shellcheck, for every
-    variant."""
+def test_linters_accept_the_workflows(agency: Agency, arguments: list[str]) -> None:
+    """Zizmor at its second strictest level, GitHub's schema, actionlint with shellcheck, for
+    every variant."""
     assert agency.run("init", *arguments).code == 0
     folder = agency.root / ".github" / "workflows"
     found = sorted(folder.iterdir())
@@ -81,14 +81,14 @@ def test_linters_find_nothing_in_the_workflows(agency: Agency, arguments: list[s
 
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
-def test_the_files_are_valid(agency: Agency, arguments: list[str]) -> None:
-    """For the program, and for the schemas created with them."""
+def test_files_are_valid(agency: Agency, arguments: list[str]) -> None:
+    """For the program, and by the schemas created with them."""
     assert agency.run("init", *arguments).code == 0
     result = agency.run("validate")
     assert (result.code, result.out) == (0, "Valid: 1 agent in 1 file.\n")
     for file, name in (("reconciler.yaml", "reconciler"), ("agents/ivan-petrov.yaml", "agent")):
         schema = json.loads((agency.root / "schemas" / f"{name}.schema.json").read_text("utf-8"))
-        assert list(Draft7Validator(schema).iter_errors(loaded(agency.root / file))) == []
+        assert list(Draft7Validator(schema).iter_errors(load(agency.root / file))) == []
         first = (agency.root / file).read_text("utf-8").partition("\n")[0]
         named = (agency.root / file).parent / first.partition("$schema=")[2]
         assert json.loads(named.read_text("utf-8")) == schema
@@ -132,7 +132,7 @@ def test_no_sample_if_there_are_agents(agency: Agency) -> None:
     assert not sample.exists()
 
 
-def test_the_configuration(agency: Agency) -> None:
+def test_configuration(agency: Agency) -> None:
     """The ledger is on a branch and Rentix is used; uncommented, Property Finder too."""
     assert agency.run("init").code == 0
     file = agency.root / "reconciler.yaml"
@@ -149,18 +149,18 @@ def test_the_configuration(agency: Agency) -> None:
     assert opened.count("\n  propertyfinder:\n") == opened.count("\nlimits:") == 1
 
 
-def test_the_commented_agent_is_valid(agency: Agency) -> None:
+def test_commented_agent_is_valid(agency: Agency) -> None:
     """Uncommented, the sample is an agent on both portals."""
     assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
     file = agency.root / "agents" / "ivan-petrov.yaml"
     text = file.read_text("utf-8")
     file.write_text(re.sub(r"^# (?=\w+:| )", "", text, flags=re.MULTILINE), "utf-8")
-    assert set(loaded(file)) > {"name", "description", "avatar", "settings", "propertyfinder"}
+    assert set(load(file)) > {"name", "description", "avatar", "settings", "propertyfinder"}
     assert agency.run("validate").code == 0
 
 
-def test_the_sample_changes_nothing(agency: Agency) -> None:
-    """Until someone turns it into an agent."""
+def test_sample_changes_nothing(agency: Agency) -> None:
+    """Unless it is uncommented."""
     repository(agency.root)
     assert agency.run("init", "--portal", "rentix", "--portal", "propertyfinder").code == 0
     plan = agency.plan()
@@ -168,7 +168,7 @@ def test_the_sample_changes_nothing(agency: Agency) -> None:
     assert plan["summary"]["waiting"] == 1
 
 
-def test_the_workflows_install_this_version(agency: Agency) -> None:
+def test_workflows_install_this_version(agency: Agency) -> None:
     """The version that created them."""
     for name in ("plan", "apply", "drift"):
         _, job = workflow(agency, name)
@@ -188,7 +188,7 @@ def test_workflows_with_the_action(agency: Agency) -> None:
 
 @pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
 def test_third_party_actions_are_pinned(agency: Agency, arguments: list[str]) -> None:
-    """To 40 hex digits with the version in a comment; ours as given."""
+    """To a full commit SHA with the version in a comment; this project's action as given."""
     assert agency.run("init", *arguments).code == 0
     for path in (agency.root / ".github" / "workflows").iterdir():
         used = re.findall(r"uses: (.*)", path.read_text("utf-8"))
@@ -199,14 +199,14 @@ def test_third_party_actions_are_pinned(agency: Agency, arguments: list[str]) ->
 
 
 def test_keys_are_passed_to_one_step(agency: Agency) -> None:
-    """Every portal's keys, only where the program runs."""
+    """Every portal's keys, only to the step that runs the program."""
     agency.use(rentix={}, propertyfinder={})
     portals = read_config(agency.root, None, sections()).portals
     keys = {key for name in portals for key in PORTALS[name].secrets}
     assert len(keys) == 3
     for name in ("plan", "apply", "drift"):
-        made, job = workflow(agency, name)
-        assert "env" not in made
+        data, job = workflow(agency, name)
+        assert "env" not in data
         assert "env" not in job
         [step] = [step for step in job["steps"] if "env" in step]
         assert step["id"] == "reconciler"
@@ -214,15 +214,15 @@ def test_keys_are_passed_to_one_step(agency: Agency) -> None:
         assert step["env"] == {"GITHUB_TOKEN": "${{ github.token }}", **secrets}
 
 
-def test_the_plan_workflow(agency: Agency) -> None:
-    """For pull requests, with minimal permissions, the newest commit only; the artifact is where
-    `ci plan` writes it and `ci apply` expects it."""
-    made, job = workflow(agency, "plan")
-    assert made["on"] == {"pull_request": None}
-    assert made["permissions"] == {}
+def test_plan_workflow(agency: Agency) -> None:
+    """For pull requests, with minimal permissions, for the newest commit only; the artifact is
+    where `ci plan` writes it and `ci apply` expects it."""
+    data, job = workflow(agency, "plan")
+    assert data["on"] == {"pull_request": None}
+    assert data["permissions"] == {}
     assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
-    assert made["concurrency"]["cancel-in-progress"] is True
-    assert "github.event.pull_request.number" in made["concurrency"]["group"]
+    assert data["concurrency"]["cancel-in-progress"] is True
+    assert "github.event.pull_request.number" in data["concurrency"]["group"]
     assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
     keep = job["steps"][-1]
     assert keep["with"]["name"] == artifact("${{ github.event.pull_request.head.sha }}")
@@ -234,30 +234,30 @@ def test_the_plan_workflow(agency: Agency) -> None:
     assert (agency.root / str(plans.default)).exists()
 
 
-def test_the_apply_workflow(agency: Agency) -> None:
+def test_apply_workflow(agency: Agency) -> None:
     """For every push to the branch and manual runs; one at a time, never cancelled, in an
     environment."""
-    made, job = workflow(agency, "apply", "--branch", "trunk")
-    assert made["on"] == {"push": {"branches": ["trunk"]}, "workflow_dispatch": None}
-    assert made["permissions"] == {}
+    data, job = workflow(agency, "apply", "--branch", "trunk")
+    assert data["on"] == {"push": {"branches": ["trunk"]}, "workflow_dispatch": None}
+    assert data["permissions"] == {}
     rights = {"contents": "write", "actions": "read", "pull-requests": "read"}
     assert job["permissions"] == rights
-    assert made["concurrency"] == {"group": "reconciler-apply", "cancel-in-progress": False}
+    assert data["concurrency"] == {"group": "reconciler-apply", "cancel-in-progress": False}
     assert job["environment"] == "production"
     assert job["if"] == "github.ref == 'refs/heads/trunk'"
     assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
 
 
-def test_the_drift_workflow(agency: Agency) -> None:
+def test_drift_workflow(agency: Agency) -> None:
     """Every night, not on the full hour, and manually."""
-    made, job = workflow(agency, "drift")
-    [each] = made["on"]["schedule"]
+    data, job = workflow(agency, "drift")
+    [each] = data["on"]["schedule"]
     minute = each["cron"].split()[0]
     assert 0 < int(minute) < 60
-    assert "workflow_dispatch" in made["on"]
-    assert made["permissions"] == {}
+    assert "workflow_dispatch" in data["on"]
+    assert data["permissions"] == {}
     assert job["permissions"] == {"contents": "read", "issues": "write"}
-    assert made["concurrency"]["group"] == "reconciler-drift"
+    assert data["concurrency"]["group"] == "reconciler-drift"
     assert job["steps"][0]["with"] == {"persist-credentials": False}
 
 
@@ -296,7 +296,7 @@ def test_invalid_options(agency: Agency, arguments: list[str], result: str) -> N
     assert tree(agency.root) == {}
 
 
-def test_an_invalid_configuration(agency: Agency) -> None:
+def test_invalid_configuration(agency: Agency) -> None:
     """Reported before anything is written."""
     (agency.root / "reconciler.yaml").write_text("agentz: people\n", "utf-8")
     done = agency.run("init")
@@ -305,7 +305,7 @@ def test_an_invalid_configuration(agency: Agency) -> None:
     assert list(tree(agency.root)) == ["reconciler.yaml"]
 
 
-def test_a_file_with_a_folders_name(agency: Agency) -> None:
+def test_file_in_place_of_a_folder(agency: Agency) -> None:
     """The error names the folder."""
     (agency.root / "schemas").write_text("", "utf-8")
     done = agency.run("init")
@@ -313,7 +313,7 @@ def test_a_file_with_a_folders_name(agency: Agency) -> None:
     assert "The directory of schemas/agent.schema.json cannot be created" in done.err
 
 
-def test_a_folder_that_is_not_writable(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_folder(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the file."""
     whole = Path.open
 
@@ -328,8 +328,8 @@ def test_a_folder_that_is_not_writable(agency: Agency, monkeypatch: pytest.Monke
     assert "reconciler.yaml cannot be written: Permission denied." in done.err
 
 
-def test_an_existing_gitignore(agency: Agency) -> None:
-    """It is not changed; a note lists the missing lines, however they may be written."""
+def test_existing_gitignore(agency: Agency) -> None:
+    """It is not changed; a note lists the missing lines, however they are written."""
     (agency.root / ".gitignore").write_text("/.reconciler\n", "utf-8")
     assert agency.run("init").err == "note: add to .gitignore: reconciler-plan/\n"
     (agency.root / ".gitignore").unlink()
@@ -337,8 +337,8 @@ def test_an_existing_gitignore(agency: Agency) -> None:
     assert "add to .gitignore: .reconciler/ reconciler-plan/" in agency.run("init").err
 
 
-def test_a_subfolder_of_a_repository(agency: Agency) -> None:
-    """A note: GitHub would not find the workflows there."""
+def test_subfolder_of_a_repository(agency: Agency) -> None:
+    """A note says that GitHub does not find workflows there."""
     repository(agency.root)
     below = Agency(agency.root / "chisinau", agency.portal)
     below.root.mkdir()
@@ -350,7 +350,7 @@ def test_a_subfolder_of_a_repository(agency: Agency) -> None:
     assert agency.run("init").err == ""
 
 
-def test_the_schemas_are_current(agency: Agency) -> None:
+def test_schemas_are_current(agency: Agency) -> None:
     """The same as those of `schema`."""
     assert agency.run("init").code == 0
     for name, text in schemas().items():
@@ -380,10 +380,8 @@ jobs:
     ],
     ids=lambda command: command[0],
 )
-def test_the_linters_find_something_in_a_bad_workflow(
-    tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    """So their silence means something."""
+def test_linters_reject_a_bad_workflow(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """So the other tests of the linters can fail."""
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     (folder / "bad.yml").write_text(BAD, "utf-8")

@@ -1,4 +1,4 @@
-"""Reviewed plans: an artifact counts only if its run, commit and repository are right and its
+"""Reviewed plans: an artifact counts only if its run, commit and repository match and its
 content is valid."""
 
 from __future__ import annotations
@@ -31,66 +31,66 @@ UNREADABLE = "is not a valid plan"
 
 
 def a_plan(name: str = "Ana Maria") -> dict[str, Any]:
-    """A saved plan that renames an agent to this."""
+    """A saved plan that changes an agent's name to this."""
     change = Change("name", "Ana", name, "different", None)
     entry = Entry(
         *("rentix", "a", 1, "Ana", Source("agents/a.yaml", 1)),
         *("externalId", ("update",), (change,), None, ""),
     )
-    made = Plan(
+    plan = Plan(
         **{**{f: getattr(join({}, {}, {}), f) for f in Plan.__slots__}, "entries": (entry,)}
     )
-    return json.loads(json.dumps(form(made, Selection(), ["rentix"], "0.1.0")))
+    return json.loads(json.dumps(form(plan, Selection(), ["rentix"], "0.1.0")))
 
 
-def kept(platform: Platform, name: str = "Ana Maria", **run: Any) -> dict[str, Any]:
-    """The artifact with that plan for the pull request's head."""
+def stored(platform: Platform, name: str = "Ana Maria", **run: Any) -> dict[str, Any]:
+    """The stored artifact of that plan for the pull request's head."""
     return platform.keep(HEAD, zipped(plan_json=json.dumps(a_plan(name))), **run)
 
 
-def names(made: Plan | None) -> list[Any]:
+def names(plan: Plan | None) -> list[Any]:
     """The agents' names after a plan."""
-    assert made is not None
-    return [change.after for entry in made.entries for change in entry.changes]
+    assert plan is not None
+    return [change.after for entry in plan.entries for change in entry.changes]
 
 
 def problem(github: GitHub) -> str:
     """Why the pull request has no plan."""
-    made, why = plan_of(github, PULL, WORKFLOW)
-    assert made is None
+    plan, why = plan_of(github, PULL, WORKFLOW)
+    assert plan is None
     return why.removeprefix("the plan of #7 ")
 
 
-def test_a_plan_is_found(platform: Platform, github: GitHub) -> None:
-    """By the name with the head's SHA."""
-    kept(platform)
+def test_plan_is_found(platform: Platform, github: GitHub) -> None:
+    """By its name, which contains the head's SHA."""
+    stored(platform)
     platform.keep("2" * 40, b"")
-    made, why = plan_of(github, PULL, WORKFLOW)
-    assert (names(made), why) == (["Ana Maria"], "")
+    plan, why = plan_of(github, PULL, WORKFLOW)
+    assert (names(plan), why) == (["Ana Maria"], "")
     assert artifact(HEAD) == platform.artifacts[0]["name"]
 
 
-def test_the_newest_valid_plan_counts(platform: Platform, github: GitHub) -> None:
-    """A re-run's; an invalid one does not hide an older one."""
-    kept(platform, "First")
-    kept(platform, "Second")
-    kept(platform, "Third", conclusion="failure")
+def test_newest_valid_plan_counts(platform: Platform, github: GitHub) -> None:
+    """From a re-run; a newer invalid one does not hide an older one."""
+    stored(platform, "First")
+    stored(platform, "Second")
+    stored(platform, "Third", conclusion="failure")
     platform.artifacts.reverse()
-    made, _ = plan_of(github, PULL, WORKFLOW)
-    assert names(made) == ["Second"]
+    plan, _ = plan_of(github, PULL, WORKFLOW)
+    assert names(plan) == ["Second"]
 
 
-def test_the_newest_plans_problem_is_reported(platform: Platform, github: GitHub) -> None:
+def test_problem_of_the_newest_plan_is_reported(platform: Platform, github: GitHub) -> None:
     """If none is valid."""
-    kept(platform, event="push")
-    kept(platform)["expired"] = True
+    stored(platform, event="push")
+    stored(platform)["expired"] = True
     assert problem(github) == "has expired"
 
 
-def test_no_plan_was_stored(platform: Platform, github: GitHub) -> None:
-    """Names are compared again, in case the list is not filtered."""
+def test_no_stored_plan(platform: Platform, github: GitHub) -> None:
+    """Names are compared again, in case GitHub does not filter the list."""
     assert problem(github) == "no plan was stored for #7"
-    kept(platform)["name"] = "reconciler-plan"
+    stored(platform)["name"] = "reconciler-plan"
     whole = Answer(200, {"artifacts": platform.artifacts})
     platform.fail("GET", "actions/artifacts", whole)
     assert problem(github) == "no plan was stored for #7"
@@ -111,16 +111,16 @@ def test_no_plan_was_stored(platform: Platform, github: GitHub) -> None:
         ({"conclusion": None}, "is from a run that did not succeed"),
     ],
 )
-def test_a_wrong_run(platform: Platform, github: GitHub, run: dict[str, Any], why: str) -> None:
+def test_wrong_run(platform: Platform, github: GitHub, run: dict[str, Any], why: str) -> None:
     """Each difference is enough; nothing is downloaded."""
-    kept(platform, **run)
+    stored(platform, **run)
     assert problem(github) == why
     assert not any(each.path.endswith("/zip") for each in platform.asked)
 
 
-def test_a_workflow_path_with_a_reference(platform: Platform, github: GitHub) -> None:
+def test_workflow_path_with_a_ref(platform: Platform, github: GitHub) -> None:
     """GitHub appends it in some places."""
-    kept(platform, path=f"{WORKFLOW}@refs/heads/change")
+    stored(platform, path=f"{WORKFLOW}@refs/heads/change")
     assert plan_of(github, PULL, WORKFLOW)[0] is not None
 
 
@@ -132,21 +132,21 @@ def test_a_workflow_path_with_a_reference(platform: Platform, github: GitHub) ->
         (None, "is for another commit"),
     ],
 )
-def test_a_wrong_artifact(
+def test_wrong_artifact(
     platform: Platform, github: GitHub, about: dict[str, Any] | None, why: str
 ) -> None:
-    """From the list alone, without asking for its run."""
-    found = kept(platform)
+    """The list alone shows it; the run is not requested."""
+    found = stored(platform)
     found["workflow_run"] = None if about is None else {**found["workflow_run"], **about}
     assert problem(github) == why
     assert len(platform.asked) == 1
 
 
-def spoilt(**values: Any) -> bytes:
-    """A plan with these values and the right digest."""
-    made = {**a_plan(), **values}
-    made["digest"] = digest(made)  # type: ignore[arg-type]
-    return zipped(plan_json=json.dumps(made))
+def altered(**values: Any) -> bytes:
+    """A plan with these values and a matching digest."""
+    plan = {**a_plan(), **values}
+    plan["digest"] = digest(plan)  # type: ignore[arg-type]
+    return zipped(plan_json=json.dumps(plan))
 
 
 def broken() -> bytes:
@@ -166,10 +166,10 @@ def encrypted() -> bytes:
 
 def packed_otherwise() -> bytes:
     """An archive with an unknown compression method."""
-    made = BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("plan.json", "{}")
-    content = bytearray(made.getvalue())
+    content = bytearray(buffer.getvalue())
     content[8] = content[content.index(b"PK\x01\x02") + 10] = 97
     return bytes(content)
 
@@ -189,13 +189,13 @@ def packed_otherwise() -> bytes:
         zipped(plan_json="[]"),
         zipped(plan_json="{}"),
         zipped(plan_json=json.dumps(a_plan()).replace("Ana Maria", "Evil")),
-        spoilt(format_version="99.0"),
-        spoilt(agents=[1]),
-        spoilt(agents=None),
-        spoilt(agents=[{}]),
-        spoilt(conflicts={"a": 1}),
-        spoilt(requests=["x"]),
-        spoilt(requests=[{"covers": [1]}]),
+        altered(format_version="99.0"),
+        altered(agents=[1]),
+        altered(agents=None),
+        altered(agents=[{}]),
+        altered(conflicts={"a": 1}),
+        altered(requests=["x"]),
+        altered(requests=[{"covers": [1]}]),
     ],
 )
 def test_invalid_content(platform: Platform, github: GitHub, content: bytes) -> None:
@@ -204,7 +204,7 @@ def test_invalid_content(platform: Platform, github: GitHub, content: bytes) -> 
     assert problem(github) == UNREADABLE
 
 
-def test_a_zip_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The unpacked and the downloaded size are limited."""
     monkeypatch.setattr(reviewed, "MAX_BYTES", 100_000)
     found = platform.keep(HEAD, zipped(plan_json=b" " * 10_000_000))
@@ -215,9 +215,9 @@ def test_a_zip_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("path", [r"actions/artifacts/\d+/zip", "/store/.*"])
-def test_an_artifact_that_disappears(platform: Platform, github: GitHub, path: str) -> None:
-    """It expired between two requests; another failure of GitHub is raised."""
-    kept(platform)
+def test_artifact_that_disappears(platform: Platform, github: GitHub, path: str) -> None:
+    """It expired between two requests; other errors from GitHub are raised."""
+    stored(platform)
     platform.fail("GET", path, Answer(410))
     assert problem(github) == "is no longer available"
     platform.fail("GET", path, Answer(418))
@@ -234,7 +234,7 @@ def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> 
         10: {**PULL, "number": 10, "head": {"sha": "3" * 40}},
     }
     platform.commits = {"a" * 40: [8, 9, 7], "b" * 40: [7], "c" * 40: [10], "d" * 40: []}
-    kept(platform)
+    stored(platform)
     found = reviewed.reviewed_plans(github, [each * 40 for each in "dabc"], "main", WORKFLOW)
     assert names(next(found)[0]) == ["Ana Maria"]
     assert not any(each.path.startswith("commits/b") for each in platform.asked)

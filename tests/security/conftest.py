@@ -23,7 +23,7 @@ from reconciler.sandbox.store import Store
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
 
 
-class Came(NamedTuple):
+class RecordedRequest(NamedTuple):
     """A request to the sandbox."""
 
     target: str
@@ -32,43 +32,43 @@ class Came(NamedTuple):
 
 @pytest.fixture(scope="package")
 def sandbox() -> Iterator[Running]:
-    """One sandbox with the long keys."""
+    """A sandbox with the long keys, shared by all tests."""
     with closing(Store()) as store:
         state = State(store, RENTIX)
         state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
-        with running(state) as made:
-            yield made
+        with running(state) as server:
+            yield server
 
 
 @pytest.fixture
 def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency with the long keys in an empty folder; retries do not wait, and every token is the
-    same."""
+    """An agency with the long keys in an empty folder. Retries do not wait, and every login
+    returns the same token."""
     monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
     monkeypatch.setattr(
         "reconciler.sandbox.propertyfinder.calls.uuid4", lambda: type("", (), {"hex": TOKEN})
     )
     root = tmp_path / "repository"
     root.mkdir()
-    made = Agency(root, sandbox, dict(KEYS))
-    made.live()
-    return made
+    agency = Agency(root, sandbox, dict(KEYS))
+    agency.live()
+    return agency
 
 
 @pytest.fixture
-def came(monkeypatch: pytest.MonkeyPatch) -> list[Came]:
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[RecordedRequest]:
     """The requests to the sandbox, with their headers."""
-    found: list[Came] = []
-    whole = Gate.__call__
+    requests: list[RecordedRequest] = []
+    original = Gate.__call__
 
-    async def listening(gate: Gate, scope: Any, receive: Any, send: Any) -> None:
+    async def record(gate: Gate, scope: Any, receive: Any, send: Any) -> None:
         headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
         target = scope["raw_path"].decode() + "?" + scope["query_string"].decode()
-        found.append(Came(target, headers))
-        await whole(gate, scope, receive, send)
+        requests.append(RecordedRequest(target, headers))
+        await original(gate, scope, receive, send)
 
-    monkeypatch.setattr(Gate, "__call__", listening)
-    return found
+    monkeypatch.setattr(Gate, "__call__", record)
+    return requests
 
 
 @pytest.fixture(scope="package")
@@ -80,7 +80,7 @@ def served() -> Iterator[Platform]:
 
 @pytest.fixture
 def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """An empty GitHub whose runs have the long keys as secrets; nothing waits."""
+    """An empty GitHub whose runs have the long keys as secrets; no step waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda _: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)

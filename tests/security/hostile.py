@@ -1,4 +1,4 @@
-"""Texts that would do something, if whatever shows them let them."""
+"""Texts that do harm if they are displayed without escaping."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ HOSTILE: dict[str, str] = {
     "wide letters": "\uff1a\uff1aerror\uff1a\uff1a \uff20octocat \uff1cscript\uff1e",
     "no character": "\ufdd0 \uffff \U0010ffff",
 }
-"""Each by what it is; a file can have all of them."""
+"""By kind. A file can contain all of them."""
 
 BROKEN: dict[str, str] = {
     "half a pair": "a\ud83d b",
@@ -91,4 +91,4 @@ BROKEN: dict[str, str] = {
     "both the wrong way": "\udc00\ud83d",
     "a byte that is none": "\udcff",
 }
-"""What no file can have, and a portal's JSON can."""
+"""Texts that no file can contain but a portal's JSON can."""

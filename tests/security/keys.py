@@ -1,4 +1,4 @@
-"""Made-up keys, and a search for any fragment of them."""
+"""Fake keys, and a search for fragments of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ KEYS = {
 }
 SECRETS = (RENTIX, PF_KEY, PF_SECRET, TOKEN)
 PIECE = 12
-"""Characters of a piece."""
+"""Characters in a fragment."""
 
 
 def pieces(data: str | bytes, secrets: Iterable[str] = SECRETS) -> list[bytes]:
-    """The fragments of secrets in a text, twelve characters each."""
+    """The fragments of secrets in a text, `PIECE` characters each."""
     data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     windows = {
         secret[at : at + PIECE].encode()

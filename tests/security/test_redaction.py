@@ -1,4 +1,4 @@
-"""What redaction removes from text, and what it leaves."""
+"""What redaction removes from a text, and what it keeps."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ KEY = "0a/B+<c>&d=\"e'f%g h?i#j"
 
 
 @given(st.text(max_size=40), st.integers(0, 45), st.integers(0, 45), st.text(max_size=40))
-def test_no_fragment_is_left(before: str, start: int, end: int, after: str) -> None:
-    """Any part of a secret between any texts; the rest is unchanged."""
+def test_no_fragment_remains(before: str, start: int, end: int, after: str) -> None:
+    """For any part of a secret between any texts; the rest is unchanged."""
     run = RENTIX[start:end]
     redacted = redact(before + run + after, [RENTIX])
     assert pieces(redacted, [RENTIX]) == []
@@ -37,22 +37,22 @@ def test_encoded_secrets(form: object) -> None:
 @pytest.mark.parametrize(
     ("text", "secrets", "least", "redacted"),
     [
-        ("key word", ["word"], 1, "key ***"),
-        ("key word", ["word"], 12, "key word"),
-        ("key word", ["", "other"], 1, "key word"),
+        ("key code", ["code"], 1, "key ***"),
+        ("key code", ["code"], 12, "key code"),
+        ("key code", ["", "other"], 1, "key code"),
         ("a0123456789ab 0123456789a", ["0123456789ab"], 1, "a*** 0123456789a"),
         (RENTIX + RENTIX, [RENTIX], 12, "***"),
         ("", [RENTIX], 1, ""),
     ],
 )
 def test_short_and_long_secrets(text: str, secrets: list[str], least: int, redacted: str) -> None:
-    """A short one is removed only as a whole and only if `min_length` allows it; an empty one
-    never."""
+    """A short secret is removed only as a whole and only if `min_length` allows it; an empty
+    one never."""
     assert redact(text, secrets, least) == redacted
 
 
-def test_long_text_is_searched_for_halves() -> None:
-    """A whole secret, or half of a very long one; short ones do not count."""
+def test_halves_in_a_long_text() -> None:
+    """A whole secret, or half of a very long one; short secrets do not count."""
     assert contains_secret(f"a{RENTIX[:25]}", [RENTIX])
     assert contains_secret(f"a{RENTIX[20:]}", [RENTIX])
     assert not contains_secret(RENTIX[:15], [RENTIX[:30] + "x" * 40])

@@ -1,5 +1,5 @@
-"""Keys and tokens are only in the requests that need them: not in output, files, arguments of
-processes or the ledger, whatever the portal does."""
+"""Keys and tokens appear only in the requests that need them: not in output, files, process
+arguments or the ledger, whatever the portal returns."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from github.runner import Project, lay_out, project
 from repositories import commit, plain_git, remote_of, repository
 from starlette.responses import Response
 
-from .conftest import Came
+from .conftest import RecordedRequest
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, SECRETS, TOKEN, files, leaks, pieces
 
 COMMAND = Path(sys.executable).parent / "reconciler"
-LOUD = {
+DEBUGGING = {
     "PYTHONDEVMODE": "1",
     "PYTHONASYNCIODEBUG": "1",
     "PYTHONFAULTHANDLER": "1",
@@ -38,18 +38,18 @@ LOUD = {
     "GIT_TRACE": "1",
     "GIT_CURL_VERBOSE": "1",
 }
-"""Everything in an environment that makes some program talk."""
+"""Variables that turn on the debugging output of some program."""
 WRAPPER = """#!/bin/sh
 for each in "$@"; do printf '%s\\n' "$each"; done >>"$GIT_SEEN"
 tr '\\0' '\\n' </proc/$PPID/cmdline >>"$GIT_SEEN"
 exec {git} "$@"
 """
-"""A git that writes down its own arguments and those of whoever called it."""
+"""A git that logs its own arguments and those of its parent process."""
 FORMS = ("text", "json", "markdown", "html")
 
 
 def declare(agency: Agency) -> None:
-    """Two agents on each portal; one is to change."""
+    """Declare two agents on each portal, of which one has changes."""
     agency.live(user(1, externalId="a-1"), user(2, externalId="a-2"))
     agency.live_pf(person(1), person(2))
     agency.use(rentix={}, propertyfinder={}, limits={"floor": 1000})
@@ -59,31 +59,31 @@ def declare(agency: Agency) -> None:
     )
 
 
-def clean(*texts: str) -> None:
-    """None of these texts has a fragment of a secret."""
+def check_clean(*texts: str) -> None:
+    """Check that no text contains a fragment of a secret."""
     for text in texts:
         assert pieces(text) == [], text
 
 
 def test_leaks_finds_secrets(tmp_path: Path) -> None:
-    """In a file, in a name, and in packed git objects."""
+    """In a file, in a file name, and in packed git objects."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.txt").write_bytes(b"\xff" + RENTIX[3:15].encode())
     (tmp_path / "a" / PF_KEY[:12]).write_text("")
     assert len(leaks(tmp_path / "a")) == 2
     assert pieces(RENTIX[3:14]) == []
-    made = repository(tmp_path / "git")
-    (made / "file.txt").write_text(PF_SECRET)
-    commit(made)
-    (made / "file.txt").unlink()
-    assert [name.endswith("(objects)") for name, _ in leaks(made)] == [True]
+    root = repository(tmp_path / "git")
+    (root / "file.txt").write_text(PF_SECRET)
+    commit(root)
+    (root / "file.txt").unlink()
+    assert [name.endswith("(objects)") for name, _ in leaks(root)] == [True]
 
 
 @pytest.fixture
 def processes(
     keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the installed command with a separate home and temporary folder."""
+    """Run the installed command with its own home and temporary folder."""
     plain_git(monkeypatch)
     git = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout
     for name in ("home", "temporary", "bin"):
@@ -116,14 +116,14 @@ def processes(
     return run
 
 
-def test_a_whole_story_exposes_no_key(
+def test_no_command_exposes_a_key(
     processes: Callable[..., subprocess.CompletedProcess[str]],
     keyed: Agency,
-    came: list[Came],
+    recorded: list[RecordedRequest],
     tmp_path: Path,
 ) -> None:
-    """Plan, save, show, apply and drift as processes, both portals, the ledger on a branch, with
-    all kinds of debugging output on: nothing printed, written or passed as an argument has a
+    """Plan, save, show, apply and drift as processes, with both portals, the ledger on a branch
+    and all debugging output on: nothing printed, written or passed as an argument has a
     fragment of a key, and each request has its own."""
     repository(keyed.root)
     remote_of(keyed.root, tmp_path / "remote.git")
@@ -139,23 +139,23 @@ def test_a_whole_story_exposes_no_key(
 
     def arguments_of_all() -> None:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # the process has ended
                 seen.append(path.read_bytes())
 
-    async def look(_: Any) -> None:
-        """While a request is held, the arguments of all processes."""
+    async def read_arguments(_: Any) -> None:
+        """Read the arguments of all processes while a request is held."""
         await asyncio.to_thread(arguments_of_all)
 
-    keyed.portal.state.before.append(look)
+    keyed.portal.state.before.append(read_arguments)
     for code, *arguments in (
         (0, "-v", "plan", "--out", saved),
         (0, "show", saved, "--format", "html", "--output", str(tmp_path / "report.html")),
         (0, "-v", "apply", "--plan", saved, "--yes", "--format", "json"),
         (0, "drift", "--format", "markdown"),
     ):
-        done = processes(*map(str, arguments), **LOUD)
+        done = processes(*map(str, arguments), **DEBUGGING)
         assert done.returncode == code, done.stderr
-        clean(done.stdout, done.stderr)
+        check_clean(done.stdout, done.stderr)
     running = [each for each in seen if b"apply\0--plan" in each]
     assert running
     assert pieces(b"".join(running)) == []
@@ -163,13 +163,13 @@ def test_a_whole_story_exposes_no_key(
     names = [name for name, _ in files(tmp_path)]
     assert any("(objects)" in name and "remote.git" in name for name in names)
     assert leaks(tmp_path) == []
-    check_headers(came)
+    check_headers(recorded)
 
 
-def check_headers(came: list[Came]) -> None:
-    """Each request has its portal's key or token in one header, and nowhere else."""
-    assert came
-    for each in came:
+def check_headers(recorded: list[RecordedRequest]) -> None:
+    """Check that each request has its portal's key or token in one header, and nowhere else."""
+    assert recorded
+    for each in recorded:
         assert pieces(each.target) == []
         holding = {name for name, value in each.headers if pieces(value)}
         if each.target.startswith("/api/v1"):
@@ -179,10 +179,10 @@ def check_headers(came: list[Came]) -> None:
         assert pieces(" ".join(value for _, value in each.headers), other) == []
 
 
-# What a portal echoes
+# Echoed keys
 
 
-def refusal(text: str) -> Response:
+def rejection(text: str) -> Response:
     """A 400 with this message."""
     return Response(json.dumps({"message": text}), 400, media_type="application/json")
 
@@ -193,17 +193,17 @@ def escaped(text: str) -> str:
 
 
 def echoes(secret: str) -> dict[str, Response]:
-    """The ways in which a portal, or a gateway, echoes a secret."""
+    """Responses in which a portal, or a gateway, echoes a secret."""
     whole = json.dumps({"message": f"bad header: Authorization: ApiKey {secret}"})
     page = f"<html><title>{secret}</title>{escape(secret)}</html>"
     return {
-        "a message": refusal(f"The key {secret} is not known"),
-        "twice, run together": refusal(secret * 2),
-        "the first half": refusal(f"The key {secret[:20]}… is not known"),
-        "the second half": refusal(f"The key …{secret[-20:]} is not known"),
-        "after a long text": refusal("x " * 250 + secret),
-        "as an address has it": refusal(f"no https://p.example/?key={quote(secret, safe='')}"),
-        "as a page has it": refusal(f"no &lt;{escape(secret)}&gt;"),
+        "a message": rejection(f"The key {secret} is not known"),
+        "twice, run together": rejection(secret * 2),
+        "the first half": rejection(f"The key {secret[:20]}… is not known"),
+        "the second half": rejection(f"The key …{secret[-20:]} is not known"),
+        "after a long text": rejection("x " * 250 + secret),
+        "as an address has it": rejection(f"no https://p.example/?key={quote(secret, safe='')}"),
+        "as a page has it": rejection(f"no &lt;{escape(secret)}&gt;"),
         "in escapes": Response(f'{{"message": "{escaped(secret)}"}}', 400),
         "as a JSON key": Response(json.dumps({"message": "no", secret: secret}), 400),
         "in lists": Response(json.dumps({"message": [secret, {"x": [secret]}]}), 422),
@@ -212,7 +212,7 @@ def echoes(secret: str) -> dict[str, Response]:
         ),
         "a page": Response(page, 502, media_type="text/html"),
         "a page under 200": Response(page, 200, media_type="text/html"),
-        "words that are no JSON": Response(secret, 200),
+        "invalid JSON": Response(secret, 200),
         "broken JSON": Response(whole[:-4], 200),
         "a server's failure": Response(whole, 500),
         "no access": Response(whole, 401),
@@ -223,7 +223,7 @@ def echoes(secret: str) -> dict[str, Response]:
             headers={"Retry-After": "0", "X-Key": secret, "Set-Cookie": f"k={quote(secret)}"},
         ),
         "a redirect": Response("", 302, headers={"Location": f"https://e.example/?k={secret}"}),
-        "a success without words": Response(json.dumps({"echo": secret}), 200),
+        "a success without a message": Response(json.dumps({"echo": secret}), 200),
         "an agent's name": Response(json.dumps({"items": [user(1, name=secret)]}), 200),
         "an agent's name in escapes": Response(
             f'{{"items": [{{"id": 1, "name": "{escaped(secret)}", "phone": "1"}}]}}', 200
@@ -252,10 +252,8 @@ STAGES: dict[str, Callable[[Any], bool]] = {
 
 @pytest.mark.parametrize("name", echoes("x"), ids=str)
 @pytest.mark.parametrize("stage", STAGES)
-def test_an_echoed_key_is_in_no_output(
-    keyed: Agency, tmp_path: Path, stage: str, name: str
-) -> None:
-    """Echoed by the login, the list or a write; with -v, in every format, printed and written."""
+def test_echoed_key_is_in_no_output(keyed: Agency, tmp_path: Path, stage: str, name: str) -> None:
+    """Echoed by the login, the list or a write: with -v, in every format, printed and written."""
     declare(keyed)
     responses = {each: echoes(each)[name] for each in SECRETS}
     later = cycle([PF_KEY, PF_SECRET] if stage == "the login" else [TOKEN, PF_KEY, PF_SECRET])
@@ -275,20 +273,20 @@ def test_an_echoed_key_is_in_no_output(
         commands = [(*plan, "html"), (*apply, "json")]
     for command in commands:
         done = keyed.run(*command)
-        clean(done.out, done.err)
+        check_clean(done.out, done.err)
     assert set(echoed) >= {PF_KEY} if stage == "the login" else {RENTIX, TOKEN}
     assert leaks(tmp_path) == []
 
 
 def test_data_with_a_key_is_rejected(keyed: Agency) -> None:
-    """The message says what to do, and the other portal is planned. A key as short as a word does
-    not matter."""
+    """The error explains the fix, and the other portal is planned. A key as short as a word is
+    ignored."""
     declare(keyed)
     keyed.live(user(1, externalId="a-1", name=f"Agent {RENTIX}"))
     done = keyed.run("plan")
     assert done.code == 1
     assert "contains your key, so none of it is shown or kept" in done.err
-    clean(done.out, done.err)
+    check_clean(done.out, done.err)
     keyed.portal.state.key = keyed.environment["RENTIX_API_KEY"] = "agent"
     try:
         assert keyed.run("plan").code == 0
@@ -296,12 +294,12 @@ def test_data_with_a_key_is_rejected(keyed: Agency) -> None:
         keyed.portal.state.key = RENTIX
 
 
-def test_the_rest_of_a_message_with_a_key_is_shown(keyed: Agency) -> None:
-    """Only the key is redacted."""
+def test_only_the_key_in_a_message_is_redacted(keyed: Agency) -> None:
+    """The rest of the message is shown."""
     declare(keyed)
 
     async def echo(call: Any, _: Response) -> Response | None:
-        return refusal(f"Key {RENTIX} may not do this") if call.method == "PUT" else None
+        return rejection(f"Key {RENTIX} may not do this") if call.method == "PUT" else None
 
     keyed.portal.state.after.append(echo)
     keyed.use(rentix={})
@@ -312,8 +310,8 @@ def test_the_rest_of_a_message_with_a_key_is_shown(keyed: Agency) -> None:
     assert "Key *** may not do this" in " ".join(done.out.split())
 
 
-def test_a_misplaced_key_is_not_repeated(keyed: Agency) -> None:
-    """In the configuration, in an address, in a file with an error, or on two lines."""
+def test_misplaced_key_is_not_repeated(keyed: Agency) -> None:
+    """In the configuration, in a URL, in a file with an error, or split over two lines."""
     declare(keyed)
     places = {
         f"api_key: {RENTIX}": "reconciler.yaml",
@@ -327,7 +325,7 @@ def test_a_misplaced_key_is_not_repeated(keyed: Agency) -> None:
         (keyed.root / name).write_text(content)
         done = keyed.run("plan")
         assert done.code == 1
-        clean(done.out, done.err)
+        check_clean(done.out, done.err)
         (keyed.root / "agents" / "b.yaml").unlink(missing_ok=True)
         (keyed.root / "reconciler.yaml").write_text(settings)
     for name, value in {
@@ -340,7 +338,7 @@ def test_a_misplaced_key_is_not_repeated(keyed: Agency) -> None:
         done = keyed.run("plan")
         assert done.code == 1
         assert name in done.err
-        clean(done.out, done.err)
+        check_clean(done.out, done.err)
         keyed.environment = before
 
 
@@ -359,14 +357,14 @@ main()
 """
 
 
-def test_a_crash_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
-    """An unexpected exception while sending: exit 1, without values of variables or the
+def test_crash_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
+    """An unexpected exception while sending: exit 1, without the values of variables or the
     environment."""
     declare(keyed)
     urls = {f"{name.upper()}_URL": url for name, url in keyed.portal.urls.items()}
     done = subprocess.run(
         [sys.executable, "-c", CRASH, "-C", keyed.root, "-v", "plan"],
-        env={**os.environ, **KEYS, **LOUD, **urls},
+        env={**os.environ, **KEYS, **DEBUGGING, **urls},
         capture_output=True,
         text=True,
         timeout=60,
@@ -374,7 +372,7 @@ def test_a_crash_shows_no_key(keyed: Agency, tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "LookupError" in done.stderr
-    clean(done.stdout, done.stderr)
+    check_clean(done.stdout, done.stderr)
     assert leaks(tmp_path) == []
 
 
@@ -391,17 +389,17 @@ def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
     lay_out(keyed, first, *agents)
     folder = tmp_path / "work"
     folder.mkdir()
-    made = project(keyed, github, folder, first)
-    made.branch("change")
-    made.desk.declare({**agents[0], "name": "Ana Maria"}, agents[1])
-    return made
+    hub = project(keyed, github, folder, first)
+    hub.branch("change")
+    hub.desk.declare({**agents[0], "name": "Ana Maria"}, agents[1])
+    return hub
 
 
 @pytest.mark.parametrize(
     ("name", "method"),
     [("a message", "GET"), ("an agent's name", "GET"), ("a message", "PUT"), ("headers", "PUT")],
 )
-def test_a_workflow_shows_no_key(hub: Project, tmp_path: Path, name: str, method: str) -> None:
+def test_workflow_shows_no_key(hub: Project, tmp_path: Path, name: str, method: str) -> None:
     """Plan, apply and drift on a portal that echoes keys: no log, annotation, comment, issue,
     summary, output, artifact, ledger or git object has a fragment."""
     number = hub.open("change")
@@ -420,11 +418,11 @@ def test_a_workflow_shows_no_key(hub: Project, tmp_path: Path, name: str, method
     applied = hub.apply()
     assert applied.code in (0, 1, 3, 4)
     hub.drift()
-    everywhere(hub, tmp_path)
+    check_everything(hub, tmp_path)
 
 
-def everywhere(hub: Project, folder: Path) -> None:
-    """No secret in anything that a workflow's steps wrote."""
+def check_everything(hub: Project, folder: Path) -> None:
+    """Check that no output of a workflow's steps contains a secret."""
     secrets = (*SECRETS, GITHUB_TOKEN)
     texts = [each["body"] for every in hub.platform.comments.values() for each in every]
     texts += [each["title"] + each["body"] for each in hub.platform.issues]
@@ -437,13 +435,13 @@ def everywhere(hub: Project, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("cut", "lead"), [(len(GITHUB_TOKEN), 280), (15, 0)])
-def test_githubs_token_is_not_shown(hub: Project, tmp_path: Path, cut: int, lead: int) -> None:
-    """If GitHub echoes it, in whole or in part, also where a message is truncated."""
+def test_github_token_is_not_shown(hub: Project, tmp_path: Path, cut: int, lead: int) -> None:
+    """If GitHub echoes all or part of it, also where a message is truncated."""
     number = hub.open("change")
-    words = "x" * lead + f" Bad credentials: {GITHUB_TOKEN[:cut]}"
-    refusal = Answer(422, {"message": words}, {"X-Token": GITHUB_TOKEN})
-    hub.platform.fail("POST", f"issues/{number}/comments", refusal)
+    message = "x" * lead + f" Bad credentials: {GITHUB_TOKEN[:cut]}"
+    rejection = Answer(422, {"message": message}, {"X-Token": GITHUB_TOKEN})
+    hub.platform.fail("POST", f"issues/{number}/comments", rejection)
     step = hub.plan(number)
     assert step.code == 0
     assert [each for each in step.annotated("warning") if "comment could not be written" in each]
-    everywhere(hub, tmp_path)
+    check_everything(hub, tmp_path)

@@ -1,5 +1,5 @@
-"""Keys go only to the portal's own address, over a trusted connection, and the size of responses is
-limited."""
+"""Keys are sent only to the portal's own address over a trusted connection, and the size of
+responses is limited."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ ANA = {"externalId": "a", "name": "Ana"}
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings of this computer, and retries do not wait."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ignore this computer's settings, and do not wait between retries."""
     for name in (*PROXIES, *map(str.lower, PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(transport, "_backoff", lambda _: 0.0)
 
 
 @pytest.fixture
-def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """The addresses of all connections; every host name resolves to this computer."""
-    found: list[tuple[str, int]] = []
-    whole = socket.create_connection
+    addresses: list[tuple[str, int]] = []
+    original = socket.create_connection
 
     def dial(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
-        found.append(address)
-        return whole(("127.0.0.1", address[1]), *rest, **more)
+        addresses.append(address)
+        return original(("127.0.0.1", address[1]), *rest, **more)
 
     monkeypatch.setattr(socket, "create_connection", dial)
-    return found
+    return addresses
 
 
 def login() -> Conversation[Session | Response]:
@@ -68,26 +68,26 @@ def login() -> Conversation[Session | Response]:
 
 
 @contextmanager
-def opened(url: str, clock: Clock | None = None) -> Iterator[Transport]:
+def transport_to(url: str, clock: Clock | None = None) -> Iterator[Transport]:
     """A transport with the key."""
-    with Transport(url, login, secrets=[RENTIX], clock=clock) as made:
-        yield made
+    with Transport(url, login, secrets=[RENTIX], clock=clock) as wire:
+        yield wire
 
 
-def asked(url: str, request: Request = GET) -> Response:
-    """The response to a request; it contains no key."""
-    with opened(url) as wire:
+def response_from(url: str, request: Request = GET) -> Response:
+    """The response to a request. Checks that it does not contain the key."""
+    with transport_to(url) as wire:
         answer = wire.send(request)
     assert pieces(repr(answer)) == []
     return answer
 
 
-# Where it goes
+# Addresses
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("where", ["same", "other", "file:///etc/passwd", "data:,x", "//x", ""])
-def test_no_redirect_is_followed(status: int, where: str) -> None:
+def test_redirects_are_not_followed(status: int, where: str) -> None:
     """To the same host, another host or a file: one request, and the key goes nowhere else."""
     with serving(lambda _: [ok()]) as other, serving(lambda _: [answer]) as portal:
         target = {
@@ -95,7 +95,7 @@ def test_no_redirect_is_followed(status: int, where: str) -> None:
             "other": f"http://localhost:{other.port}/?k={RENTIX}",
         }.get(where, where)
         answer = ok(b"", f"Location: {target}", status=f"{status} Moved")
-        response = asked(f"http://127.0.0.1:{portal.port}")
+        response = response_from(f"http://127.0.0.1:{portal.port}")
         assert "redirect" in str(response.error)
         assert (len(portal.heads), other.connections) == (1, 0)
 
@@ -119,8 +119,8 @@ PLAIN = (
     "http://localhost\u3002evil.example",
     "http://localhost%2eevil.example",
 )
-"""Addresses that are not this computer's, or not for certain, without TLS."""
-CROOKED = (
+"""Addresses without TLS that are not, or not certainly, this computer's."""
+AMBIGUOUS = (
     "http://127.0.0.1@evil.example",
     "http://localhost:80@evil.example",
     "http://ana:secret@localhost",
@@ -144,15 +144,15 @@ CROOKED = (
     "evil.example",
     "http://127\u30020\u30020\u30021",
 )
-"""Addresses that mean one thing to one reader and another to the next, or nothing."""
+"""Addresses that parsers read differently, or that are invalid."""
 
 
-@pytest.mark.parametrize("address", PLAIN + CROOKED, ids=ascii)
-def test_an_unsafe_address_is_rejected(
-    keyed: Agency, dialled: list[tuple[str, int]], address: str
+@pytest.mark.parametrize("address", PLAIN + AMBIGUOUS, ids=ascii)
+def test_unsafe_address_is_rejected(
+    keyed: Agency, connections: list[tuple[str, int]], address: str
 ) -> None:
-    """From the environment, from the configuration, and by the transport itself; no connection is
-    made."""
+    """From the environment, from the configuration and by the transport itself; no connection
+    is opened."""
     keyed.declare(ANA)
     keyed.environment["RENTIX_URL"] = address
     result = keyed.run("plan")
@@ -165,33 +165,33 @@ def test_an_unsafe_address_is_rejected(
     assert result.err.startswith(("error: ", "reconciler.yaml:1:"))
     if address in PLAIN or "@" in address.partition("#")[0].partition("?")[0]:
         with suppress(ConfigError):
-            assert asked(address).status is None
-    assert dialled == []
+            assert response_from(address).status is None
+    assert connections == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "127.9.9.9", "[::1]"])
-def test_loopback_needs_no_tls(dialled: list[tuple[str, int]], host: str) -> None:
-    """Under each of its names."""
+def test_loopback_needs_no_tls(connections: list[tuple[str, int]], host: str) -> None:
+    """By each of its names."""
     with serving(lambda _: [ok()]) as portal:
-        assert asked(f"http://{host}:{portal.port}").status == 200
-        assert dialled == [(host.strip("[]").lower(), portal.port)]
+        assert response_from(f"http://{host}:{portal.port}").status == 200
+        assert connections == [(host.strip("[]").lower(), portal.port)]
         assert portal.header("authorization") == [f"ApiKey {RENTIX}"]
 
 
-def test_githubs_token_needs_tls() -> None:
-    """An API address without TLS is for this computer only."""
+def test_github_token_needs_tls() -> None:
+    """An API address without TLS must be on this computer."""
     with pytest.raises(GitHubError, match="https"), GitHub("http://github.example", "a/b", "t", id):
         pass
 
 
-# What stands between
+# Proxies and cookies
 
 
 @contextmanager
 def proxied(monkeypatch: pytest.MonkeyPatch, *names: str, answer: bytes = b"") -> Iterator[Server]:
-    """A proxy that refuses, set in these variables with a user name and a password."""
-    refusal = answer or ok(b"no", "Proxy-Authenticate: Basic", status="407 Authenticate")
-    with serving(lambda _: [refusal]) as proxy:
+    """Set a proxy that rejects connections in these variables, with a user name and a password."""
+    rejection = answer or ok(b"no", "Proxy-Authenticate: Basic", status="407 Authenticate")
+    with serving(lambda _: [rejection]) as proxy:
         for name in names:
             monkeypatch.setenv(name, f"http://ana:{PASSWORD}@127.0.0.1:{proxy.port}")
         yield proxy
@@ -199,13 +199,13 @@ def proxied(monkeypatch: pytest.MonkeyPatch, *names: str, answer: bytes = b"") -
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_proxy_gets_its_own_password_and_not_the_key(
-    monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]], name: str, echo: bool
+def test_proxy_gets_its_password_but_not_the_key(
+    monkeypatch: pytest.MonkeyPatch, connections: list[tuple[str, int]], name: str, echo: bool
 ) -> None:
-    """It only sees a CONNECT to the portal. The error says what to check, without the password."""
+    """It sees only a CONNECT to the portal. The error says what to check, without the password."""
     answer = ok(b"", status=f"407 {PASSWORD}") if echo else b""
     with proxied(monkeypatch, name, answer=answer) as proxy:
-        response = asked(f"https://{HOST}/api/v1")
+        response = response_from(f"https://{HOST}/api/v1")
         assert response.status is None
         assert "407" in str(response.error)
         assert "Check HTTPS_PROXY" in str(response.error)
@@ -215,18 +215,18 @@ def test_a_proxy_gets_its_own_password_and_not_the_key(
         }
         assert proxy.header("proxy-authorization")
         assert pieces(b"".join(proxy.heads)) == []
-        assert {port for _, port in dialled} == {proxy.port}
+        assert {port for _, port in connections} == {proxy.port}
 
 
 def test_no_proxy_is_respected(
-    monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
+    monkeypatch: pytest.MonkeyPatch, connections: list[tuple[str, int]]
 ) -> None:
     """Hosts in NO_PROXY are reached directly."""
     monkeypatch.setenv("NO_PROXY", HOST)
     with proxied(monkeypatch, "HTTPS_PROXY") as proxy:
-        assert asked(f"https://{HOST}:1").status is None
+        assert response_from(f"https://{HOST}:1").status is None
         assert proxy.connections == 0
-        assert set(dialled) == {(HOST, 1)}
+        assert set(connections) == {(HOST, 1)}
 
 
 def test_loopback_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,13 +235,13 @@ def test_loopback_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         proxied(monkeypatch, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") as proxy,
         serving(lambda _: [ok()]) as portal,
     ):
-        assert asked(f"http://localhost:{portal.port}").status == 200
-        assert asked(f"https://localhost:{portal.port}").status is None
+        assert response_from(f"http://localhost:{portal.port}").status == 200
+        assert response_from(f"https://localhost:{portal.port}").status is None
         assert proxy.connections == 0
 
 
-def test_a_proxys_password_is_in_no_output(
-    keyed: Agency, monkeypatch: pytest.MonkeyPatch, dialled: list[tuple[str, int]]
+def test_proxy_password_is_in_no_output(
+    keyed: Agency, monkeypatch: pytest.MonkeyPatch, connections: list[tuple[str, int]]
 ) -> None:
     """Whatever is wrong with its address or its response."""
     keyed.declare(ANA)
@@ -260,9 +260,7 @@ def test_a_proxys_password_is_in_no_output(
         assert "Traceback" not in result.err
 
 
-def test_a_netrc_is_not_used(
-    keyed: Agency, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_netrc_is_ignored(keyed: Agency, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An entry for the portal's host does not replace the key."""
     keyed.declare(ANA)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -277,17 +275,17 @@ def test_a_netrc_is_not_used(
         assert set(portal.header("authorization")) == {f"ApiKey {RENTIX}"}
 
 
-def test_cookies_are_not_kept() -> None:
+def test_cookies_are_not_stored() -> None:
     """Neither session cookies nor others."""
     cookies = ("Set-Cookie: a=b; Path=/", "Set-Cookie: c=d; Domain=127.0.0.1; Max-Age=999")
     with serving(lambda _: [ok(b'{"items": []}', *cookies)]) as portal:
-        with opened(f"http://127.0.0.1:{portal.port}") as wire:
+        with transport_to(f"http://127.0.0.1:{portal.port}") as wire:
             assert [wire.send(GET).status for _ in range(2)] == [200, 200]
         assert len(portal.heads) == 2
         assert portal.header("cookie") == []
 
 
-# How much comes back
+# The size of responses
 
 
 def chunked(part: bytes) -> bytes:
@@ -301,8 +299,8 @@ def endless(*headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def packed() -> Iterator[bytes]:
-    """A million spaces, compressed a thousandfold, again and again."""
+def compressed_spaces() -> Iterator[bytes]:
+    """A million spaces, compressed a thousandfold, forever."""
     packer = zlib.compressobj(9)
     first = packer.compress(b" " * 10**6) + packer.flush(zlib.Z_FULL_FLUSH)
     raw = zlib.compressobj(9, wbits=-15)
@@ -313,21 +311,21 @@ def packed() -> Iterator[bytes]:
 
 
 def bomb(_: bytes) -> Iterator[bytes]:
-    """A compressed response without an end."""
+    """An endless compressed response."""
     yield endless("Content-Encoding: deflate")
-    for part in packed():
+    for part in compressed_spaces():
         yield chunked(part)
 
 
 def flood(_: bytes) -> Iterator[bytes]:
-    """A response without an end."""
+    """An endless response."""
     yield endless()
     while True:
         yield chunked(b" " * 10**6)
 
 
 def matryoshka(_: bytes) -> Iterator[bytes]:
-    """A response compressed twice."""
+    """A response that is compressed twice."""
     yield ok(gzip.compress(gzip.compress(b"{}")), "Content-Encoding: gzip, gzip")
 
 
@@ -340,21 +338,21 @@ LIMITS = {
 
 @pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
 @pytest.mark.parametrize("name", LIMITS)
-def test_the_size_of_a_response_is_limited(
+def test_size_of_a_response_is_limited(
     monkeypatch: pytest.MonkeyPatch, name: str, request_: Request
 ) -> None:
-    """The rest is not read, there is no retry, and a write is uncertain."""
+    """The rest is not read, nothing is retried, and a write is uncertain."""
     monkeypatch.setattr(transport, "MAX_BYTES", 4_000_000)
-    answer, words = LIMITS[name]
+    answer, message = LIMITS[name]
     with serving(answer) as portal:
-        response = asked(f"http://127.0.0.1:{portal.port}", request_)
+        response = response_from(f"http://127.0.0.1:{portal.port}", request_)
         assert (response.status, response.body, response.uncertain) == (None, None, request_.writes)
-        assert words in str(response.error)
+        assert message in str(response.error)
         assert len(portal.heads) == 1
 
 
-def test_a_refusal_with_an_endless_body() -> None:
-    """The status is known, so it is certain. With the real limit."""
+def test_rejection_with_an_endless_body() -> None:
+    """The status is known, so the outcome is certain. With the real limit."""
 
     def refuse(_: bytes) -> Iterator[bytes]:
         yield endless(status="403 Forbidden")
@@ -362,20 +360,20 @@ def test_a_refusal_with_an_endless_body() -> None:
             yield chunked(b" " * 10**6)
 
     with serving(refuse) as portal:
-        response = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        response = response_from(f"http://127.0.0.1:{portal.port}", PUT)
         assert (response.status, response.uncertain) == (403, False)
         assert "larger than 64 MB" in str(response.error)
 
 
-def test_a_compressed_response_is_read() -> None:
-    """Compression is requested, as lists can be long."""
+def test_compressed_response() -> None:
+    """Compression is requested, since lists can be long."""
     body = gzip.compress(b'{"items": [' + b" " * 10**6 + b"]}")
     with serving(lambda _: [ok(body, "Content-Encoding: gzip")]) as portal:
-        assert asked(f"http://127.0.0.1:{portal.port}").body == {"items": []}
+        assert response_from(f"http://127.0.0.1:{portal.port}").body == {"items": []}
 
 
-def test_a_slow_response_times_out() -> None:
-    """Each byte is in time, but the whole has to end too."""
+def test_slow_response_times_out() -> None:
+    """Each byte is in time, but the whole response is not."""
     now = [0.0]
 
     def drip(_: bytes) -> Iterator[bytes]:
@@ -385,14 +383,14 @@ def test_a_slow_response_times_out() -> None:
             yield chunked(b" ")
 
     with serving(drip) as portal:
-        with opened(f"http://127.0.0.1:{portal.port}", Clock(lambda: now[0])) as wire:
+        with transport_to(f"http://127.0.0.1:{portal.port}", Clock(lambda: now[0])) as wire:
             response = wire.send(GET)
         assert "did not end within 120 seconds" in str(response.error)
         assert len(portal.heads) == 1
 
 
-def test_the_size_of_headers_is_limited() -> None:
-    """Headers without an end are no response."""
+def test_size_of_headers_is_limited() -> None:
+    """Endless headers are not a response."""
 
     def head(_: bytes) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\n"
@@ -400,7 +398,7 @@ def test_the_size_of_headers_is_limited() -> None:
             yield b"X-More: " + b"x" * 10_000 + b"\r\n"
 
     with serving(head) as portal:
-        response = asked(f"http://127.0.0.1:{portal.port}", PUT)
+        response = response_from(f"http://127.0.0.1:{portal.port}", PUT)
         assert (response.status, response.uncertain) == (None, True)
 
 
@@ -418,10 +416,10 @@ def test_the_size_of_headers_is_limited() -> None:
         f"HTTP/1.1 429 X\r\nRetry-After: {RENTIX}\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_a_key_in_a_malformed_response_is_redacted(answer: str) -> None:
+def test_key_in_a_malformed_response_is_redacted(answer: str) -> None:
     """In the status line, in headers, in invalid HTTP."""
     with serving(lambda _: [answer.encode()]) as portal:
-        asked(f"http://127.0.0.1:{portal.port}", PUT)
+        response_from(f"http://127.0.0.1:{portal.port}", PUT)
         assert portal.heads
 
 
@@ -442,19 +440,19 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
 
-def certified(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext:
+def context_for(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext:
     """A server's TLS context with a certificate for these names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names, **more).configure_cert(context)
     return context
 
 
-@pytest.mark.usefixtures("trusted", "dialled")
+@pytest.mark.usefixtures("trusted", "connections")
 @pytest.mark.parametrize("host", ["localhost", HOST])
 def test_ssl_cert_file_is_used(authority: trustme.CA, host: str) -> None:
     """On this computer and elsewhere."""
-    with serving(lambda _: [ok()], certified(authority, host)) as portal:
-        assert asked(f"https://{host}:{portal.port}").status == 200
+    with serving(lambda _: [ok()], context_for(authority, host)) as portal:
+        assert response_from(f"https://{host}:{portal.port}").status == 200
         assert portal.header("authorization") == [f"ApiKey {RENTIX}"]
 
 
@@ -469,41 +467,41 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.usefixtures("trusted", "dialled")
+@pytest.mark.usefixtures("trusted", "connections")
 @pytest.mark.parametrize("host", ["localhost", HOST])
 @pytest.mark.parametrize("name", WRONG)
-def test_an_invalid_certificate(authority: trustme.CA, host: str, name: str) -> None:
-    """One attempt, nothing is sent, and the error says what is wrong and what to do."""
-    whose, more, words = WRONG[name]
-    with serving(lambda _: [ok()], certified(authority, whose or host, **more)) as portal:
-        response = asked(f"https://{host}:{portal.port}", PUT)
+def test_invalid_certificate(authority: trustme.CA, host: str, name: str) -> None:
+    """One attempt, nothing is sent, and the error explains the problem and the fix."""
+    names, more, message = WRONG[name]
+    with serving(lambda _: [ok()], context_for(authority, names or host, **more)) as portal:
+        response = response_from(f"https://{host}:{portal.port}", PUT)
         assert (response.status, response.uncertain) == (None, False)
-        for each in (words, host, "nothing was sent", "SSL_CERT_FILE"):
+        for each in (message, host, "nothing was sent", "SSL_CERT_FILE"):
             assert each in str(response.error)
         assert (portal.connections, portal.heads) == (1, [])
 
 
-@pytest.mark.usefixtures("dialled")
+@pytest.mark.usefixtures("connections")
 @pytest.mark.parametrize("host", ["localhost", HOST])
-def test_an_unknown_authority_is_not_trusted(authority: trustme.CA, host: str) -> None:
+def test_unknown_authority_is_not_trusted(authority: trustme.CA, host: str) -> None:
     """Not even on this computer."""
-    with serving(lambda _: [ok()], certified(authority, host)) as portal:
-        response = asked(f"https://{host}:{portal.port}")
+    with serving(lambda _: [ok()], context_for(authority, host)) as portal:
+        response = response_from(f"https://{host}:{portal.port}")
         assert "is not trusted (unable to get local issuer certificate)" in str(response.error)
         assert (portal.connections, portal.heads) == (1, [])
 
 
-def test_a_server_without_tls() -> None:
+def test_server_without_tls() -> None:
     """It gets no request if the address is https."""
     with serving(lambda _: [ok()]) as portal:
-        response = asked(f"https://localhost:{portal.port}")
+        response = response_from(f"https://localhost:{portal.port}")
         assert "could not connect to localhost" in str(response.error)
         assert portal.heads == []
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 @pytest.mark.parametrize("host", ["localhost", HOST])
-def test_an_invalid_ssl_cert_file(
+def test_invalid_ssl_cert_file(
     keyed: Agency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, host: str
 ) -> None:
     """A missing file, or one without certificates."""
@@ -518,14 +516,12 @@ def test_an_invalid_ssl_cert_file(
 
 
 @pytest.mark.parametrize("name", [True, False], ids=["trusted", "not trusted"])
-def test_the_command_over_tls(
-    keyed: Agency, authority: trustme.CA, tmp_path: Path, name: bool
-) -> None:
-    """With the authority it plans; without it prints one line."""
+def test_command_over_tls(keyed: Agency, authority: trustme.CA, tmp_path: Path, name: bool) -> None:
+    """With the authority it plans; without it the error is one line."""
     keyed.declare(ANA)
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(path))
-    with serving(lambda _: [ok()], certified(authority, "localhost")) as portal:
+    with serving(lambda _: [ok()], context_for(authority, "localhost")) as portal:
         environment = {
             **os.environ,
             **KEYS,

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer byte by byte, with TLS or without."""
+"""Servers on loopback that respond byte by byte, with or without TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Server:
         """The values of a header in all requests."""
         lines = [line.decode("latin-1") for head in self.heads for line in head.split(b"\r\n")]
         pairs = [line.partition(": ") for line in lines]
-        return [value for found, _, value in pairs if found.lower() == name]
+        return [value for key, _, value in pairs if key.lower() == name]
 
 
 def ok(body: bytes = b'{"items": []}', *headers: str, status: str = "200 OK") -> bytes:
@@ -36,29 +36,31 @@ def ok(body: bytes = b'{"items": []}', *headers: str, status: str = "200 OK") ->
 
 @contextmanager
 def serving(answer: Answer, certificate: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """A server that answers each request with the bytes that `answer` returns for its head."""
-    made = Server()
+    """A server that responds to each request with the bytes that `answer` returns for its head."""
+    server = Server()
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            made.connections += 1
-            with suppress(OSError):  # whoever asked has gone
+            server.connections += 1
+            with suppress(OSError):  # the client has disconnected
                 if certificate is None:
-                    talk(self.request)
+                    respond(self.request)
                 else:
                     with certificate.wrap_socket(self.request, server_side=True) as wire:
-                        talk(wire)
+                        respond(wire)
 
-    def talk(wire: socket.socket) -> None:
-        left = b""
+    def respond(wire: socket.socket) -> None:
+        buffer = b""
         while True:
-            while b"\r\n\r\n" not in left:
-                got = wire.recv(65536)
-                if not got or not got.isascii():  # the end, or TLS where there is none
+            while b"\r\n\r\n" not in buffer:
+                received = wire.recv(65536)
+                if (
+                    not received or not received.isascii()
+                ):  # the end, or an unexpected TLS handshake
                     return
-                left += got
-            head, _, left = left.partition(b"\r\n\r\n")
-            made.heads.append(head)
+                buffer += received
+            head, _, buffer = buffer.partition(b"\r\n\r\n")
+            server.heads.append(head)
             for part in answer(head):
                 wire.sendall(part)
 
@@ -66,14 +68,14 @@ def serving(answer: Answer, certificate: ssl.SSLContext | None = None) -> Iterat
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Nothing: errors are expected."""
+            """Log nothing: errors are expected."""
 
     with Listener(("127.0.0.1", 0), Handler) as listener:
-        made.port = listener.server_address[1]
+        server.port = listener.server_address[1]
         thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield made
+            yield server
         finally:
             listener.shutdown()
             thread.join()

@@ -180,7 +180,7 @@ def sent(requests):
     return [request.body for request in requests if request.method != "GET"]
 
 
-def refusal(response, times=1):
+def rejection(response, times=1):
     """The result of a login that gets this response `times` times."""
     result, _ = play(finder().login(SECRETS), *[(TOKEN, response)] * times)
     assert isinstance(result, Response)

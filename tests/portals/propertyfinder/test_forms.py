@@ -45,7 +45,7 @@ TEXT = {"bio": {"primary": "P", "secondary": "S"}}
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    "rejection",
     [
         OBJECTS,
         problem(400, ("#/position/primary", "is not known")),
@@ -57,11 +57,13 @@ TEXT = {"bio": {"primary": "P", "secondary": "S"}}
     ],
     ids=["bio", "position", "among others", "older", "nothing", "elsewhere", "empty"],
 )
-def test_rejected_text_objects_are_retried_as_strings(refusal):
+def test_rejected_text_objects_are_retried_as_strings(rejection):
     """If the rejection names a text or nothing at all. The first language is sent, and the note
     names the second as not sent."""
     operation = change(name="N", position={"primary": "A"}, **TEXT)
-    (outcome,), requests = play(perform(finder(), operation), (PUBLIC, refusal), (PUBLIC, NOTHING))
+    (outcome,), requests = play(
+        perform(finder(), operation), (PUBLIC, rejection), (PUBLIC, NOTHING)
+    )
     assert (outcome.status, outcome.error) == ("applied", None)
     assert outcome.note == ("the portal accepts only one language; not sent: bio.secondary")
     assert sent(requests) == [
@@ -118,12 +120,12 @@ def test_undeclared_language_is_not_deleted():
 KEPT = ("bio.secondary",)
 
 
-@pytest.mark.parametrize("refusal", [OBJECTS, older(400, "Bad Request")], ids=["bio", "nothing"])
-def test_text_with_an_undeclared_language_is_not_retried_as_a_string(refusal):
+@pytest.mark.parametrize("rejection", [OBJECTS, older(400, "Bad Request")], ids=["bio", "nothing"])
+def test_text_with_an_undeclared_language_is_not_retried_as_a_string(rejection):
     """An update sends the whole text, including the undeclared language. A string cannot hold
     both, so the first rejection is final."""
     portal = finder()
-    (outcome,), requests = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, refusal))
+    (outcome,), requests = play(perform(portal, change(kept=KEPT, **TEXT)), (PUBLIC, rejection))
     assert (outcome.status, outcome.note) == ("failed", None)
     assert sent(requests) == [TEXT]
     assert portal.forms.accepts_plain is None
@@ -186,9 +188,9 @@ def test_string_format_of_only_a_second_language_is_empty():
 
 def test_creation_retries_texts_in_the_other_format():
     """Inside the profile."""
-    refusal = problem(400, ("/publicProfile/bio", "must be a string"))
+    rejection = problem(400, ("/publicProfile/bio", "must be a string"))
     (outcome,), requests = play(
-        perform(finder(), newcomer(**TEXT)), (POST, refusal), (POST, ok(person(77), 201))
+        perform(finder(), newcomer(**TEXT)), (POST, rejection), (POST, ok(person(77), 201))
     )
     assert (outcome.status, outcome.id) == ("applied", 77)
     assert outcome.note.endswith("not sent: bio.secondary")
@@ -343,20 +345,20 @@ def test_unrelated_rejection_does_not_switch_the_format(operation, line, respons
 ARCHIVED = "the portal accepts the status archived instead of inactive"
 
 
-@pytest.mark.parametrize("refusal", [problem(400, ("/status", "is not known")), older(400, "no")])
-def test_rejected_inactive_status_is_retried_as_archived(refusal):
+@pytest.mark.parametrize("rejection", [problem(400, ("/status", "is not known")), older(400, "no")])
+def test_rejected_inactive_status_is_retried_as_archived(rejection):
     """If `archived` is accepted, later agents use it, and each has a note."""
     portal = finder(deactivate_by="status")
     operations = [change(number, verb="deactivate", status="inactive") for number in (5, 6)]
     first, second = portal.steps(operations)
-    (outcome,), requests = play(portal.perform(first), (PRIVATE, refusal), (PRIVATE, NOTHING))
+    (outcome,), requests = play(portal.perform(first), (PRIVATE, rejection), (PRIVATE, NOTHING))
     assert (outcome.status, outcome.note) == ("applied", ARCHIVED)
     assert sent(requests) == [{"status": "inactive"}, {"status": "archived"}]
     (outcome,), requests = play(portal.perform(second), ("PATCH /v1/users/6", NOTHING))
     assert (outcome.note, sent(requests)) == (ARCHIVED, [{"status": "archived"}])
     (outcome,), requests = play(
         perform(portal, change(verb="deactivate", status="inactive")),
-        (PRIVATE, refusal),
+        (PRIVATE, rejection),
         (PRIVATE, NOTHING),
     )
     assert (outcome.status, outcome.note) == ("applied", None)

@@ -23,7 +23,7 @@ from .build import (
     newcomer,
     older,
     problem,
-    refusal,
+    rejection,
 )
 
 
@@ -86,7 +86,7 @@ KEYS = ["PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"]
 )
 def test_rejected_login_explains_the_fix(response, parts):
     """The error has the portal's message and what to check."""
-    result = refusal(response)
+    result = rejection(response)
     assert result.error.startswith("Property Finder ")
     assert [part for part in parts if part not in result.error] == []
 
@@ -112,7 +112,7 @@ def test_response_without_a_usable_token_is_an_error(body):
     """A token must be a valid header value. The login is retried, as the response may be a
     glitch."""
     error = "Property Finder responded to POST /v1/auth/token without a token, which is undocumented. Check token_path and url in portals.propertyfinder."
-    assert refusal(ok(body), times=3).error == error
+    assert rejection(ok(body), times=3).error == error
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 400, 404, 422, 500])
@@ -120,7 +120,7 @@ def test_failed_login_is_not_the_response_to_a_write(status):
     """A write whose login fails gets the login's error; the login's status, whether 200 or 404,
     says nothing about the write."""
     times = 3 if status in (200, 201) else 1
-    result = refusal(ok({"accessToken": None, "data": [], "id": 5}, status), times)
+    result = rejection(ok({"accessToken": None, "data": [], "id": 5}, status), times)
     assert (result.status, result.body) == (None, None)
     for operation, line in ((change(name="New"), PUBLIC), (newcomer(bio={"primary": "x"}), POST)):
         (outcome,), _ = play(perform(finder(), operation), (line, result))
@@ -134,7 +134,7 @@ def test_failed_login_is_not_the_response_to_a_write(status):
 def test_rejected_key_has_the_same_error_everywhere(status):
     """The outcome of a write and the error of a read have the login's message and status, with
     nothing added."""
-    result = refusal(older(status, "Unknown key"))
+    result = rejection(older(status, "Unknown key"))
     assert result.status == status
     (outcome,), _ = play(perform(finder(), change(name="New")), (PUBLIC, result))
     assert (outcome.status, outcome.http_status, outcome.error) == ("failed", status, result.error)
@@ -150,6 +150,6 @@ def test_rejected_key_has_the_same_error_everywhere(status):
 )
 def test_login_errors_contain_no_secret(response, times):
     """Neither the key nor the secret, whatever went wrong."""
-    result = refusal(response, times)
+    result = rejection(response, times)
     assert result.error
     assert [secret for secret in SECRETS.values() if secret in repr(result)] == []

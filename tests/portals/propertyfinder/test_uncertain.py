@@ -118,7 +118,7 @@ def test_message_of_a_persistent_500_is_reported():
         page(),
         page(person(6)),
     ],
-    ids=["silent", "502", "403", "list", "no data", "no user", "odd user", "nobody", "another"],
+    ids=["silent", "502", "403", "list", "no data", "no user", "odd user", "empty", "another"],
 )
 def test_change_that_cannot_be_verified_is_unknown(seen):
     """Without a successful read there is no second write."""
@@ -250,7 +250,7 @@ def test_creation_rejected_because_of_the_first_attempt_is_applied():
     assert outcome.aliases == {"publicProfileId": 908}
 
 
-@pytest.mark.parametrize("seen", [page(), GATEWAY], ids=["nobody", "unread"])
+@pytest.mark.parametrize("seen", [page(), GATEWAY], ids=["no user", "unread"])
 def test_creation_rejected_for_another_reason_fails(seen):
     """With the portal's message."""
     (outcome,), _ = play(

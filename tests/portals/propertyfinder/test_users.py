@@ -219,11 +219,11 @@ def test_null_text_among_strings_is_the_first_language():
 
 def test_null_texts_do_not_change_the_known_format():
     """They do not show which format the portal uses."""
-    nobody = person(1, public={"bio": None, "position": None})
+    empty = person(1, public={"bio": None, "position": None})
     for plain in (None, True, False):
         portal = finder()
         portal.forms.shows_plain = plain
-        read(portal, users=[nobody])
+        read(portal, users=[empty])
         assert portal.forms.shows_plain is plain
 
 
