@@ -273,7 +273,7 @@ def test_undocumented_user_is_an_error(wrong):
 LINKS = [row.name for row in ATTRIBUTES if row.field.sort is Sort.LINK]
 
 
-def test_an_agent_is_shown_in_the_terms_of_the_file():
+def test_agent_has_the_terms_of_the_file():
     """Identity and values by path; `posting_type` is not managed."""
     agent = live(user(5, instagram="https://instagram.com/i", avatar={"id": 3, "variants": []}))
     assert agent == Live(
