@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    "ci",
-    epilog=examples("reconciler ci plan", "reconciler ci apply", "reconciler ci drift"),
+    "ci", epilog=examples("reconciler ci plan", "reconciler ci apply", "reconciler ci drift")
 )
 def command() -> None:
     """Run plan, apply or drift in a GitHub workflow.

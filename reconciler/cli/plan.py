@@ -32,11 +32,7 @@ from reconciler.cli.output import Output, unread_portals
     help="Save the plan for `apply --plan`.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 on changes or conflicts.")
-@click.option(
-    "--base",
-    metavar="REF",
-    help="Show which changes were made since commit REF.",
-)
+@click.option("--base", metavar="REF", help="Show which changes were made since commit REF.")
 @selector_options
 @output_options
 @click.pass_obj

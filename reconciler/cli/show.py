@@ -13,8 +13,7 @@ from reconciler.cli.output import Output
 @click.command(
     "show",
     epilog=examples(
-        "reconciler show plan.json",
-        "reconciler show plan.json --format html --output plan.html",
+        "reconciler show plan.json", "reconciler show plan.json --format html --output plan.html"
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))

@@ -8,8 +8,7 @@ from reconciler.cli.options import GlobalOptions, examples
 
 
 @click.command(
-    "validate",
-    epilog=examples("reconciler validate", "reconciler --config staging.yaml validate"),
+    "validate", epilog=examples("reconciler validate", "reconciler --config staging.yaml validate")
 )
 @click.pass_obj
 def command(options: GlobalOptions) -> int:

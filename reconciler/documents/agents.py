@@ -22,14 +22,7 @@ from reconciler.core.model import Desired, Scalar, Source, Value
 from reconciler.documents.diagnostics import Vocabulary, known_keys, nearest, problems_from
 from reconciler.documents.discovery import content, yaml_files
 from reconciler.documents.parts import Hints, Key, Part
-from reconciler.documents.patterns import (
-    CURLY,
-    UNSEEN,
-    UNSEEN_IN_NAMES,
-    Id,
-    advise_line,
-    mapping,
-)
+from reconciler.documents.patterns import CURLY, UNSEEN, UNSEEN_IN_NAMES, Id, advise_line, mapping
 from reconciler.documents.text import MAX_PROBLEMS, printable
 from reconciler.documents.yaml import Tree, load
 from reconciler.errors import InputError, Problem

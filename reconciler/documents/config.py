@@ -93,9 +93,7 @@ def _rule(message: str) -> PydanticCustomError:
 
 
 _Share = Annotated[
-    float,
-    BeforeValidator(_share),
-    WithJsonSchema({"type": "string", "pattern": _PERCENT}),
+    float, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": _PERCENT})
 ]
 
 

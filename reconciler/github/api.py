@@ -29,10 +29,7 @@ MAX_BYTES = 100_000_000
 MAX_MESSAGE = 300
 """Characters of a message from GitHub."""
 TOO_LARGE = 413
-HEADERS = {
-    "Accept": "application/vnd.github+json",
-    "X-GitHub-Api-Version": "2022-11-28",
-}
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
 class GitHubError(ReconcilerError):

@@ -66,10 +66,7 @@ _SPECIAL = {
     ),
     "status": Key(Annotated[Literal[STATUSES], _about("status")]),
     "experienceSince": Key(
-        Annotated[
-            Annotated[int, Field(ge=_FIRST, le=_LAST)] | None,
-            _about("experienceSince"),
-        ],
+        Annotated[Annotated[int, Field(ge=_FIRST, le=_LAST)] | None, _about("experienceSince")],
         Hints(f"`experienceSince` must be a year from {_FIRST} to {_LAST}, or null"),
     ),
     "nationality": Key(
@@ -112,10 +109,7 @@ def _keys() -> dict[str, Key]:
     }
     email = found["email"]
     found["email"] = replace(
-        email,
-        hints=replace(email.hints, null="leave the key out"),
-        unique=str,
-        canonical=mailbox,
+        email, hints=replace(email.hints, null="leave the key out"), unique=str, canonical=mailbox
     )
     found["phone"] = replace(found["phone"], adapt=_adapt_phone)
     return {name: found[name] for name in ("id", *_ROWS)}

@@ -41,6 +41,6 @@ PART = Part(
         "settings.posting_type": (
             "`posting_type` is not managed: the portal shows it and does not accept it",
             "delete this line",
-        ),
+        )
     },
 )

@@ -284,9 +284,7 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
     return compared(operation, agent, FIELDS)
 
 
-def _settle(
-    uncertain: Sequence[Uncertain],
-) -> Conversation[tuple[list[Outcome], list[Uncertain]]]:
+def _settle(uncertain: Sequence[Uncertain]) -> Conversation[tuple[list[Outcome], list[Uncertain]]]:
     """Read the list: the outcomes that it settles, and what has to be sent again."""
     try:
         users, complete = yield from pages()
