@@ -47,37 +47,30 @@ class Portal(Protocol):
     @property
     def rate_limits(self) -> Sequence[RateLimit]:
         """How many requests the portal allows."""
-        ...
 
     @property
     def url(self) -> str:
         """The base URL, without a trailing slash."""
-        ...
 
     @property
     def policy(self) -> Policy:
         """What the configuration allows on this portal."""
-        ...
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A session, or the response that refused it."""
-        ...
 
     def read(
         self, desired: tuple[Desired, ...]
     ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
         """All agents of the agency, and `desired` in values that compare with theirs. Raises
         PortalError if they cannot be read, ResponseError if a response has an undocumented form."""
-        ...
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """The fewest requests for these operations, in an order in which they can be sent."""
-        ...
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send a step and settle uncertain outcomes by reading; one outcome per operation. The step
         may have fewer operations than it was planned with."""
-        ...
 
 
 PORTALS: dict[str, type[Portal]] = {"rentix": Rentix, "propertyfinder": PropertyFinder}

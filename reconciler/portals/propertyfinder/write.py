@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 from urllib.parse import quote
 
 from reconciler.core.conversation import Conversation
@@ -26,6 +25,7 @@ from reconciler.portals.propertyfinder.answers import (
     is_success,
     message,
 )
+from reconciler.portals.propertyfinder.config import PropertyFinder
 from reconciler.portals.propertyfinder.read import live, says_more
 from reconciler.portals.propertyfinder.table import (
     FIELDS,
@@ -42,15 +42,6 @@ from reconciler.portals.propertyfinder.table import (
     USERS,
 )
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
-
-
-class Settings(Protocol):
-    """The settings that writing needs."""
-
-    @property
-    def deactivate_by(self) -> str:
-        """The attribute that activates and deactivates a user: `isActive` or `status`."""
-        ...
 
 
 @dataclass
@@ -70,7 +61,7 @@ class Forms:
 class Writer:
     """Sends operations in one run."""
 
-    settings: Settings
+    settings: PropertyFinder
     forms: Forms = field(default_factory=Forms)
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 from urllib.parse import quote
 
 from reconciler.core.conversation import Conversation
@@ -26,25 +25,12 @@ from reconciler.portals.rentix.answers import (
     results,
     sort_out,
 )
+from reconciler.portals.rentix.config import Rentix
 from reconciler.portals.rentix.read import live, pages
 from reconciler.portals.rentix.table import BODY_LIMIT, BULK, FIELDS, USERS
 from reconciler.portals.uncertain import TRIES, Uncertain, compared
 
 Outcomes = Conversation[list[Outcome]]
-
-
-class Settings(Protocol):
-    """The settings that writing needs."""
-
-    @property
-    def bulk(self) -> int:
-        """Maximum number of operations in a bulk request."""
-        ...
-
-    @property
-    def bulk_by(self) -> str:
-        """How an operation in a bulk identifies its agent: `id` or `externalId`."""
-        ...
 
 
 class Capacity:
@@ -79,7 +65,7 @@ class Capacity:
 class Writer:
     """Sends operations in one run."""
 
-    settings: Settings
+    settings: Rentix
     capacity: Capacity = field(init=False)
 
     def __post_init__(self) -> None:
