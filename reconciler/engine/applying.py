@@ -9,7 +9,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from reconciler.core import verify
 from reconciler.core.model import (
@@ -28,9 +27,7 @@ from reconciler.engine.execute import execute, interruption
 from reconciler.engine.planning import Proposal, read_portals
 from reconciler.engine.session import state_at
 from reconciler.errors import ConfigError, Interrupted
-
-if TYPE_CHECKING:
-    from reconciler.store.ledger import Ledger
+from reconciler.store.ledger import Ledger, LedgerChanged
 
 Watch = Callable[[Event], None]
 
@@ -219,14 +216,10 @@ PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """What is recorded now, by portal, and a note if it could not be written."""
+    """What is recorded now, by portal, and notes if it could not be written."""
 
     states: Mapping[str, PortalState]
-    note: str | None = None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return () if self.note is None else (self.note,)
+    notes: tuple[str, ...] = ()
 
 
 def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
@@ -236,8 +229,6 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
     The ledger is read again first, because another apply may have written it; and again each
     time that happens before it is written here.
     """
-    from reconciler.store.ledger import LedgerChanged  # noqa: PLC0415
-
     for pause in (0.0, *PAUSES):
         if pause:
             with suppress(Interrupted):  # asked to end: try again at once
@@ -255,7 +246,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
             "send values again that the portal does not show."
         )
     prior = {name: snapshot.prior for name, snapshot in proposal.planner.snapshots.items()}
-    return _Saved(_states(proposal, report, listings, prior), note)
+    return _Saved(_states(proposal, report, listings, prior), (note,))
 
 
 def _try_save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
@@ -266,7 +257,8 @@ def _try_save(proposal: Proposal, report: Report, listings: Mapping[str, Listing
     ledger = {**loaded.ledger, **states}
     if ledger == loaded.ledger and loaded.note is None:
         return _Saved(states)
-    return _Saved(states, store.save(ledger, loaded, _message(report)))
+    note = store.save(ledger, loaded, _message(report))
+    return _Saved(states, (note,) if note else ())
 
 
 def _states(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from reconciler import __version__
 from reconciler.core import drift
@@ -17,7 +17,11 @@ from reconciler.core.conversation import drive
 from reconciler.core.limits import Limits
 from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState
 from reconciler.core.plan import Draft, draft, join
+from reconciler.core.plan_json import PlanDocument, form, parse
+from reconciler.core.plan_json import selection as saved_selection
+from reconciler.core.review import review, review_all
 from reconciler.core.selection import Selection
+from reconciler.documents.agents import Document, desired
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.session import (
     Connection,
@@ -28,13 +32,8 @@ from reconciler.engine.session import (
     state_at,
 )
 from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
+from reconciler.portals.registry import Portal
 from reconciler.render.visible import one_line
-
-if TYPE_CHECKING:
-    from reconciler.core.plan_json import PlanDocument
-    from reconciler.documents.agents import Document
-    from reconciler.portals.registry import Portal
-
 
 # -- reading the portals -------------------------------------------------------------------------
 
@@ -59,17 +58,17 @@ class Readings:
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_portals(session: Session, desired: Mapping[str, tuple[Desired, ...]]) -> Readings:
-    """Read the portals that `desired` names, all at the same time.
+def read_portals(session: Session, declared: Mapping[str, tuple[Desired, ...]]) -> Readings:
+    """Read the portals that `declared` names, all at the same time.
 
     A portal that was not read yet when the run was asked to end is in neither result.
     """
     streams = {
         name: partial(_read_portal, session.connections[name], agents, session.cancellation)
-        for name, agents in desired.items()
+        for name, agents in declared.items()
     }
     found = dict(session.runtime.merge_streams(streams, session.cancellation))
-    answers = {name: found[name] for name in desired if name in found}
+    answers = {name: found[name] for name in declared if name in found}
     return Readings(
         {name: each for name, each in answers.items() if isinstance(each, Reading)},
         {name: each for name, each in answers.items() if isinstance(each, str)},
@@ -177,8 +176,6 @@ class Planner:
         )
 
     def _propose(self, plan: Plan, drafts: Mapping[str, Draft], selection: Selection) -> Proposal:
-        from reconciler.core.plan_json import form  # noqa: PLC0415
-
         document = form(plan, selection, list(self.snapshots), __version__)
         return Proposal(plan, document, drafts, selection, self)
 
@@ -246,8 +243,6 @@ def open_planner(
 
 def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:
     """What the files declare for a portal."""
-    from reconciler.documents.agents import desired  # noqa: PLC0415
-
     found = (
         desired(document, portal.part, portal.fields, portal.identifiers) for document in documents
     )
@@ -293,10 +288,7 @@ def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Review
 
     Raises StaleError if there are any, unless `skip`.
     """
-    from reconciler.core.plan_json import parse, selection  # noqa: PLC0415
-    from reconciler.core.review import review  # noqa: PLC0415
-
-    chosen, _ = selection(saved)
+    chosen, _ = saved_selection(saved)
     stale = partial(review, parse(saved), desired=_all_desired(proposal))
     reviewed = _without_stale(proposal, chosen, stale)
     if reviewed.stale and not skip:
@@ -307,8 +299,6 @@ def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Review
 def only_reviewed(proposal: Proposal, plans: Sequence[Plan]) -> Reviewed:
     """A fresh plan, without the agents for which none of the reviewed `plans` (newest first) shows
     what would happen."""
-    from reconciler.core.review import review_all  # noqa: PLC0415
-
     stale = partial(review_all, plans, desired=_all_desired(proposal))
     return _without_stale(proposal, proposal.selection, stale)
 

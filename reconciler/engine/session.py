@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import check_url
 from reconciler.core.model import PortalState, Request, Response
+from reconciler.documents.agents import Document, read_agents
+from reconciler.documents.config import Config, read_config
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import ConfigError, InputError, LockedError, UsageError
+from reconciler.portals.registry import PORTALS, Portal, parts, sections
+from reconciler.store import open_store
+from reconciler.store.ledger import Ledger, Store
+from reconciler.store.lock import LockWait
+from reconciler.store.revision import checked_out
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where it is used: httpx takes 100 ms
     from httpx import BaseTransport
 
-    from reconciler.documents.agents import Document
-    from reconciler.documents.config import Config
     from reconciler.net.transport import Transport
-    from reconciler.portals.registry import Portal
-    from reconciler.store.ledger import Ledger, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,6 @@ class Session:
 
 def open_repository(root: Path, config: Path | None) -> Repository:
     """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
-    from reconciler.documents.agents import read_agents  # noqa: PLC0415 - pydantic, 60 ms
-    from reconciler.documents.config import read_config  # noqa: PLC0415
-    from reconciler.portals.registry import parts, sections  # noqa: PLC0415
-
     settings = read_config(root, config, sections())
     return Repository(root, settings, read_agents(root, settings.agents, parts()))
 
@@ -105,10 +104,6 @@ def open_base(repository: Repository, reference: str) -> Sequence[Document]:
 
     Raises UsageError if there is no such commit, or its files have errors.
     """
-    from reconciler.documents.agents import read_agents  # noqa: PLC0415
-    from reconciler.portals.registry import parts  # noqa: PLC0415
-    from reconciler.store.revision import checked_out  # noqa: PLC0415
-
     folder = repository.config.agents
     with checked_out(repository.root, reference) as root:
         if not (root / folder).is_dir():
@@ -136,8 +131,6 @@ def open_session(
     the user, such as that the run waits for another apply. Raises ConfigError, UsageError and
     LockedError.
     """
-    from reconciler.store import open_store  # noqa: PLC0415
-
     runtime = runtime or Runtime()
     portals = _open_portals(repository.config, names)
     urls = {portal.name: _url(portal, environment) for portal in portals}
@@ -160,8 +153,6 @@ def open_session(
 
 def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
     """The configured portals; only those in `names`, if there are any. Raises UsageError."""
-    from reconciler.portals.registry import PORTALS  # noqa: PLC0415
-
     for name in names:
         if name not in config.portals:
             configured = ", ".join(config.portals)
@@ -219,7 +210,6 @@ def _locked(
 ) -> Iterator[tuple[str, ...]]:
     """Hold the store's lock and yield notes for the user; a run that loses the lock is cancelled.
     Raises LockedError."""
-    from reconciler.store.lock import LockWait  # noqa: PLC0415 - for an apply alone
 
     def lose(reason: str) -> None:
         cancellation.reason = reason
