@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.core.fields import Sort, parent
 from reconciler.core.model import Operation, Outcome, Response, Value
-from reconciler.portals.propertyfinder.table import PRIVATE, PRIVATE_NAMES, PROFILE, PUBLIC, TEXTS
+from reconciler.portals.propertyfinder import table
 from reconciler.portals.uncertain import is_name, object_of, short
 
 POINTER = re.compile(r"/[A-Za-z0-9/]+")
@@ -21,7 +21,7 @@ def is_success(response: Response) -> bool:
 
 def is_public(operation: Operation) -> bool:
     """Whether an operation changes the public profile alone."""
-    return not any(name in PRIVATE_NAMES for name in operation.values)
+    return not any(name in table.PRIVATE_NAMES for name in operation.values)
 
 
 def is_login_error(response: Response) -> bool:
@@ -45,7 +45,7 @@ def done(operation: Operation, response: Response) -> Outcome | None:
         return None
     profile = answer.get("publicProfile")
     number = profile.get("id") if isinstance(profile, Mapping) else None
-    aliases = {PROFILE: number} if isinstance(number, int | str) else {}
+    aliases = {table.PROFILE: number} if isinstance(number, int | str) else {}
     return Outcome(operation, "applied", status, None, answer["id"], aliases)
 
 
@@ -78,7 +78,7 @@ def _advice(
             pass
         case 404:
             advice = "the user is no longer on the portal; plan again"
-        case 400 if parent(path or "") in TEXTS and losses:
+        case 400 if parent(path or "") in table.TEXTS and losses:
             advice = (
                 f"if the portal accepts only one language, this would delete "
                 f"{' and '.join(losses)}, which no file declares. Declare it, or declare it "
@@ -111,9 +111,9 @@ def detail(refusal: Response, operation: Operation) -> tuple[bool, int]:
 def _path(pointer: str, operation: Operation) -> str | None:
     """The path in a file of a pointer: `/publicProfile/bio/primary` is `bio.primary`."""
     steps = [step for step in pointer.lstrip("#$").replace(".", "/").split("/") if step]
-    rows = PUBLIC if is_public(operation) else PRIVATE
+    rows = table.PUBLIC if is_public(operation) else table.PRIVATE
     if steps[:1] == ["publicProfile"]:
-        rows, steps = PUBLIC, steps[1:]
+        rows, steps = table.PUBLIC, steps[1:]
     if steps[:1] == ["isActive"]:
         return "status"
     row = next((row for row in rows if steps[:1] == [row.on_wire]), None)

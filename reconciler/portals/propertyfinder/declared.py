@@ -15,16 +15,7 @@ from reconciler.documents.parts import Hints, Key, Part
 from reconciler.documents.patterns import ONE_LINE, Id
 from reconciler.portals.attribute import Attribute
 from reconciler.portals.declaring import described, keys
-from reconciler.portals.propertyfinder.table import (
-    ATTRIBUTES,
-    COUNTRY,
-    LANGUAGES,
-    NAME,
-    PHONE,
-    STATUSES,
-    TEXTS,
-    YEARS,
-)
+from reconciler.portals.propertyfinder import table
 
 
 def _about(name: str, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
@@ -42,16 +33,16 @@ def _distinct(codes: list[str]) -> list[str]:
 
 
 def _advise_country(text: str) -> str | None:
-    return text.upper() if re.search(COUNTRY, text.upper()) else None
+    return text.upper() if re.search(table.COUNTRY, text.upper()) else None
 
 
 def _adapt_phone(phone: Value) -> str | None:
     """An inherited phone as the portal accepts it; None if it does already."""
-    return None if re.search(PHONE, phone) else f'"{digits(phone)}"'
+    return None if re.search(table.PHONE, phone) else f'"{digits(phone)}"'
 
 
-_ROWS: dict[str, Attribute] = {row.name: row for row in ATTRIBUTES}
-_FIRST, _LAST = YEARS
+_ROWS: dict[str, Attribute] = {row.name: row for row in table.ATTRIBUTES}
+_FIRST, _LAST = table.YEARS
 _SPECIAL = {
     "roleId": Key(
         Annotated[
@@ -64,13 +55,13 @@ _SPECIAL = {
         ],
         Hints("`roleId` must be the number or the name of a role", spelling="exact"),
     ),
-    "status": Key(Annotated[Literal[STATUSES], _about("status")]),
+    "status": Key(Annotated[Literal[table.STATUSES], _about("status")]),
     "experienceSince": Key(
         Annotated[Annotated[int, Field(ge=_FIRST, le=_LAST)] | None, _about("experienceSince")],
         Hints(f"`experienceSince` must be a year from {_FIRST} to {_LAST}, or null"),
     ),
     "nationality": Key(
-        Annotated[Annotated[str, Field(pattern=COUNTRY)] | None, _about("nationality")],
+        Annotated[Annotated[str, Field(pattern=table.COUNTRY)] | None, _about("nationality")],
         Hints(
             "`nationality` must be a country, as two capital letters such as MD",
             advise=_advise_country,
@@ -78,7 +69,7 @@ _SPECIAL = {
     ),
     "spokenLanguages": Key(
         Annotated[
-            list[Literal[tuple(LANGUAGES)]],  # type: ignore[misc]
+            list[Literal[tuple(table.LANGUAGES)]],  # type: ignore[misc]
             AfterValidator(_distinct),
             _about("spokenLanguages", json_schema_extra={"uniqueItems": True}),
         ],
@@ -104,7 +95,7 @@ def _keys() -> dict[str, Key]:
             Hints(null="leave the key out"),
             unique=int,
         ),
-        **keys(row for row in ATTRIBUTES if row.name not in _SPECIAL),
+        **keys(row for row in table.ATTRIBUTES if row.name not in _SPECIAL),
         **_SPECIAL,
     }
     email = found["email"]
@@ -116,9 +107,9 @@ def _keys() -> dict[str, Key]:
 
 
 PART = Part(
-    NAME,
+    table.NAME,
     _keys(),
-    section=NAME,
+    section=table.NAME,
     description="The agent on Property Finder. With this key, the agent is published there.",
     required=("email", "id"),
     example="email: ivan@agency.example",
@@ -138,7 +129,7 @@ PART = Part(
                 f"unknown key `{code}` in `{text}`: the portal has two languages per text",
                 "valid keys: primary, secondary",
             )
-            for text in TEXTS
+            for text in table.TEXTS
             for code in ("ru", "en", "ro")
         },
     },

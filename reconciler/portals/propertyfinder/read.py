@@ -13,24 +13,8 @@ from reconciler.core.fields import Sort
 from reconciler.core.model import Live, Request, Response, Session, Value
 from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
+from reconciler.portals.propertyfinder import table
 from reconciler.portals.propertyfinder.answers import is_login_error, message
-from reconciler.portals.propertyfinder.table import (
-    CODES,
-    ERROR_FORMAT,
-    FIRST,
-    GONE,
-    IDENTIFIERS,
-    NAME,
-    PAGE_SIZE,
-    PARTS,
-    PRIVATE,
-    PROFILE,
-    PUBLIC,
-    ROLES,
-    SECRETS,
-    TEXTS,
-    USERS,
-)
 from reconciler.portals.uncertain import is_name, object_of
 
 PAGES = 1000
@@ -45,7 +29,7 @@ LONGEST_SESSION = 86400
 
 def login(secrets: Mapping[str, str], path: str) -> Conversation[Session | Response]:
     """A session with a token for the key and the secret, or the response that refused one."""
-    key, secret = (secrets[name] for name in SECRETS)
+    key, secret = (secrets[name] for name in table.SECRETS)
     for _ in range(LOGINS):
         body = {"apiKey": key, "apiSecret": secret}
         response = yield Request("POST", path, body, asks=True)
@@ -57,7 +41,7 @@ def login(secrets: Mapping[str, str], path: str) -> Conversation[Session | Respo
             lasts = SHORTEST_SESSION
             if isinstance(seconds, int | float) and seconds > 0:
                 lasts = float(min(seconds, LONGEST_SESSION))
-            return Session({"Authorization": f"Bearer {token}", **ERROR_FORMAT}, lasts)
+            return Session({"Authorization": f"Bearer {token}", **table.ERROR_FORMAT}, lasts)
     # The caller would take any other status for that of the request that needed the token.
     status = response.status if response.status in (401, 403) else None
     return Response(status, None, _no_token(response, path))
@@ -94,7 +78,9 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
     """All users, and whether the list is known to be complete. Raises PortalError."""
     users: dict[Any, Mapping[str, Any]] = {}
     for page in range(1, PAGES):
-        data, marks = _page((yield Request("GET", f"{USERS}?page={page}&perPage={PAGE_SIZE}")))
+        data, marks = _page(
+            (yield Request("GET", f"{table.USERS}?page={page}&perPage={table.PAGE_SIZE}"))
+        )
         before = len(users)
         for user in data:
             checked = _checked(user)
@@ -129,7 +115,7 @@ def says_more(marks: Value, count: int) -> bool:
 
 def roles() -> Conversation[dict[int, str]]:
     """The portal's roles: their names by number. Raises PortalError."""
-    response = yield Request("GET", ROLES)
+    response = yield Request("GET", table.ROLES)
     if response.status != 200:
         raise PortalError(_unreadable(response, "roles:read"))
     data = object_of(response).get("data")
@@ -180,7 +166,7 @@ def _checked(user: object) -> Mapping[str, Any]:
             "persists, report it to the portal."
         )
     profile = user.get("publicProfile")
-    wrong = wrong_types(user, PRIVATE)
+    wrong = wrong_types(user, table.PRIVATE)
     if user.get("email") in (None, ""):  # without it, every user would seem to be new
         wrong.append("email")
     if profile is not None and not isinstance(profile, Mapping):
@@ -197,7 +183,7 @@ def _checked(user: object) -> Mapping[str, Any]:
 
 def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
     """The names in a public profile whose values do not have the documented types."""
-    rows = [row for row in PUBLIC if row.field.sort is not Sort.PICTURE]
+    rows = [row for row in table.PUBLIC if row.field.sort is not Sort.PICTURE]
     wrong = wrong_types(profile, rows)
     languages = profile.get("spokenLanguages")
     if isinstance(languages, list) and not all(map(is_name, languages)):
@@ -206,16 +192,16 @@ def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
         wrong.append("id")
     return wrong + [
         name
-        for name in TEXTS
+        for name in table.TEXTS
         if isinstance(profile.get(name), Mapping)
-        and not all(isinstance(profile[name].get(part), str | None) for part in PARTS)
+        and not all(isinstance(profile[name].get(part), str | None) for part in table.PARTS)
     ]
 
 
 def shows_plain(users: list[Mapping[str, Any]]) -> bool | None:
     """Whether the portal shows texts as strings; None if no user has a text."""
     profiles = [user.get("publicProfile") or {} for user in users]
-    types = {type(profile.get(text)) for profile in profiles for text in TEXTS}
+    types = {type(profile.get(text)) for profile in profiles for text in table.TEXTS}
     return True if str in types else False if dict in types else None
 
 
@@ -228,27 +214,27 @@ def live(user: object, *, plain: bool | None) -> Live:
     checked = _checked(user)
     profile = checked.get("publicProfile") or {}
     values = _private(checked)
-    for row in PUBLIC:
+    for row in table.PUBLIC:
         values |= _public(row, profile, plain=plain)
     number = profile.get("id")
     full_name = f"{checked.get('firstName') or ''} {checked.get('lastName') or ''}".strip()
     return Live(
-        NAME,
+        table.NAME,
         checked["id"],
         profile.get("name") or full_name,
-        {each.name: checked[each.name] for each in IDENTIFIERS if checked.get(each.name)},
+        {each.name: checked[each.name] for each in table.IDENTIFIERS if checked.get(each.name)},
         values,
-        {PROFILE: number} if number is not None else {},
+        {table.PROFILE: number} if number is not None else {},
     )
 
 
 def _private(user: Mapping[str, Any]) -> dict[str, Value]:
     """The values outside the public profile, by path."""
-    values: dict[str, Value] = {row.name: user.get(row.on_wire) for row in PRIVATE}
+    values: dict[str, Value] = {row.name: user.get(row.on_wire) for row in table.PRIVATE}
     if values["firstName"] is None and values["lastName"] is None:
         # This portal has one name, the public one.
         del values["firstName"], values["lastName"]
-    if values["status"] in GONE:
+    if values["status"] in table.GONE:
         values["status"] = "inactive"
     return values
 
@@ -258,12 +244,12 @@ def _public(row: Attribute, profile: Mapping[str, Any], *, plain: bool | None) -
     shown = profile.get(row.on_wire)
     match row.field.sort:
         case Sort.TEXTS if isinstance(shown, Mapping):
-            return {f"{row.name}.{part}": shown.get(part) or "" for part in PARTS}
+            return {f"{row.name}.{part}": shown.get(part) or "" for part in table.PARTS}
         case Sort.TEXTS:  # a string is the first language and says nothing about the second
-            parts = [FIRST] if isinstance(shown, str) or plain else PARTS
+            parts = [table.FIRST] if isinstance(shown, str) or plain else table.PARTS
             return {f"{row.name}.{part}": shown or "" for part in parts}
         case Sort.CODES:
-            return {row.name: [CODES.get(code, code) for code in shown or ()]}
+            return {row.name: [table.CODES.get(code, code) for code in shown or ()]}
         case Sort.PICTURE:
             return {row.name: picture(profile.get("imageVariants"))}
         case _:

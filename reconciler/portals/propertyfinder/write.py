@@ -16,6 +16,7 @@ from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort, Verdict, mailbox, parent
 from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
 from reconciler.errors import PortalError
+from reconciler.portals.propertyfinder import table
 from reconciler.portals.propertyfinder.answers import (
     detail,
     done,
@@ -27,20 +28,6 @@ from reconciler.portals.propertyfinder.answers import (
 )
 from reconciler.portals.propertyfinder.config import PropertyFinder
 from reconciler.portals.propertyfinder.read import live, says_more
-from reconciler.portals.propertyfinder.table import (
-    FIELDS,
-    FIRST,
-    LANGUAGES,
-    PAGE_SIZE,
-    PRIVATE,
-    PRIVATE_NAMES,
-    PROFILE,
-    PROFILES,
-    PUBLIC,
-    SECOND,
-    TEXTS,
-    USERS,
-)
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
 
 
@@ -85,16 +72,18 @@ class Writer:
         if operation.verb == "create":
             # A creation takes the role as a number, a patch as a string.
             private = {**self._private(values), "roleId": values["roleId"]}
-            return Request("POST", USERS, {**private, "publicProfile": self._public(operation)})
+            return Request(
+                "POST", table.USERS, {**private, "publicProfile": self._public(operation)}
+            )
         if is_public(operation):
-            number = operation.aliases[PROFILE]
-            return Request("PATCH", f"{PROFILES}/{number}", self._public(operation))
-        return Request("PATCH", f"{USERS}/{operation.id}", self._private(values))
+            number = operation.aliases[table.PROFILE]
+            return Request("PATCH", f"{table.PROFILES}/{number}", self._public(operation))
+        return Request("PATCH", f"{table.USERS}/{operation.id}", self._private(values))
 
     def _private(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """The body of the private part."""
         body: dict[str, Value] = {
-            row.on_wire: values[row.name] for row in PRIVATE if row.name in values
+            row.on_wire: values[row.name] for row in table.PRIVATE if row.name in values
         }
         if "roleId" in body:
             body["roleId"] = str(body["roleId"])
@@ -111,7 +100,7 @@ class Writer:
         values, plain = operation.values, self._sends_plain(operation)
         return {
             row.on_wire: _on_wire(row.field.sort, values[row.name], plain=plain)
-            for row in PUBLIC
+            for row in table.PUBLIC
             if row.name in values
         }
 
@@ -124,7 +113,8 @@ class Writer:
         if self.forms.accepts_plain is not None:
             return self.forms.accepts_plain
         return bool(self.forms.shows_plain) and not any(
-            text or f"{name}.{SECOND}" in operation.lines for name, text in _second_texts(operation)
+            text or f"{name}.{table.SECOND}" in operation.lines
+            for name, text in _second_texts(operation)
         )
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
@@ -195,7 +185,7 @@ class Writer:
         """The other forms for what was refused: the attribute of `forms`, and its value."""
         paths = [path for path, _ in errors(refusal, operation) if path is not None]
         named = set(map(parent, paths))
-        texts = {name for name in TEXTS if name in operation.values}
+        texts = {name for name in table.TEXTS if name in operation.values}
         if texts and (not named or named & texts) and not losses(operation):
             yield "accepts_plain", not self._sends_plain(operation)
         ends = "status" in operation.values and self.settings.deactivate_by == "status"
@@ -208,7 +198,7 @@ class Writer:
         portal accepts; None if nothing was."""
         if operation.values.get("status") == "inactive" and self.forms.inactive != "inactive":
             return f"the portal accepts the status {self.forms.inactive} instead of inactive"
-        left = [f"{name}.{SECOND}" for name, text in _second_texts(operation) if text]
+        left = [f"{name}.{table.SECOND}" for name, text in _second_texts(operation) if text]
         if left and self._sends_plain(operation):
             return f"the portal accepts only one language; not sent: {', '.join(left)}"
         return None
@@ -220,7 +210,7 @@ class Writer:
         which = f"id={operation.id}"
         if operation.id is None:
             which = f"email={quote(str(email), safe='')}"
-        response = yield Request("GET", f"{USERS}?page=1&perPage={PAGE_SIZE}&{which}")
+        response = yield Request("GET", f"{table.USERS}?page=1&perPage={table.PAGE_SIZE}&{which}")
         users, marks = (object_of(response).get(name) for name in ("data", "pagination"))
         if response.status != 200 or not isinstance(users, list):
             return None, None
@@ -233,7 +223,7 @@ class Writer:
         if operation.id is None:
             return _created(found, email)
         ours = [each for each in found if each.id == operation.id]
-        return (compared(operation, ours[0], FIELDS), ours[0]) if ours else (None, None)
+        return (compared(operation, ours[0], table.FIELDS), ours[0]) if ours else (None, None)
 
 
 def _created(found: Sequence[Live], email: Value) -> tuple[Verdict | None, Live | None]:
@@ -256,30 +246,34 @@ def _on_wire(sort: Sort, value: Value, *, plain: bool) -> Value:
         case Sort.PICTURE:
             return value["url"] if value else None
         case Sort.CODES:
-            return [LANGUAGES.get(code, code) for code in value]
+            return [table.LANGUAGES.get(code, code) for code in value]
         case Sort.TEXTS if plain:
-            return value.get(FIRST) or ""
+            return value.get(table.FIRST) or ""
         case _:
             return value
 
 
 def _second_texts(operation: Operation) -> Iterator[tuple[str, str]]:
     """The names of an operation's texts, each with its text in the second language."""
-    for name in TEXTS:
+    for name in table.TEXTS:
         if name in operation.values:
-            yield name, operation.values[name].get(SECOND) or ""
+            yield name, operation.values[name].get(table.SECOND) or ""
 
 
 def losses(operation: Operation) -> list[str]:
     """The texts in the second language that an operation sends along and no file declares."""
-    texts = ((f"{name}.{SECOND}", text) for name, text in _second_texts(operation))
+    texts = ((f"{name}.{table.SECOND}", text) for name, text in _second_texts(operation))
     return [path for path, text in texts if text and path not in operation.lines]
 
 
 def _parts(operation: Operation) -> Iterator[Operation]:
     """An operation for each of the two parts that it changes; a creation stays one."""
-    private = {name: value for name, value in operation.values.items() if name in PRIVATE_NAMES}
-    public = {name: value for name, value in operation.values.items() if name not in PRIVATE_NAMES}
+    private = {
+        name: value for name, value in operation.values.items() if name in table.PRIVATE_NAMES
+    }
+    public = {
+        name: value for name, value in operation.values.items() if name not in table.PRIVATE_NAMES
+    }
     if operation.verb == "create" or not public or not private:
         yield operation
     else:

@@ -12,17 +12,7 @@ from reconciler.core.fields import Sort
 from reconciler.core.model import Live, Request, Response, Session, Value
 from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
-from reconciler.portals.rentix.table import (
-    ATTRIBUTES,
-    IDENTIFIERS,
-    LAST_PAGES,
-    MORE,
-    NAME,
-    NEXT,
-    SECRETS,
-    TOTALS,
-    USERS,
-)
+from reconciler.portals.rentix import table
 from reconciler.portals.uncertain import NO_REASON, is_name, short
 
 PAGES = 1000
@@ -32,7 +22,7 @@ PAGES = 1000
 def login(secrets: Mapping[str, str]) -> Conversation[Session | Response]:
     """A session with the key in its header. It needs no request and does not expire."""
     yield from ()
-    return Session({"Authorization": f"ApiKey {secrets[SECRETS[0]]}"})
+    return Session({"Authorization": f"ApiKey {secrets[table.SECRETS[0]]}"})
 
 
 def live(user: object) -> Live:
@@ -42,10 +32,12 @@ def live(user: object) -> Live:
     """
     checked = _checked(user)
     values: dict[str, Value] = {}
-    for row in ATTRIBUTES:
+    for row in table.ATTRIBUTES:
         values |= _values(row, checked.get(row.on_wire))
-    identity = {each.name: checked[each.name] for each in IDENTIFIERS if checked.get(each.name)}
-    return Live(NAME, checked["id"], values["name"], identity, values)
+    identity = {
+        each.name: checked[each.name] for each in table.IDENTIFIERS if checked.get(each.name)
+    }
+    return Live(table.NAME, checked["id"], values["name"], identity, values)
 
 
 def _values(row: Attribute, shown: Value) -> dict[str, Value]:
@@ -74,13 +66,13 @@ def _checked(user: object) -> Mapping[str, Any]:
             "Rentix listed an agent without an id, which is undocumented. Run again; "
             "if it persists, report it to the portal."
         )
-    wrong = wrong_types(user, ATTRIBUTES)
+    wrong = wrong_types(user, table.ATTRIBUTES)
     wrong += [
         each.name
-        for each in IDENTIFIERS
+        for each in table.IDENTIFIERS
         if each.rule != "pin" and not isinstance(user.get(each.name), str | NoneType)
     ]
-    wrong += [row.on_wire for row in ATTRIBUTES if not _parts_fit(row, user.get(row.on_wire))]
+    wrong += [row.on_wire for row in table.ATTRIBUTES if not _parts_fit(row, user.get(row.on_wire))]
     if wrong:
         raise ResponseError(
             f"Rentix shows {', '.join(wrong)} of agent {user['id']} in an undocumented format. Run "
@@ -109,21 +101,21 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
     `total` are followed if they appear. Raises PortalError."""
     users: dict[Any, dict[str, Any]] = {}
     totals: dict[str, Any] = {}  # a total may be on one page and holds for all
-    request = Request("GET", USERS)
+    request = Request("GET", table.USERS)
     for page in range(2, PAGES):
         items, marks = _page((yield request))
         before = len(users)
         for user in items:
             number = user.get("id") if isinstance(user, dict) else None
             users[number if is_name(number) else None] = user
-        totals |= {name: marks[name] for name in TOTALS if name in marks}
+        totals |= {name: marks[name] for name in table.TOTALS if name in marks}
         marks |= totals
         after = _next(marks)
         if after is None and not _says_more(marks, len(users), page - 1):
             return list(users.values()), True
         if len(users) == before:
             return list(users.values()), False
-        request = Request("GET", after or f"{USERS}?page={page}")
+        request = Request("GET", after or f"{table.USERS}?page={page}")
     return list(users.values()), False
 
 
@@ -171,26 +163,26 @@ def _marks(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _next(marks: Mapping[str, Any]) -> str | None:
     """The path of the next page, always on this portal, whatever host the mark names; or None."""
-    for marker in (marks.get(name) for name in NEXT):
+    for marker in (marks.get(name) for name in table.NEXT):
         if type(marker) is int and marker:
-            return f"{USERS}?page={marker}"
+            return f"{table.USERS}?page={marker}"
         if isinstance(marker, str) and marker:
             _, found, query = marker.partition("#")[0].partition("?")
             parameters = parse_qsl(query) if found else [("cursor", marker)]
-            return f"{USERS}?{urlencode(parameters, errors='replace')}"
+            return f"{table.USERS}?{urlencode(parameters, errors='replace')}"
     return None
 
 
 def _says_more(marks: Mapping[str, Any], count: int, page: int) -> bool:
     """Whether a list has more than `count` agents, or pages after `page`. A mark that cannot be
     understood counts as more."""
-    numbers = [(marks.get(name), count) for name in TOTALS]
-    numbers += [(marks.get(name), page) for name in LAST_PAGES]
+    numbers = [(marks.get(name), count) for name in table.TOTALS]
+    numbers += [(marks.get(name), page) for name in table.LAST_PAGES]
     return (
         any(type(number) is int and number > seen for number, seen in numbers)
         or any(number is not None and type(number) is not int for number, _ in numbers)
-        or any(marks.get(name) and type(marks[name]) not in (str, int) for name in NEXT)
-        or any(marks.get(name) for name in MORE)
+        or any(marks.get(name) and type(marks[name]) not in (str, int) for name in table.NEXT)
+        or any(marks.get(name) for name in table.MORE)
     )
 
 
