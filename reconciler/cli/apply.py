@@ -160,7 +160,6 @@ def confirm() -> None:
 def _send(
     options: GlobalOptions, proposal: Proposal, stale: tuple[Conflict, ...], output: Output
 ) -> int:
-    """Send the requests, write the report, and return the exit code."""
     from reconciler.engine import applying
 
     with cancel_on_signal(proposal.cancellation, options.note):

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -16,8 +17,6 @@ import click
 from reconciler.errors import InputError, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from reconciler.core.model import Event, Plan
 
 

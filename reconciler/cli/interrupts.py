@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from reconciler.engine.concurrency import Cancellation
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

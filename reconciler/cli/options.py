@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,8 +15,6 @@ from reconciler.cli import console
 from reconciler.cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from reconciler.engine.session import Repository
 
 Function = Callable[..., int]
@@ -93,14 +91,9 @@ def selector_options(function: Function) -> Function:
         "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
     )
     @wraps(function)
-    def command(
-        *arguments: object,
-        targets: tuple[str, ...],
-        excludes: tuple[str, ...],
-        portals: tuple[str, ...],
-        **options: object,
-    ) -> int:
-        return function(*arguments, selectors=Selectors(targets, excludes, portals), **options)
+    def command(*arguments: object, **options: Any) -> int:  # noqa: ANN401 - of every type
+        selectors = Selectors(*map(options.pop, Selectors._fields))
+        return function(*arguments, selectors=selectors, **options)
 
     return command
 

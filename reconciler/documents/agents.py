@@ -19,7 +19,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from reconciler.core import fields as core
 from reconciler.core.model import Desired, Scalar, Source, Value
-from reconciler.documents.diagnostics import Vocabulary, known_keys, nearest, problems_from
+from reconciler.documents.diagnostics import (
+    Vocabulary,
+    elsewhere,
+    known_keys,
+    nearest,
+    problems_from,
+)
 from reconciler.documents.discovery import content, yaml_files
 from reconciler.documents.parts import Hints, Key, Part
 from reconciler.documents.patterns import CURLY, UNSEEN, UNSEEN_IN_NAMES, Id, advise_line, mapping
@@ -192,14 +198,14 @@ def read_agents(root: Path, folder: str, parts: Sequence[Part]) -> list[Document
             problems.append(Problem(file, 1, 1, f"cannot read the file: {reason}"))
             continue
         trees, found = load(file, data)
-        places = {(problem.line, problem.column) for problem in found}
+        unparsed = list(found)
         for tree in trees:
             if len(found) >= MAX_PROBLEMS:
                 break
             document, wrong = check(model, file, tree)
             wrong += _repeated(model, file, tree, taken)
             # A value that could not be parsed gets no second problem.
-            found += [each for each in wrong if (each.line, each.column) not in places]
+            found += elsewhere(wrong, unparsed)
             if document:
                 documents.append(document)
         problems += found
@@ -272,19 +278,13 @@ def check(model: Model, file: str, tree: Tree) -> tuple[Document | None, list[Pr
     if heading:
         return None, [heading]
     invisible = list(_inprintable(model, tree, data))
-    wrong = invisible + _elsewhere(wrong, invisible)
+    wrong = invisible + elsewhere(wrong, invisible)
     wrong += _gaps(model, tree, data)
-    wrong += _elsewhere(list(_misfits(model, tree, data)), wrong)
+    wrong += elsewhere(list(_misfits(model, tree, data)), wrong)
     if wrong:
         return None, wrong
     key = data["externalId"] if "externalId" in data else f"id:{data['id']}"
     return Document(key, Source(file, *tree.position(())), data, tree.lines()), wrong
-
-
-def _elsewhere(problems: list[Problem], others: list[Problem]) -> list[Problem]:
-    """The problems at places where none of the others is."""
-    places = {(problem.line, problem.column) for problem in others}
-    return [each for each in problems if (each.line, each.column) not in places]
 
 
 def _heading(model: Model, tree: Tree, data: Mapping[str, Value]) -> Problem | None:

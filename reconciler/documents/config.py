@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.address import check_url
-from reconciler.documents.diagnostics import Vocabulary, known_keys, problems_from
+from reconciler.documents.diagnostics import Vocabulary, elsewhere, known_keys, problems_from
 from reconciler.documents.discovery import inside
 from reconciler.documents.patterns import ONE_LINE, mapping
 from reconciler.documents.text import MAX_BYTES, printable
@@ -279,9 +279,8 @@ def _parse(name: str, data: bytes, sections: Sections) -> Config:
         try:
             config = model.model_validate(tree.value)
         except ValidationError as error:
-            places = {(problem.line, problem.column) for problem in problems}
             wrong = problems_from(tree, error, _vocabulary(sections, model))
-            problems += [each for each in wrong if (each.line, each.column) not in places]
+            problems += elsewhere(wrong, problems)
     if problems:
         problems.sort(key=lambda problem: (problem.line, problem.column))
         raise InputError([_discreet(problem) for problem in problems])
@@ -324,7 +323,6 @@ def _advise_share(text: str) -> str | None:
 
 
 def _vocabulary(sections: Sections, model: type[Config]) -> Vocabulary:
-    """How mistakes in the configuration are explained."""
     first = next(iter(sections))
     return Vocabulary(
         keys=known_keys(model.model_json_schema()),

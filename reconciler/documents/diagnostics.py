@@ -93,6 +93,12 @@ def problems_from(tree: Tree, error: ValidationError, vocabulary: Vocabulary) ->
     ]
 
 
+def elsewhere(problems: Sequence[Problem], others: Sequence[Problem]) -> list[Problem]:
+    """The problems at places where none of the others is."""
+    places = {(problem.line, problem.column) for problem in others}
+    return [each for each in problems if (each.line, each.column) not in places]
+
+
 def nearest(key: str, known: Sequence[str]) -> str | None:
     """Return the known key that `key` is probably a typo of, or None."""
     plain = {name.replace("_", "").lower(): name for name in known}
@@ -142,7 +148,9 @@ def _unknown(path: Path, vocabulary: Vocabulary) -> tuple[str, str]:
 
 def _meant(typed: str, known: Sequence[str], vocabulary: Vocabulary) -> str:
     """Return the hint for an unknown key: which known key was probably meant."""
-    near, invisible = nearest(typed, known), _invisible(typed)
+    near = nearest(typed, known)
+    # An invisible character, or a space other than ASCII's.
+    invisible = next((each for each in typed if not (each.isascii() or each.isprintable())), None)
     anywhere = any(_visible_part(typed) in keys for keys in vocabulary.keys.values())
     if invisible and (near or anywhere):
         return f"it contains the invisible character U+{ord(invisible):04X}; retype the line"
@@ -155,11 +163,6 @@ def _meant(typed: str, known: Sequence[str], vocabulary: Vocabulary) -> str:
         if typed in keys:
             return f"move it under `{parent}`" if parent else "move it to the top level"
     return f"valid keys: {', '.join(known)}"
-
-
-def _invisible(key: str) -> str | None:
-    """Return the first character of a key that is invisible, or a space other than ASCII's."""
-    return next((each for each in key if not (each.isascii() or each.isprintable())), None)
 
 
 def _look_alike(key: str, meant: str) -> str | None:
@@ -191,7 +194,6 @@ def _bad(tree: Tree, path: Path, details: ErrorDetails, vocabulary: Vocabulary) 
 
 
 def _message(dotted: str, key: str, details: ErrorDetails, vocabulary: Vocabulary) -> str:
-    """Return what the value at a dotted path must be."""
     kind, context = details["type"], dict(details.get("ctx", {}))
     template = _MESSAGES.get(kind, details["msg"])
     if dotted in vocabulary.rules and kind != "rule":
@@ -202,7 +204,6 @@ def _message(dotted: str, key: str, details: ErrorDetails, vocabulary: Vocabular
 
 
 def _guess(dotted: str, raw: str, kind: str, vocabulary: Vocabulary) -> str | None:
-    """Return the value that a scalar was probably meant to be, as YAML, or None."""
     bare = raw.strip(SMART_QUOTES + "'\" \t\n")
     if kind == "bool_type":
         return "true" if bare.lower() in _YES else "false" if bare.lower() in _NO else None

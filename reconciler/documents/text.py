@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -132,10 +131,12 @@ def _unfit(file: TextFile) -> list[Problem]:
     """Return what no file may contain, wherever it is."""
     # Printable text contains nothing forbidden, and checking that takes a fifth of the search time.
     if not file.text.replace("\n", "").isprintable():
-        found = islice(_forbidden(file.lines), MAX_PROBLEMS)
-        problems = [
-            file.problem(line, column, *_refusal(character)) for line, column, character in found
-        ]
+        found = (
+            file.problem(number, match.start() + 1, *_refusal(match[0]))
+            for number, line in enumerate(file.lines, 1)
+            for match in FORBIDDEN.finditer(line)
+        )
+        problems = list(islice(found, MAX_PROBLEMS))
         if problems:
             return problems
     if "\ufffd" in file.text:
@@ -153,15 +154,7 @@ def _unfit(file: TextFile) -> list[Problem]:
     return []
 
 
-def _forbidden(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """Find the forbidden characters: line, column and character."""
-    for number, line in enumerate(lines, 1):
-        for match in FORBIDDEN.finditer(line):
-            yield number, match.start() + 1, match[0]
-
-
 def _refusal(character: str) -> tuple[str, str]:
-    """Return the message and hint for a forbidden character."""
     code = f"U+{ord(character):04X}"
     if "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069":
         message = f"the invisible character {code} changes the direction of the text around it"

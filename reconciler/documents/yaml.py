@@ -206,7 +206,6 @@ class _Builder:
                     self._not_a_mapping(root)
 
     def _not_a_mapping(self, root: Any) -> None:  # noqa: ANN401
-        """Report a document whose root is a scalar or a list."""
         if self._file.conflict:
             self.problems.append(self._file.conflict)
             raise _StopReading
@@ -282,7 +281,6 @@ class _Builder:
         return values, places
 
     def _refuse_key(self, event: Any, key: object, places: dict[str, Place]) -> None:  # noqa: ANN401
-        """Report a key that is not text, is a merge key or a duplicate."""
         if event.__class__ is AliasEvent or (key is None and event.style == '"'):
             return  # already reported by `_node` or `_unescaped`
         if key == "<<" and event.implicit[0]:
@@ -332,7 +330,6 @@ def _plain(text: str) -> str | int | float | bool | None:
 
 
 def _events(text: str) -> Callable[[], Any]:
-    """Return a function that returns the next event of `text`."""
     if CParser is not None:
         return CParser(text).get_event  # type: ignore[no-any-return]
     events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)
@@ -340,7 +337,6 @@ def _events(text: str) -> Callable[[], Any]:
 
 
 def _parser_error(error: YAMLError) -> ParserError:
-    """Convert a parser's exception to what `explain` takes."""
     mark = getattr(error, "problem_mark", None)
     context = getattr(error, "context_mark", None)
     return ParserError(

@@ -84,7 +84,6 @@ def merge_streams(
 def _run(
     name: str, stream: Callable[[], Iterator[Item]], queue: SimpleQueue[_Message[Item]]
 ) -> None:
-    """Put the items of a stream into the queue, then its end."""
     error: BaseException | None = None
     try:
         for item in stream():

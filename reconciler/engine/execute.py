@@ -81,7 +81,6 @@ class _Progress:
         return tuple(ready), skipped
 
     def _missing(self, operation: Operation) -> str | None:
-        """Why an operation has to be skipped: one that it depends on was not applied."""
         for name in operation.waits:
             if self.status.get(name) != "applied":
                 verb, _, agent = name.partition(":")
@@ -98,7 +97,6 @@ class _Progress:
 
 
 def _is_silent(outcomes: Iterable[Outcome]) -> bool:
-    """Whether a whole step got no response, in all its attempts."""
     return all(
         each.http_status is None and each.status in ("failed", "unknown") for each in outcomes
     )

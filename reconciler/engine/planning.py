@@ -242,7 +242,6 @@ def open_planner(
 
 
 def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:
-    """What the files declare for a portal."""
     found = (
         desired(document, portal.part, portal.fields, portal.identifiers) for document in documents
     )

@@ -1,12 +1,20 @@
-"""The files in schemas/: JSON Schemas made from the models that check and print the data."""
+"""The files in schemas/: JSON Schemas made from the models that check and print the data.
+
+The dialect is draft-07, the only one that the YAML language server of editors implements in full.
+pydantic's output for our models uses nothing newer but `$defs`. References are resolved here:
+draft-07 ignores what is next to a `$ref`, descriptions included.
+"""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from reconciler.documents.agents import model_of
 from reconciler.documents.config import config_model
-from reconciler.documents.schema import schema_text
 from reconciler.portals.registry import parts, sections
 from reconciler.render.json_types import PlanJson, ReportJson
 
@@ -16,8 +24,8 @@ def editor_schemas() -> dict[str, str]:
     agent = model_of(parts()).adapter.json_schema()
     config = config_model(tuple(sections().items())).model_json_schema()
     return {
-        "agent.schema.json": schema_text(agent, "Agent"),
-        "reconciler.schema.json": schema_text(config, "reconciler.yaml"),
+        "agent.schema.json": _text(agent, "Agent"),
+        "reconciler.schema.json": _text(config, "reconciler.yaml"),
     }
 
 
@@ -27,6 +35,32 @@ def schemas() -> dict[str, str]:
     report = TypeAdapter(ReportJson).json_schema()
     return {
         **editor_schemas(),
-        "plan.schema.json": schema_text(plan, "Plan"),
-        "report.schema.json": schema_text(report, "Report"),
+        "plan.schema.json": _text(plan, "Plan"),
+        "report.schema.json": _text(report, "Report"),
+    }
+
+
+def _text(schema: Mapping[str, Any], title: str) -> str:
+    """A schema of pydantic's as the text of a file."""
+    plain = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": title,
+        **_plain(schema, schema.get("$defs", {})),
+    }
+    return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """`node` with references resolved, and without the titles that pydantic derives from names."""
+    if isinstance(node, list):
+        return [_plain(each, definitions) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target = definitions[node["$ref"].rpartition("/")[2]]
+        node = target | {key: value for key, value in node.items() if key != "$ref"}
+    return {
+        key: _plain(value, definitions)
+        for key, value in node.items()
+        if key != "$defs" and not (key == "title" and isinstance(value, str))
     }

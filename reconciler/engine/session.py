@@ -224,7 +224,6 @@ def _locked(
 
 
 def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runtime) -> Transport:
-    """An HTTP client for a portal; a context manager. Raises ConfigError."""
     from reconciler.net.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
 
     return Transport(

@@ -49,7 +49,6 @@ def report_annotations(report: Report) -> Iterator[Annotation]:
 
 
 def _at_agent(level: Level, about: Conflict | Warning | Operation, message: str) -> Annotation:
-    """An annotation at the line where an agent is declared."""
     text = f"{about.key} on {about.portal}: {message}"
     if about.source is None:
         return Annotation(level, text)

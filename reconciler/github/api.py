@@ -236,6 +236,5 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _requested_pause(reply: Reply) -> float:
-    """Seconds that GitHub asks to wait."""
     after = reply.headers.get("retry-after", "").strip()
     return float(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0.0

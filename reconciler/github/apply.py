@@ -127,7 +127,6 @@ def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) 
 
 
 def _shallow(job: Job) -> list[str]:
-    """A hint if merges may be missing from the history."""
     shallow = git(job.root, "rev-parse", "--is-shallow-repository").strip() == b"true"
     return ["the history is incomplete: check out with fetch-depth: 0"] if shallow else []
 

@@ -67,7 +67,6 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    """Text escaped as a command's property."""
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 

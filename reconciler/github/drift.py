@@ -50,7 +50,6 @@ def _update_issue(job: Job, portal: str, plan: Plan) -> Iterator[Annotation]:
 
 
 def _part(plan: Plan, portal: str) -> Plan:
-    """One portal's part of a plan."""
     return replace(
         plan,
         entries=tuple(each for each in plan.entries if each.portal == portal),

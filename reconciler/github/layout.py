@@ -151,7 +151,6 @@ def _write(root: Path, path: str, text: str) -> bool:
 
 
 def _notes(root: Path) -> Iterator[str]:
-    """What the user has to do."""
     try:
         existing = (root / ".gitignore").read_text("utf-8", errors="replace")
     except OSError:

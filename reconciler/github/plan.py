@@ -87,7 +87,6 @@ def _base_agents(job: Job, repository: session.Repository, base: str) -> Sequenc
 def _plan_without_keys(
     job: Job, repository: session.Repository, before: Sequence[Document] | None
 ) -> int:
-    """Summarize what a pull request without keys changes in the files."""
     job.annotate([Annotation("notice", NO_KEYS)])
     if before is None:
         job.summarize(f"### The files are valid\n\n{NO_KEYS}\n")

@@ -204,7 +204,6 @@ class Transport:
         )
 
     def _interpret(self, request: Request, reply: Reply) -> _Attempt:
-        """What a reply says about a request."""
         if reply.problem:
             return _Attempt(request, _incomplete(request, reply), final=True)
         text, body, valid = _parsed(reply.content)
@@ -320,7 +319,6 @@ def _requested_pause(reply: Reply, now: float) -> float:
 
 
 def _number(header: str) -> float | None:
-    """A header's whole number, else None."""
     text = header.strip()
     return float(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 

@@ -264,7 +264,6 @@ class Shared:
         return None
 
     def _remote_commit(self) -> str | None:
-        """The commit of the remote's branch. Raises GitError."""
         branch = self.branch
         return branch.refs.remote_commit_of(self.remote, branch.reference, REMOTE_TIMEOUT)
 

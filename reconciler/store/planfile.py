@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from pathlib import Path
 from stat import S_ISREG
@@ -92,17 +92,12 @@ def _fits(value: Any, kind: Any) -> bool:  # noqa: ANN401 - types are values her
         fits = isinstance(value, Mapping) and all(_fits(each, inner[0]) for each in value)
         fits = fits and all(_fits(each, inner[1]) for each in value.values())
     elif is_dataclass(kind):
-        fits = type(value) is kind
-        fits = fits and all(_fits(getattr(value, name), hint) for name, hint in _hints(kind))
+        hints = _hints(kind).items()
+        fits = type(value) is kind and all(_fits(getattr(value, name), of) for name, of in hints)
     else:
         fits = kind is Any or type(value) is kind
     return fits
 
 
-def _hints(kind: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
-    hints = _resolved(kind)
-    return [(field.name, hints[field.name]) for field in fields(kind)]
-
-
-_resolved = cache(get_type_hints)
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 """The type hints of a class; a plan has thousands of objects and few classes."""

@@ -223,7 +223,6 @@ class Refs:
             return self.git(*command, environment=DEFAULT_IDENTITY)
 
     def _tree(self, old: str | None, path: list[str], blob: str) -> str:
-        """The tree `old` with the blob at the path."""
         name, *rest = path
         listing = "" if old is None else self.git("ls-tree", "-z", "--full-tree", old)
         lines = (line.partition("\t") for line in listing.split("\0") if line)

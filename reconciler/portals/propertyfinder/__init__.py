@@ -9,31 +9,20 @@ from typing import ClassVar
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import (
-    Desired,
-    Listing,
-    Operation,
-    Outcome,
-    RateLimit,
-    Response,
-    Session,
-    Step,
-)
+from reconciler.core.model import Desired, Listing, Operation, RateLimit, Response, Session
 from reconciler.documents.parts import Part
 from reconciler.portals.propertyfinder import config, read, table
 from reconciler.portals.propertyfinder.declared import PART
-from reconciler.portals.propertyfinder.write import Forms, Writer
+from reconciler.portals.propertyfinder.write import Writer
 
 
 @dataclass
-class PropertyFinder:
-    """The portal in one run. `roles` are the portal's roles by number, once they were read."""
+class PropertyFinder(Writer):
+    """The portal in one run; the writer has its section of the configuration. `roles` are the
+    portal's roles by number, once they were read."""
 
-    section: config.PropertyFinder
     hold: bool = False
     roles: dict[int, str] = field(default_factory=dict)
-    forms: Forms = field(default_factory=Forms)
-    writer: Writer = field(init=False)
 
     name: ClassVar[str] = table.NAME
     part: ClassVar[Part] = PART
@@ -41,9 +30,6 @@ class PropertyFinder:
     fields: ClassVar[Sequence[Field]] = table.FIELDS
     identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
     secrets: ClassVar[Sequence[str]] = table.SECRETS
-
-    def __post_init__(self) -> None:
-        self.writer = Writer(self.section, self.forms)
 
     @property
     def url(self) -> str:
@@ -129,11 +115,3 @@ class PropertyFinder:
         if len(found) != 1:
             return desired
         return replace(desired, values={**desired.values, "roleId": found[0]})
-
-    def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
-        """The fewest requests for these operations, in order."""
-        return self.writer.steps(operations)
-
-    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send a step; one outcome per operation."""
-        return self.writer.perform(step)

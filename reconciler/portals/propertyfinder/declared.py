@@ -19,7 +19,6 @@ from reconciler.portals.propertyfinder import table
 
 
 def _about(name: str, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
-    """The description and example of a row, and what else pydantic needs to know."""
     row = _ROWS[name]
     examples = None if row.example is None else [row.example]
     return Field(description=described(row), examples=examples, **more)

@@ -52,7 +52,6 @@ def _is_token(token: str) -> bool:
 
 
 def _no_token(response: Response, path: str) -> str:
-    """Why there is no token, and what to do."""
     reason = message(response) if response.error is None else response.error
     match response.status:
         case 400 | 401 | 403 | 422:
@@ -137,7 +136,6 @@ def _is_role(role: object) -> bool:
 
 
 def _unreadable(response: Response, scope: str) -> str:
-    """Why the users or roles could not be read, and what to do."""
     reason = response.error or message(response)
     if is_login_error(response):
         return reason
@@ -182,7 +180,6 @@ def _checked(user: object) -> Mapping[str, Any]:
 
 
 def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
-    """The names in a public profile whose values do not have the documented types."""
     rows = [row for row in table.PUBLIC if row.field.sort is not Sort.PICTURE]
     wrong = wrong_types(profile, rows)
     languages = profile.get("spokenLanguages")
@@ -229,7 +226,6 @@ def live(user: object, *, plain: bool | None) -> Live:
 
 
 def _private(user: Mapping[str, Any]) -> dict[str, Value]:
-    """The values outside the public profile, by path."""
     values: dict[str, Value] = {row.name: user.get(row.on_wire) for row in table.PRIVATE}
     if values["firstName"] is None and values["lastName"] is None:
         # This portal has one name, the public one.
@@ -240,7 +236,6 @@ def _private(user: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _public(row: Attribute, profile: Mapping[str, Any], *, plain: bool | None) -> dict[str, Value]:
-    """A value of the public profile, by path."""
     shown = profile.get(row.on_wire)
     match row.field.sort:
         case Sort.TEXTS if isinstance(shown, Mapping):
@@ -267,7 +262,6 @@ def picture(variants: Value) -> Value:
 
 
 def _without_queries(value: Value) -> Value:
-    """A value whose addresses have no query."""
     if isinstance(value, Mapping):
         return {str(name): _without_queries(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -16,7 +16,7 @@ from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort, Verdict, mailbox, parent
 from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
 from reconciler.errors import PortalError
-from reconciler.portals.propertyfinder import table
+from reconciler.portals.propertyfinder import config, table
 from reconciler.portals.propertyfinder.answers import (
     detail,
     done,
@@ -26,7 +26,6 @@ from reconciler.portals.propertyfinder.answers import (
     is_success,
     message,
 )
-from reconciler.portals.propertyfinder.config import PropertyFinder
 from reconciler.portals.propertyfinder.read import live, says_more
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
 
@@ -48,8 +47,8 @@ class Forms:
 class Writer:
     """Sends operations in one run."""
 
-    settings: PropertyFinder
-    forms: Forms = field(default_factory=Forms)
+    section: config.PropertyFinder
+    forms: Forms = field(default_factory=Forms, init=False)
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """A POST for each new user. For an existing one, a PATCH of the private part, of the public
@@ -81,7 +80,6 @@ class Writer:
         return Request("PATCH", f"{table.USERS}/{operation.id}", self._private(values))
 
     def _private(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """The body of the private part."""
         body: dict[str, Value] = {
             row.on_wire: values[row.name] for row in table.PRIVATE if row.name in values
         }
@@ -89,14 +87,13 @@ class Writer:
             body["roleId"] = str(body["roleId"])
         if "status" in body:
             active = body.pop("status") == "active"
-            if self.settings.deactivate_by == "isActive":
+            if self.section.deactivate_by == "isActive":
                 body["isActive"] = active
             else:
                 body["status"] = "active" if active else self.forms.inactive
         return body
 
     def _public(self, operation: Operation) -> dict[str, Value]:
-        """The body of the public part."""
         values, plain = operation.values, self._sends_plain(operation)
         return {
             row.on_wire: _on_wire(row.field.sort, values[row.name], plain=plain)
@@ -188,7 +185,7 @@ class Writer:
         texts = {name for name in table.TEXTS if name in operation.values}
         if texts and (not named or named & texts) and not losses(operation):
             yield "accepts_plain", not self._sends_plain(operation)
-        ends = "status" in operation.values and self.settings.deactivate_by == "status"
+        ends = "status" in operation.values and self.section.deactivate_by == "status"
         if ends and (not named or "status" in named):
             other = "archived" if self.forms.inactive == "inactive" else "inactive"
             yield "inactive", other

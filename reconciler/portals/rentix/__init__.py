@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import (
-    Desired,
-    Listing,
-    Operation,
-    Outcome,
-    RateLimit,
-    Response,
-    Session,
-    Step,
-)
+from reconciler.core.model import Desired, Listing, RateLimit, Response, Session
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART
@@ -26,12 +17,10 @@ from reconciler.portals.rentix.write import Writer, too_large
 
 
 @dataclass
-class Rentix:
-    """The portal in one run."""
+class Rentix(Writer):
+    """The portal in one run; the writer has its section of the configuration."""
 
-    section: config.Rentix
     hold: bool = False
-    writer: Writer = field(init=False)
 
     name: ClassVar[str] = table.NAME
     part: ClassVar[Part] = PART
@@ -40,9 +29,6 @@ class Rentix:
     identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
     rate_limits: ClassVar[Sequence[RateLimit]] = table.RATE_LIMITS
     secrets: ClassVar[Sequence[str]] = table.SECRETS
-
-    def __post_init__(self) -> None:
-        self.writer = Writer(self.section)
 
     @property
     def url(self) -> str:
@@ -72,11 +58,3 @@ class Rentix:
         """All agents of the agency; `desired` as it is."""
         users, complete = yield from read.pages()
         return Listing(tuple(map(read.live, users)), complete), desired
-
-    def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
-        """The fewest requests for these operations, in order."""
-        return self.writer.steps(operations)
-
-    def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send a step; one outcome per operation."""
-        return self.writer.perform(step)

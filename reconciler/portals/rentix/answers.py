@@ -125,19 +125,16 @@ def _own(operations: Sequence[Operation], results: Sequence[Result]) -> Iterator
 
 
 def _ids(result: Result) -> dict[str, Any]:
-    """The ids in a result that can be ids."""
     return {name: result[name] for name in ("id", "externalId") if is_name(result.get(name))}
 
 
 def _is_malformed(result: Result) -> bool:
-    """Whether a result has an id in a form that no id has."""
     return any(
         result.get(name) is not None and not is_name(result[name]) for name in ("id", "externalId")
     )
 
 
 def _bulk_error(result: Result) -> tuple[int | None, str]:
-    """The status and the message of a failure."""
     error = result.get("error")
     if not isinstance(error, Mapping):
         return None, message(result)

@@ -82,7 +82,6 @@ def _checked(user: object) -> Mapping[str, Any]:
 
 
 def _parts_fit(row: Attribute, shown: Value) -> bool:
-    """Whether what is inside a value has the documented types."""
     if not isinstance(shown, Mapping):
         return True
     match row.field.sort:
@@ -133,7 +132,6 @@ def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:
 
 
 def _unreadable(response: Response) -> str:
-    """Why the agents could not be read, and what to do."""
     reason = response.error or message(response.body)
     match response.status:
         case 401:

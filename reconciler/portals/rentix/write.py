@@ -16,6 +16,7 @@ from reconciler.core.model import Live, Operation, Outcome, Request, Response, S
 from reconciler.core.packing import pack
 from reconciler.core.plan_json import request_bytes
 from reconciler.errors import PortalError
+from reconciler.portals.rentix import config
 from reconciler.portals.rentix.answers import (
     abandoned,
     answered,
@@ -25,7 +26,6 @@ from reconciler.portals.rentix.answers import (
     results,
     sort_out,
 )
-from reconciler.portals.rentix.config import Rentix
 from reconciler.portals.rentix.read import live, pages
 from reconciler.portals.rentix.table import BODY_LIMIT, BULK, FIELDS, USERS
 from reconciler.portals.uncertain import TRIES, Uncertain, compared
@@ -65,11 +65,11 @@ class Capacity:
 class Writer:
     """Sends operations in one run."""
 
-    settings: Rentix
+    section: config.Rentix
     capacity: Capacity = field(init=False)
 
     def __post_init__(self) -> None:
-        self.capacity = Capacity(self.settings.bulk)
+        self.capacity = Capacity(self.section.bulk)
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """Links and unlinks one by one, then the profiles: one PUT, or bulks."""
@@ -90,12 +90,12 @@ class Writer:
         budget = BODY_LIMIT - len(_bytes(self._bulk(())))
         return [
             tuple(operations[place] for place in group)
-            for group in pack(sizes, self.settings.bulk, budget)
+            for group in pack(sizes, self.section.bulk, budget)
         ]
 
     def _fits_bulk(self, operation: Operation) -> bool:
         """Whether a bulk can identify this agent as configured, and is large enough for it."""
-        if self.settings.bulk_by != "id" and operation.external_id is None:
+        if self.section.bulk_by != "id" and operation.external_id is None:
             return False
         return len(_bytes(self._bulk((operation,)))) <= BODY_LIMIT
 
@@ -103,7 +103,7 @@ class Writer:
         return Request("POST", BULK, {"operations": [self._upsert(each) for each in operations]})
 
     def _upsert(self, operation: Operation) -> dict[str, Value]:
-        return {"op": "upsert", **_profile(operation, self.settings.bulk_by)}
+        return {"op": "upsert", **_profile(operation, self.section.bulk_by)}
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
         """Send a step; one outcome per operation."""
@@ -187,7 +187,6 @@ def _profile(operation: Operation, by: str) -> dict[str, Value]:
 
 
 def _single(operation: Operation) -> Request:
-    """The request of an operation that is sent alone."""
     match operation.verb:
         case "link":
             body = {"externalId": operation.external_id}
@@ -254,7 +253,6 @@ def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Scalar 
 
 
 def _is_meant(operation: Operation, agent: Live) -> bool:
-    """Whether this is the operation's agent."""
     if operation.id is not None:
         return agent.id == operation.id
     return agent.identity.get("externalId") == operation.external_id
