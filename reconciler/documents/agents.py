@@ -27,8 +27,8 @@ from reconciler.documents.diagnostics import (
     problems_from,
 )
 from reconciler.documents.discovery import content, yaml_files
-from reconciler.documents.parts import Hints, Key, Part
-from reconciler.documents.patterns import CURLY, UNSEEN, UNSEEN_IN_NAMES, Id, advise_line, mapping
+from reconciler.documents.parts import Hints, Key, Part, id_key
+from reconciler.documents.patterns import CURLY, UNSEEN, UNSEEN_IN_NAMES, advise_line, mapping
 from reconciler.documents.text import MAX_PROBLEMS, printable
 from reconciler.documents.yaml import Tree, load
 from reconciler.errors import InputError, Problem
@@ -58,17 +58,7 @@ _IDENTITY = Part(
             ),
             unique=str,
         ),
-        "id": Key(
-            Annotated[
-                Id,
-                Field(
-                    description="The portal's id of the agent. It identifies the agent uniquely.",
-                    examples=[15],
-                ),
-            ],
-            Hints(null="leave the key out"),
-            unique=int,
-        ),
+        "id": id_key("agent", 15),
     },
     required=("externalId", "id"),
     example="externalId: agent-001",

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from reconciler.core.model import Scalar, Value
+from reconciler.documents.patterns import Id
 
 Spelling = Literal["free", "name", "exact"]
 """Which invisible characters are a mistake: none in free text, those without meaning in a person's
@@ -51,6 +54,13 @@ class Key:
     inherits: tuple[str, ...] = ()
     adapt: Callable[[Value], str | None] = lambda _: None
     check: Callable[[Value], tuple[str, str] | None] = lambda _: None
+
+
+def id_key(noun: str, example: int) -> Key:
+    """The key for a portal's own id of its `noun` (agent, user)."""
+    about = f"The portal's id of the {noun}. It identifies the {noun} for certain."
+    type_ = Annotated[Id, Field(description=about, examples=[example])]
+    return Key(type_, Hints(null="leave the key out"), unique=int)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,28 +40,18 @@ def keys(rows: Iterable[Attribute]) -> dict[str, Key]:
 def _text(row: Attribute) -> Key:
     rule = row.rule or f"`{row.name}` must be one line of text, and not empty"
     pattern = row.pattern or ONE_LINE
-    about: Any = Field(
-        pattern=pattern,
-        description=described(row),
-        examples=_examples(row),
-        json_schema_extra={"not": {"pattern": CURLY}},
-    )
+    field = about(row, pattern=pattern, json_schema_extra={"not": {"pattern": CURLY}})
 
     def advise(text: str) -> str | None:
         return advise_line(text) if re.search(pattern, " ".join(text.split())) else None
 
-    return Key(Annotated[str, about], Hints(rule, advise=advise, spelling="name"))
+    return Key(Annotated[str, field], Hints(rule, advise=advise, spelling="name"))
 
 
 def _mailbox(row: Attribute) -> Key:
-    about: Any = Field(
-        pattern=MAILBOX,
-        description=described(row),
-        examples=_examples(row),
-        json_schema_extra={"format": "email"},
-    )
+    field = about(row, pattern=MAILBOX, json_schema_extra={"format": "email"})
     rule = f"`{row.name}` must be an e-mail address, such as ivan@agency.example"
-    return Key(Annotated[str, about], Hints(rule, advise=_advise_mailbox, spelling="exact"))
+    return Key(Annotated[str, field], Hints(rule, advise=_advise_mailbox, spelling="exact"))
 
 
 def _advise_mailbox(text: str) -> str | None:
@@ -71,7 +61,7 @@ def _advise_mailbox(text: str) -> str | None:
 
 def _phone(row: Attribute) -> Key:
     return Key(
-        _nullable(row, row.pattern, examples=_examples(row)),
+        _nullable(row, row.pattern),
         Hints(row.rule, advise=lambda text: quoted(text) if re.search(row.pattern, text) else None),
     )
 
@@ -88,18 +78,14 @@ def _link(row: Attribute) -> Key:
             text = f"{home}{row.handle}{handle[1]}"
         return advise_page(text, pattern) if text else "null"
 
-    return Key(
-        _nullable(row, pattern, examples=_examples(row)),
-        Hints(rule, advise=advise, spelling="exact"),
-    )
+    return Key(_nullable(row, pattern), Hints(rule, advise=advise, spelling="exact"))
 
 
-def _nullable(row: Attribute, pattern: str, **about: Any) -> Any:  # noqa: ANN401 - a type
+def _nullable(row: Attribute, pattern: str) -> Any:  # noqa: ANN401 - a type
     """Text of this pattern, or null if that clears the value."""
     if not row.clears:
-        return Annotated[str, Field(pattern=pattern, description=described(row), **about)]
-    inner = Annotated[str, Field(pattern=pattern)] | None
-    return Annotated[inner, Field(description=described(row), **about)]
+        return Annotated[str, about(row, pattern=pattern)]
+    return Annotated[Annotated[str, Field(pattern=pattern)] | None, about(row)]
 
 
 def _texts(row: Attribute) -> Key:
@@ -111,7 +97,7 @@ def _texts(row: Attribute) -> Key:
     }
     texts = mapping(row.name, types, "A text for each language.", minProperties=1)
     one = "the first language's text" if row.field.whole else "one text for all languages"
-    about: Any = Field(
+    field: Any = Field(
         union_mode="left_to_right",
         description=f"{row.description}: {one}, or one for each of {names}.",
         examples=[row.example, {row.field.parts[0]: row.example}],
@@ -124,7 +110,7 @@ def _texts(row: Attribute) -> Key:
         return f"`{row.name}` has no text", f"add one of {names}, or leave the key out"
 
     return Key(
-        Annotated[str | texts, about],
+        Annotated[str | texts, field],
         Hints(rule, KEEP, advise_line),
         {name: Hints(null=part) for name in row.field.parts},
         check=check,
@@ -154,7 +140,7 @@ def _picture(row: Attribute) -> Key:
         return None if value else (f"`{row.name}` has no `url`", NO_PICTURE)
 
     return Key(
-        Annotated[picture | None, Field(description=described(row), examples=[{"url": PICTURE}])],
+        Annotated[picture | None, about(row, examples=[{"url": PICTURE}])],
         Hints(f"`{row.name}` must be {forms}", advise=advise),
         {
             "url": Hints(
@@ -170,21 +156,22 @@ def _picture(row: Attribute) -> Key:
 
 
 def _switches(row: Attribute) -> Key:
-    types = {name: Annotated[bool, Field(description=about)] for name, about in row.parts.items()}
+    types = {
+        name: Annotated[bool, Field(description=channel)] for name, channel in row.parts.items()
+    }
     switches = mapping(row.name, types, "Switches.")
-    about = f"{row.description}. A key that is left out keeps its setting."
-    return Key(Annotated[switches, Field(description=about)])
+    description = f"{row.description}. A key that is left out keeps its setting."
+    return Key(Annotated[switches, Field(description=description)])
 
 
-def described(row: Attribute) -> str:
-    """What an editor shows for a row, in sentences."""
+def about(row: Attribute, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
+    """What an editor shows for a row, and what `more` pydantic has to know about its value."""
     clears = "; null clears it" if row.clears else ""
     default = f" Defaults to `{'.'.join(row.inherits)}`." if row.inherits else ""
-    return f"{row.description}{clears}.{default}"
-
-
-def _examples(row: Attribute) -> list[Value] | None:
-    return None if row.example is None else [row.example]
+    examples = None if row.example is None else [row.example]
+    return Field(
+        **{"description": f"{row.description}{clears}.{default}", "examples": examples, **more}
+    )
 
 
 _KEYS: Mapping[Sort, Callable[[Attribute], Key]] = {

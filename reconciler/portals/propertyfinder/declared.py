@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.fields import digits, mailbox
 from reconciler.core.model import Value
-from reconciler.documents.parts import Hints, Key, Part
-from reconciler.documents.patterns import ONE_LINE, Id
+from reconciler.documents.parts import Hints, Key, Part, id_key
+from reconciler.documents.patterns import ONE_LINE
 from reconciler.portals.attribute import Attribute
-from reconciler.portals.declaring import described, keys
+from reconciler.portals.declaring import about, keys
 from reconciler.portals.propertyfinder import table
-
-
-def _about(name: str, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
-    row = _ROWS[name]
-    examples = None if row.example is None else [row.example]
-    return Field(description=described(row), examples=examples, **more)
 
 
 def _distinct(codes: list[str]) -> list[str]:
@@ -46,21 +40,19 @@ _SPECIAL = {
     "roleId": Key(
         Annotated[
             Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=ONE_LINE)],
-            Field(
-                union_mode="left_to_right",
-                description=described(_ROWS["roleId"]),
-                examples=[3, "agent"],
-            ),
+            about(_ROWS["roleId"], union_mode="left_to_right", examples=[3, "agent"]),
         ],
         Hints("`roleId` must be the number or the name of a role", spelling="exact"),
     ),
-    "status": Key(Annotated[Literal[table.STATUSES], _about("status")]),
+    "status": Key(Annotated[Literal[table.STATUSES], about(_ROWS["status"])]),
     "experienceSince": Key(
-        Annotated[Annotated[int, Field(ge=_FIRST, le=_LAST)] | None, _about("experienceSince")],
+        Annotated[
+            Annotated[int, Field(ge=_FIRST, le=_LAST)] | None, about(_ROWS["experienceSince"])
+        ],
         Hints(f"`experienceSince` must be a year from {_FIRST} to {_LAST}, or null"),
     ),
     "nationality": Key(
-        Annotated[Annotated[str, Field(pattern=table.COUNTRY)] | None, _about("nationality")],
+        Annotated[Annotated[str, Field(pattern=table.COUNTRY)] | None, about(_ROWS["nationality"])],
         Hints(
             "`nationality` must be a country, as two capital letters such as MD",
             advise=_advise_country,
@@ -70,7 +62,7 @@ _SPECIAL = {
         Annotated[
             list[Literal[tuple(table.LANGUAGES)]],  # type: ignore[misc]
             AfterValidator(_distinct),
-            _about("spokenLanguages", json_schema_extra={"uniqueItems": True}),
+            about(_ROWS["spokenLanguages"], json_schema_extra={"uniqueItems": True}),
         ],
         Hints(
             "`spokenLanguages` must be a list of language codes, such as [en, ro, ru]",
@@ -83,17 +75,7 @@ _SPECIAL = {
 
 def _keys() -> dict[str, Key]:
     found = {
-        "id": Key(
-            Annotated[
-                Id,
-                Field(
-                    description="The portal's id of the user. It identifies the user uniquely.",
-                    examples=[4711],
-                ),
-            ],
-            Hints(null="leave the key out"),
-            unique=int,
-        ),
+        "id": id_key("user", 4711),
         **keys(row for row in table.ATTRIBUTES if row.name not in _SPECIAL),
         **_SPECIAL,
     }
