@@ -58,7 +58,7 @@ class Key:
 
 def id_key(noun: str, example: int) -> Key:
     """The key for a portal's own id of its `noun` (agent, user)."""
-    about = f"The portal's id of the {noun}. It identifies the {noun} for certain."
+    about = f"The portal's id of the {noun}. It identifies the {noun} uniquely."
     type_ = Annotated[Id, Field(description=about, examples=[example])]
     return Key(type_, Hints(null="leave the key out"), unique=int)
 
