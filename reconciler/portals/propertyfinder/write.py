@@ -16,16 +16,7 @@ from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort, Verdict, mailbox, parent
 from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
 from reconciler.errors import PortalError
-from reconciler.portals.propertyfinder import config, table
-from reconciler.portals.propertyfinder.answers import (
-    detail,
-    done,
-    errors,
-    failed,
-    is_public,
-    is_success,
-    message,
-)
+from reconciler.portals.propertyfinder import answers, config, table
 from reconciler.portals.propertyfinder.read import live, says_more
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
 
@@ -74,7 +65,7 @@ class Writer:
             return Request(
                 "POST", table.USERS, {**private, "publicProfile": self._public(operation)}
             )
-        if is_public(operation):
+        if answers.is_public(operation):
             number = operation.aliases[table.PROFILE]
             return Request("PATCH", f"{table.PROFILES}/{number}", self._public(operation))
         return Request("PATCH", f"{table.USERS}/{operation.id}", self._private(values))
@@ -126,23 +117,23 @@ class Writer:
         for attempt in range(TRIES):
             forms = replace(self.forms)
             last = yield from self._send_in_any_form(operation, attempt)
-            outcome = done(operation, last)
+            outcome = answers.done(operation, last)
             if outcome is not None:
                 return replace(outcome, note=self._note(operation))
-            refused = not (last.uncertain or is_success(last))
+            refused = not (last.uncertain or answers.is_success(last))
             if refused and (attempt == 0 or last.status in (None, 401, 403)):
-                return failed(operation, last, losses(operation))
+                return answers.failed(operation, last, losses(operation))
             verdict, found = yield from self._look_up(operation)
             if verdict is Verdict.SAME and found is not None:
                 return self._applied(operation, last, found)
             if last.uncertain:  # nothing shows that the form was accepted
                 self.forms.accepts_plain, self.forms.inactive = forms.accepts_plain, forms.inactive
             if refused:
-                return failed(operation, last, losses(operation))
+                return answers.failed(operation, last, losses(operation))
             uncertain = Uncertain(operation, last, verdict)
             if verdict is None:
                 break
-        return given_up(uncertain, message(uncertain.response))
+        return given_up(uncertain, answers.message(uncertain.response))
 
     def _applied(self, operation: Operation, last: Response, found: Live) -> Outcome:
         """The outcome of an operation that reading shows to be applied."""
@@ -169,18 +160,18 @@ class Writer:
             setattr(self.forms, name, other)
             again = replace(self._request(operation), attempt=attempt)
             response = first if again.body == request.body else (yield again)
-            if is_success(response) or response.uncertain:
+            if answers.is_success(response) or response.uncertain:
                 return response
             setattr(self.forms, name, before)
             if response.status != 400:
                 return response
             # The refusal with less detail is the one that is not about the form.
-            first = min(first, response, key=partial(detail, operation=operation))
+            first = min(first, response, key=partial(answers.detail, operation=operation))
         return first
 
     def _other_forms(self, operation: Operation, refusal: Response) -> Iterator[tuple[str, Value]]:
         """The other forms for what was refused: the attribute of `forms`, and its value."""
-        paths = [path for path, _ in errors(refusal, operation) if path is not None]
+        paths = [path for path, _ in answers.errors(refusal, operation) if path is not None]
         named = set(map(parent, paths))
         texts = {name for name in table.TEXTS if name in operation.values}
         if texts and (not named or named & texts) and not losses(operation):

@@ -16,16 +16,7 @@ from reconciler.core.model import Live, Operation, Outcome, Request, Response, S
 from reconciler.core.packing import pack
 from reconciler.core.plan_json import request_bytes
 from reconciler.errors import PortalError
-from reconciler.portals.rentix import config
-from reconciler.portals.rentix.answers import (
-    abandoned,
-    answered,
-    failed,
-    is_uncertain,
-    names_agent,
-    results,
-    sort_out,
-)
+from reconciler.portals.rentix import answers, config
 from reconciler.portals.rentix.read import live, pages
 from reconciler.portals.rentix.table import BODY_LIMIT, BULK, FIELDS, USERS
 from reconciler.portals.uncertain import TRIES, Uncertain, compared
@@ -131,12 +122,12 @@ class Writer:
         uncertain: list[Uncertain] = []
         for attempt in range(TRIES):
             last = yield replace(self._bulk(left), attempt=attempt)
-            found = results(last)
-            if found is None and not is_uncertain(last):
+            found = answers.results(last)
+            if found is None and not answers.is_uncertain(last):
                 return outcomes + (yield from self._split(left, last, resent=resent))
             if found is not None:
                 self.capacity.accept(len(left))
-            sorted_out = sort_out(left, found or [], last, resent=resent)
+            sorted_out = answers.sort_out(left, found or [], last, resent=resent)
             outcomes += sorted_out.outcomes
             for each in sorted_out.alone:
                 outcomes.append((yield from _send(each)))
@@ -148,13 +139,13 @@ class Writer:
             if not uncertain:
                 return outcomes
             left = [each.operation for each in uncertain]
-        return outcomes + [abandoned(each) for each in uncertain]
+        return outcomes + [answers.abandoned(each) for each in uncertain]
 
     def _split(self, refused: Sequence[Operation], last: Response, *, resent: bool) -> Outcomes:
         """Outcomes after a bulk was refused as a whole. The portal may accept fewer operations than
         documented, so it is sent again in two halves; a single operation goes out alone."""
         if last.status not in (400, 413):
-            return [failed(each, last) for each in refused]
+            return [answers.failed(each, last) for each in refused]
         self.capacity.refuse(len(refused))
         if len(refused) == 1:
             return [(yield from _send(refused[0], resent=resent))]
@@ -216,21 +207,21 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
     uncertain = Uncertain(operation, Response(None))
     for attempt in range(TRIES):
         last = yield replace(request, attempt=attempt)
-        if names_agent(last):
-            return answered(operation, last, last.body, resent=resent)
-        refused = not is_uncertain(last)
+        if answers.names_agent(last):
+            return answers.answered(operation, last, last.body, resent=resent)
+        refused = not answers.is_uncertain(last)
         if refused and (last.status in (None, 401, 403) or not (resent or links)):
-            return failed(operation, last)
+            return answers.failed(operation, last)
         resent = True
         verdict, who = yield from _look_up(operation)
         if verdict is Verdict.SAME:
             return Outcome(operation, "applied", last.status, None, who)
         if refused:
-            return failed(operation, last)
+            return answers.failed(operation, last)
         uncertain = Uncertain(operation, last, verdict)
         if verdict is None:
             break
-    return abandoned(uncertain)
+    return answers.abandoned(uncertain)
 
 
 def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Scalar | None]]:
@@ -275,7 +266,7 @@ def _settle(uncertain: Sequence[Uncertain]) -> Conversation[tuple[list[Outcome],
         agents = [live(user) for user in users]
     except PortalError as error:
         lost = Response(None, None, str(error))
-        return [abandoned(Uncertain(each.operation, lost)) for each in uncertain], []
+        return [answers.abandoned(Uncertain(each.operation, lost)) for each in uncertain], []
     by_id = {agent.id: agent for agent in agents}
     by_external = {agent.identity.get("externalId"): agent for agent in agents}
     settled, again = [], []
@@ -291,7 +282,7 @@ def _settle(uncertain: Sequence[Uncertain]) -> Conversation[tuple[list[Outcome],
             settled.append(Outcome(operation, "applied", None, None, agent.id))
         elif verdict is None:
             lost = Response(None, None, "the portal returned an incomplete list of its agents")
-            settled.append(abandoned(Uncertain(operation, lost)))
+            settled.append(answers.abandoned(Uncertain(operation, lost)))
         else:
             again.append(replace(each, verdict=verdict))
     return settled, again
