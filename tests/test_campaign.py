@@ -83,7 +83,7 @@ def claim_success(monkeypatch: pytest.MonkeyPatch) -> None:
     def abandoned(last: Any) -> Outcome:
         return Outcome(last.operation, "applied", None, None, whole(last).id)
 
-    monkeypatch.setattr(write, "abandoned", abandoned)
+    monkeypatch.setattr(answers, "abandoned", abandoned)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def hub(
 ) -> Iterator[Project]:
     """A project whose three agents are on the portal as declared on main; no step waits."""
     plain_git(monkeypatch)
-    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
+    monkeypatch.setattr(api, "_pause", lambda *_: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     served.__dict__.update(Platform(url=served.url).__dict__)
     agency.live(*LIVE)

@@ -21,9 +21,9 @@ import pytest
 from agency import KEY, Agency, person, section, user, writes
 from repositories import clone, commit, plain_git, remote_of, repository, say
 
+from reconciler.engine import session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.readings import Readings
-from reconciler.store import lock
 from reconciler.store.file import File
 from reconciler.store.lock import LockWait
 
@@ -265,7 +265,7 @@ def busy(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a", "name": "Ana"})
     slept: list[float] = []
-    monkeypatch.setattr(lock, "LockWait", partial(LockWait, now=lambda: sum(slept)))
+    monkeypatch.setattr(session, "LockWait", partial(LockWait, now=lambda: sum(slept)))
     monkeypatch.setattr(Cancellation, "sleep", lambda _, seconds: slept.append(seconds))
     with File(agency.ledger).lock(LockWait(print, print)):
         yield agency

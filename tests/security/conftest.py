@@ -82,7 +82,7 @@ def served() -> Iterator[Platform]:
 def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """An empty GitHub whose runs have the long keys as secrets; no step waits."""
     plain_git(monkeypatch)
-    monkeypatch.setattr(api, "_pause", lambda _: 0.0)
+    monkeypatch.setattr(api, "_pause", lambda *_: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     monkeypatch.setattr("agency.KEY", RENTIX)
     served.__dict__.update(Platform(url=served.url).__dict__)
