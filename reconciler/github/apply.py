@@ -97,7 +97,10 @@ def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan
     if not proposal.plan.entries:
         return _Approved(proposal)
     approved = _match_reviewed(proposal, plans)
-    return approved._replace(problems=[*approved.problems, *_shallow(job)])
+    if git(job.root, "rev-parse", "--is-shallow-repository").strip() == b"true":
+        hint = "the history is incomplete: check out with fetch-depth: 0"
+        return approved._replace(problems=[*approved.problems, hint])
+    return approved
 
 
 def _check_limits(plan: Plan) -> None:
@@ -124,11 +127,6 @@ def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) 
         if not approved.stale:
             break
     return approved._replace(problems=problems)
-
-
-def _shallow(job: Job) -> list[str]:
-    shallow = git(job.root, "rev-parse", "--is-shallow-repository").strip() == b"true"
-    return ["the history is incomplete: check out with fetch-depth: 0"] if shallow else []
 
 
 def _report_unreviewed(job: Job, problems: Sequence[str]) -> int:

@@ -108,13 +108,15 @@ def _files(
     folder = root / config.agents
     declared = {*folder.rglob("*.yaml"), *folder.rglob("*.yml")} - {folder / SAMPLE}
     up = "../" * len(Path(config.agents).parts)
+    # Those of every portal: to use another one later needs no new workflow.
+    secrets = [secret for portal in PORTALS.values() for secret in portal.secrets]
     sample = {f"{config.agents}/{SAMPLE}": AGENT.replace("<UP>", up)}
     return {
         DEFAULT_FILE: CONFIG.replace("<PORTALS>", _portals(portals)),
         **({} if declared else sample),
         **{f"schemas/{name}": text for name, text in editor_schemas().items()},
         ".gitignore": "".join(f"{line}\n" for line in IGNORED),
-        **workflows(_secrets(), branch, action),
+        **workflows(secrets, branch, action),
     }
 
 
@@ -126,11 +128,6 @@ def _portals(chosen: Sequence[str]) -> str:
         for name, text in texts.items()
         for line in text.split("\n")
     )
-
-
-def _secrets() -> list[str]:
-    """The variables of every portal's keys: to use another one later needs no new workflow."""
-    return [secret for portal in PORTALS.values() for secret in portal.secrets]
 
 
 def _write(root: Path, path: str, text: str) -> bool:

@@ -63,18 +63,11 @@ def reviewed_plans(
     Raises GitHubError."""
     seen: set[Any] = set()
     for commit in commits:
-        for pull in _merged(github, commit, branch):
-            if pull.get("number") not in seen:
+        for pull in github.pages(f"commits/{commit}/pulls"):
+            merged = pull.get("merged_at") and (pull.get("base") or {}).get("ref") == branch
+            if merged and pull.get("number") not in seen:
                 seen.add(pull.get("number"))
                 yield plan_of(github, pull, workflow)
-
-
-def _merged(github: GitHub, commit: str, branch: str) -> Iterator[Mapping[str, Any]]:
-    """The pull requests that GitHub knows for a commit, merged into `branch` in whichever way.
-    Raises GitHubError."""
-    for each in github.pages(f"commits/{commit}/pulls"):
-        if each.get("merged_at") and (each.get("base") or {}).get("ref") == branch:
-            yield each
 
 
 def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> ReviewedPlan:

@@ -176,13 +176,11 @@ class Transport:
     def _wait_for(self, quotas: Sequence[_Quota]) -> None:
         """Wait until another request is within every limit, and count it."""
         now = self._clock.now()
-        pause, quota = max(
-            ((quota.pause(now), quota) for quota in quotas),
-            key=lambda each: each[0],
-            default=(0, None),
-        )
-        if pause > 0 and quota is not None:
-            log.info("waiting %.1f s: rate limit for %s requests", pause, quota.rate_limit.name)
+        pauses = {quota.rate_limit.name: quota.pause(now) for quota in quotas}
+        pause = max(pauses.values(), default=0.0)
+        if pause > 0:
+            name = max(pauses, key=lambda each: pauses[each])
+            log.info("waiting %.1f s: rate limit for %s requests", pause, name)
             self._clock.sleep(pause)
             now = max(now + pause, self._clock.now())
         for each in quotas:

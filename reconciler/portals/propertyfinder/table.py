@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType
+from typing import Any
 
 from reconciler.core.fields import Field, Identifier, Sort, digits, mailbox
 from reconciler.portals.attribute import Attribute
@@ -48,9 +49,8 @@ GONE = ("inactive", "archived")
 """Values of `status` that take a user off all listings."""
 
 
-def _text(name: str, description: str, **row: object) -> Attribute:
-    public = bool(row.pop("public", True))
-    return Attribute(Field(name, Sort.TEXT, public=public), description, **row)  # type: ignore[arg-type]
+def _text(name: str, description: str, *, public: bool = True, **row: Any) -> Attribute:  # noqa: ANN401 - its other values
+    return Attribute(Field(name, Sort.TEXT, public=public), description, **row)
 
 
 def _name(name: str, description: str) -> Attribute:
@@ -63,22 +63,14 @@ def _name(name: str, description: str) -> Attribute:
     )
 
 
-def _phone(
-    name: str,
-    description: str,
-    *,
-    public: bool = True,
-    clears: bool = False,
-    inherits: tuple[str, ...] = (),
-) -> Attribute:
+def _phone(name: str, description: str, *, public: bool = True, **row: Any) -> Attribute:  # noqa: ANN401
     return Attribute(
         Field(name, Sort.PHONE, public=public),
         description,
         "+373 69 123 456",
-        clears=clears,
-        inherits=inherits,
         pattern=PHONE,
         rule=f"`{name}` must be one number of 7 to 18 characters, such as +373 69 123 456",
+        **row,
     )
 
 

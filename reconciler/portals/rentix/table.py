@@ -22,6 +22,18 @@ CHANNELS = {
     "contact_telegram": "Clients may write on Telegram.",
 }
 
+
+def _page(name: str, site: str, *hosts: str, handle: str) -> Attribute:
+    return Attribute(
+        Field(name, Sort.LINK),
+        f"{site} page",
+        f"https://{hosts[0]}/{handle}ivan.petrov",
+        clears=True,
+        hosts=hosts,
+        handle=handle,
+    )
+
+
 ATTRIBUTES = (
     Attribute(Field("name", Sort.TEXT), "Name that clients see", "Ivan Petrov"),
     Attribute(
@@ -31,30 +43,9 @@ ATTRIBUTES = (
         parts=LANGUAGES,
     ),
     Attribute(Field("avatar", Sort.PICTURE), "The agent's picture", clears=True, by_id=True),
-    Attribute(
-        Field("instagram", Sort.LINK),
-        "Instagram page",
-        "https://instagram.com/ivan.petrov",
-        clears=True,
-        hosts=("instagram.com",),
-        handle="",
-    ),
-    Attribute(
-        Field("youtube", Sort.LINK),
-        "YouTube page",
-        "https://youtube.com/@ivan.petrov",
-        clears=True,
-        hosts=("youtube.com", "youtu.be"),
-        handle="@",
-    ),
-    Attribute(
-        Field("tiktok", Sort.LINK),
-        "TikTok page",
-        "https://tiktok.com/@ivan.petrov",
-        clears=True,
-        hosts=("tiktok.com",),
-        handle="@",
-    ),
+    _page("instagram", "Instagram", "instagram.com", handle=""),
+    _page("youtube", "YouTube", "youtube.com", "youtu.be", handle="@"),
+    _page("tiktok", "TikTok", "tiktok.com", handle="@"),
     Attribute(
         Field("settings", Sort.SWITCHES, tuple(CHANNELS), default=True),
         "Ways to contact the agent",
