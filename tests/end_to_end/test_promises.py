@@ -660,17 +660,17 @@ def test_a_creation_that_updates_an_existing_agent_fails(agency: Agency) -> None
 @pytest.mark.parametrize(
     "marks",
     [
+        {"total": 2},
         {"meta": {"total": 2}},
-        {"pagination": {"hasMore": True}},
-        {"nextCursor": "x"},
-        {"totalPages": 9},
-        {"next_page_token": {"odd": 1}},
-        {"total_count": "many"},
+        {"pagination": {"next": "/users?page=2"}},
+        {"nextPage": 2},
+        {"next": {"odd": 1}},
+        {"total": "many"},
     ],
     ids=str,
 )
-def test_any_sign_of_more_agents_makes_a_list_incomplete(agency: Agency, marks: Any) -> None:
-    """Under any name: no agent is created or removed."""
+def test_a_mark_of_more_agents_makes_a_list_incomplete(agency: Agency, marks: Any) -> None:
+    """At the top or one level down: no agent is created or removed."""
     agency.live(user(1), readings=Readings(creation="upsert"))
     agency.configure(create="upsert")
     agency.declare({"externalId": "n", "name": "N", "phone": "+373 60 111 222"})

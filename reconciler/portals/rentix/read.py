@@ -99,7 +99,7 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
     """All users, and whether the list is known to be complete. No paging is documented; `next` and
     `total` are followed if they appear. Raises PortalError."""
     users: dict[Any, dict[str, Any]] = {}
-    totals: dict[str, Any] = {}  # a total may be on one page and holds for all
+    total: Any = None  # it may be on one page only, and holds for all
     request = Request("GET", table.USERS)
     for page in range(2, PAGES):
         items, marks = _page((yield request))
@@ -107,10 +107,9 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
         for user in items:
             number = user.get("id") if isinstance(user, dict) else None
             users[number if is_name(number) else None] = user
-        totals |= {name: marks[name] for name in table.TOTALS if name in marks}
-        marks |= totals
-        after = _next(marks)
-        if after is None and not _says_more(marks, len(users), page - 1):
+        total = marks.get(table.TOTAL, total)
+        after, unclear = _next(marks)
+        if after is None and not unclear and not _exceeds(total, len(users)):
             return list(users.values()), True
         if len(users) == before:
             return list(users.values()), False
@@ -148,40 +147,30 @@ def _unreadable(response: Response) -> str:
 
 
 def _marks(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Paging marks at the top of a list or one level down (`meta`, `pagination`), by their names in
-    lower case without underscores."""
+    """The paging marks of a list: at its top, or one level down (`meta`, `pagination`)."""
     deeper = (inner for inner in body.values() if isinstance(inner, Mapping))
-    return {
-        name.lower().replace("_", ""): mark
-        for part in (*deeper, body)
-        for name, mark in part.items()
-        if name != "items"
-    }
+    names = (*table.NEXT, table.TOTAL)
+    return {name: part[name] for part in (*deeper, body) for name in names if name in part}
 
 
-def _next(marks: Mapping[str, Any]) -> str | None:
-    """The path of the next page, always on this portal, whatever host the mark names; or None."""
-    for marker in (marks.get(name) for name in table.NEXT):
-        if type(marker) is int and marker:
-            return f"{table.USERS}?page={marker}"
-        if isinstance(marker, str) and marker:
+def _next(marks: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The path of the next page, or None; and whether there is a mark that cannot be followed. The
+    path is always on this portal, whatever host the mark names."""
+    unclear = False
+    for marker in filter(None, (marks.get(name) for name in table.NEXT)):
+        if type(marker) is int:
+            return f"{table.USERS}?page={marker}", False
+        if isinstance(marker, str):
             _, found, query = marker.partition("#")[0].partition("?")
             parameters = parse_qsl(query) if found else [("cursor", marker)]
-            return f"{table.USERS}?{urlencode(parameters, errors='replace')}"
-    return None
+            return f"{table.USERS}?{urlencode(parameters, errors='replace')}", False
+        unclear = True
+    return None, unclear
 
 
-def _says_more(marks: Mapping[str, Any], count: int, page: int) -> bool:
-    """Whether a list has more than `count` agents, or pages after `page`. A mark that cannot be
-    understood counts as more."""
-    numbers = [(marks.get(name), count) for name in table.TOTALS]
-    numbers += [(marks.get(name), page) for name in table.LAST_PAGES]
-    return (
-        any(type(number) is int and number > seen for number, seen in numbers)
-        or any(number is not None and type(number) is not int for number, _ in numbers)
-        or any(marks.get(name) and type(marks[name]) not in (str, int) for name in table.NEXT)
-        or any(marks.get(name) for name in table.MORE)
-    )
+def _exceeds(total: Value, count: int) -> bool:
+    """Whether a total says that there are more than `count` agents, or cannot be understood."""
+    return total is not None and (type(total) is not int or total > count)
 
 
 def message(body: Value) -> str:

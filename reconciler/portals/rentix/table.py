@@ -78,8 +78,6 @@ ADVICE = {
 UNNAMED = "user identifier required"
 """The beginning of a bulk's message, in lower case, if the portal accepts no `id` in a bulk."""
 
-# No paging is documented, so a list is searched for the usual names, in any spelling.
-NEXT = ("next", "nextpage", "nextcursor", "nexttoken", "nextpagetoken", "cursor")
-TOTALS = ("total", "totalcount", "totalitems", "count")
-LAST_PAGES = ("totalpages", "pages", "pagecount", "lastpage")
-MORE = ("hasmore", "hasnext", "hasnextpage", "more")
+NEXT = ("next", "nextPage")
+TOTAL = "total"
+"""Paging marks, at the top of a list or one level down. No paging is documented."""
