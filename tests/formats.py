@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 from jsonschema import Draft7Validator
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -18,10 +20,13 @@ def validator(name: str) -> Draft7Validator:
     return Draft7Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8")))
 
 
+@cache
+def _compiled(name: str) -> Callable[[Any], Any]:
+    """A fast check against a schema file, for the many outputs that tests read."""
+    return fastjsonschema.compile(validator(name).schema)
+
+
 def check_format(output: Any) -> None:
     """Fail unless a plan or a report is valid by its schema; other JSON has none."""
-    if not isinstance(output, dict) or "digest" not in output:
-        return
-    name = "report" if "results" in output else "plan"
-    errors = [f"{each.json_path}: {each.message}" for each in validator(name).iter_errors(output)]
-    assert errors == [], name
+    if isinstance(output, dict) and "digest" in output:
+        _compiled("report" if "results" in output else "plan")(output)

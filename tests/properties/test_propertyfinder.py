@@ -266,7 +266,7 @@ SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_sco
 REMOVED = st.sampled_from(["report", "deactivate"])
 
 
-@settings(max_examples=35, **SETTINGS)
+@settings(max_examples=25, **SETTINGS)
 @given(live=users(), first=files(), second=files(), reading=READINGS, on_removed=REMOVED)
 def test_two_rounds_of_files_are_applied(
     agency: Agency,
