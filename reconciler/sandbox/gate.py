@@ -204,9 +204,12 @@ class Gate(ABC):
 
     async def _effect(self, route: Route, call: Call) -> Response:
         """Run the call's handler between its `before` and `after` hooks."""
+        world = self.state.world
         for before in list(self.state.before):
             if (instead := await before(call)) is not None:
                 return instead
+        if self.state.world != world:
+            raise RefusalError(503, "The sandbox was reset")
         response = route.handler(call)
         for after in list(self.state.after):
             if (instead := await after(call, response)) is not None:

@@ -341,6 +341,17 @@ def test_hooks_before_and_after_the_effect(client, state):
     assert [entry.status for entry in state.log] == [502, 504]
 
 
+def test_a_request_that_waits_through_a_reset_has_no_effect(client, state):
+    """It belongs to the state before, so it must not change the agents loaded since."""
+
+    async def reset(call):
+        state.reset([{"id": 1, "name": "Ivan Petrov", "phone": "+373 22 123 456"}])
+
+    state.before.append(reset)
+    assert client.put("/users", json={"id": 1, "name": "Ion"}).status_code == 503
+    assert state.store.by_id(1).name == "Ivan Petrov"
+
+
 def test_an_unexpected_error_is_a_500(client, state, caplog):
     """It is answered in the general form and logged, and the server keeps running."""
 
