@@ -15,10 +15,12 @@ from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
     Desired,
     Listing,
+    Live,
     Operation,
     Outcome,
     RateLimit,
     Response,
+    Scalar,
     Session,
     Step,
 )
@@ -64,6 +66,10 @@ class Portal(Protocol):
     ) -> Conversation[tuple[Listing, tuple[Desired, ...]]]:
         """All agents of the agency, and `desired` in values that compare with theirs. Raises
         PortalError if they cannot be read, ResponseError if a response has an undocumented form."""
+
+    def look_up(self, ids: Sequence[Scalar]) -> Conversation[dict[str, Live | None]]:
+        """The agents with these live ids, by id as text: None if the portal has no such agent. An
+        agent that could not be read is left out."""
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """The fewest requests for these operations, in an order in which they can be sent."""

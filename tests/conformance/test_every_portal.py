@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from agency import Agency
+from agency import KEY, Agency
 from worlds import WORLDS, World
 
+from reconciler.core.conversation import drive
+from reconciler.engine.session import open_repository, open_session
 from reconciler.sandbox.server import Running
 
 NAMES = list(WORLDS)
@@ -148,3 +151,26 @@ def test_a_lost_ledger_is_rebuilt(world: World, agency: Agency) -> None:
     agency.apply()
     (agency.root / ".reconciler" / "ledger.json").unlink()
     assert agency.plan()["agents"] == []
+
+
+def test_agents_can_be_looked_up_by_id(world: World, agency: Agency) -> None:
+    """An agent as the list shows it, and None for an id that no agent has."""
+    environment = {
+        "RENTIX_URL": agency.portal.url,
+        "RENTIX_API_KEY": KEY,
+        "PROPERTYFINDER_URL": agency.portal.urls["propertyfinder"],
+        "PROPERTYFINDER_API_KEY": agency.pf.key,
+        "PROPERTYFINDER_API_SECRET": agency.pf.secret,
+        **agency.environment,
+    }
+    agency.declare(world.agent(1))
+    repository = open_repository(agency.root, None)
+    with open_session(repository, environment) as session:
+        connection = session.connections[world.name]
+        send = partial(connection.send, session.cancellation)
+        listing, _ = drive(connection.portal.read(()), send)
+        third = listing.agents[2]
+        found = drive(connection.portal.look_up([third.id, "987654"]), send)
+    shown = found[str(third.id)]
+    assert (shown.id, shown.name, shown.values) == (third.id, third.name, third.values)
+    assert (set(found), found["987654"]) == ({str(third.id), "987654"}, None)

@@ -22,6 +22,7 @@ from reconciler.core.model import (
     RateLimit,
     Request,
     Response,
+    Scalar,
     Session,
     Step,
 )
@@ -79,6 +80,12 @@ class Tiny:
         if response.status != 200:
             raise PortalError(f"Cannot read Tiny: {response.error or response.body}.")
         return Listing(tuple(map(live, response.body["agents"]))), desired
+
+    def look_up(self, ids: Sequence[Scalar]) -> Conversation[dict[str, Live | None]]:
+        """The agents with these ids: the portal has only the list."""
+        listing, _ = yield from self.read(())
+        found = {str(each.id): each for each in listing.agents}
+        return {str(number): found.get(str(number)) for number in ids}
 
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """A PUT for each agent."""

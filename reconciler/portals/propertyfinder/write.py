@@ -14,7 +14,17 @@ from urllib.parse import quote
 
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort, Verdict, mailbox, parent
-from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
+from reconciler.core.model import (
+    Listing,
+    Live,
+    Operation,
+    Outcome,
+    Request,
+    Response,
+    Scalar,
+    Step,
+    Value,
+)
 from reconciler.errors import PortalError
 from reconciler.portals.propertyfinder import answers, config, table
 from reconciler.portals.propertyfinder.read import live, says_more
@@ -195,23 +205,38 @@ class Writer:
         """Read one user: whether it has what the operation wants (None: it could not be read),
         and the user."""
         email = operation.values.get("email")
-        which = f"id={operation.id}"
+        which = f"email={quote(str(email), safe='')}"
+        found = yield from self._find(which if operation.id is None else f"id={operation.id}")
+        if found is None or not (found.agents or found.complete):
+            return None, None  # there are users that are not shown
         if operation.id is None:
-            which = f"email={quote(str(email), safe='')}"
+            return _created(found.agents, email)
+        ours = [each for each in found.agents if each.id == operation.id]
+        return (compared(operation, ours[0], table.FIELDS), ours[0]) if ours else (None, None)
+
+    def look_up(self, ids: Sequence[Scalar]) -> Conversation[dict[str, Live | None]]:
+        """The users with these ids, as many in one request as a page has."""
+        agents: dict[str, Live | None] = {}
+        for start in range(0, len(ids), table.PAGE_SIZE):
+            group = list(map(str, ids[start : start + table.PAGE_SIZE]))
+            found = yield from self._find(f"id={','.join(group)}")
+            shown = {str(each.id): each for each in found.agents} if found is not None else {}
+            if found is not None and found.complete and shown.keys() <= set(group):
+                agents |= dict.fromkeys(group)  # else the portal ignored the filter
+            agents |= {number: shown[number] for number in group if number in shown}
+        return agents
+
+    def _find(self, which: str) -> Conversation[Listing | None]:
+        """The users that a filter finds; None if they could not be read."""
         response = yield Request("GET", f"{table.USERS}?page=1&perPage={table.PAGE_SIZE}&{which}")
         users, marks = (object_of(response).get(name) for name in ("data", "pagination"))
         if response.status != 200 or not isinstance(users, list):
-            return None, None
+            return None
         try:
-            found = [live(user, plain=self.forms.shows_plain) for user in users]
+            found = tuple(live(user, plain=self.forms.shows_plain) for user in users)
         except PortalError:
-            return None, None
-        if not found and says_more(marks, 0):
-            return None, None  # there are users that are not shown
-        if operation.id is None:
-            return _created(found, email)
-        ours = [each for each in found if each.id == operation.id]
-        return (compared(operation, ours[0], table.FIELDS), ours[0]) if ours else (None, None)
+            return None
+        return Listing(found, not says_more(marks, len(found)))
 
 
 def _created(found: Sequence[Live], email: Value) -> tuple[Verdict | None, Live | None]:

@@ -9,7 +9,15 @@ from typing import ClassVar
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import Desired, Listing, RateLimit, Response, Session
+from reconciler.core.model import (
+    Desired,
+    Listing,
+    Live,
+    RateLimit,
+    Response,
+    Scalar,
+    Session,
+)
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART
@@ -58,3 +66,7 @@ class Rentix(Writer):
         """All agents of the agency; `desired` as it is."""
         users, complete = yield from read.pages()
         return Listing(tuple(map(read.live, users)), complete), desired
+
+    def look_up(self, ids: Sequence[Scalar]) -> Conversation[dict[str, Live | None]]:
+        """The agents with these ids, one request for each."""
+        return read.look_up(ids)

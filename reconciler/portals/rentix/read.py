@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort
-from reconciler.core.model import Live, Request, Response, Session, Value
+from reconciler.core.model import Live, Request, Response, Scalar, Session, Value
 from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
 from reconciler.portals.rentix import table
@@ -115,6 +115,27 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
             return list(users.values()), False
         request = Request("GET", after or f"{table.USERS}?page={page}")
     return list(users.values()), False
+
+
+def one(path: str) -> Conversation[tuple[int | None, Live | None]]:
+    """The status of reading one agent at this path, and the agent; None if there is none, or if it
+    could not be read."""
+    response = yield Request("GET", f"{table.USERS}/{path}")
+    try:
+        return response.status, live(response.body) if response.status == 200 else None
+    except ResponseError:
+        return response.status, None
+
+
+def look_up(ids: Iterable[Scalar]) -> Conversation[dict[str, Live | None]]:
+    """The agents with these ids, by id as text: None if the portal has no such agent. An agent that
+    could not be read is left out."""
+    found: dict[str, Live | None] = {}
+    for number in map(str, ids):
+        status, agent = yield from one(number)
+        if status == 404 or (agent is not None and str(agent.id) == number):
+            found[number] = agent
+    return found
 
 
 def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:

@@ -17,7 +17,7 @@ from reconciler.core.packing import pack
 from reconciler.core.plan_json import request_bytes
 from reconciler.errors import PortalError
 from reconciler.portals.rentix import answers, config
-from reconciler.portals.rentix.read import live, pages
+from reconciler.portals.rentix.read import live, one, pages
 from reconciler.portals.rentix.table import BODY_LIMIT, BULK, FIELDS, USERS
 from reconciler.portals.uncertain import TRIES, Uncertain, compared
 
@@ -227,17 +227,10 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
 def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Scalar | None]]:
     """Read one agent: whether it has what the operation wants (None: it could not be read), and
     its id."""
-    if operation.id is not None:
-        path = f"{USERS}/{operation.id}"
-    else:
-        path = f"{USERS}/external/{quote(str(operation.external_id), safe='')}"
-    response = yield Request("GET", path)
-    if response.status == 404 and operation.id is None:
+    path = f"external/{quote(str(operation.external_id), safe='')}"
+    status, agent = yield from one(path if operation.id is None else str(operation.id))
+    if status == 404 and operation.id is None:
         return Verdict.DIFFERENT, None
-    try:
-        agent = live(response.body) if response.status == 200 else None
-    except PortalError:
-        agent = None
     if agent is None or not _is_meant(operation, agent):
         return None, operation.id
     return _compared(operation, agent), agent.id

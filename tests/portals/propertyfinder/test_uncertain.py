@@ -274,3 +274,18 @@ def test_second_attempt_without_access_is_not_verified(status):
         (PRIVATE, Response(status, None, "no")),
     )
     assert (outcome.status, outcome.http_status) == ("failed", status)
+
+
+def test_unfiltered_answers_prove_no_absence():
+    """A user who is not among the answers is absent only if the portal followed the filter and
+    showed all it found."""
+    asked = f"{LIST}&id=5,6"
+    for answer, found in (
+        (page(person(5)), {"5": 5, "6": None}),
+        (page(person(5), person(7)), {"5": 5}),
+        (page(person(5), total=9), {"5": 5}),
+        (GATEWAY, {}),
+        (ok({"data": [{"id": "?"}], "pagination": {"total": 1}}), {}),
+    ):
+        agents, _ = play(finder().look_up([5, "6"]), (asked, answer))
+        assert {each: agent and agent.id for each, agent in agents.items()} == found

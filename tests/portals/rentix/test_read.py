@@ -314,3 +314,16 @@ def test_missing_attributes_are_empty():
     assert (agent.name, agent.identity) == ("", {"id": 5})
     assert agent.values["avatar"] is None
     assert not any(path.startswith("settings.") for path in agent.values)
+
+
+def test_look_up_leaves_out_what_could_not_be_read():
+    """A 404 is an answer; an error, another agent or an undocumented format is none."""
+    script = [
+        ("GET /users/1", ok(user(1))),
+        ("GET /users/2", Response(404)),
+        ("GET /users/3", Response(503)),
+        ("GET /users/4", ok(user(7))),
+        ("GET /users/5", ok({"id": 5, "name": 5})),
+    ]
+    agents, _ = play(rentix().look_up([1, "2", 3, 4, 5]), *script)
+    assert {each: agent and agent.id for each, agent in agents.items()} == {"1": 1, "2": None}
