@@ -12,6 +12,7 @@ import pytest
 from agency import KEY, Agency
 from hypothesis import settings
 
+from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.server import Running, running
 from reconciler.sandbox.state import State
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "long" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="only with --long"))
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read again at once what a portal does not show after an apply."""
+    monkeypatch.setattr(settling, "PAUSES", (0.0,) * len(settling.PAUSES))
 
 
 @pytest.fixture(scope="session")

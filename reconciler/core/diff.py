@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.fields import Field, Sort, Verdict, canonical, parent, shown
+from reconciler.core.fields import Field, Sort, Verdict, arrives_late, canonical, parent, shown
 from reconciler.core.findings import Findings, Scope, sentence_list
+from reconciler.core.forms import is_form
 from reconciler.core.model import (
     AgentState,
     Change,
@@ -98,7 +99,7 @@ class _Compared:
     def is_late(self, live: Live) -> bool:
         """Whether the portal still shows what it showed before the value was applied."""
         return (
-            self.field.late
+            arrives_late(self.field, self.want)
             and self.recorded is not None
             and self.recorded.shown is None
             and is_as_before(self.field, self.path, live, self.recorded)
@@ -163,7 +164,16 @@ def _unmet(value: _Compared, found: Match) -> Unmet:
     if field.sort is Sort.TEXTS and path not in live.values and path != field.name:
         texts = ((part, desired.values.get(f"{field.name}.{part}")) for part in field.parts)
         path, want = field.name, {part: text for part, text in texts if text is not None}
-    return Unmet(desired.portal, desired.key, desired.at(path), path, want, have)
+    return Unmet(
+        desired.portal,
+        desired.key,
+        desired.at(path),
+        path,
+        want,
+        have,
+        form=is_form(field, value.path, desired, live),
+        late=value.is_late(live),
+    )
 
 
 def _before(field: Field, path: str, live: Live, recorded: FieldState | None) -> Value:
@@ -196,24 +206,25 @@ def _hold_warning(found: Match, path: str) -> Warning:
 
 def not_taken_message(catalogue: Catalogue, unmet: Unmet) -> str:
     """The warning about a value that was sent and that the portal does not show."""
-    field = catalogue.field(unmet.path)
-    if field.late and isinstance(unmet.declared, Mapping):
+    if unmet.late:
         return (
             f"{unmet.path}: the portal does not show the new picture yet. It may still be "
             f"importing it. If this persists, check that the address returns a picture."
         )
-    advice = field.advice or (
-        "declare what the portal shows, or another value. If someone changed it on the portal "
-        "right after the apply, change it back there."
+    sent = "null" if unmet.declared is None else quoted(unmet.declared)
+    if unmet.form:
+        return f"{unmet.path}: the portal shows {sent} in its own form, {quoted(unmet.live)}."
+    advice = (
+        catalogue.field(unmet.path).advice or "declare what the portal shows, or another value."
     )
-    sent = "null" if unmet.declared is None else _quoted(unmet.declared)
     return (
-        f"{unmet.path}: {sent} was sent, but the portal shows {_quoted(unmet.live)}. It is not "
-        f"sent again; {advice}"
+        f"{unmet.path}: {sent} was sent, but the portal shows {quoted(unmet.live)}. It is not "
+        f"sent again until the file or the portal changes; {advice}"
     )
 
 
-def _quoted(value: Value) -> str:
+def quoted(value: Value) -> str:
+    """A value in a sentence, cut to a length that can be read."""
     if value is None:
         return "nothing"
     text = " / ".join(map(str, value.values() if isinstance(value, Mapping) else [value]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -29,9 +30,10 @@ def drift(draft: Draft, lost: AbstractSet[str]) -> Draft:
     """The changes, operations, conflicts and warnings of `draft` that are drift.
 
     An agent in `lost` is drift. So is a value that the portal shows differently than after the
-    last apply; without a recorded value, every difference that the portal shows.
+    last apply; without a recorded value, every difference that the portal shows. So is a value that
+    the portal did not take, although it is not sent again.
     """
-    entries = _drifted_entries(draft)
+    entries = tuple(_with_not_taken(_drifted_entries(draft), draft))
     drifted = {entry.key for entry in entries}
     missing = _missing_agents(draft, lost)
     return replace(
@@ -54,6 +56,31 @@ def _drifted_entries(draft: Draft) -> tuple[Entry, ...]:
         and entry.source is not None
         and (changes := tuple(filter(_is_drift, entry.changes)))
     )
+
+
+def _with_not_taken(entries: Iterable[Entry], draft: Draft) -> Iterator[Entry]:
+    """The entries, with the values that were sent and of which the portal shows another."""
+    others: dict[str, list[Change]] = {}
+    for each in draft.not_taken:
+        if not (each.form or each.late):
+            change = Change(each.path, each.live, each.declared, "different", "drift")
+            others.setdefault(each.key, []).append(change)
+    for entry in entries:
+        yield replace(entry, changes=(*entry.changes, *others.pop(entry.key, ())))
+    for found in draft.matches:
+        if found.desired.key in others:
+            yield Entry(
+                found.desired.portal,
+                found.desired.key,
+                found.live.id,
+                found.live.name,
+                found.desired.source,
+                found.by,
+                (),
+                tuple(others[found.desired.key]),
+                "drift",
+                "the portal shows another value than was sent",
+            )
 
 
 def _is_drift(change: Change) -> bool:

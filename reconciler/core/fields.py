@@ -66,11 +66,6 @@ class Field:
     public: bool = True
     advice: str = ""
 
-    @property
-    def late(self) -> bool:
-        """Whether the portal may show a new value only some time after the request."""
-        return self.sort is Sort.PICTURE
-
 
 Rule = Literal["pin", "key", "shared", "hint"]
 
@@ -102,6 +97,12 @@ class Identifier:
 def parent(path: str) -> str:
     """The field of a path: `description.ru` → `description`."""
     return path.partition(".")[0]
+
+
+def arrives_late(field: Field, value: Value) -> bool:
+    """Whether the portal may show this value only some time after the request, because it fetches
+    a picture from its address first."""
+    return field.sort is Sort.PICTURE and isinstance(value, Mapping) and "url" in value
 
 
 def paths(field: Field, value: Value) -> dict[str, Value]:

@@ -337,7 +337,8 @@ class Outcome:
     """The result of one operation. `error` is the portal's own message and how to fix it; `id` is
     the live agent's id, also after a creation, and `aliases` has the further ids of a created
     agent. `path` is the refused value, if the portal names it; `note` says how a success differs
-    from the plan."""
+    from the plan, and `omitted` are the paths that the portal accepts in no form. `code` names the
+    kind of a failure for programs, if it has one."""
 
     operation: Operation
     status: Status
@@ -347,6 +348,8 @@ class Outcome:
     aliases: Mapping[str, Scalar] = field(default_factory=dict)
     path: str | None = None
     note: str | None = None
+    omitted: tuple[str, ...] = ()
+    code: str | None = None
 
     @property
     def source(self) -> Source | None:
@@ -374,7 +377,8 @@ Event = Started | Finished
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A declared value that the portal does not show after an apply."""
+    """A declared value that was sent and that the portal does not show. `form`: what it shows is a
+    form of the value; `late`: it may be about to arrive."""
 
     portal: str
     key: str
@@ -382,6 +386,8 @@ class Unmet:
     path: str
     declared: Value
     live: Value
+    form: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

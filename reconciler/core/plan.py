@@ -123,9 +123,7 @@ def _drafted(desired: Sequence[Desired], scope: Scope, findings: Findings, limit
         declared=sum(map(scope.covers, desired)),
         waiting=tuple(findings.waiting),
         complete=scope.listing.complete,
-        not_taken=tuple(
-            each for each in findings.not_taken if each.source is None or each.key not in lost
-        ),
+        not_taken=tuple(each for each in findings.not_taken if each.key not in lost),
         over_limits=exceeded(scope.portal, findings.entries, len(desired), limits),
     )
 

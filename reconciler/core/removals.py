@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.core.diff import not_taken_message
-from reconciler.core.fields import digest
 from reconciler.core.findings import Findings, Scope
 from reconciler.core.match import label
-from reconciler.core.model import AgentState, Live, Operation, Unmet, Warning
+from reconciler.core.model import AgentState, Live, Operation, Warning
 from reconciler.core.operations import deactivation
-from reconciler.core.state import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +21,7 @@ class Removed:
 
 
 def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
-    """The agents to unlink or deactivate. Adds a warning for each that stays as it is, and a value
-    not taken for each that a request should have taken off but did not.
+    """The agents to unlink or deactivate. Adds a warning for each that stays as it is.
 
     An agent that a conflict concerns may still be declared, so it is left unchanged. If its key
     belongs to another agent now, it is not deactivated: the two may have been confused.
@@ -35,12 +31,7 @@ def find_removals(scope: Scope, findings: Findings) -> list[Removed]:
     policy = scope.catalogue.policy
     for live, state in _undeclared(scope):
         external = scope.catalogue.external_id(live.identity)
-        ignored = _ignored(state, live, scope)
-        if ignored is not None:
-            findings.not_taken.append(ignored)
-            message = not_taken_message(scope.catalogue, ignored)
-            findings.warnings.append(Warning(scope.portal, state.key, None, message, live.name))
-        elif policy.removal == "unlink" and state.key == external:
+        if policy.removal == "unlink" and state.key == external:
             removals.append(Removed(state.key, live))
         elif policy.removal == "deactivate" and policy.off and state.key not in others:
             operation = deactivation(state.key, live, scope.catalogue, policy.off)
@@ -86,17 +77,3 @@ def _left_unchanged(key: str, live: Live, other: Live | None) -> str:
         f"agent {label(live)} was applied from here, but no file declares them any more{now}. The "
         f"portal still shows them unchanged."
     )
-
-
-def _ignored(state: AgentState, live: Live, scope: Scope) -> Unmet | None:
-    """The value that was sent to take an agent off, if the portal still shows the same as then."""
-    policy = scope.catalogue.policy
-    if policy.off is None or policy.removal is None:
-        return None
-    path, value = policy.off
-    recorded, field = state.fields.get(path), scope.catalogue.field(path)
-    if recorded is None or recorded.applied != digest(field, value):
-        return None
-    if not known(field, path, live, recorded):
-        return None
-    return Unmet(scope.portal, state.key, None, path, value, live.values.get(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.fields import Field, Sort, Verdict, compare, digest, shown
+from reconciler.core.fields import Field, Sort, Verdict, arrives_late, compare, digest, shown
 from reconciler.core.model import (
     AgentState,
     Attribution,
@@ -59,7 +59,7 @@ def covers(
     if recorded is None or recorded.applied != digest(field, want):
         return False
     if recorded.shown is None:
-        late = field.late and is_as_before(field, path, live, recorded)
+        late = arrives_late(field, want) and is_as_before(field, path, live, recorded)
         return late or verdict is Verdict.UNREADABLE
     return known(field, path, live, recorded)
 

@@ -10,16 +10,23 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.fields import Field, Sort, Verdict, digest, parent, shown
+from reconciler.core.confirm import ABSENT, Place, PortalRun, find_unconfirmed
+from reconciler.core.fields import (
+    Field,
+    Sort,
+    Verdict,
+    arrives_late,
+    digest,
+    parent,
+    shown,
+)
 from reconciler.core.match import Matching, is_linked, match
 from reconciler.core.model import (
     AgentState,
-    Desired,
     FieldState,
     Listing,
     Live,
     Match,
-    Operation,
     Outcome,
     PortalState,
     Report,
@@ -129,40 +136,24 @@ def _resolve(outcome: Outcome, correct: Mapping[Who, Scalar]) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class PortalRun:
-    """An apply on one portal: what its plan was made from, and an outcome for each operation.
-
-    `matches` are the planned agents that are not in conflict, as the portal listed them `before`.
-    """
-
-    desired: Sequence[Desired]
-    before: Listing
-    matches: Sequence[Match]
-    outcomes: Sequence[Outcome]
-
-    @property
-    def applied(self) -> list[Outcome]:
-        """The outcomes of the operations that succeeded."""
-        return [each for each in self.outcomes if each.status == "applied"]
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What an apply on one portal leaves to record.
 
     `matches` are the declared agents to record, each with its live agent after the apply. `sent`
-    has the paths that were sent with success. `removed` has what was done to agents that no file
-    declares. `before` and `after` are the live agents before and after; `after` is None if the
-    portal was not read again. All four are by live id, as text. `refused` has, by key, the digest
-    of a creation that the portal refused; None for a creation that it did not.
+    has the paths that were sent with success, `unconfirmed` those that the portal does not show.
+    `removed` are the agents that no file declares and that were taken off. `before` and `after` are
+    the live agents before and after; `after` is None if the portal was not read again. All are by
+    live id, as text. `refused` has, by key, the digest of a creation that the portal refused; None
+    for a creation that it did not.
     """
 
     matches: Sequence[Match]
     sent: Mapping[str, frozenset[str]]
     before: Mapping[str, Live]
     after: Mapping[str, Live] | None
-    removed: Mapping[str, Operation]
+    removed: AbstractSet[str]
     refused: Mapping[str, str | None]
+    unconfirmed: AbstractSet[Place] = frozenset()
 
 
 def record(
@@ -188,7 +179,10 @@ def collect_evidence(
 ) -> Evidence:
     """What an apply leaves to record; the parameters are those of `record`."""
     sent = _sent_paths(run)
-    listing = _with_created(run) if after is None else after
+    unconfirmed: AbstractSet[Place] = frozenset()
+    if after is not None:
+        unconfirmed = find_unconfirmed(run, after, catalogue).keys() - run.accepted
+    listing = _with_created(run, run.before if after is None else after)
     matching = match(run.desired, listing, prior, catalogue)
     handle = catalogue.handle
     lost = _lost_matches(run, matching, listing, sent, handle)
@@ -208,12 +202,13 @@ def collect_evidence(
         sent=sent,
         before=_by_id(run.before),
         after=None if after is None else _by_id(after),
-        removed={str(each.id): each.operation for each in run.applied if not each.operation.source},
+        removed={str(each.id) for each in run.applied if each.operation.source is None},
         refused={
             each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
             for each in run.outcomes
             if each.operation.verb == "create"
         },
+        unconfirmed=unconfirmed,
     )
 
 
@@ -231,10 +226,11 @@ def _sent_paths(run: PortalRun) -> dict[str, frozenset[str]]:
     return sent
 
 
-def _with_created(run: PortalRun) -> Listing:
-    """The listing from before the apply, plus the agents that it created: their identity is known,
-    what the portal shows of them is not."""
+def _with_created(run: PortalRun, listing: Listing) -> Listing:
+    """The listing, plus the agents that the apply created and that are not in it: their identity is
+    known, what the portal shows of them is not."""
     desired = {each.key: each for each in run.desired}
+    listed = {live.id for live in listing.agents}
     created = (
         Live(
             outcome.operation.portal,
@@ -245,9 +241,11 @@ def _with_created(run: PortalRun) -> Listing:
             outcome.aliases,
         )
         for outcome in run.applied
-        if outcome.operation.verb == "create" and outcome.id is not None
+        if outcome.operation.verb == "create"
+        and outcome.id is not None
+        and outcome.id not in listed
     )
-    return replace(run.before, agents=(*run.before.agents, *created))
+    return replace(listing, agents=(*listing.agents, *created))
 
 
 def _lost_matches(
@@ -285,7 +283,7 @@ def update_state(
 ) -> PortalState:
     """The portal's state after an apply: a value is recorded if it was sent, or if the portal
     shows it as declared; a removed agent is forgotten, if the portal shows that it is removed."""
-    agents = _agents_left(prior, evidence, fields)
+    agents = _agents_left(prior, evidence)
     for found in evidence.matches:
         number = str(found.live.id)
         states = _field_states(found, agents.get(number), evidence, fields)
@@ -294,9 +292,7 @@ def update_state(
     return PortalState(agents, refused, prior.url)
 
 
-def _agents_left(
-    prior: PortalState, evidence: Evidence, fields: Mapping[str, Field]
-) -> dict[str, AgentState]:
+def _agents_left(prior: PortalState, evidence: Evidence) -> dict[str, AgentState]:
     """The recorded agents without the removed ones, and without those whose key is another live
     agent's now."""
     numbers = {str(found.live.id) for found in evidence.matches}
@@ -306,31 +302,10 @@ def _agents_left(
         for number, agent in prior.agents.items()
         if number in numbers or agent.key not in keys
     }
-    for number, operation in evidence.removed.items():
-        agent = agents.pop(number, None)
-        if agent is not None and evidence.after is not None:
-            agent = _after_removal(agent, operation, evidence.after.get(number), fields)
-        if agent is not None:
-            agents[number] = agent
+    if evidence.after is not None:
+        for number in evidence.removed - {place for place, _ in evidence.unconfirmed}:
+            agents.pop(number, None)
     return agents
-
-
-def _after_removal(
-    agent: AgentState, operation: Operation, live: Live | None, fields: Mapping[str, Field]
-) -> AgentState | None:
-    """What to record of an agent after its removal; None if the portal shows it as removed."""
-    if live is None:
-        return None
-    if operation.verb == "unlink":
-        held = set(map(str, live.identity.values()))
-        return agent if operation.external_id in held else None
-    refused = {}
-    for path, value in operation.values.items():
-        field = fields[path]
-        wanted, now = digest(field, value), digest(field, shown(field, path, live))
-        if now != wanted:
-            refused[path] = FieldState(wanted, now)
-    return replace(agent, fields={**agent.fields, **refused}) if refused else None
 
 
 def _field_states(
@@ -362,10 +337,15 @@ def _field_state(
     fresh = FieldState(applied, now, want if unreadable else None)
     sent = path in evidence.sent.get(number, ())
     if sent and evidence.after is not None:
+        if evidence.unconfirmed & {(number, path), (number, ABSENT)}:
+            former = field_state(field, path, found.live, agent)
+            if former is None or former.applied != applied:
+                return former
+            return replace(former, shown=applied)
         before = evidence.before.get(number)
         was = digest(field, shown(field, path, before) if before else None)
         # While a picture is imported, the portal shows the former one or none.
-        importing = field.late and now != applied and (now == was or have is None)
+        importing = arrives_late(field, want) and now != applied and (now == was or have is None)
         return replace(fresh, shown=None, before=now) if importing else fresh
     if sent and unreadable:
         return replace(fresh, shown=None, before=now)
@@ -387,4 +367,6 @@ def _unsent_state(
             return fresh if arrived else recorded
         if recorded.shown == fresh.shown:
             return recorded
+        if verdict is Verdict.DIFFERENT:  # what was recorded of the portal is out of date for good
+            return replace(recorded, shown=recorded.applied)
     return fresh if verdict is Verdict.SAME else recorded

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from reconciler.core import verify
+from reconciler.core import confirm, verify
+from reconciler.core.confirm import PortalRun
 from reconciler.core.model import (
     Conflict,
     Event,
@@ -22,6 +23,7 @@ from reconciler.core.model import (
     Scalar,
     Started,
 )
+from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.execute import execute, interruption
 from reconciler.engine.planning import Proposal, read_portals
@@ -142,7 +144,7 @@ def _cancelled(report: Report, cancellation: Cancellation) -> Report:
 def _record_unverified(proposal: Proposal, report: Report) -> Report:
     """Record what was done, without reading the portals again."""
     try:
-        return _noted(report, *_save(proposal, report, {}).notes)
+        return _noted(report, *_save(proposal, _runs(proposal, report), {}).notes)
     except KeyboardInterrupt:
         return _unrecorded(report)
 
@@ -161,25 +163,48 @@ def _noted(report: Report, *notes: str) -> Report:
 
 
 def _verify(proposal: Proposal, report: Report) -> Report:
-    """Read the portals that operations were sent to, record what was done, and verify the result.
+    """Read the portals that operations were sent to, settle and record what was done, and verify
+    the result.
 
     A portal that nothing was sent to is as the plan found it. A portal that cannot be read, or
     lists only some of its agents, is not verified.
     """
-    planner = proposal.planner
     sent_to = {outcome.operation.portal for _, outcome in report.outcomes}
     listings, notes = _listings_after(proposal, report, sent_to)
-    saved = _save(proposal, report, listings)
-    report = _noted(report, *notes, *saved.notes)
+    report = _noted(report, *notes)
+    runs = _runs(proposal, report)
+    readings = settling.first_reading(proposal, runs, listings)
+    if any(each.unconfirmed for each in readings.values()):
+        _save(proposal, runs, listings)  # settling takes time, and the run may be killed
+        readings = settling.settle(proposal, runs, readings)
+    listings = {name: each.listing for name, each in readings.items()}
+    runs |= {name: replace(runs[name], accepted=each.accepted) for name, each in readings.items()}
+    saved = _save(proposal, runs, listings)
+    report = _noted(report, *saved.notes)
+    for name, each in readings.items():
+        outcomes = confirm.fail(report.outcomes, name, each.unconfirmed, each.accepted)
+        report = replace(report, outcomes=tuple(outcomes))
     if proposal.cancellation.requested:
         return _cancelled(report, proposal.cancellation)
-    drafts = {}
-    for name, listing in listings.items():
-        drafts[name] = proposal.drafts[name]
-        if name in sent_to:
-            after = replace(planner.snapshots[name], listing=listing, prior=saved.states[name])
-            drafts[name] = planner.draft(after, proposal.selection)
-    return verify.verify(report, drafts, sent_to)
+    planner, drafts = proposal.planner, dict(proposal.drafts)
+    for name in sent_to & listings.keys():
+        snapshot = planner.snapshots[name]
+        after = replace(snapshot, listing=listings[name], prior=saved.states[name])
+        drafts[name] = planner.draft(after, proposal.selection)
+    return verify.verify(report, {name: drafts[name] for name in listings}, sent_to)
+
+
+def _runs(proposal: Proposal, report: Report) -> dict[str, PortalRun]:
+    """What was applied on each portal."""
+    return {
+        name: PortalRun(
+            snapshot.desired,
+            snapshot.listing,
+            proposal.drafts[name].matches,
+            [each for _, each in report.outcomes if each.operation.portal == name],
+        )
+        for name, snapshot in proposal.planner.snapshots.items()
+    }
 
 
 def _listings_after(
@@ -197,7 +222,7 @@ def _listings_after(
         proposal.cancellation.request()
         return listings, []
     except Exception:  # an error here must not lose what was done
-        _save(proposal, report, {})
+        _save(proposal, _runs(proposal, report), {})
         raise
     reasons = list(readings.unread.values())
     for name, reading in readings.read.items():
@@ -222,7 +247,9 @@ class _Saved:
     notes: tuple[str, ...] = ()
 
 
-def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
+def _save(
+    proposal: Proposal, runs: Mapping[str, PortalRun], listings: Mapping[str, Listing]
+) -> _Saved:
     """Record what was done in the ledger. `listings` is what the portals list after the apply; a
     portal without one was not read again.
 
@@ -234,7 +261,7 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
             with suppress(Interrupted):  # asked to end: try again at once
                 proposal.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         try:
-            return _try_save(proposal, report, listings)
+            return _try_save(proposal, runs, listings)
         except LedgerChanged:
             continue
         except ConfigError as error:
@@ -246,41 +273,44 @@ def _save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -
             "send values again that the portal does not show."
         )
     prior = {name: snapshot.prior for name, snapshot in proposal.planner.snapshots.items()}
-    return _Saved(_states(proposal, report, listings, prior), (note,))
+    return _Saved(_states(proposal, runs, listings, prior), (note,))
 
 
-def _try_save(proposal: Proposal, report: Report, listings: Mapping[str, Listing]) -> _Saved:
+def _try_save(
+    proposal: Proposal, runs: Mapping[str, PortalRun], listings: Mapping[str, Listing]
+) -> _Saved:
     """Record what was done. Raises LedgerChanged and ConfigError."""
     store = proposal.planner.session.store
     loaded = store.load()
-    states = _states(proposal, report, listings, loaded.ledger)
+    states = _states(proposal, runs, listings, loaded.ledger)
     ledger = {**loaded.ledger, **states}
     if ledger == loaded.ledger and loaded.note is None:
         return _Saved(states)
-    note = store.save(ledger, loaded, _message(report))
+    note = store.save(ledger, loaded, _message(runs))
     return _Saved(states, (note,) if note else ())
 
 
 def _states(
-    proposal: Proposal, report: Report, listings: Mapping[str, Listing], ledger: Ledger
+    proposal: Proposal,
+    runs: Mapping[str, PortalRun],
+    listings: Mapping[str, Listing],
+    ledger: Ledger,
 ) -> dict[str, PortalState]:
     """What to record of each portal, given what `ledger` records now."""
-    states = {}
-    for name, snapshot in proposal.planner.snapshots.items():
-        outcomes = [each for _, each in report.outcomes if each.operation.portal == name]
-        matches = proposal.drafts[name].matches
-        states[name] = verify.record(
+    return {
+        name: verify.record(
             state_at(ledger, name, snapshot.prior.url),
-            verify.PortalRun(snapshot.desired, snapshot.listing, matches, outcomes),
+            runs[name],
             listings.get(name),
             snapshot.catalogue,
         )
-    return states
+        for name, snapshot in proposal.planner.snapshots.items()
+    }
 
 
-def _message(report: Report) -> str:
+def _message(runs: Mapping[str, PortalRun]) -> str:
     """What was applied, in one line without names: the message of the ledger's commit."""
-    outcomes = [outcome for _, outcome in report.outcomes]
+    outcomes = [outcome for run in runs.values() for outcome in run.outcomes]
     applied = Counter(each.operation.verb for each in outcomes if each.status == "applied")
     others = Counter(each.status for each in outcomes if each.status != "applied")
     parts = [

@@ -80,7 +80,8 @@ def _result(step: str, outcome: Outcome) -> dict[str, Any]:
         **({"ids": {"id": outcome.id, **outcome.aliases}} if outcome.aliases else {}),
         "status": outcome.status,
         "http_status": outcome.http_status,
-        "error": outcome.error,
+        "error": f"{outcome.code}: {outcome.error}" if outcome.code else outcome.error,
+        **({"code": outcome.code} if outcome.code else {}),
         **({"note": outcome.note} if outcome.note is not None else {}),
         "source": source(outcome.source),
     }

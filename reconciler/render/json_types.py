@@ -259,6 +259,8 @@ class ResultJson(TypedDict):
     """Status of the last response; null if there was none."""
     error: str | None
     """The portal's message, and what to do."""
+    code: NotRequired[str]
+    """The kind of failure: `not_taken`, the portal accepted the value and shows another one."""
     note: NotRequired[str]
     """What was done differently from the plan."""
     source: SourceJson | None

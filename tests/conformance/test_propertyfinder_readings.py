@@ -201,6 +201,14 @@ def with_both_texts(declared: dict[str, Any], users: Any) -> dict[str, Any]:
     return {**declared, "propertyfinder": section}
 
 
+def cleared(reading: Readings) -> dict[str, Any]:
+    """The file that clears values. A picture that the portal does not remove is planned again."""
+    section = dict(CLEARED["propertyfinder"])
+    if reading.nulls == "ignored":
+        del section["avatar"]
+    return {**CLEARED, "propertyfinder": section}
+
+
 def check(agency: Agency, reading: Readings) -> None:
     """Check that an apply converges under one reading, and that the ledger can be lost."""
     agency.ledger.unlink(missing_ok=True)
@@ -208,7 +216,7 @@ def check(agency: Agency, reading: Readings) -> None:
     agency.live_pf(*LIVE, readings=reading, limits=limits)
     section = {"token_path": reading.token_path, "deactivate_by": reading.deactivate_by}
     agency.use(propertyfinder=section, limits={"floor": 1000})
-    files = [*FILES, CLEARED] if reading.nulls != "refused" else FILES
+    files = [*FILES, cleared(reading)] if reading.nulls != "refused" else FILES
     before = agency.truth_pf()
     if (reading.texts, reading.texts_taken) == ("object", "string"):
         files = [with_both_texts(each, before) for each in files]
@@ -235,6 +243,20 @@ def check(agency: Agency, reading: Readings) -> None:
     late = reading.picture_import.startswith("after")
     report = converges(agency, str(reading), verify, pass_time if late else None)
     losing_the_ledger_is_safe(agency, str(reading), report)
+
+
+def test_a_picture_that_is_not_removed_is_removed_again(agency: Agency) -> None:
+    """The portal accepts null and keeps the picture: a failure, and each plan tries again."""
+    agency.live_pf(*LIVE, readings=Readings(nulls="ignored"), limits=PF_FAST)
+    agency.use(propertyfinder={}, limits={"floor": 1000})
+    agency.declare(CLEARED)
+    for _ in range(2):
+        report = agency.apply()
+        assert report["exit"] == 3
+        (failed,) = [each for each in report["results"] if each["status"] == "failed"]
+        assert (failed["key"], failed["code"]) == ("p-12", "not_taken")
+        (entry,) = agency.plan()["agents"]
+        assert [each["path"] for each in entry["changes"]] == ["avatar"]
 
 
 @pytest.mark.parametrize("errors", ["by-header", "older"])

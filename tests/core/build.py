@@ -219,12 +219,13 @@ def state_after(
     fields=FIELDS,
     seen=True,
     others=(),
+    unconfirmed=(),
 ):
     """The recorded state after an apply that sent these paths. `match` and `others` are what the
     portal lists afterwards.
 
-    `before` has the values that the portal showed earlier, `removed` the operations on agents that
-    no file declares, by live id.
+    `before` has the values that the portal showed earlier, `removed` the live ids of agents that
+    were taken off, `unconfirmed` the sent values (by id and path) that the portal does not show.
     """
     key = str(match.live.id)
     earlier = {key: replace(match.live, values={**match.live.values, **before})} if before else {}
@@ -233,8 +234,9 @@ def state_after(
         sent={key: frozenset(sent)},
         before=earlier,
         after={str(each.id): each for each in (match.live, *others)} if seen else None,
-        removed=removed or {},
+        removed=frozenset(removed or ()),
         refused=refused or {},
+        unconfirmed=frozenset(unconfirmed),
     )
     return update_state(prior, evidence, {field.name: field for field in fields})
 

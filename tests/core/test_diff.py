@@ -232,7 +232,7 @@ def test_a_warning_truncates_values_to_sixty_characters(name, quoted):
     """A value of sixty characters is not truncated."""
     match = match_of({"name": name}, {"name": name.strip()})
     (warning,) = difference(match, state_after(match, sent=["name"])).warnings
-    assert f"“{quoted}” was sent, but the portal shows" in warning.message
+    assert f"the portal shows “{quoted}” in its own form, “" in warning.message
 
 
 def test_a_path_without_a_field_raises_an_error():

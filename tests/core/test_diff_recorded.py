@@ -128,8 +128,8 @@ def test_an_altered_text_in_several_languages_is_one_warning(shown):
         (
             {"description.ru": " Р ", "description.en": " E ", "description.ro": " R "},
             {"description": "Р"},
-            ("description", {"ru": " Р ", "en": " E ", "ro": " R "}, "Р"),
-            "description: “ Р  /  E  /  R ” was sent, but the portal shows “Р”.",
+            ("description", {"ru": " Р ", "en": " E ", "ro": " R "}, "Р", True),
+            "description: the portal shows “ Р  /  E  /  R ” in its own form, “Р”.",
         ),
         (
             {"description.ru": "Р"},
@@ -140,8 +140,8 @@ def test_an_altered_text_in_several_languages_is_one_warning(shown):
         (
             {"description.ru": " Р "},
             {"description.ru": "Р", "description.en": "E"},
-            ("description.ru", " Р ", "Р"),
-            "description.ru: “ Р ” was sent, but the portal shows “Р”.",
+            ("description.ru", " Р ", "Р", True),
+            "description.ru: the portal shows “ Р ” in its own form, “Р”.",
         ),
         (
             {"avatar": None},
@@ -155,7 +155,7 @@ def test_an_altered_value_is_reported_in_the_shape_that_the_portal_shows(
     values, shown, unmet, start
 ):
     """A text shown as one string is reported whole, a text shown by language is reported by
-    language; the warning says what to do."""
+    language; the warning says what to do, unless the portal shows a form of the value."""
     before = {"description": "old", "avatar": {"id": 4}}
     match, prior = apply_values(values, shown, before=before)
     result = difference(match, prior)
@@ -163,7 +163,8 @@ def test_an_altered_value_is_reported_in_the_shape_that_the_portal_shows(
     assert result.not_taken == (Unmet("rentix", "agent-001", match.desired.source, *unmet),)
     (warning,) = result.warnings
     assert warning.message.startswith(start)
-    assert "not sent again; declare what the portal shows, or another value." in warning.message
+    advice = "until the file or the portal changes; declare what the portal shows, or another"
+    assert (advice in warning.message) is not result.not_taken[0].form
 
 
 def test_an_altered_value_is_sent_again_once_the_portal_changes():
@@ -228,7 +229,7 @@ def test_a_picture_that_does_not_replace_the_old_one_is_a_warning():
     (warning,) = result.warnings
     assert "may still be importing" in warning.message
     assert result.not_taken == (
-        Unmet("rentix", "agent-001", match.desired.source, "avatar", URL, {"id": 5}),
+        Unmet("rentix", "agent-001", match.desired.source, "avatar", URL, {"id": 5}, late=True),
     )
     assert difference(match_of({"avatar": URL}, {"avatar": {"id": 6}}), prior) is SAME
 

@@ -11,6 +11,7 @@ from reconciler.core.model import Listing
 
 from .build import (
     EMPTY_STATE,
+    URL,
     file,
     ledger,
     live,
@@ -164,3 +165,33 @@ def test_drift_has_no_limits():
     """Exceeded limits stop an apply, not a report."""
     draft = replace(rentix_draft([], []), over_limits=("3 of 3 agents would change",))
     assert drift(draft, set()).over_limits == ()
+
+
+# -- values that the portal did not take -----------------------------------------------------------
+
+
+def test_a_value_that_the_portal_did_not_take_is_drift():
+    """It is not sent again, but it is not as declared either; other drift is in the same entry."""
+    desired = [file("a", {"name": "New", "tiktok": None}), file("b", {"name": " B"})]
+    before = {"name": "Old"}
+    prior = state_after(
+        match_of(desired[0].values, {"name": "Other"}, key="a", number=1),
+        before=before,
+        sent=["name", "tiktok"],
+    )
+    agents = [live(1, "a", {"name": "Other"}), live(2, "b", {"name": "B"})]
+    (entry,) = drift(rentix_draft(desired[:1], agents, prior), frozenset()).entries
+    assert (entry.key, entry.id, entry.actions, entry.attribution) == ("a", 1, (), "drift")
+    assert summary(entry.changes) == [("name", "different", "drift")]
+    agents = [live(1, "a", {"name": "Other", "tiktok": "https://tiktok.com/@x"})]
+    (entry,) = drift(rentix_draft(desired[:1], agents, prior), frozenset()).entries
+    assert [each.path for each in entry.changes] == ["tiktok", "name"]
+
+
+def test_a_form_of_a_value_and_a_late_picture_are_not_drift():
+    """The portal has the value, or is about to."""
+    match = match_of({"name": " A ", "avatar": URL}, {"name": "A"}, key="a", number=1)
+    prior = state_after(match, before={"name": "x"}, sent=["name", "avatar"])
+    draft = rentix_draft([match.desired], [match.live], prior)
+    assert [each.path for each in draft.not_taken] == ["name", "avatar"]
+    assert drift(draft, frozenset()).entries == ()

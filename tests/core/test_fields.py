@@ -11,6 +11,7 @@ from reconciler.core.fields import (
     Identifier,
     Sort,
     Verdict,
+    arrives_late,
     canonical,
     compare,
     digest,
@@ -40,9 +41,15 @@ def test_a_path_belongs_to_its_field():
     assert [parent(path) for path in ("description.ru", "name")] == ["description", "name"]
 
 
-def test_only_pictures_may_arrive_late():
-    """The portal may import a picture after it has responded."""
-    assert [field.name for field in FIELDS if field.late] == ["avatar"]
+def test_only_a_picture_from_an_address_may_arrive_late():
+    """The portal may fetch it after it has responded; it has an uploaded one, and none, at once."""
+    late = [
+        (field.name, value)
+        for field in FIELDS
+        for value in ("x", None, {"id": 5}, {"url": "https://x"})
+        if arrives_late(field, value)
+    ]
+    assert late == [("avatar", {"url": "https://x"})]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.fields import digest
-from reconciler.core.model import AgentState, FieldState, PortalState, Unmet
+from reconciler.core.model import AgentState, FieldState, PortalState
 from reconciler.core.selection import Selection
 from reconciler.portals.propertyfinder.table import FIELDS as PF_FIELDS
 
@@ -28,7 +28,6 @@ from .build import (
     operation,
     operation_names,
     pf_draft,
-    places,
     rentix_draft,
     user,
 )
@@ -242,52 +241,21 @@ def test_a_former_agent_whose_key_matches_another_is_not_deactivated():
     assert "no file declares them any more. The portal still shows them" in warning.message
 
 
-def test_an_ignored_deactivation_is_reported_and_not_repeated():
-    """The portal still shows the agent as before: an unmet value without a source, and a warning
-    that says what to do."""
-    draft = pf_draft([], [user(1, EMAIL_1)], deactivated_state(), removal="deactivate")
-    assert (draft.operations, draft.entries) == ((), ())
-    unmet = Unmet("propertyfinder", "gone", None, "status", "inactive", "active")
-    assert draft.not_taken == (unmet,)
-    assert places(draft) == {("propertyfinder", "gone", None)}
-    (warning,) = draft.warnings
-    assert "status: “inactive” was sent, but the portal shows “active”." in warning.message
-    assert "deactivate_by in portals.propertyfinder" in warning.message
-
-
-def test_an_ignored_deactivation_is_reported_although_the_key_matches_another_agent():
-    """The former agent is still on the listings."""
-    draft = pf_draft(
-        [member("a", EMAIL_2, id=2)],
-        [user(1, EMAIL_1), user(2, EMAIL_2)],
-        deactivated_state(key="a"),
-        removal="deactivate",
-    )
-    assert [(each.key, each.path) for each in draft.not_taken] == [("a", "status")]
-    assert (draft.operations, len(draft.warnings)) == ((), 1)
-
-
 @pytest.mark.parametrize(
     ("prior", "agent"),
     [
+        (deactivated_state(), user(1, EMAIL_1)),
         (deactivated_state(), user(1, EMAIL_1, {"status": "invited"})),
         (deactivated_state(shown="inactive"), user(1, EMAIL_1)),
         (deactivated_state(value="active"), user(1, EMAIL_1)),
         (ledger((1, "gone")), user(1, EMAIL_1)),
     ],
-    ids=["changed-since", "activated-since", "other-value", "never-sent"],
+    ids=["ignored", "changed-since", "activated-since", "other-value", "never-sent"],
 )
-def test_a_deactivation_that_was_not_ignored_is_sent(prior, agent):
-    """The portal shows another value than after the last apply, or was never sent this one."""
+def test_an_agent_who_is_still_active_is_deactivated_whatever_is_recorded(prior, agent):
+    """A status is never recorded as not taken: the agent is on all listings."""
     draft = pf_draft([], [agent], prior, removal="deactivate")
     assert (operation_names(draft), draft.not_taken) == (["deactivate:1"], ())
-
-
-def test_an_ignored_deactivation_does_not_matter_without_deactivations():
-    """The configuration only reports removed agents now."""
-    draft = pf_draft([], [user(1, EMAIL_1)], deactivated_state())
-    assert (draft.not_taken, draft.operations, len(draft.warnings)) == ((), (), 1)
-    assert "no file declares them" in draft.warnings[0].message
 
 
 @pytest.mark.parametrize("recall", [True, False])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.fields import digest, parent
-from reconciler.core.model import AgentState, FieldState, Match, Operation, PortalState
+from reconciler.core.model import AgentState, FieldState, Match, PortalState
 from reconciler.core.state import was_refused
 from reconciler.core.verify import Evidence, update_state
 from reconciler.portals.propertyfinder import table as propertyfinder
@@ -23,7 +23,6 @@ from .build import (
     apply_values,
     changed_paths,
     difference,
-    live,
     match_of,
     member,
     recorded_keys,
@@ -49,7 +48,12 @@ def test_a_picture_of_a_new_agent_may_be_late_too():
     prior = update_state(
         EMPTY_STATE,
         Evidence(
-            [match], sent={"15": frozenset(["avatar"])}, before={}, after={}, removed={}, refused={}
+            [match],
+            sent={"15": frozenset(["avatar"])},
+            before={},
+            after={},
+            removed=set(),
+            refused={},
         ),
         BY_NAME,
     )
@@ -145,57 +149,20 @@ def test_a_value_that_is_no_longer_declared_is_forgotten():
     assert list(state_after(match_of({"name": "Ivan"}, {}), prior).agents["15"].fields) == ["name"]
 
 
-def unlinked(number, external):
-    """The operation that unlinks an agent that no file declares."""
-    return Operation(f"unlink:{number}", "unlink", "rentix", external, None, number, external)
-
-
-def deactivated(number):
-    """The operation that deactivates an agent that no file declares."""
-    verb = "deactivate"
-    return Operation(f"{verb}:{number}", verb, "x", "b", None, number, values={"name": "off"})
-
-
 OLD = PortalState({"1": AgentState("a", {}), "2": AgentState("b", {})})
 
 
-@pytest.mark.parametrize("others", [[], [live(2)], [live(2, "c")]], ids=["gone", "none", "another"])
-def test_an_unlinked_agent_is_forgotten(others):
+def test_a_removed_agent_is_forgotten():
     """The records of other agents are kept."""
-    prior = state_after(match_of({}, {}), OLD, removed={"2": unlinked(2, "b")}, others=others)
+    prior = state_after(match_of({}, {}), OLD, removed=["2"])
     assert recorded_keys(prior) == {"1": "a", "15": "agent-001"}
 
 
-def test_an_agent_that_keeps_its_external_id_stays_recorded():
-    """The portal confirmed the unlink and still shows the id."""
-    prior = state_after(
-        match_of({}, {}), OLD, removed={"2": unlinked(2, "b")}, others=[live(2, "b")]
-    )
+@pytest.mark.parametrize("path", ["externalId", "status", ""], ids=["linked", "active", "absent"])
+def test_an_agent_whose_removal_is_unconfirmed_stays_recorded(path):
+    """The portal confirmed it, and shows the agent as before, or not at all."""
+    prior = state_after(match_of({}, {}), OLD, removed=["2"], unconfirmed=[("2", path)])
     assert recorded_keys(prior)["2"] == "b"
-
-
-def test_a_removal_that_the_portal_ignored_is_recorded():
-    """The next plan reports it, and does not repeat it."""
-    on, off = (live(2, None, {"name": name}) for name in ("on", "off"))
-    prior = state_after(match_of({}, {}), OLD, removed={"2": deactivated(2)}, others=[on])
-    field = BY_NAME["name"]
-    assert prior.agents["2"].fields == {
-        "name": FieldState(digest(field, "off"), digest(field, "on"))
-    }
-    assert (
-        "2"
-        not in state_after(
-            match_of({}, {}), OLD, removed={"2": deactivated(2)}, others=[off]
-        ).agents
-    )
-
-
-def test_a_removal_that_cannot_be_seen_is_recorded():
-    """The portal does not show the value, so it is unknown whether the agent is inactive."""
-    agent = live(2)
-    hidden = replace(agent, values={"avatar": None})
-    prior = state_after(match_of({}, {}), OLD, removed={"2": deactivated(2)}, others=[hidden])
-    assert "name" in prior.agents["2"].fields
 
 
 def test_the_portals_address_is_kept():
@@ -210,7 +177,7 @@ def test_of_an_agent_that_was_sent_nothing_only_shown_values_are_recorded():
     match = match_of({"name": "Ivan", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"})
     prior = update_state(
         EMPTY_STATE,
-        Evidence([match], sent={}, before={}, after={"15": match.live}, removed={}, refused={}),
+        Evidence([match], sent={}, before={}, after={"15": match.live}, removed=set(), refused={}),
         BY_NAME,
     )
     assert list(prior.agents["15"].fields) == ["name"]
@@ -218,7 +185,7 @@ def test_of_an_agent_that_was_sent_nothing_only_shown_values_are_recorded():
 
 def test_a_removal_that_was_not_verified_keeps_the_record():
     """The portal was not read afterwards."""
-    prior = state_after(match_of({}, {}), OLD, removed={"2": unlinked(2, "b")}, seen=False)
+    prior = state_after(match_of({}, {}), OLD, removed=["2"], seen=False)
     assert "2" in prior.agents
 
 
@@ -230,8 +197,7 @@ def test_a_key_is_recorded_for_one_agent():
 
 def test_a_removed_agent_that_matches_again_is_recorded():
     """The match is more recent than the removal."""
-    ended = {"15": unlinked(15, "agent-001")}
-    assert "15" in state_after(match_of({}, {}), removed=ended).agents
+    assert "15" in state_after(match_of({}, {}), removed=["15"]).agents
 
 
 def test_refused_creations_are_recorded_until_one_succeeds():
@@ -340,7 +306,7 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
             sent={"15": frozenset(sent)},
             before={"15": earlier.live},
             after={"15": now.live},
-            removed={},
+            removed=set(),
             refused={},
         ),
         BY_NAME,
@@ -351,3 +317,35 @@ def test_whatever_the_portal_shows_afterwards_the_next_plan_is_empty(
     assert {parent(each.path) for each in again.not_taken} <= {
         parent(each.path) for each in lost.changes
     }
+
+
+def test_an_unconfirmed_value_is_not_recorded():
+    """It is planned again; the former value is still recorded, to tell drift from a change."""
+    _, prior = apply_values({"name": "Old"}, {"name": "Old"}, before={"name": "x"})
+    new = match_of({"name": "New"}, {"name": "Old"})
+    lost = state_after(new, prior, sent=["name"], unconfirmed=[("15", "name")])
+    assert lost.agents["15"].fields == prior.agents["15"].fields
+    assert changed_paths(new, lost) == ["name"]
+    other = match_of({"name": "Old"}, {"name": "Other"})
+    not_taken = state_after(other, before={"name": "x"}, sent=["name"])
+    again = state_after(other, not_taken, sent=["name"], unconfirmed=[("15", "name")])
+    assert changed_paths(other, not_taken) == []
+    assert changed_paths(other, again) == ["name"]
+
+
+def test_nothing_is_recorded_of_a_new_agent_that_is_not_shown():
+    """Except its key: it must not be created again."""
+    match = match_of({"name": "New"}, {})
+    absent = state_after(match, sent=["name"], unconfirmed=[("15", "")])
+    assert absent.agents["15"].fields == {}
+    assert recorded_keys(absent) == {"15": "agent-001"}
+
+
+def test_a_value_not_taken_is_forgotten_once_the_portal_shows_another():
+    """Someone who changes it back later is noticed."""
+    _, prior = apply_values({"name": "New"}, {"name": "Other"}, before={"name": "Old"})
+    third = match_of({"name": "New"}, {"name": "Third"})
+    state = state_after(third, prior)
+    back = match_of({"name": "New"}, {"name": "Other"})
+    assert changed_paths(back, prior) == []
+    assert summary(difference(back, state).changes) == [("name", "different", "drift")]

@@ -732,19 +732,21 @@ def test_the_check_settles_an_unknown_outcome(
     assert report["verified"]["as_declared"] == 2
 
 
-def test_a_value_that_was_undone_is_a_failure(agency: Agency) -> None:
-    """Every request succeeded, then someone undid one: exit 3, and it is named."""
+def test_a_link_that_keeps_being_undone_is_a_failure(agency: Agency) -> None:
+    """Every request succeeded, and someone undid the link each time: exit 3, and it is named."""
     agency.live(user(1, externalId="a"), user(2))
     agency.declare({"externalId": "a", "name": "Ana"}, {"id": 2, "externalId": "b"})
 
     async def undo(call: Any, response: Response) -> None:
-        if call.method == "PUT":
+        if call.method in ("PUT", "POST"):
             agency.portal.state.load([user(1, externalId="a", name="Ana"), user(2)])
 
     agency.portal.state.after.append(undo)
     report = agency.apply()
     agency.portal.state.after.clear()
     assert report["exit"] == 3
+    (failed,) = [each for each in report["results"] if each["status"] == "failed"]
+    assert (failed["key"], failed["verb"], failed["code"]) == ("b", "link", "not_taken")
     (difference,) = report["verified"]["differences"]
     assert (difference["key"], difference["path"]) == ("b", "externalId")
 

@@ -129,7 +129,7 @@ class Writer:
             last = yield from self._send_in_any_form(operation, attempt)
             outcome = answers.done(operation, last)
             if outcome is not None:
-                return replace(outcome, note=self._note(operation))
+                return self._with_note(outcome)
             refused = not (last.uncertain or answers.is_success(last))
             if refused and (attempt == 0 or last.status in (None, 401, 403)):
                 return answers.failed(operation, last, losses(operation))
@@ -147,15 +147,8 @@ class Writer:
 
     def _applied(self, operation: Operation, last: Response, found: Live) -> Outcome:
         """The outcome of an operation that reading shows to be applied."""
-        return Outcome(
-            operation,
-            "applied",
-            last.status,
-            None,
-            found.id,
-            found.aliases if operation.verb == "create" else {},
-            note=self._note(operation),
-        )
+        aliases = found.aliases if operation.verb == "create" else {}
+        return self._with_note(Outcome(operation, "applied", last.status, None, found.id, aliases))
 
     def _send_in_any_form(self, operation: Operation, attempt: int) -> Conversation[Response]:
         """The response to an operation's request, in its usual form or else in another one that
@@ -191,15 +184,18 @@ class Writer:
             other = "archived" if self.forms.inactive == "inactive" else "inactive"
             yield "inactive", other
 
-    def _note(self, operation: Operation) -> str | None:
-        """What was sent differently from what the file declares, because of the form that the
-        portal accepts; None if nothing was."""
+    def _with_note(self, outcome: Outcome) -> Outcome:
+        """The outcome, with a note if something was sent differently from what the file declares,
+        because of the form that the portal accepts."""
+        operation, note = outcome.operation, None
+        left = tuple(f"{name}.{table.SECOND}" for name, text in _second_texts(operation) if text)
+        if not self._sends_plain(operation):
+            left = ()
         if operation.values.get("status") == "inactive" and self.forms.inactive != "inactive":
-            return f"the portal accepts the status {self.forms.inactive} instead of inactive"
-        left = [f"{name}.{table.SECOND}" for name, text in _second_texts(operation) if text]
-        if left and self._sends_plain(operation):
-            return f"the portal accepts only one language; not sent: {', '.join(left)}"
-        return None
+            note = f"the portal accepts the status {self.forms.inactive} instead of inactive"
+        elif left:
+            note = f"the portal accepts only one language; not sent: {', '.join(left)}"
+        return replace(outcome, note=note, omitted=left)
 
     def _look_up(self, operation: Operation) -> Conversation[tuple[Verdict | None, Live | None]]:
         """Read one user: whether it has what the operation wants (None: it could not be read),

@@ -1,0 +1,270 @@
+"""After an apply: which values that were sent the portal does not show, and what to do about them.
+
+A success is not evidence, and neither is a single reading. The engine reads such values again,
+resends them once and reads them again; what each reading means is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from reconciler.core.catalogue import Catalogue
+from reconciler.core.diff import quoted
+from reconciler.core.fields import (
+    Field,
+    Sort,
+    Verdict,
+    arrives_late,
+    canonical,
+    compare,
+    parent,
+    shown,
+)
+from reconciler.core.forms import is_form
+from reconciler.core.model import (
+    Desired,
+    Listing,
+    Live,
+    Match,
+    Operation,
+    Outcome,
+    Source,
+    Value,
+)
+
+Place = tuple[str, str]
+"""A live agent's id, as text, and a path."""
+
+ABSENT = ""
+"""The path of an agent that the portal does not show at all."""
+CODE = "not_taken"
+"""The code of an operation that succeeded, while the portal shows another value."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortalRun:
+    """An apply on one portal: what its plan was made from, and an outcome for each operation.
+
+    `matches` are the planned agents that are not in conflict, as the portal listed them `before`.
+    `accepted` are the unconfirmed values to record as the portal shows them.
+    """
+
+    desired: Sequence[Desired]
+    before: Listing
+    matches: Sequence[Match]
+    outcomes: Sequence[Outcome]
+    accepted: AbstractSet[Place] = frozenset()
+
+    @property
+    def applied(self) -> list[Outcome]:
+        """The outcomes of the operations that succeeded."""
+        return [each for each in self.outcomes if each.status == "applied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A value that was sent with success, what the portal shows, and what it showed before the
+    apply."""
+
+    sent: Value
+    shown: Value
+    before: Value
+
+    def is_unchanged(self, field: Field) -> bool:
+        """Whether the portal shows what it showed before the apply."""
+        return (canonical(field, self.shown) or None) == (canonical(field, self.before) or None)
+
+    def clears(self, field: Field) -> bool:
+        """Whether a text, a link or a number was to be cleared."""
+        return field.sort is not Sort.PICTURE and self.sent in (None, "", [])
+
+
+Unconfirmeds = Mapping[Place, Unconfirmed]
+
+
+def find_unconfirmed(
+    run: PortalRun, after: Listing, catalogue: Catalogue
+) -> dict[Place, Unconfirmed]:
+    """The values that were sent with success and that the portal shows differently `after`.
+
+    A form of the declared value is no difference, unless the portal showed the same before. An
+    agent who is not listed is unconfirmed at `ABSENT`.
+    """
+    desired = {each.key: each for each in run.desired}
+    before, listed = ({str(live.id): live for live in each.agents} for each in (run.before, after))
+    found: dict[Place, Unconfirmed] = {}
+    for outcome in run.applied:
+        number, operation = str(outcome.id), outcome.operation
+        live, former = listed.get(number), before.get(number)
+        if live is None:
+            found[number, ABSENT] = Unconfirmed(None, None, None)
+        elif operation.verb in ("link", "unlink"):
+            found |= _link(operation, live, former, catalogue)
+        else:
+            declared = desired.get(operation.key) if operation.source is not None else None
+            values = _values(operation, declared, live, former, catalogue)
+            left = {(number, path) for path in outcome.omitted}
+            found |= {place: value for place, value in values.items() if place not in left}
+    return found
+
+
+def _link(
+    operation: Operation, live: Live, before: Live | None, catalogue: Catalogue
+) -> dict[Place, Unconfirmed]:
+    """The external id of one agent, if the portal does not show the link or unlink."""
+    have = catalogue.external_id(live.identity)
+    linked = operation.verb == "link"
+    if (have == operation.external_id) is linked:
+        return {}
+    was = catalogue.external_id(before.identity) if before is not None else None
+    want = operation.external_id if linked else None
+    return {(str(live.id), str(catalogue.handle)): Unconfirmed(want, have, was)}
+
+
+def _values(
+    operation: Operation,
+    declared: Desired | None,
+    live: Live,
+    before: Live | None,
+    catalogue: Catalogue,
+) -> dict[Place, Unconfirmed]:
+    """The unconfirmed values of one operation. `declared` is None if no file declares the agent."""
+    if declared is None:
+        source = Source("", 0)
+        declared = Desired(operation.portal, operation.key, source, {}, operation.values)
+    values = (
+        (path, _value(path, declared, live, before, catalogue))
+        for path in declared.values
+        if parent(path) in operation.values
+    )
+    return {(str(live.id), path): value for path, value in values if value is not None}
+
+
+def _value(
+    path: str, declared: Desired, live: Live, before: Live | None, catalogue: Catalogue
+) -> Unconfirmed | None:
+    """A value that was sent, if the portal shows another one that cannot be a form of it; None for
+    a picture that may arrive later."""
+    field, want = catalogue.field(path), declared.values[path]
+    if arrives_late(field, want) or compare(field, path, declared, live) is not Verdict.DIFFERENT:
+        return None
+    have = shown(field, path, live)
+    was = shown(field, path, before) if before is not None else None
+    value = Unconfirmed(want, have, was)
+    is_new = not value.is_unchanged(field)
+    return None if is_new and is_form(field, path, declared, live) else value
+
+
+# -- after the values were sent again --------------------------------------------------------------
+
+
+def accept(first: Unconfirmeds, second: Unconfirmeds, catalogue: Catalogue) -> frozenset[Place]:
+    """The values to record as the portal shows them, so that they are not planned for ever.
+
+    `first` are the unconfirmed values before they were sent again, `second` those after. The portal
+    must show the same both times, and not what it showed before the apply, unless a value was to be
+    cleared. A status, a switch and an external id are never accepted.
+    """
+    off = catalogue.policy.off
+    accepted = set()
+    for place, value in second.items():
+        path = place[1]
+        field = catalogue.by_name.get(parent(path))
+        if field is None or field.sort is Sort.SWITCHES or (off is not None and path == off[0]):
+            continue
+        again = first.get(place)
+        same = again is not None and canonical(field, again.shown) == canonical(field, value.shown)
+        if same and (value.clears(field) or not value.is_unchanged(field)):
+            accepted.add(place)
+    return frozenset(accepted)
+
+
+def resend(
+    operations: Sequence[Operation], values: Unconfirmeds, handle: str | None
+) -> list[Operation]:
+    """The part of a new plan's operations that sends these values again; nothing else of it was
+    shown to anyone. A link is left out if it needs an operation that is left out; so is an unlink
+    without its link."""
+    kept = [each for operation in operations for each in _again(operation, values, handle)]
+    while True:
+        names = {each.name for each in kept}
+        planned = {each.name for each in operations}
+        left = [
+            each
+            for each in kept
+            if all(wait in names for wait in each.waits if wait in planned)
+            and (each.verb != "unlink" or not _loses_link(each, planned, names))
+        ]
+        if len(left) == len(kept):
+            return kept
+        kept = left
+
+
+def _again(operation: Operation, values: Unconfirmeds, handle: str | None) -> Iterator[Operation]:
+    """The part of an operation that sends these values, if there is one."""
+    number = str(operation.id)
+    if operation.verb in ("link", "unlink"):
+        if (number, str(handle)) in values:
+            yield operation
+        return
+    names = {parent(path) for place, path in values if place == number}
+    sent = {name: value for name, value in operation.values.items() if name in names}
+    if sent and operation.id is not None:
+        yield replace(operation, values=sent, waits=())
+
+
+def _loses_link(unlink: Operation, planned: Container[str], kept: Container[str]) -> bool:
+    """Whether an unlink was planned with a link of the same agent that is not kept."""
+    link = f"link:{unlink.id}"
+    return link in planned and link not in kept
+
+
+def fail(
+    outcomes: Iterable[tuple[str, Outcome]],
+    portal: str,
+    values: Unconfirmeds,
+    accepted: Container[Place],
+) -> Iterator[tuple[str, Outcome]]:
+    """The outcomes; those on this portal that applied an unconfirmed value have failed."""
+    by_agent: dict[str, list[str]] = {}
+    for number, path in values:
+        by_agent.setdefault(number, []).append(path)
+    for step, outcome in outcomes:
+        paths = by_agent.get(str(outcome.id), ())
+        mine = [path for path in paths if _sends(outcome.operation, path)]
+        if outcome.status != "applied" or outcome.operation.portal != portal or not mine:
+            yield step, outcome
+            continue
+        error = _why(outcome, mine, values, accepted)
+        yield step, replace(outcome, status="failed", error=error, path=mine[0], code=CODE)
+
+
+def _sends(operation: Operation, path: str) -> bool:
+    """Whether an operation sent this path."""
+    if path == ABSENT:
+        return True
+    if operation.verb in ("link", "unlink"):
+        return parent(path) not in operation.values and not operation.values
+    return parent(path) in operation.values
+
+
+def _why(
+    outcome: Outcome, paths: Sequence[str], values: Unconfirmeds, accepted: Container[Place]
+) -> str:
+    """What the portal shows although it accepted these values."""
+    number = str(outcome.id)
+    if ABSENT in paths:
+        return (
+            f"the portal confirmed it, but does not show agent {number}. Look for the agent on the "
+            f"portal, then run again"
+        )
+    found = [(path, values[number, path]) for path in paths]
+    shows = "; ".join(
+        f"{path} was sent as {quoted(value.sent)}, but the portal shows {quoted(value.shown)}"
+        for path, value in found
+    )
+    if all((number, path) in accepted for path in paths):
+        return f"{shows}. It is not sent again until the file or the portal changes"
+    return f"{shows}. Run again later"
