@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from reconciler.cli import run
 from reconciler.sandbox import propertyfinder
 from reconciler.sandbox.propertyfinder.user import User
 from reconciler.sandbox.readings import Limits, Readings
-from reconciler.sandbox.server import Running
-from reconciler.sandbox.state import PropertyFinderState
+from reconciler.sandbox.server import Application, Running
+from reconciler.sandbox.state import PropertyFinderState, State
+from reconciler.sandbox.store import Store
 
 KEY = "sandbox"
 FAST = Limits(rate_limit=10**9, bulk_rate_limit=10**9)
@@ -96,7 +96,6 @@ class Agency:
         limits: Limits = FAST,
     ) -> None:
         """Reset both portals, with these users on Rentix and none on Property Finder."""
-        self.portal.state.clock = time.time
         self.portal.state.reset(users, readings or Readings(), limits)
         self.pf.reset(limits=PF_FAST)
 
@@ -156,6 +155,16 @@ class Agency:
     def truth_pf(self) -> dict[int, User]:
         """The users as Property Finder stores them, by id, whatever it shows."""
         return {user.id: user for user in self.pf.users.all()}
+
+
+@contextlib.contextmanager
+def new_portals(server: Running, key: str) -> Iterator[Running]:
+    """Serve new portals, with this key for Rentix, until the context ends. All connections and
+    requests in progress end before and after it."""
+    with contextlib.closing(Store()) as store:
+        server.restart(Application(State(store, key)))
+        yield server
+        server.restart(server.application)
 
 
 def writes(calls: Iterable[tuple[str, str, Any, int]]) -> list[tuple[str, str, Any, int]]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from agency import KEY, Agency
+from agency import KEY, Agency, new_portals
 from hypothesis import settings
 
 from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.server import Running, running
-from reconciler.sandbox.state import State
-from reconciler.sandbox.store import Store
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("same", derandomize=True, database=None)
     if not config.getoption("--long"):
         settings.load_profile("same")
+    # A background job ignores SIGINT, and so would each process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,18 +46,26 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def portal() -> Iterator[Running]:
-    """One sandbox for all tests of this process; each begins a new world on it."""
-    with closing(Store()) as store, running(State(store, KEY)) as sandbox:
+def server() -> Iterator[Running]:
+    """The server of all simulated portals in this process."""
+    with running() as sandbox:
         yield sandbox
 
 
 @pytest.fixture
+def portal(server: Running) -> Iterator[Running]:
+    """New portals on the server. Nothing of another test is left: no agent, hook, limit, fault or
+    clock, and no request in progress."""
+    with new_portals(server, KEY) as portal:
+        yield portal
+
+
+@pytest.fixture
 def agency(tmp_path: Path, portal: Running) -> Agency:
-    """An empty repository and an empty portal."""
-    made = Agency(tmp_path, portal)
-    made.live()
-    return made
+    """An empty repository and empty portals."""
+    agency = Agency(tmp_path, portal)
+    agency.live()
+    return agency
 
 
 @pytest.fixture

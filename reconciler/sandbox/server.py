@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from asyncio import CancelledError
@@ -57,12 +58,18 @@ class Application:
         return await (exchange.answer() if self.faults is None else self.faults.answer(exchange))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
-    """A sandbox that is listening: the base URL of each portal, and its application."""
+    """A sandbox that is listening: the base URL of each portal, and its application.
+
+    `restart` serves another application at the same URLs, as after a restart of the process:
+    connections are dropped, and a request in progress is cancelled before its effect. Call it from
+    any thread except the server's.
+    """
 
     urls: Mapping[str, str]
     application: Application
+    restart: Callable[[Application], None]
 
     @property
     def url(self) -> str:
@@ -90,7 +97,8 @@ def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
     """Serve in a thread of this process while the context is open.
 
     The store of a state that is passed in stays open; without a state, a new one is made and its
-    store closed at the end. To start over without a restart, call `state.reset(users, readings)`.
+    store closed at the end. To start over, call `restart`, or `state.reset(users, readings)` if no
+    request is in progress.
 
     Raises:
         OSError: the port is in use.
@@ -150,7 +158,7 @@ class _Server(uvicorn.Server):
         base = f"http://{_HOST}:{listener.getsockname()[1]}"
         urls = {gate.NAME: base + path for path, gate in PORTALS.items()}
         self._ready = ready
-        self._running = Running(urls, application)
+        self._running = Running(urls, application, self._restart)
         super().__init__(
             uvicorn.Config(
                 self._answer,
@@ -170,6 +178,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then call `ready`."""
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._ready(self._running)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -187,13 +196,26 @@ class _Server(uvicorn.Server):
             while (await receive())["type"] != "http.disconnect":
                 pass  # returning earlier makes uvicorn log an incomplete response
 
-    def _reset(self, scope: Scope) -> None:
-        """Reset the connection of a request."""
+    def _reset(self, scope: Scope | None = None) -> None:
+        """Reset the connection of a request, or all connections."""
         for connection in list(self.server_state.connections):
-            if getattr(connection, "client", None) == scope["client"]:
+            if scope is None or getattr(connection, "client", None) == scope["client"]:
                 peer = connection.transport.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 connection.transport.abort()
+
+    def _restart(self, application: Application) -> None:
+        """Serve another application, once nothing is left of the former one."""
+        asyncio.run_coroutine_threadsafe(self._replace(application), self._loop).result()
+
+    async def _replace(self, application: Application) -> None:
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        self._reset()  # also of requests that were sent but not yet read
+        if tasks:
+            await asyncio.wait(tasks)
+        self._running.application = application
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Shut down; uvicorn would raise the signal again afterwards."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agency import KEY, Agency, person, section, user, writes
+from agency import KEY, Agency, new_portals, person, section, user, writes
 from github.platform import BOT, REPOSITORY, TOKEN, Answer, Asked, Platform, serving, zipped
 from github.runner import Project, Step, lay_out, project
 from repositories import plain_git, say
@@ -36,12 +36,12 @@ def served() -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="module")
-def first(portal: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that each test starts with a copy of."""
     folder = tmp_path_factory.mktemp("project")
-    agency = Agency(folder, portal)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, new_portals(server, KEY) as portal:
         plain_git(patch)
+        agency = Agency(folder, portal)
         agency.live(*LIVE)
         lay_out(agency, folder, A, B, C)
     return folder

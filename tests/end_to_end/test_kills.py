@@ -227,7 +227,9 @@ class World:
 
     def reset(self) -> None:
         """Start again from the state before the apply."""
-        state = self.agency.portal.state
+        portal = self.agency.portal
+        portal.restart(portal.application)  # a killed process may have left requests to another one
+        state = portal.state
         for each in (state.before, state.after, state.log):
             each.clear()
         state.store.replace(deepcopy(self.agents))

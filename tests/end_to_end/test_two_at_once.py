@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Any, NoReturn
 
 import pytest
 from agency import KEY, Agency, person, section, user, writes
@@ -27,7 +28,7 @@ from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
 from reconciler.store.lock import LockWait
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds after which a test that hangs fails; no test waits that long otherwise."""
 PROGRAM = """
 import sys
@@ -50,6 +51,7 @@ class Process:
         environment = {
             **os.environ,
             "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONFAULTHANDLER": "1",  # SIGABRT prints where each thread is
             "RENTIX_URL": agency.portal.url,
             "RENTIX_API_KEY": KEY,
             "PROPERTYFINDER_URL": agency.portal.urls["propertyfinder"],
@@ -71,21 +73,44 @@ class Process:
     def expect(self, word: str) -> None:
         """Wait until the process prints this to standard error."""
         while word not in self.err:
-            line = self._lines.get(timeout=PATIENCE)
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except Empty:
+                self.abort()
             assert line, f"it ended with: {self.err}"
             self.err += line
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Wait for an event that the process causes. Fails as soon as the process has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while not event.wait(0.1):
+            if self._process.poll() is not None and not event.is_set():
+                raise AssertionError(f"it ended too early: {self.end()}, {self.err}")
+            if time.monotonic() > deadline:
+                self.abort()
+
+    def abort(self) -> NoReturn:
+        """End a process that hangs. Fails with its output and the stack of each thread."""
+        self.signal(signal.SIGABRT)
+        self.end()
+        raise AssertionError
 
     def signal(self, number: int) -> None:
         """Send a signal to the process."""
         self._process.send_signal(number)
 
     def end(self) -> tuple[int, Any]:
-        """Wait for the end. Returns the exit code, and the report if there is one."""
+        """Wait for the end. Returns the exit code, and the report if there is one. Fails if
+        the process hangs."""
+        killer = threading.Timer(PATIENCE, self.signal, [signal.SIGABRT])
+        killer.start()
         out = self._process.stdout.read()
-        code = self._process.wait(PATIENCE)
+        code = self._process.wait()
+        killer.cancel()
         self._reader.join(PATIENCE)
         while not self._lines.empty():
             self.err += self._lines.get()
+        assert code != -signal.SIGABRT, f"it did not end in time: {self.err}"
         return code, json.loads(out) if out else None
 
     def close(self) -> None:
@@ -129,9 +154,9 @@ class Gate:
             self.reached.set()
             await asyncio.to_thread(self.open.wait, PATIENCE)
 
-    def wait(self) -> None:
-        """Wait until a request is held."""
-        assert self.reached.wait(PATIENCE)
+    def wait(self, process: Process) -> None:
+        """Wait until a request of the process is held."""
+        process.wait_for(self.reached)
 
 
 @contextmanager
@@ -198,7 +223,7 @@ def test_two_applies_in_one_folder_run_one_after_the_other(agency: Agency, start
     )
     with held(agency, lambda call: call.path.endswith("/link") and call.method == "POST") as gate:
         first = start(agency)
-        gate.wait()
+        gate.wait(first)
         second = start(agency)
         second.expect("Another apply is in progress")
         assert f"process {first._process.pid}, since " in second.err
@@ -228,7 +253,7 @@ def test_an_apply_that_waits_for_a_killed_one_continues_at_once(
     agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "Bogdan"})
     with held(agency, is_write) as gate:
         first = start(agency)
-        gate.wait()
+        gate.wait(first)
         second = start(agency)
         second.expect("Another apply is in progress")
         first.signal(signal.SIGKILL)
@@ -245,7 +270,7 @@ def test_ctrl_c_ends_the_wait(agency: Agency, start: Start) -> None:
     agency.declare({"externalId": "a", "name": "Ana"})
     with held(agency, is_write) as gate:
         first = start(agency)
-        gate.wait()
+        gate.wait(first)
         before = len(agency.portal.state.log)
         second = start(agency)
         second.expect("Another apply is in progress")
@@ -362,7 +387,7 @@ def test_two_clones_run_one_after_the_other(
     a, b, remote = clones
     with held(a, is_write) as gate:
         first = start(a)
-        gate.wait()
+        gate.wait(first)
         second = start(b)
         second.expect("Another apply is in progress")
         assert f"process {first._process.pid}, since " in second.err
@@ -387,7 +412,7 @@ def test_a_killed_clone_is_taken_over_after_the_lease(
     a, b, remote = clones
     with held(a, is_write) as gate:
         first = start(a, lease=3.0)
-        gate.wait()
+        gate.wait(first)
         second = start(b, lease=3.0)
         second.expect("Another apply is in progress")
         first.signal(signal.SIGKILL)
@@ -409,7 +434,7 @@ def test_a_clone_that_wakes_up_sends_nothing_more(
     a.declare({"id": 1, "externalId": "b"}, {"id": 2, "externalId": "c"})
     with held(a, is_write) as gate:
         first = start(a, lease=3)
-        gate.wait()
+        gate.wait(first)
         first.signal(signal.SIGSTOP)
         second = start(b, lease=1)
         assert second.end()[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,8 +10,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -18,7 +21,7 @@ from click.testing import CliRunner
 
 from reconciler.cli.sandbox import command
 from reconciler.sandbox import Agent, Limits, Readings, propertyfinder
-from reconciler.sandbox.server import running
+from reconciler.sandbox.server import Application, running
 from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
 
@@ -266,6 +269,29 @@ def test_the_store_of_a_given_state_stays_open(tmp_path):
             url = sandbox.urls["rentix"] + "/agency"
             assert httpx.get(url, headers={"X-API-Key": "k"}).status_code == 200
         assert store.agents() == []
+
+
+def test_a_restart_leaves_nothing_of_the_former_application():
+    """A request that is held before its effect never takes effect, and its connection is reset."""
+    held, release = Event(), Event()
+    ana, anna = ({"id": 1, "name": name, "phone": "+1"} for name in ("Ana", "Anna"))
+
+    async def hold(_):
+        held.set()
+        await asyncio.to_thread(release.wait, 10)
+
+    with closing(Store()) as store, running(State(store)) as sandbox, ThreadPoolExecutor() as pool:
+        sandbox.state.reset([ana])
+        sandbox.state.before.append(hold)
+        write = pool.submit(httpx.put, sandbox.url + "/users", json=anna, headers=KEY)
+        assert held.wait(10)
+        sandbox.restart(Application(State(store)))
+        release.set()
+        with pytest.raises(httpx.ReadError):
+            write.result()
+        shown = httpx.get(sandbox.url + "/users", headers=KEY).json()
+        assert [agent["name"] for agent in shown["items"]] == ["Ana"]
+        assert [each.path for each in sandbox.state.log] == ["/api/v1/users"]
 
 
 def test_saving_a_duplicate_external_id_fails():

@@ -4,21 +4,18 @@ requests."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from agency import Agency
+from agency import Agency, new_portals
 from github.platform import Platform, serving
 from repositories import plain_git
 
 from reconciler.engine.concurrency import Cancellation
 from reconciler.github import api
 from reconciler.sandbox.gate import Gate
-from reconciler.sandbox.server import Running, running
-from reconciler.sandbox.state import State
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.server import Running
 
 from .keys import KEYS, PF_KEY, PF_SECRET, RENTIX, TOKEN
 
@@ -30,18 +27,8 @@ class RecordedRequest(NamedTuple):
     headers: list[tuple[str, str]]
 
 
-@pytest.fixture(scope="package")
-def sandbox() -> Iterator[Running]:
-    """A sandbox with the long keys, shared by all tests."""
-    with closing(Store()) as store:
-        state = State(store, RENTIX)
-        state.propertyfinder.key, state.propertyfinder.secret = PF_KEY, PF_SECRET
-        with running(state) as server:
-            yield server
-
-
 @pytest.fixture
-def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> Agency:
+def keyed(tmp_path: Path, server: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
     """An agency with the long keys in an empty folder. Retries do not wait, and every login
     returns the same token."""
     monkeypatch.setattr("reconciler.net.transport._backoff", lambda _: 0.0)
@@ -50,9 +37,11 @@ def keyed(tmp_path: Path, sandbox: Running, monkeypatch: pytest.MonkeyPatch) -> 
     )
     root = tmp_path / "repository"
     root.mkdir()
-    agency = Agency(root, sandbox, dict(KEYS))
-    agency.live()
-    return agency
+    with new_portals(server, RENTIX) as portal:
+        agency = Agency(root, portal, dict(KEYS))
+        agency.pf.key, agency.pf.secret = PF_KEY, PF_SECRET
+        agency.live()
+        yield agency
 
 
 @pytest.fixture
