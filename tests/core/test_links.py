@@ -150,7 +150,7 @@ def check(before, wanted, order=None):
         assert each.holder.identity["externalId"] == each.claim.wants
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [1, 2, 3])
 def test_every_small_world_is_resolved_with_the_fewest_calls(size):
     """All holders against all declared ids: every possible move happens, no call is refused in any
     order that the waits allow, no other agent is changed, and no other way has fewer calls."""
@@ -167,7 +167,7 @@ def test_rotations_and_random_worlds_are_resolved():
         for shift in range(1, size):
             check(before, (*before[shift:], *before[:shift]))
     random = Random(6)
-    for size in (5, 6) * 1000:
+    for size in (5, 6) * 200:
         ids = list("abcdef"[:size])
         gaps = random.choice((0, 0, 1, 2))
         before, wanted = (
@@ -177,15 +177,18 @@ def test_rotations_and_random_worlds_are_resolved():
         check(tuple(before), tuple(wanted), random.sample(range(size), size))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("size", [5, 6])
+@pytest.mark.parametrize(
+    "size", [4, pytest.param(5, marks=pytest.mark.long), pytest.param(6, marks=pytest.mark.long)]
+)
 def test_every_large_world_is_resolved_with_the_fewest_calls(size):
-    """Five and six agents, up to the names of ids: every number of holders, every declaration."""
+    """Up to the names of ids and agents: every number of holders, every declaration, in two random
+    orders of the files."""
     ids, random = "abcdef"[:size], Random(size)
     for held in range(size + 1):
         before = tuple(ids[at] if at < held else None for at in range(size))
         for wanted in worlds(size, ids):
-            check(before, wanted, random.sample(range(size), size))
+            for _ in range(2):
+                check(before, wanted, random.sample(range(size), size))
 
 
 def test_a_failed_step_skips_only_the_steps_that_wait_for_it():

@@ -126,7 +126,7 @@ def test_every_possible_move_in_random_worlds_of_logins_happens():
     """Four users and a creation in random order of the files; some users are not declared."""
     random, logins = Random(5), "abcdef"
     all_declarations = declarations(5, logins)
-    for _ in range(1500):
+    for _ in range(300):
         *wanted, new = random.choice(all_declarations)
         users = [user(at + 1, login) for at, login in enumerate("abcd")]
         undeclared = random.sample([1, 2, 3, 4], random.choice((0, 0, 1)))
