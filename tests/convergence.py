@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations, product
 from typing import Any
 
 from agency import Agency, writes
@@ -64,3 +65,32 @@ def losing_the_ledger_is_safe(agency: Agency, where: str, report: dict[str, Any]
         if change["kind"] != "unreadable" and (entry["key"], change["path"]) not in known
     ]
     assert surprising == [], where
+
+
+def covering(choices: Mapping[str, Sequence[Any]], together: Iterable[str]) -> list[dict[str, Any]]:
+    """Few combinations of choices: every two values of different doubts occur together in one of
+    them, and every three values of the doubts in `together`."""
+    groups = [*combinations(choices, 2), *combinations(together, 3)]
+    missing = {
+        frozenset(zip(names, values, strict=True)): None
+        for names in groups
+        for values in product(*(choices[name] for name in names))
+    }
+    cases = []
+    while missing:
+        case = dict(list(missing)[-1])  # the last are groups of three, which leave fewer choices
+        for name in choices:
+            if name not in case:
+                case[name] = max(
+                    choices[name], key=lambda value: _gain(missing, {**case, name: value}, name)
+                )
+        cases.append(case)
+        for each in [each for each in missing if each <= case.items()]:
+            del missing[each]
+    return cases
+
+
+def _gain(missing: Iterable[frozenset[tuple[str, Any]]], case: dict[str, Any], name: str) -> int:
+    """The number of missing groups with a name that a case covers."""
+    item = (name, case[name])
+    return sum(item in each and each <= case.items() for each in missing)

@@ -100,11 +100,10 @@ def test_up_to_two_agents_take_the_fewest_calls(agency: Agency, size: int) -> No
         check(agency, held, wanted)
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_three_agents_take_the_fewest_calls(agency: Agency, part: int) -> None:
-    """Every fifth pair for three agents; all of them with --long."""
+def test_three_agents_take_the_fewest_calls(agency: Agency) -> None:
+    """Some pairs for three agents; all of them with --long. The core's tests plan them all."""
     agency.configure(limits={"floor": 1000})
-    for held, wanted in worlds(3)[part * 5 :: 20]:
+    for held, wanted in worlds(3)[::19]:
         check(agency, held, wanted)
 
 

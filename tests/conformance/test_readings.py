@@ -5,14 +5,13 @@ Afterwards the next plan is empty, declared values are live, and others are unch
 
 from __future__ import annotations
 
-import random
 import unicodedata
 from itertools import product
 from typing import Any
 
 import pytest
 from agency import FAST, Agency, user
-from convergence import converges
+from convergence import converges, covering
 
 from reconciler.sandbox.readings import Readings
 
@@ -71,27 +70,17 @@ CROSSING = (
     "strings",
     "bulk_by_id",
 )
-"""Every combination of these doubts is always run."""
-BULKS = ((100, "413"), (3, "413"), (3, "400"))
-"""Limits of bulk requests, with the status of a refusal."""
+"""Doubts that interact in one request."""
+BULKS = (100, 3)
+"""Limits of bulk requests."""
 
 
-def combinations() -> list[Any]:
-    """Return every combination of `CROSSING` and `BULKS`; other doubts are drawn with a fixed seed."""
-    others = {
-        name: values
-        for name, values in Readings.choices().items()
-        if name not in (*CROSSING, "bulk_refusal")
-    }
-    draw = random.Random(7)
-    cases = []
-    for base in Readings.every(*CROSSING):
-        for limit, refusal in BULKS:
-            rest = {name: draw.choice(values) for name, values in others.items()}
-            crossing = {name: getattr(base, name) for name in CROSSING}
-            reading = Readings(**crossing, **rest, bulk_refusal=refusal)
-            cases.append((reading, limit))
-    return cases
+def crossing() -> list[Any]:
+    """Combinations of readings and bulk limits with every two values of all doubts, and every three
+    values of `CROSSING`."""
+    cases = covering({**Readings.choices(), "limit": BULKS}, (*CROSSING, "limit"))
+    limits = [case.pop("limit") for case in cases]
+    return [(Readings(**case), limit) for case, limit in zip(cases, limits, strict=True)]
 
 
 def every() -> list[Any]:
@@ -104,23 +93,13 @@ def every() -> list[Any]:
         "social_null",
         "listing",
     )
-    return list(product(Readings.every(*names), (3, 100)))
+    return list(product(Readings.every(*names), BULKS))
 
 
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", range(4))
 def test_crossing_readings_converge(agency: Agency, part: int) -> None:
-    """Every combination of `CROSSING`, each with one of the bulk limits; in parts that run in parallel."""
-    cases, bulks = combinations(), len(BULKS)
-    chosen = [cases[place * bulks + place % bulks] for place in range(len(cases) // bulks)]
-    for reading, limit in chosen[part::8]:
-        check(agency, reading, limit)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("part", range(8))
-def test_every_combination_converges_with_every_bulk_limit(agency: Agency, part: int) -> None:
-    """The same combinations, with every bulk limit."""
-    for reading, limit in combinations()[part::8]:
+    """In parts that run in parallel."""
+    for reading, limit in crossing()[part::4]:
         check(agency, reading, limit)
 
 
