@@ -72,7 +72,7 @@ def test_sandbox_files_are_relative_to_it(elsewhere: Path) -> None:
         assert served.stdout is not None
         assert served.stdout.readline().startswith("rentix http://127.0.0.1:")
         served.terminate()
-        served.communicate(timeout=20)
+        served.communicate(timeout=60)
     assert (folder / "live.db").exists()
     assert not (elsewhere / "live.db").exists()
 

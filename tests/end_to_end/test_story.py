@@ -71,7 +71,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     served = shell.sandbox("--load", "live.json", "--db", "portal.sqlite")
     yield shell
     served.send_signal(signal.SIGINT)
-    _, error = served.communicate(timeout=20)
+    _, error = served.communicate(timeout=60)
     assert served.returncode == 0, error
     assert error == ""
 

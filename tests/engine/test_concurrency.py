@@ -13,7 +13,7 @@ from reconciler.engine import concurrency
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import Interrupted
 
-LONG = 30
+LONG = 60
 """Seconds after which a test that hangs fails; no test waits that long otherwise."""
 
 

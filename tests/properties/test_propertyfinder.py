@@ -262,11 +262,11 @@ class World:
         return {"avatar": ...} if user.picture_pending else {}
 
 
-SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SETTINGS = {"suppress_health_check": [HealthCheck.function_scoped_fixture]}
 REMOVED = st.sampled_from(["report", "deactivate"])
 
 
-@settings(max_examples=25, **SETTINGS)
+@settings(max_examples=15, **SETTINGS)
 @given(live=users(), first=files(), second=files(), reading=READINGS, on_removed=REMOVED)
 def test_two_rounds_of_files_are_applied(
     agency: Agency,

@@ -161,9 +161,7 @@ def check_agent(agent: dict[str, Any], before: Any, found: Any, reading: Reading
         undeclared_is_kept(agent, before, found, reading)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(live=users(), first=files(), second=files(), reading=READINGS)
 def test_two_rounds_of_files_are_applied(
     agency: Agency,

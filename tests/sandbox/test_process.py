@@ -48,14 +48,14 @@ def process(*switches, end=signal.SIGTERM):
         finally:
             child.send_signal(end)
             run["rest"], run["errors"] = child.stdout.read(), child.stderr.read()
-            run["exit"] = child.wait(timeout=10)
+            run["exit"] = child.wait(timeout=60)
 
 
 def failing(*switches):
     """Run a sandbox that does not start; return its exit code and stderr."""
     command = [*COMMAND, *map(str, switches)]
     process = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=10, check=False
+        command, env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
     assert process.stdout == ""
     return process.returncode, process.stderr
@@ -187,12 +187,13 @@ def test_faults_are_logged_and_replayed():
     for _ in range(2):
         with process("--faults", 1, "--fault-share", 1) as run:
             for _ in range(8):
-                with suppress(httpx.ReadError, httpx.ReadTimeout):
+                with suppress(httpx.ReadError, httpx.TimeoutException):
                     httpx.get(run["url"] + "/users", headers=KEY, timeout=0.5)
         assert run["exit"] == 0
         logs.append(run["errors"].splitlines())
-    assert logs[0] == logs[1]
-    starts = [line.partition(": ")[0] for line in logs[0]]
+    shorter, longer = sorted(logs, key=len)  # the end may come before the last request
+    assert longer[: len(shorter)] == shorter
+    starts = [line.partition(": ")[0] for line in shorter]
     assert starts == [f"rentix #{number} GET /users" for number in range(1, len(starts) + 1)]
     assert len(starts) > 2  # a fault may have used up the rate limit for the rest
 
@@ -278,13 +279,13 @@ def test_a_restart_leaves_nothing_of_the_former_application():
 
     async def hold(_):
         held.set()
-        await asyncio.to_thread(release.wait, 10)
+        await asyncio.to_thread(release.wait, 60)
 
     with closing(Store()) as store, running(State(store)) as sandbox, ThreadPoolExecutor() as pool:
         sandbox.state.reset([ana])
         sandbox.state.before.append(hold)
         write = pool.submit(httpx.put, sandbox.url + "/users", json=anna, headers=KEY)
-        assert held.wait(10)
+        assert held.wait(60)
         sandbox.restart(Application(State(store)))
         release.set()
         with pytest.raises(httpx.ReadError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 
 import pytest
 from repositories import (
@@ -188,11 +188,11 @@ def test_ten_thousand_agents(pair, remote):
             }
         )
     }
-    began = time.perf_counter()
+    began = sum(os.times()[:4])  # CPU seconds, with those of git
     assert save(a, large) is None
     assert load(b) == large
     changed = {"rentix": PortalState({**large["rentix"].agents, "5": agent("x")})}
     assert save(b, changed) is None
     assert load(a) == changed
-    assert time.perf_counter() - began < 30
+    assert sum(os.times()[:4]) - began < 30
     assert say(remote, *ME, "fsck") == ""

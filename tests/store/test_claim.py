@@ -32,7 +32,7 @@ from .test_lock import HERE, Waiting
 PLACE = "git:reconciler-ledger"
 LOOK = 40.0
 """Seconds between two looks here: fewer looks, and the same decisions."""
-LONG = 30
+LONG = 60
 """Seconds after which a test that hangs fails; none waits for it otherwise."""
 
 
