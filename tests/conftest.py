@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("new", patient)
     settings.register_profile("same", patient, derandomize=True, database=None)
     settings.load_profile("new" if config.getoption("--long") else "same")
+    os.fsync = lambda _: None  # a test is not worth a wait for the disk
     # A background job ignores SIGINT, and so would each process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

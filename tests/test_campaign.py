@@ -1,4 +1,4 @@
-"""Two hundred seeds of the campaign, and programs that it has to reject; `script/campaign` runs many
+"""A hundred seeds of the campaign, and programs that it has to reject; `script/campaign` runs many
 more seeds."""
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reconciler.net import transport
 from reconciler.portals.propertyfinder.write import Writer
 from reconciler.portals.rentix import answers, write
 
-CHUNK = 20
+CHUNK = 10
 FAILED = (12, 32, 44, 59, 102, 169, 239, 247, 482, 750, 2028, 2101, 6064, 7188)
 """Seeds that once found a bug. Each bug has its own test, too."""
 
 
-@pytest.mark.parametrize("first", range(0, 200, CHUNK))
+@pytest.mark.parametrize("first", range(0, 100, CHUNK))
 def test_faults_lose_nothing_and_break_nothing(first: int) -> None:
     """Declared values are set, the rest is untouched, no report claims what is not true, and no
     request breaks the rules of a portal; about a third of the requests meet with a fault."""
@@ -87,19 +87,19 @@ def claim_success(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "sabotage",
+    ("sabotage", "likely"),
     [
-        assume_lost_calls_worked,
-        retry_everything,
-        create_blindly,
-        keep_no_ledger,
-        trust_every_list,
-        claim_success,
+        (assume_lost_calls_worked, 24),
+        (retry_everything, 30),
+        (create_blindly, 30),
+        (keep_no_ledger, 0),
+        (trust_every_list, 24),
+        (claim_success, 10),
     ],
 )
 def test_the_campaign_detects_sabotage(
-    sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+    sabotage: Callable[[pytest.MonkeyPatch], None], likely: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of these programs fails within some seeds."""
+    """Each of these programs fails within some seeds; a seed that failed it before comes first."""
     sabotage(monkeypatch)
-    assert any(run(seed).wrong for seed in range(150))
+    assert any(run(seed).wrong for seed in (likely, *range(150)))

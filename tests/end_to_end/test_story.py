@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agency import user
+from agency import Agency, user
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -163,13 +163,13 @@ def test_an_unreachable_portal(shell: Shell) -> None:
         (("--config", "nothing.yaml", "plan"), "nothing.yaml"),
     ],
 )
-def test_usage_errors(shell: Shell, arguments: tuple[str, ...], expected: str) -> None:
+def test_usage_errors(agency: Agency, arguments: tuple[str, ...], expected: str) -> None:
     """Exit code 1, and a message on standard error that helps."""
-    result = shell.run(*arguments)
-    assert result.returncode == 1
-    assert result.stdout == ""
-    assert expected in result.stderr
-    assert "Traceback" not in result.stderr
+    agency.live(user(1, externalId="a-1"))
+    agency.declare({"externalId": "a-1", "name": "Ana Rusu"}, file="ana.yaml")
+    result = agency.run(*arguments)
+    assert (result.code, result.out) == (1, "")
+    assert expected in result.err
 
 
 def test_demo(tmp_path: Path) -> None:
