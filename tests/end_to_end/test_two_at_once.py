@@ -28,7 +28,7 @@ from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
 from reconciler.store.lock import LockWait
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a test that hangs fails; no test waits that long otherwise."""
 PROGRAM = """
 import sys
@@ -436,7 +436,7 @@ def test_a_clone_that_wakes_up_sends_nothing_more(
         first = start(a, lease=3)
         gate.wait(first)
         first.signal(signal.SIGSTOP)
-        second = start(b, lease=1)
+        second = start(b, lease=3)
         assert second.end()[0] == 0
         first.signal(signal.SIGCONT)
         first.expect("nothing else will be sent.")
