@@ -45,7 +45,7 @@ def test_module_names_say_what_they_hold() -> None:
         assert path.stem not in {"utils", "util", "helpers", "common", "misc", "base"}, path
 
 
-HEAVY = {"deepdiff", "httpx", "phonenumbers", "rich", "starlette", "uvicorn"}
+HEAVY = {"anyascii", "deepdiff", "httpx", "phonenumbers", "rich", "starlette", "uvicorn"}
 ENGINE = {"pydantic", "reconciler.engine", "reconciler.core.plan", "reconciler.portals.registry"}
 HELP = [["--help"], *([name, "--help"] for name in COMMANDS)]
 
