@@ -93,6 +93,16 @@ class Identifier:
         """The identifier's name in a file."""
         return self.written or self.name
 
+    def agrees(self, want: Scalar, have: Scalar) -> bool:
+        """Whether a declared and a live value mean the same. For a phone, the `+` does not
+        matter."""
+        if want == have:
+            return True
+        bare = digits(want).removeprefix("+")
+        if bare and bare == digits(have).removeprefix("+"):
+            return True
+        return self.canonical(want) == self.canonical(have)
+
 
 def parent(path: str) -> str:
     """The field of a path: `description.ru` → `description`."""
@@ -117,7 +127,8 @@ def paths(field: Field, value: Value) -> dict[str, Value]:
 
 @lru_cache(maxsize=65536)
 def phone(value: Scalar, region: str | None = None) -> str:
-    """A phone number in E.164 (`+` and digits); anything else is returned trimmed.
+    """A phone number in E.164 (`+` and digits), followed by `;ext=` and its extension if it has
+    one; anything else is returned trimmed.
 
     `region` (two letters) is the country of numbers without a country code. The rules are those of
     the phonenumbers library.
@@ -128,7 +139,8 @@ def phone(value: Scalar, region: str | None = None) -> str:
         number = phonenumbers.parse(str(value), region)
     except phonenumbers.NumberParseException:
         return str(value).strip()
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return f"{e164};ext={number.extension}" if number.extension else e164
 
 
 TRACKING = (

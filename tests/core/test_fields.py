@@ -62,6 +62,41 @@ def test_a_phone_has_one_canonical_form(spelling):
     assert own.canonical(spelling) == "+37322123456"
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "+373 22 123 456 ext. 12",
+        "+37322123456ext.12",
+        "022123456 доб. 12",
+        "+373 22 123 456;ext=12",
+        "+373 22 123 456 x12",
+        "022 123 456 int. 12",
+    ],
+)
+def test_a_phone_with_an_extension_has_one_canonical_form(spelling):
+    """However the extension is written; it makes another phone."""
+    own = next(each for each in IDENTIFIERS if each.name == "phone")
+    assert own.canonical(spelling) == "+37322123456;ext=12"
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "expected"),
+    [
+        ("+373 22 123 456", "37322 123456", True),
+        ("022123456", "+373 22 123 456", True),
+        ("+373 22 123 456", "+373 22 123 456 ext. 12", False),
+        ("+373 22 123 456 доб. 12", "+37322123456;ext=12", True),
+        ("reception", "reception", True),
+        ("reception", "office", False),
+        (1, 1, True),
+    ],
+)
+def test_a_declared_phone_agrees_with_a_live_one(want, have, expected):
+    """In any spelling, with or without `+`; a text without digits agrees only with itself."""
+    own = next(each for each in IDENTIFIERS if each.name == "phone")
+    assert own.agrees(want, have) is expected
+
+
 def test_an_invalid_phone_is_only_trimmed():
     """Letters, or a local number without a country."""
     assert phone(" extension ") == "extension"
