@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core import names, spelling
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.fields import Identifier
+from reconciler.core.fields import Identifier, Rule
 from reconciler.core.model import (
     Candidate,
     Conflict,
@@ -18,6 +19,7 @@ from reconciler.core.model import (
     PortalState,
     Scalar,
 )
+from reconciler.core.people import People, by_identifier
 from reconciler.core.state import former
 
 LEDGER = "ledger"
@@ -42,9 +44,11 @@ def match(
 ) -> Matching:
     """Find the live agent of each declared agent.
 
-    A declared pin decides alone. The other identifiers follow in the policy's order, each for all
-    agents before the next, so that a shared value never takes an agent that another file's key
-    matches. If the policy allows creations, a shared value outside the order still prevents one,
+    A declared pin decides alone. A declared key that no live agent has but that resembles a live
+    agent's is a conflict. The other identifiers follow in the policy's order, each for all agents
+    before the next, so that a shared value never takes an agent that another file's key matches. A
+    key whose holder has another name and phone is a conflict if another live agent has one of
+    those. If the policy allows creations, a shared value outside the order still prevents one,
     since the person may exist already. If the policy recalls, the ledger matches the agents that
     are left, and a key that contradicts it is a conflict.
     """
@@ -87,6 +91,7 @@ class _Matcher:
         self.listing = listing
         self.catalogue = catalogue
         self.former = former
+        self.people = People(listing.agents, catalogue.identifiers)
         self.left = list(desired)
         self.claims: dict[Scalar, list[Match]] = defaultdict(list)
         self.conflicts: list[Conflict] = []
@@ -94,9 +99,10 @@ class _Matcher:
     def run(self) -> Matching:
         identifiers = {each.name: each for each in self.catalogue.identifiers}
         policy = self.catalogue.policy
-        for each in identifiers.values():
-            if each.rule == "pin":
-                self.match_pin(each)
+        for each in self.with_rule("pin"):
+            self.match_pin(each)
+        for each in self.with_rule("key"):
+            self.refuse_resembling(each)
         for name in policy.order:
             each = identifiers[name]
             if each.rule == "key":
@@ -105,8 +111,8 @@ class _Matcher:
                 self.match_shared(each, matching=True)
         if policy.recall:
             self.match_ledger()
-        for each in identifiers.values():
-            if each.rule == "shared" and each.name not in policy.order and policy.create:
+        for each in self.with_rule("shared"):
+            if each.name not in policy.order and policy.create:
                 self.match_shared(each, matching=False)
         matches = [found for claim in self.claims.values() for found in self.unique(claim)]
         return Matching(
@@ -116,6 +122,9 @@ class _Matcher:
             self.former,
         )
 
+    def with_rule(self, rule: Rule) -> list[Identifier]:
+        return [each for each in self.catalogue.identifiers if each.rule == rule]
+
     def claim(self, desired: Desired, live: Live, by: str) -> None:
         self.claims[live.id].append(Match(desired, live, by))
 
@@ -124,15 +133,6 @@ class _Matcher:
         self.conflicts.append(
             Conflict(desired.portal, desired.key, desired.source, reason, candidates)
         )
-
-    def index(self, identifier: Identifier) -> dict[str, list[Live]]:
-        """The live agents by the canonical form of an identifier."""
-        index: dict[str, list[Live]] = defaultdict(list)
-        for live in self.listing.agents:
-            value = live.identity.get(identifier.name)
-            if value is not None:
-                index[identifier.canonical(value)].append(live)
-        return index
 
     # -- by the portal's own id -----------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class _Matcher:
     # -- by a key -------------------------------------------------------------------------------
 
     def match_key(self, key: Identifier) -> None:
-        index = self.index(key)
+        index = by_identifier(self.listing.agents, key)
         left = []
         for desired in self.left:
             value = desired.identity.get(key.name)
@@ -171,21 +171,87 @@ class _Matcher:
             if len(holders) > 1:
                 reason = f"several live agents have {key.name} {value}: {labels(holders)}."
                 self.conflict(desired, reason, holders)
-            elif not holders or self.is_given_up(key, holders[0], desired):
+            elif not holders or self.is_given_up(key, holders[0]):
                 left.append(desired)
-            else:
+            elif not self.refuse_reused(key, desired, holders[0]):
                 self.claim(desired, holders[0], key.name)
         self.left = left
 
-    def is_given_up(self, key: Identifier, holder: Live, desired: Desired) -> bool:
-        """Whether another file pins the holder and declares another key for it."""
+    def is_given_up(self, key: Identifier, holder: Live) -> bool:
+        """Whether a file pins the holder of a key and declares another key for it."""
         if key.moves is None:
             return False
         return any(
-            claim.desired is not desired
-            and (other := claim.desired.identity.get(key.name)) is not None
-            and key.canonical(other) != key.canonical(desired.identity[key.name])
+            (other := claim.desired.identity.get(key.name)) is not None
+            and key.canonical(other) != key.canonical(holder.identity[key.name])
             for claim in self.claims.get(holder.id, ())
+        )
+
+    def refuse_reused(self, key: Identifier, desired: Desired, holder: Live) -> bool:
+        """Add a conflict if the file describes another person than the holder of its key, and one
+        that the portal has: the key was reused. Returns whether it did."""
+        if not self.people.contradict(desired, holder):
+            return False
+        similar = {
+            what: [each for each in agents if each.id != holder.id]
+            for what, agents in self.people.similar(desired).items()
+        }
+        others = {each.id: each for agents in similar.values() for each in agents}
+        if not others:
+            return False
+        pin, first = self.catalogue.pin, next(iter(others.values()))
+        common = [what for what, agents in similar.items() if agents]
+        verb = "belongs" if len(common) == 1 else "belong"
+        reason = (
+            f"{key.name} {desired.identity[key.name]} matches agent {label(holder)}, whose name "
+            f"and phone differ from those in the file: {' and '.join(common)} {verb} to "
+            f"{labels(others.values())}. If the file describes {label(first)}, declare "
+            f"`{pin}: {first.id}`; if {label(holder)} has a new name and phone, declare "
+            f"`{pin}: {holder.id}`."
+        )
+        self.conflict(desired, reason, (holder, *others.values()))
+        return True
+
+    def refuse_resembling(self, key: Identifier) -> None:
+        """Add a conflict for each declared key that no live agent has and that differs from a live
+        one only in Unicode form, letter case or whitespace: neither a match nor a new agent."""
+        held = by_identifier(self.listing.agents, key)
+        unknown = [
+            value is not None and key.canonical(value) not in held
+            for value in (desired.identity.get(key.name) for desired in self.left)
+        ]
+        similar = self.by_folded_key(key) if any(unknown) else {}
+        left = []
+        for desired, is_unknown in zip(self.left, unknown, strict=True):
+            value = str(desired.identity.get(key.name))
+            holders = similar.get(spelling.fold(value), []) if is_unknown else []
+            if holders and not self.is_recorded(desired, holders[0]):
+                self.conflict(desired, self.resemblance(key, value, holders[0]), holders)
+            else:
+                left.append(desired)
+        self.left = left
+
+    def by_folded_key(self, key: Identifier) -> dict[str, list[Live]]:
+        """The live agents that keep their key, by what keys that look alike have in common."""
+        index: dict[str, list[Live]] = defaultdict(list)
+        for live in self.listing.agents:
+            value = live.identity.get(key.name)
+            if value is not None and not self.is_given_up(key, live):
+                index[spelling.fold(str(value))].append(live)
+        return index
+
+    def is_recorded(self, desired: Desired, live: Live) -> bool:
+        """Whether the ledger will match the declared agent with this live agent."""
+        recorded = self.former.get(desired.key, ()) if self.catalogue.policy.recall else ()
+        return any(each.id == live.id for each in recorded)
+
+    def resemblance(self, key: Identifier, value: str, live: Live) -> str:
+        held = str(live.identity[key.name])
+        return (
+            f"{key.name} “{value}” only resembles “{held}” of agent {label(live)}: "
+            f"{spelling.difference(value, held)}. If this is the same person, copy the "
+            f"{key.name} from the portal, or declare `{self.catalogue.pin}: {live.id}` to change "
+            f"it there; otherwise use another {key.name}."
         )
 
     # -- by the ledger --------------------------------------------------------------------------
@@ -201,11 +267,16 @@ class _Matcher:
             recorded = self.former.get(desired.key, ())
             if len(recorded) != 1:
                 left.append(desired)
-            elif desired.values.get("name", recorded[0].name) != recorded[0].name:
+            elif self.has_another_name(desired, recorded[0]):
                 self.conflict(desired, self.another_person(recorded[0]), recorded)
             else:
                 self.claim(desired, recorded[0], LEDGER)
         self.left = left
+
+    @staticmethod
+    def has_another_name(desired: Desired, recorded: Live) -> bool:
+        name = desired.values.get("name", recorded.name)
+        return name != recorded.name and not names.same_name(str(name), recorded.name)
 
     def check_keys(self) -> None:
         for live_id, claim in self.claims.items():
@@ -244,7 +315,7 @@ class _Matcher:
                 claimants[shared.canonical(value)].append(desired)
         if not claimants:
             return
-        index = self.index(shared)
+        index = by_identifier(self.listing.agents, shared)
         for canonical, group in claimants.items():
             holders = index.get(canonical, [])
             for desired in group:

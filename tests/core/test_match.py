@@ -6,13 +6,15 @@ from itertools import permutations
 
 import pytest
 
+from reconciler.core import spelling
 from reconciler.core.catalogue import Catalogue, Policy
 from reconciler.core.fields import Identifier
 from reconciler.core.match import candidate, is_linked, label
 from reconciler.core.model import Candidate, Match
 from reconciler.portals.rentix.table import IDENTIFIERS
 
-from .build import LOGIN, OTHER_PHONE, PHONE, file, keys, live, match_agents, matched_ids
+from .build import LOGIN, ORDER, OTHER_PHONE, PHONE, file, keys, live, match_agents, matched_ids
+from .counting import Counted, uses
 
 SAME_PHONE = "022123456"
 
@@ -66,9 +68,137 @@ def test_an_external_id_matches_in_an_incomplete_list():
     ]
 
 
-def test_external_ids_compare_exactly():
-    """They are case-sensitive."""
-    assert keys(match_agents([file("Agent")], [live(1, "agent")]).absent) == ["Agent"]
+@pytest.mark.parametrize(
+    ("declared", "shown", "characters"),
+    [
+        ("Agent", "agent", ("U+0041 LATIN CAPITAL LETTER A", "U+0061 LATIN SMALL LETTER A")),
+        ("caf\u00e9", "cafe\u0301", ("U+00E9", "U+0065", "U+0301")),
+        ("cafe\u0301", "caf\u00e9", ("U+0301", "U+00E9")),
+        ("agent 1", "agent\u00a01", ("U+0020 SPACE", "U+00A0 NO-BREAK SPACE")),
+        ("agent-1", "agent-1 ", ("U+0020 SPACE",)),
+        ("agent-1", "\u200bagent-1", ("U+200B ZERO WIDTH SPACE",)),
+        ("agent-1", "agent-１", ("U+FF11",)),
+    ],
+)
+@pytest.mark.parametrize("creating", [False, True])
+@pytest.mark.parametrize("order", [ORDER, ("phone", "externalId"), ("id",)])
+def test_an_external_id_that_resembles_a_live_one_is_a_conflict(
+    declared, shown, characters, creating, order
+):
+    """Neither a match nor a new agent, and no link to the agent with its phone. The conflict names
+    the person and the characters that differ, and what to declare."""
+    agents = [live(1, shown, name="Ivan"), live(2, phone=PHONE)]
+    matching = match_agents([file(declared, phone=PHONE)], agents, creating=creating, order=order)
+    assert (matching.matches, matching.absent) == ((), ())
+    (conflict,) = matching.conflicts
+    assert conflict.candidates == (Candidate(1, "Ivan", shown),)
+    for part in (f"“{declared}”", f"“{shown}”", "1 Ivan", "declare `id: 1`", *characters):
+        assert part in conflict.reason
+
+
+def test_external_ids_that_resemble_each_other_match_if_each_is_live():
+    """An exact match precedes a resemblance."""
+    matching = match_agents([file("A1"), file("a1")], [live(1, "a1"), live(2, "A1")])
+    assert matched_ids(matching) == [("A1", 2, "externalId"), ("a1", 1, "externalId")]
+    assert not matching.conflicts
+
+
+def test_of_two_files_whose_external_ids_resemble_each_other_one_can_match():
+    """The one that is live matches; the other is no new agent."""
+    matching = match_agents([file("A1"), file("a1")], [live(1, "a1")], creating=True)
+    assert matched_ids(matching) == [("a1", 1, "externalId")]
+    assert keys(matching.conflicts) == ["A1"]
+    assert not matching.absent
+    neither = match_agents([file("A1"), file("a1")], [live(1, "b1")])
+    assert keys(neither.absent) == ["A1", "a1"]
+
+
+def test_a_pin_decides_despite_a_resembling_external_id():
+    """It changes the external id of its agent; another agent can then have one like the old."""
+    agents = [live(1, "a1"), live(2, phone=PHONE)]
+    assert matched_ids(match_agents([file("A1", id=1)], agents)) == [("A1", 1, "id")]
+    matching = match_agents([file("x", id=1), file("A1", phone=PHONE)], agents)
+    assert matched_ids(matching) == [("A1", 2, "phone"), ("x", 1, "id")]
+    kept = match_agents([file("a1", id=1), file("A1", phone=PHONE)], agents)
+    assert (matched_ids(kept), keys(kept.conflicts)) == ([("a1", 1, "id")], ["A1"])
+
+
+def test_every_agent_with_a_resembling_external_id_is_a_candidate():
+    """The reason names the first."""
+    (conflict,) = match_agents([file("AA")], [live(1, "aa"), live(2, "Aa"), live(3, "b")]).conflicts
+    assert [each.id for each in conflict.candidates] == [1, 2]
+
+
+# -- an external id that was reused ----------------------------------------------------------------
+
+HIRE = {"name": "Olga Rusu"}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [live(20, phone=OTHER_PHONE)],
+        [live(20, "z", phone="022 999999")],
+        [live(20, name="Olga Rusu")],
+        [live(20, name="Русу Ольга")],
+        [live(20, phone=OTHER_PHONE), live(21, phone=OTHER_PHONE)],
+        [live(20, name="Olga Rusu"), live(21, phone=OTHER_PHONE)],
+    ],
+    ids=["phone", "linked", "name", "script", "two", "each"],
+)
+def test_an_external_id_reused_for_a_new_hire_is_a_conflict(others):
+    """Name and phone are another person's, who is on the portal already. The conflict names both
+    people and the pins that decide."""
+    holder = live(15, "a", phone=PHONE, name="Ivan Petrov")
+    matching = match_agents([file("a", HIRE, phone=OTHER_PHONE)], [holder, *others])
+    assert (matching.matches, matching.absent) == ((), ())
+    (conflict,) = matching.conflicts
+    assert [each.id for each in conflict.candidates] == [15, *(each.id for each in others)]
+    for part in ("externalId a", "15 Ivan Petrov", label(others[0]), "`id: 20`", "`id: 15`"):
+        assert part in conflict.reason
+    for number in (15, 20):
+        pinned = match_agents([file("a", HIRE, phone=OTHER_PHONE, id=number)], [holder, *others])
+        assert matched_ids(pinned) == [("a", number, "id")]
+
+
+@pytest.mark.parametrize(
+    ("desired", "holder"),
+    [
+        (file("a", HIRE, phone=PHONE), {}),
+        (file("a", HIRE, phone="37322123456"), {}),
+        (file("a", {"name": "I. Petrov"}, phone=OTHER_PHONE), {}),
+        (file("a", {"name": "Петров Иван"}, phone=OTHER_PHONE), {}),
+        (file("a", HIRE), {}),
+        (file("a", phone=OTHER_PHONE), {}),
+        (file("a", HIRE, phone=OTHER_PHONE), {"phone": None}),
+        (file("a", HIRE, phone=OTHER_PHONE), {"name": " "}),
+    ],
+    ids=["phone", "digits", "initial", "script", "no-phone", "no-name", "hidden", "nameless"],
+)
+def test_a_name_or_phone_that_agrees_confirms_an_external_id(desired, holder):
+    """So does one that is unknown on either side, although both match another agent."""
+    shown = live(15, "a", **{"phone": PHONE, "name": "Ivan Petrov", **holder})
+    other = live(20, phone=OTHER_PHONE, name="Olga Rusu")
+    assert matched_ids(match_agents([desired], [shown, other])) == [("a", 15, "externalId")]
+
+
+def test_a_new_name_and_phone_that_no_other_agent_has_are_a_change():
+    """The person may have married and moved."""
+    shown = [live(15, "a", phone=PHONE, name="Ivan Petrov"), live(20, name="Ana", phone="069")]
+    matching = match_agents([file("a", HIRE, phone=OTHER_PHONE)], shown)
+    assert matched_ids(matching) == [("a", 15, "externalId")]
+
+
+@pytest.mark.parametrize("desired", ["+373 22 123 456", "022123456"])
+@pytest.mark.parametrize(
+    "extension", [" ext. 12", " доб. 12", ";ext=12", " x12", " int. 12", " (доб. 12)", " ext 13"]
+)
+def test_a_phone_does_not_match_one_with_an_extension(desired, extension):
+    """Behind one number, each extension is another person's phone."""
+    shown = [live(1, phone=f"+373 22 123 456{extension}")]
+    assert keys(match_agents([file("a", phone=desired)], shown).absent) == ["a"]
+    matching = match_agents([file("a", phone=f"{desired} ext. 12")], shown)
+    assert keys(matching.matches) == ([] if "13" in extension else ["a"])
 
 
 def test_an_external_id_with_two_holders_is_a_conflict():
@@ -351,3 +481,33 @@ def test_every_declared_agent_has_one_outcome():
                             assert pin in (None, each.live.id)
                             if each.by == "phone":
                                 assert "externalId" not in each.live.identity
+
+
+def all_reused(size):
+    """Match agents whose files each have the name and phone of the next agent."""
+    phones = [f"+373 60 {at:06}" for at in range(size)]
+    agents = [
+        live(at, f"k{at}", phone=phones[at], name=Counted(f"Агент N{at}")) for at in range(size)
+    ]
+    desired = [
+        file(f"k{at}", {"name": f"Agent N{(at + 1) % size}"}, phone=phones[(at + 1) % size])
+        for at in range(size)
+    ]
+    assert len(match_agents(desired, agents).conflicts) == size
+
+
+def test_twice_the_reused_ids_take_twice_the_comparisons():
+    """The number of uses of the names is linear, although any agent may be meant."""
+    assert 0 < uses(all_reused, 200) <= 2.1 * uses(all_reused, 100)
+
+
+def test_resembling_ids_are_folded_once_each(monkeypatch):
+    """The files' and the portal's, and none if all match exactly."""
+    folded = []
+    monkeypatch.setattr(spelling, "fold", lambda text: folded.append(text) or text.casefold())
+    agents = [live(at, f"k{at}") for at in range(50)]
+    conflicts = match_agents([file(f"K{at}") for at in range(50)], agents).conflicts
+    assert (len(conflicts), len(folded)) == (50, 100)
+    folded.clear()
+    assert len(match_agents([file(f"k{at}") for at in range(50)], agents).matches) == 50
+    assert folded == []

@@ -14,6 +14,7 @@ from .build import (
     EMAIL_2,
     EMAIL_3,
     EMPTY_STATE,
+    OTHER_PHONE,
     PHONE,
     file,
     keys,
@@ -109,9 +110,37 @@ def test_the_ledger_does_not_match_an_agent_with_another_name():
     assert "use another externalId" in conflict.reason
     assert (conflict.key, conflict.source.file) == ("a", "agents/a.yaml")
     assert conflict.candidates == (Candidate(1, "Ivan", None),)
-    for values in ({"name": "Ivan"}, {}):
+    for values in ({"name": "Ivan"}, {"name": "Иван"}, {}):
         matching = logins([member("a", EMAIL_2, values)], [one], prior=recorded({"a": [one]}))
         assert (matched_ids(matching), matching.conflicts) == ([("a", 1, "ledger")], ())
+
+
+def test_a_login_reused_for_a_new_hire_is_a_conflict():
+    """As an external id is: the name and the mobile are those of another user."""
+    hire = member("a", EMAIL_1, {"name": "Olga Rusu"}, mobile=OTHER_PHONE)
+    holder = mobile_user(1, PHONE, name="Ivan Petrov")
+    for other in (
+        mobile_user(2, OTHER_PHONE, EMAIL_2, name="Olga"),
+        mobile_user(2, "", EMAIL_2, name="Ольга Русу"),
+    ):
+        for prior in (EMPTY_STATE, recorded({"a": [holder]})):
+            matching = logins([hire], [holder, other], prior=prior)
+            assert (matching.matches, matching.absent) == ((), ())
+            (conflict,) = matching.conflicts
+            for part in ("1 Ivan Petrov", "`propertyfinder.id: 1`", "`propertyfinder.id: 2`"):
+                assert part in conflict.reason
+    alone = logins([hire], [holder, mobile_user(3, "069", EMAIL_3, name="Ana")])
+    assert matched_ids(alone) == [("a", 1, "email")]
+
+
+@pytest.mark.parametrize("shown", ["ｘ@a.example", "x\u200b@a.example"])
+def test_a_login_that_resembles_a_live_one_is_a_conflict(shown):
+    """Unless the ledger identifies its agent: then the login is a change."""
+    agent = user(1, shown, name="Ivan")
+    (conflict,) = logins([member("a", EMAIL_1)], [agent]).conflicts
+    assert "declare `propertyfinder.id: 1`" in conflict.reason
+    matching = logins([member("a", EMAIL_1)], [agent], prior=recorded({"a": [agent]}))
+    assert matched_ids(matching) == [("a", 1, "ledger")]
 
 
 def test_another_name_is_a_change_if_a_pin_or_login_matches():
