@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.core.fields import Identifier
+from reconciler.core import names
 from reconciler.core.findings import Findings, Scope, sentence_list
 from reconciler.core.match import candidate, label, labels
 from reconciler.core.model import Conflict, Desired, Live, Operation
 from reconciler.core.operations import creation, creation_form
+from reconciler.core.people import by_identifier, by_name, declared_name
 from reconciler.core.state import was_refused
 
 
@@ -17,6 +18,7 @@ def find_creations(scope: Scope, findings: Findings) -> list[Operation]:
     may already exist."""
     creations = []
     recorded = {state.key: live_id for live_id, state in scope.prior.agents.items()}
+    unmatched = by_name(scope.unmatched) if any(map(declared_name, scope.absent.values())) else {}
     for desired in scope.absent.values():
         operation = creation(desired, scope.catalogue)
         former = scope.matching.former.get(desired.key, ())
@@ -28,12 +30,13 @@ def find_creations(scope: Scope, findings: Findings) -> list[Operation]:
             creations.append(operation)
         elif scope.listing.complete:
             findings.waiting.append(desired.key)
-            findings.warn(desired, reason)
+            same = [] if former else _namesakes(declared_name(desired), unmatched)
+            findings.warn(desired, f"{reason}{_is_same_person(same, scope)}")
         else:
             findings.conflict(desired, reason)
     if creations:
         _refuse_duplicates(creations, scope, findings)
-        _warn_of_namesakes(creations, scope, findings)
+        _warn_of_namesakes(creations, unmatched, scope, findings)
     return creations
 
 
@@ -103,7 +106,7 @@ def _refuse_duplicates(creations: Iterable[Operation], scope: Scope, findings: F
     for hint in scope.catalogue.identifiers:
         if hint.rule != "hint":
             continue
-        index = _index(scope.unmatched, hint)
+        index = by_identifier(scope.unmatched, hint)
         for operation in creations:
             value = scope.absent[operation.key].identity.get(hint.name)
             same = index.get(hint.canonical(value), []) if value is not None else []
@@ -119,22 +122,33 @@ def _refuse_duplicates(creations: Iterable[Operation], scope: Scope, findings: F
                 )
 
 
-def _index(agents: Iterable[Live], identifier: Identifier) -> dict[str, list[Live]]:
-    index: dict[str, list[Live]] = {}
-    for live in agents:
-        if (value := live.identity.get(identifier.name)) is not None:
-            index.setdefault(identifier.canonical(value), []).append(live)
-    return index
+def _namesakes(name: str, unmatched: Mapping[str, Sequence[Live]]) -> Sequence[Live]:
+    """The unmatched live agents with this name, in any script and word order. `unmatched` has them
+    by the key of their name."""
+    return unmatched.get(names.key(name), ()) if name else ()
 
 
-def _warn_of_namesakes(creations: Iterable[Operation], scope: Scope, findings: Findings) -> None:
+def _is_same_person(namesakes: Sequence[Live], scope: Scope) -> str:
+    """What to do about unmatched live agents with the name of a waiting agent; "" without any."""
+    if not namesakes:
+        return ""
+    verb = "has" if len(namesakes) == 1 else "have"
+    return (
+        f" {labels(namesakes)} on the portal {verb} the same name, and no file declares "
+        f"{'them' if len(namesakes) == 1 else 'any of them'}: if this is the same person, declare "
+        f"`{scope.catalogue.pin}: {namesakes[0].id}`."
+    )
+
+
+def _warn_of_namesakes(
+    creations: Iterable[Operation],
+    unmatched: Mapping[str, Sequence[Live]],
+    scope: Scope,
+    findings: Findings,
+) -> None:
     """Add a warning for each creation of an agent who has the name of an unmatched live agent."""
-    index: dict[str, list[Live]] = {}
-    for live in scope.unmatched:
-        index.setdefault(live.name, []).append(live)
     for operation in creations:
-        name = operation.values.get("name")
-        for live in index.get(name, ()) if name else ():
+        for live in _namesakes(str(operation.values.get("name") or ""), unmatched):
             message = (
                 f"will be created, but the portal already has {label(live)}, whom no file "
                 f"declares. If this is the same person, declare `{scope.catalogue.pin}: {live.id}`."

@@ -34,6 +34,7 @@ from .build import (
     rentix_draft,
     user,
 )
+from .counting import Counted, uses
 
 
 def test_an_agent_that_must_be_invited_waits():
@@ -254,6 +255,51 @@ def test_a_creation_with_the_name_of_an_unmatched_agent_is_a_warning():
     assert "declare `propertyfinder.id: 1`" in warning.message
     assert pf_draft(desired, users[1:]).warnings == ()
     assert pf_draft(desired, users, refuses=refuses("a")).warnings == ()
+
+
+@pytest.mark.parametrize("shown", ["Iulia Țurcan", "Цуркан Юлия", "TURCAN IULIA"])
+def test_a_waiting_agent_with_the_name_of_an_unmatched_agent_names_them(shown):
+    """In any script and word order: they may be the same person, and the message has the id."""
+    desired = [file("a", {"name": "Юлия Цуркан"}), file("b", {"name": "Юлия Цуркан"}, id=2)]
+    agents = [live(1, name=shown), live(2, name="Юлия Цуркан"), live(3, name=" ")]
+    draft = rentix_draft(desired, agents)
+    assert (draft.waiting, draft.operations) == (("a",), (operation(draft, "link:2"),))
+    (message,) = (each.message for each in draft.warnings if each.key == "a")
+    for part in ("Invite the agent", f"1 {shown}", "no file declares", "declare `id: 1`"):
+        assert part in message
+    assert "2 " not in message
+    others = rentix_draft(desired, agents[1:]).warnings
+    assert not any("same name" in each.message for each in others)
+
+
+def test_a_waiting_agent_has_the_id_of_every_namesake():
+    """Whatever it waits for: here, for a missing phone."""
+    agents = [live(1, name="Olga"), live(2, name="Ольга")]
+    (warning,) = rentix_draft([file("a", NEW)], agents, **CREATING).warnings
+    for part in ("declare phone", "1 Olga, 2 Ольга", "`id: 1`"):
+        assert part in warning.message
+
+
+def test_a_namesake_of_a_creation_is_found_in_any_script():
+    """And in any word order."""
+    desired = [member("a", EMAIL_1, {"name": "Țurcan Iulia"})]
+    draft = pf_draft(desired, [user(1, EMAIL_2, name="Юлия Цуркан")])
+    assert operation_names(draft) == ["create:a"]
+    (warning,) = draft.warnings
+    assert "declare `propertyfinder.id: 1`" in warning.message
+
+
+def namesakes(size):
+    """Plan agents that wait, each of whom has a namesake on the portal."""
+    agents = [live(at, name=Counted(f"Агент N{at}")) for at in range(size)]
+    desired = [file(f"k{at}", {"name": f"N{at} Agent"}) for at in range(size)]
+    warnings = rentix_draft(desired, agents).warnings
+    assert sum("same name" in each.message for each in warnings) == size
+
+
+def test_twice_the_namesakes_take_twice_the_comparisons():
+    """The number of uses of the names is linear."""
+    assert 0 < uses(namesakes, 200) <= 2.1 * uses(namesakes, 100)
 
 
 def test_a_creation_with_the_mobile_of_an_unmatched_agent_is_a_conflict():
