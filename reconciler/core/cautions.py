@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.core.fields import digits
+from reconciler.core import names
 from reconciler.core.findings import Findings, Scope
-from reconciler.core.match import LEDGER, label
-from reconciler.core.model import Change, Match, Operation, Scalar
+from reconciler.core.match import LEDGER, is_linked, label
+from reconciler.core.model import Change, Match, Operation
+from reconciler.core.people import People, declared_name
 
 
 def warn_of_operations(operations: Iterable[Operation], scope: Scope, findings: Findings) -> None:
@@ -32,10 +33,50 @@ def warn_of_matches(
     scope: Scope, changes: Mapping[str, Sequence[Change]], findings: Findings
 ) -> None:
     """Add the warnings about each match: who it is, and whether the portal publishes them."""
+    people = People(scope.listing.agents, scope.catalogue.identifiers)
     for found in scope.matches:
-        _warn_of_identity(found, scope, findings)
+        if message := _another_person(found, people, scope):
+            findings.warn(found.desired, message, "name")
+        else:
+            _warn_of_identity(found, scope, findings)
         _warn_of_ledger(found, scope, findings)
         _warn_of_activity(found, changes[found.desired.key], scope, findings)
+
+
+def _another_person(found: Match, people: People, scope: Scope) -> str | None:
+    """Why a match may be with another person, None without a reason: the names have no word in
+    common, and nothing has confirmed the match yet or the key may have been reused."""
+    desired, live = found.desired, found.live
+    name = declared_name(desired)
+    if not name or name == live.name or _is_confirmed(found, scope):
+        return None
+    by_key = scope.catalogue.rule(found.by) == "key"
+    if by_key and not people.contradict(desired, live):
+        return None
+    if not names.different_person(name, live.name):
+        return None
+    if by_key:
+        return (
+            f"matches agent {label(live)} by {found.by}, but both the name and the phone are "
+            f"entirely different. If the {found.by} was reused for a new person, an apply "
+            f"overwrites the profile of {live.name}: declare another {found.by}."
+        )
+    return (
+        f"matches agent {label(live)} by {found.by} for the first time, but the name is entirely "
+        f"different. Check that this is the same person; if not, correct the {found.by}."
+    )
+
+
+def _is_confirmed(found: Match, scope: Scope) -> bool:
+    """Whether a pin or a shared value matches the same agent as the declared external id, or as at
+    the last apply."""
+    catalogue, desired = scope.catalogue, found.desired
+    if catalogue.rule(found.by) == "key":
+        return False
+    if catalogue.external_id(desired.identity) is not None and is_linked(found, catalogue.handle):
+        return True
+    former = scope.matching.former.get(desired.key, ())
+    return any(each.id == found.live.id for each in former)
 
 
 def _warn_of_identity(found: Match, scope: Scope, findings: Findings) -> None:
@@ -44,19 +85,13 @@ def _warn_of_identity(found: Match, scope: Scope, findings: Findings) -> None:
         if each.rule != "shared" or each.name in scope.catalogue.by_name:
             continue
         want, have = (side.identity.get(each.name) for side in (found.desired, found.live))
-        if want is None or have is None or want == have or _bare(want) == _bare(have):
-            continue
-        if each.canonical(want) != each.canonical(have):
+        if want is not None and have is not None and not each.agrees(want, have):
             message = (
                 f"{each.name}: the file has {want}, but agent {label(found.live)}, matched by "
                 f"{found.by}, has {have} on the portal, which cannot be changed from here. If this "
-                f"is the right person, correct the file or the portal."
+                f"is the right person, correct or delete it in the file, or correct the portal."
             )
             findings.warn(found.desired, message, each.name)
-
-
-def _bare(phone: Scalar) -> str:
-    return digits(phone).removeprefix("+")
 
 
 def _warn_of_ledger(found: Match, scope: Scope, findings: Findings) -> None:

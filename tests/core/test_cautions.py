@@ -85,6 +85,79 @@ def test_a_shared_identifier_that_is_a_field_can_change():
     assert draft.warnings == ()
 
 
+IVAN = {"name": "Ivan Petrov"}
+
+
+@pytest.mark.parametrize(
+    ("desired", "by"),
+    [
+        (file("a", IVAN, phone=PHONE), "phone"),
+        (file("a", IVAN, id=1), "id"),
+        (file("id:1", IVAN), "id"),
+    ],
+)
+@pytest.mark.parametrize("shown", ["Olga Rusu", "Ольга Русу"])
+def test_a_first_match_with_an_entirely_different_name_is_a_warning(desired, by, shown):
+    """By phone or pin: it may be the wrong person, who would get this one's name and listings."""
+    draft = rentix_draft([desired], [live(1, phone=PHONE, name=shown)])
+    (warning,) = draft.warnings
+    assert (warning.key, warning.name) == (desired.key, "Ivan Petrov")
+    assert f"1 {shown}" in warning.message
+    assert f"by {by}" in warning.message
+    assert "entirely different" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("shown", "prior"),
+    [
+        (live(1, phone=PHONE, name="I. Petrov"), ledger()),
+        (live(1, phone=PHONE, name="Петров"), ledger()),
+        (live(1, phone=PHONE, name="Ivan Petrov"), ledger()),
+        (live(1, phone=PHONE, name=" "), ledger()),
+        (live(1, "a", phone=PHONE, name="Olga Rusu"), ledger()),
+        (live(1, phone=PHONE, name="Olga Rusu"), ledger((1, "a"))),
+    ],
+    ids=["initial", "script", "same", "nameless", "linked", "applied"],
+)
+def test_a_confirmed_match_has_no_warning_about_its_name(shown, prior):
+    """By a word of the name, by the external id, or by the last apply."""
+    for desired in (file("a", IVAN, phone=PHONE), file("a", IVAN, id=1, phone=PHONE)):
+        draft = rentix_draft([desired], [shown], prior)
+        assert draft.warnings == ()
+        assert len(draft.matches) == 1
+
+
+def test_a_pin_on_a_portal_without_external_ids_is_a_first_match():
+    """Until an apply has recorded it."""
+    desired, agent = member("a", values=IVAN, id=1), user(1, EMAIL_1, name="Olga Rusu")
+    (warning,) = pf_draft([desired], [agent]).warnings
+    assert "1 Olga Rusu" in warning.message
+    assert pf_draft([desired], [agent], ledger((1, "a"))).warnings == ()
+
+
+def test_a_key_with_another_name_and_another_phone_is_one_warning():
+    """It may have been reused for a person whom the portal does not have yet."""
+    desired = file("a", IVAN, phone=PHONE, lines={"name": 3})
+    draft = rentix_draft([desired], [live(1, "a", phone=OTHER_PHONE, name="Olga Rusu")])
+    assert operation_names(draft) == ["update:1"]
+    (warning,) = draft.warnings
+    assert (warning.name, warning.source.line) == ("Ivan Petrov", 3)
+    for part in ("1 Olga Rusu", "by externalId", "entirely different", "reused"):
+        assert part in warning.message
+    partly = rentix_draft([desired], [live(1, "a", phone=OTHER_PHONE, name="Ana Petrov")])
+    assert OTHER_PHONE in partly.warnings[0].message
+    (agreeing,) = rentix_draft([desired], [live(1, "a", phone=PHONE, name="Olga Rusu")]).entries
+    assert agreeing.actions == ("update",)
+
+
+def test_an_extension_makes_another_phone():
+    """The warning has both."""
+    agent = live(1, "a", phone=f"{PHONE} ext. 12", name="Ivan")
+    (warning,) = rentix_draft([file("a", phone=PHONE)], [agent]).warnings
+    assert f"{PHONE} ext. 12" in warning.message
+    assert rentix_draft([file("a", phone=f"{PHONE};ext=12")], [agent]).warnings == ()
+
+
 def test_an_unreadable_value_is_held_back_if_configured():
     """A picture by URL that was never applied is a warning and not sent."""
     desired = file("a", {"avatar": {"url": "https://agency.example/a.jpg"}})
@@ -96,7 +169,7 @@ def test_an_unreadable_value_is_held_back_if_configured():
 
 def test_a_warning_about_a_removed_agent_has_the_name_of_that_agent():
     """Not of the agent that gets its external id."""
-    desired, agents = [file("a", NEW, id=2)], [live(1, "a", name="Ivan"), live(2, name="Petr")]
+    desired, agents = [file("a", NEW, id=2)], [live(1, "a", name="Ivan"), live(2, name="Olga")]
     draft = rentix_draft(desired, agents, ledger((1, "a")), removal="unlink")
     (warning,) = draft.warnings
     assert (warning.key, warning.source, warning.name) == ("a", None, "Ivan")
