@@ -74,8 +74,10 @@ def _no_token(response: Response, path: str) -> str:
 
 
 def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
-    """All users, and whether the list is known to be complete. Raises PortalError."""
+    """All users, and whether the list is known to be complete. If the total changes between two
+    pages, someone joined or left and a user may be missing. Raises PortalError."""
     users: dict[Any, Mapping[str, Any]] = {}
+    totals = []
     for page in range(1, PAGES):
         data, marks = _page(
             (yield Request("GET", f"{table.USERS}?page={page}&perPage={table.PAGE_SIZE}"))
@@ -84,10 +86,12 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
         for user in data:
             checked = _checked(user)
             users[checked["id"]] = checked
-        last, complete = marks.get("totalPages"), not says_more(marks, len(users))
+        totals.append(marks.get("total"))
+        last = marks.get("totalPages")
         ended = not marks.get("nextPage") and (type(last) is not int or page >= last)
         if ended or len(users) == before:
-            return list(users.values()), complete
+            steady = all(total == totals[0] for total in totals)
+            return list(users.values()), steady and not says_more(marks, len(users))
     return list(users.values()), False
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from math import inf
 from types import NoneType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -97,9 +99,11 @@ def _parts_fit(row: Attribute, shown: Value) -> bool:
 
 def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
     """All users, and whether the list is known to be complete. No paging is documented; `next` and
-    `total` are followed if they appear. Raises PortalError."""
+    `total` are followed if they appear. If the total changes between two pages, someone joined or
+    left and a user may be missing. Raises PortalError."""
     users: dict[Any, dict[str, Any]] = {}
-    total: Any = None  # it may be on one page only, and holds for all
+    total: float | None = None  # it may be on one page only, and holds for all
+    steady = True
     request = Request("GET", table.USERS)
     for page in range(2, PAGES):
         items, marks = _page((yield request))
@@ -107,10 +111,12 @@ def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
         for user in items:
             number = user.get("id") if isinstance(user, dict) else None
             users[number if is_name(number) else None] = user
-        total = marks.get(table.TOTAL, total)
+        now = _total(marks)
+        steady = steady and (total is None or now in (None, total))
+        total = total if now is None else now
         after, unclear = _next(marks)
-        if after is None and not unclear and not _exceeds(total, len(users)):
-            return list(users.values()), True
+        if after is None and not unclear and (total is None or total <= len(users)):
+            return list(users.values()), steady
         if len(users) == before:
             return list(users.values()), False
         request = Request("GET", after or f"{table.USERS}?page={page}")
@@ -168,10 +174,11 @@ def _unreadable(response: Response) -> str:
 
 
 def _marks(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The paging marks of a list: at its top, or one level down (`meta`, `pagination`)."""
-    deeper = (inner for inner in body.values() if isinstance(inner, Mapping))
+    """The paging marks of a list: at its top, or in an object for paging (`meta`, `pagination`). An
+    agency's statistics or limits may have a `total` too."""
+    deeper = (inner for name in table.PAGING if isinstance(inner := body.get(name), Mapping))
     names = (*table.NEXT, table.TOTAL)
-    return {name: part[name] for part in (*deeper, body) for name in names if name in part}
+    return {name: part[name] for part in (*deeper, body) for name in names if part.get(name)}
 
 
 def _next(marks: Mapping[str, Any]) -> tuple[str | None, bool]:
@@ -189,9 +196,19 @@ def _next(marks: Mapping[str, Any]) -> tuple[str | None, bool]:
     return None, unclear
 
 
-def _exceeds(total: Value, count: int) -> bool:
-    """Whether a total says that there are more than `count` agents, or cannot be understood."""
-    return total is not None and (type(total) is not int or total > count)
+def _total(marks: Mapping[str, Any]) -> float | None:
+    """How many agents a list says that there are; None if it does not say. A text that is not a
+    number may mean any number."""
+    total = marks.get(table.TOTAL)
+    match total:
+        case bool():
+            return None
+        case int() | float():
+            return total
+        case str():
+            return int(total) if re.fullmatch("[0-9]{1,9}", total) else inf
+        case _:
+            return None
 
 
 def message(body: Value) -> str:

@@ -80,4 +80,5 @@ UNNAMED = "user identifier required"
 
 NEXT = ("next", "nextPage")
 TOTAL = "total"
-"""Paging marks, at the top of a list or one level down. No paging is documented."""
+PAGING = ("meta", "_meta", "pagination", "paging", "pager", "page", "pageInfo", "links", "_links")
+"""Paging marks, and the objects that may hold them. No paging is documented."""

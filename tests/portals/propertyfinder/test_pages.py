@@ -104,6 +104,17 @@ def test_user_that_moved_between_pages_makes_the_list_incomplete():
     assert (ids(listing), listing.complete) == ([1, 2, 4], False)
 
 
+def test_user_who_left_between_pages_makes_the_list_incomplete():
+    """As many users as the last total are read, but one of them has left and another moved to a
+    page that was read already."""
+    listing, _ = play(
+        reading(finder()),
+        (numbered(1), page(person(1), person(2), total=4, nextPage=2)),
+        (numbered(2), page(person(4), total=3)),
+    )
+    assert (ids(listing), listing.complete) == ([1, 2, 4], False)
+
+
 @pytest.mark.parametrize("marks", [{"nextPage": 2}, {"totalPages": 9}], ids=str)
 @pytest.mark.parametrize(("total", "complete"), [(2, True), (1, True), (3, False), ("2", False)])
 def test_repeated_page_ends_the_list(marks, total, complete):

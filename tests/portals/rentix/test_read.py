@@ -47,6 +47,9 @@ def test_empty_agency_is_complete():
         ({"next": None, "nextPage": 2}, "/users?page=2"),
         ({"total": 2}, "/users?page=2"),
         ({"total": 2, "next": None}, "/users?page=2"),
+        ({"total": "2"}, "/users?page=2"),
+        ({"meta": {"total": 2}}, "/users?page=2"),
+        ({"next": None, "links": {"next": "?page=2"}}, "/users?page=2"),
     ],
     ids=str,
 )
@@ -103,6 +106,40 @@ def test_marker_that_cannot_be_followed_makes_the_list_incomplete(markers):
     listing, _ = serve(reading(rentix()), answer)
     assert ids(listing) == [1]
     assert not listing.complete
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stats": {"total": 900, "count": 12}},
+        {"limits": {"total": 5000, "next": {"tariff": 2}}},
+        {"billing": {"next": "2026-12-01"}},
+        {"total": {"active": 1, "inactive": 8}},
+        {"total": True},
+        {"total": [9]},
+        {"count": 9, "more": True, "hasMore": True, "pages": 3},
+        {"meta": {"count": 9, "stats": {"total": 900}}},
+        {"meta": ["total", 9]},
+        {"items": [{**user(1), "total": 9, "next": "?page=2", "listings": {"total": 9}}]},
+    ],
+    ids=str,
+)
+def test_unrelated_key_does_not_make_the_list_incomplete(more):
+    """Statistics, limits, an agent's own values: one request reads the list."""
+    listing, _ = play(reading(rentix()), (LIST, ok({"items": [user(1)], **more})))
+    assert (ids(listing), listing.complete) == ([1], True)
+
+
+@pytest.mark.parametrize("totals", [(4, 3), (3, 4)], ids=["left", "joined"])
+def test_total_that_changes_between_pages_makes_the_list_incomplete(totals):
+    """Someone joined or left while the list was read, so an agent may be on no page."""
+    before, after = totals
+    listing, _ = play(
+        reading(rentix()),
+        (LIST, listed(user(1), user(2), total=before)),
+        ("GET /users?page=2", listed(user(4), user(5), total=after)),
+    )
+    assert (ids(listing), listing.complete) == ([1, 2, 4, 5], False)
 
 
 @pytest.mark.parametrize("name", ["next", "nextPage"])
