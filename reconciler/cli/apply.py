@@ -52,7 +52,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="If the plan is stale, send nothing or skip those agents.",
 )
-@click.option("--force", is_flag=True, help="Apply even if the plan is over the limits.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Apply over the limits; with --target KEY, treat an agent who is gone as new.",
+)
 @selector_options
 @output_options
 @click.pass_obj
@@ -71,15 +75,16 @@ def command(
     Shows the plan and asks before it sends anything. Exits with 3 if only some of the changes were
     applied, with 4 if the outcome of a request is unknown, and with 5 if the saved plan is stale.
     """
-    from reconciler.core.plan_json import selection as saved_selection
+    from reconciler.core import plan_json
     from reconciler.core.selection import Selection
     from reconciler.engine import planning
 
     reviewed = _load_reviewed(plan_file, on_stale, selectors)
     repository = options.open_repository()
-    selection, portals = Selection(selectors.targets, selectors.excludes), selectors.portals
+    selection = Selection(selectors.targets, selectors.excludes, force=force)
+    portals = selectors.portals
     if reviewed is not None:
-        selection, portals = saved_selection(reviewed)
+        selection, portals = plan_json.selection(reviewed)
     lock = None if dry_run else options.note
     with planning.open_planner(repository, os.environ, selection, portals, lock=lock) as planner:
         proposal = planner.make_plan(selection)
@@ -94,8 +99,8 @@ def command(
             return 3 if stale else 0
         asks = bool(proposal.plan.steps) and not yes
         _show_plan(options, proposal.plan, output, asks=asks, shown=reviewed is not None and yes)
-        if not force and reviewed is None:
-            planning.check_limits(proposal)
+        if not force:
+            planning.check_limits(proposal, [] if reviewed is None else [plan_json.parse(reviewed)])
         if asks:
             confirm()
         output.check_writable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.core import names
@@ -22,13 +23,11 @@ def find_creations(scope: Scope, findings: Findings) -> list[Operation]:
     for desired in scope.absent.values():
         operation = creation(desired, scope.catalogue)
         former = scope.matching.former.get(desired.key, ())
-        if scope.catalogue.policy.recall and desired.key in recorded and not former:
-            findings.conflict(desired, _vanished(recorded[desired.key]))
-            continue
-        reason = _why_not_created(desired, operation, scope, former)
+        why_lost = None if former else _why_lost(desired.key, recorded.get(desired.key), scope)
+        reason = why_lost or _why_not_created(desired, operation, scope, former)
         if reason is None:
             creations.append(operation)
-        elif scope.listing.complete:
+        elif why_lost is None and _is_listed_in_full(desired, scope):
             findings.waiting.append(desired.key)
             same = [] if former else _namesakes(declared_name(desired), unmatched)
             findings.warn(desired, f"{reason}{_is_same_person(same, scope)}")
@@ -45,8 +44,12 @@ def _why_not_created(
 ) -> str | None:
     """Why an absent agent is not created; None if it is. `former` has the live agents that were
     matched under this key in an earlier apply."""
-    if not scope.listing.complete:
-        return "not in the incomplete list that the portal returned. Skipped; run again later."
+    if not _is_listed_in_full(desired, scope):
+        return (
+            f"not in the incomplete list that the portal returned. Skipped; run again later. If "
+            f"the list stays incomplete, look for the agent on the portal; "
+            f"{_as_new(desired.key)}"
+        )
     if former:
         return (
             f"was agent {label(former[-1])} at the last apply, but the file no longer matches it. "
@@ -75,12 +78,31 @@ def _why_not_creatable(desired: Desired, operation: Operation, scope: Scope) -> 
     return None
 
 
-def _vanished(live_id: str) -> str:
+def _is_listed_in_full(desired: Desired, scope: Scope) -> bool:
+    """Whether the list would have the agent if it existed, or a person decided so."""
+    return scope.listing.complete or scope.selection.renews(desired.key)
+
+
+def _why_lost(key: str, live_id: str | None, scope: Scope) -> str | None:
+    """Why an agent whom the ledger knows and the list omits is neither created nor waiting; None
+    for any other."""
+    if live_id is None:
+        return None
+    if live_id not in scope.listing.gone:
+        return (
+            f"was agent {live_id} at the last apply, but the portal's list omits them and agent "
+            f"{live_id} could not be read. No new agent is created. Run again later."
+        )
+    if scope.selection.renews(key):
+        return None
     return (
-        f"was agent {live_id} at the last apply, but the portal no longer lists them. No new "
-        f"agent is created. Look for the agent on the portal; if they are gone for good, declare "
-        f"them under another externalId."
+        f"was agent {live_id} at the last apply, and the portal no longer has an agent {live_id} "
+        f"(404). No new agent is created. If they have left, delete the file; {_as_new(key)}"
     )
+
+
+def _as_new(key: str) -> str:
+    return f"to treat them as new, run `reconciler apply --target {shlex.quote(key)} --force`."
 
 
 def _invite(desired: Desired, scope: Scope) -> str:

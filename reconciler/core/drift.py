@@ -44,6 +44,7 @@ def drift(draft: Draft, lost: AbstractSet[str]) -> Draft:
         warnings=missing,
         waiting=tuple(each.key for each in missing),
         over_limits=(),
+        list_limits=(),
     )
 
 
@@ -89,14 +90,10 @@ def _is_drift(change: Change) -> bool:
 
 
 def _missing_agents(draft: Draft, lost: AbstractSet[str]) -> tuple[Warning, ...]:
-    """A warning for each lost agent that is waiting or would be created again."""
-    absent: list[Warning | Entry] = [
-        *(each for each in draft.warnings if each.key in draft.waiting),
-        *(each for each in draft.entries if each.id is None),
-    ]
+    """A warning for each lost agent that is waiting."""
     message = "was on the portal at the last apply, and is not there now."
     return tuple(
         Warning(each.portal, each.key, each.source, message, each.name)
-        for each in absent
-        if each.key in lost
+        for each in draft.warnings
+        if each.key in lost and each.key in draft.waiting
     )

@@ -1,11 +1,13 @@
-"""How many agents one apply may change or take off a portal."""
+"""How many agents one apply may change or take off a portal, and how much of them a list shows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.model import Entry
+from reconciler.core.findings import Scope
+from reconciler.core.model import Desired, Entry
+from reconciler.core.omissions import known, omits_most, omitted
 
 ROUNDING = 1e-6
 """Agents: 29% of 100 is 28.999999999999996 in floating point."""
@@ -47,6 +49,32 @@ def exceeded(
                 f"{count} of {declared} agents on {portal} would {verb} "
                 f"({count / max(declared, 1):.0%}); limits.{name} allows {share:.0%}"
             )
+    return tuple(sentences)
+
+
+def exceeded_by_list(
+    desired: Sequence[Desired], scope: Scope, entries: Sequence[Entry]
+) -> tuple[str, ...]:
+    """A sentence for each limit that the portal's list exceeds, whatever the floor: it omits most
+    of the known agents; or it is empty, so that every creation may be a duplicate."""
+    sentences = []
+    portal, listing = scope.portal, scope.listing
+    if omits_most(desired, listing, scope.prior):
+        ours = known(desired, scope.prior)
+        lost = len(set(ours).intersection(omitted(scope.prior, listing)))
+        sentences.append(
+            f"{portal} lists only {len(ours) - lost} of the {len(ours)} agents of the last apply. "
+            f"Either the key is another agency's, the response was truncated, or the others have "
+            f"left. Compare with the portal's website, then plan again"
+        )
+    listed = len(listing.agents) - len(listing.found)
+    created = sum(entry.id is None for entry in entries)
+    if created and not listed:
+        sentences.append(
+            f"{portal} lists no agents, so each agent to create may already exist. For a new "
+            f"agency that is right. Otherwise, check that the key is this agency's, then plan "
+            f"again"
+        )
     return tuple(sentences)
 
 

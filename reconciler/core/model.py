@@ -79,10 +79,16 @@ class Live:
 @dataclass(frozen=True, slots=True)
 class Listing:
     """All agents of the agency on a portal. If not `complete`, the portal has more agents than
-    could be read, so that a missing agent may still exist."""
+    could be read, so that a missing agent may still exist.
+
+    `found` has the live ids (as text) that the portal's list omits and that it shows by id; `gone`
+    those that it answers 404 for.
+    """
 
     agents: tuple[Live, ...]
     complete: bool = True
+    found: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

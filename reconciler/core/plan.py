@@ -15,7 +15,7 @@ from reconciler.core.creations import find_creations
 from reconciler.core.diff import diff_all
 from reconciler.core.entries import add_entries
 from reconciler.core.findings import Findings, Scope, in_order
-from reconciler.core.limits import Limits, exceeded
+from reconciler.core.limits import Limits, exceeded, exceeded_by_list
 from reconciler.core.links import move_keys
 from reconciler.core.match import match
 from reconciler.core.model import (
@@ -43,7 +43,8 @@ class Draft:
     """One portal's part of a plan, before its operations become requests.
 
     `matches` has the agents in scope that are not in conflict; `not_taken` has the values that were
-    sent before and that the portal does not show.
+    sent before and that the portal does not show. `list_limits` has the limits that the portal's
+    list exceeds, `over_limits` the others.
     """
 
     entries: tuple[Entry, ...]
@@ -56,6 +57,7 @@ class Draft:
     complete: bool
     not_taken: tuple[Unmet, ...] = ()
     over_limits: tuple[str, ...] = ()
+    list_limits: tuple[str, ...] = ()
 
 
 def draft(
@@ -125,6 +127,7 @@ def _drafted(desired: Sequence[Desired], scope: Scope, findings: Findings, limit
         complete=scope.listing.complete,
         not_taken=tuple(each for each in findings.not_taken if each.key not in lost),
         over_limits=exceeded(scope.portal, findings.entries, len(desired), limits),
+        list_limits=exceeded_by_list(desired, scope, findings.entries),
     )
 
 
@@ -166,7 +169,11 @@ def join(
         unchanged=declared - changed - len(lost) - len(waiting),
         waiting=waiting,
         complete=not unread and all(each.complete for each in drafts.values()),
-        over_limits=tuple(sentence for each in drafts.values() for sentence in each.over_limits),
+        over_limits=tuple(
+            sentence
+            for each in drafts.values()
+            for sentence in (*each.list_limits, *each.over_limits)
+        ),
         seconds=max((seconds(steps[name], rate_limits[name]) for name in drafts), default=0),
         unread=tuple((unread or {}).items()),
         portals=tuple(drafts),

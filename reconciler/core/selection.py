@@ -13,12 +13,14 @@ class Selection:
     """The agents whose key or file matches a target (all agents, without one) and no exclude.
 
     Patterns are globs. A pattern with a slash or a YAML suffix is matched against files too.
-    `without` are agents to leave out, by portal and key.
+    `without` are agents to leave out, by portal and key. With `force`, a target that names an agent
+    in full treats the agent as new, even if the ledger knows one that is gone.
     """
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     without: frozenset[tuple[str, str]] = frozenset()
+    force: bool = False
 
     def has(self, portal: str, key: str, source: Source | None) -> bool:
         """Whether the plan covers this agent."""
@@ -34,6 +36,10 @@ class Selection:
 
         selected = not self.targets or any(map(matches, self.targets))
         return selected and not any(map(matches, self.excludes))
+
+    def renews(self, key: str) -> bool:
+        """Whether this agent is to be treated as new."""
+        return self.force and key in self.targets
 
 
 def _is_file(pattern: str) -> bool:

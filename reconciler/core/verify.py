@@ -33,6 +33,7 @@ from reconciler.core.model import (
     Scalar,
     Unmet,
 )
+from reconciler.core.omissions import without_gone
 from reconciler.core.operations import creation_form
 from reconciler.core.plan import Draft
 from reconciler.core.state import field_state, judge
@@ -167,6 +168,7 @@ def record(
     `prior` is the state in the ledger now. `after` is what the portal lists after the apply, None
     if it was not read again: then, of what was sent, only what the portal cannot show is recorded.
     """
+    prior = without_gone(run.desired, run.before, prior)
     evidence = collect_evidence(prior, run, after, catalogue)
     return update_state(prior, evidence, catalogue.by_name)
 

@@ -13,9 +13,10 @@ from reconciler import __version__
 from reconciler.core import drift
 from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.conversation import drive
+from reconciler.core.conversation import Send, drive
 from reconciler.core.limits import Limits
 from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState
+from reconciler.core.omissions import LOOK_UPS, omits_most, to_look_up, with_found
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.plan_json import PlanDocument, form, parse
 from reconciler.core.plan_json import selection as saved_selection
@@ -24,7 +25,6 @@ from reconciler.core.selection import Selection
 from reconciler.documents.agents import Document, desired
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.session import (
-    Connection,
     Repository,
     Runtime,
     Session,
@@ -38,8 +38,8 @@ from reconciler.render.visible import one_line
 # -- reading the portals -------------------------------------------------------------------------
 
 READS = 3
-"""Attempts to read a portal, while its list is incomplete or a response is unexpected: agents may
-come and go between two pages."""
+"""Attempts to read a portal, while its list is incomplete, omits most of the known agents, or a
+response is unexpected: agents may come and go between two pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ def read_portals(session: Session, declared: Mapping[str, tuple[Desired, ...]]) 
     A portal that was not read yet when the run was asked to end is in neither result.
     """
     streams = {
-        name: partial(_read_portal, session.connections[name], agents, session.cancellation)
-        for name, agents in declared.items()
+        name: partial(_read_portal, session, name, agents) for name, agents in declared.items()
     }
     found = dict(session.runtime.merge_streams(streams, session.cancellation))
     answers = {name: found[name] for name in declared if name in found}
@@ -76,23 +75,47 @@ def read_portals(session: Session, declared: Mapping[str, tuple[Desired, ...]]) 
 
 
 def _read_portal(
-    connection: Connection, desired: tuple[Desired, ...], cancellation: Cancellation
+    session: Session, name: str, desired: tuple[Desired, ...]
 ) -> Iterator[Reading | str]:
     """Yield one reading of a portal, or the reason why it could not be read."""
-    send = partial(connection.send, cancellation)
+    connection = session.connections[name]
+    send = partial(connection.send, session.cancellation)
     clean = connection.transport.clean
+    prior = state_at(session.ledger, name, connection.url)
     for left in reversed(range(READS)):
         try:
-            reading = Reading(*drive(connection.portal.read(desired), send))
-            if reading.listing.complete or not left:
-                yield reading
-                return
+            listing, declared = drive(connection.portal.read(desired), send)
+            if left and (not listing.complete or omits_most(declared, listing, prior)):
+                continue
+            listing = _with_omitted(connection.portal, declared, listing, prior, send)
         except ResponseError as error:
             if not left:
                 yield clean(str(error))
         except PortalError as error:
             yield clean(str(error))
             return
+        else:
+            yield Reading(listing, declared)
+            return
+
+
+def _with_omitted(
+    portal: Portal,
+    desired: tuple[Desired, ...],
+    listing: Listing,
+    prior: PortalState,
+    send: Send,
+) -> Listing:
+    """The list with the known agents that it omits, as far as the portal shows them by id."""
+    wanted = to_look_up(desired, listing, prior, catalogue_of(portal))
+    if not wanted:
+        return listing
+    return with_found(listing, wanted, drive(portal.look_up(wanted[:LOOK_UPS]), send))
+
+
+def catalogue_of(portal: Portal) -> Catalogue:
+    """The portal's fields, identifiers and policy."""
+    return Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy)
 
 
 # -- making plans --------------------------------------------------------------------------------
@@ -112,8 +135,7 @@ class Snapshot:
     @property
     def catalogue(self) -> Catalogue:
         """The portal's fields, identifiers and policy."""
-        portal = self.portal
-        return Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy)
+        return catalogue_of(self.portal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,10 +353,23 @@ def _stale_message(reviewed: Reviewed) -> str:
     )
 
 
-def check_limits(proposal: Proposal) -> None:
-    """Raise LimitsError if more agents would change than the configuration allows."""
-    if proposal.plan.over_limits:
-        lines = "\n".join(f"  {each}" for each in proposal.plan.over_limits)
+def over_limits(proposal: Proposal, reviewed: Sequence[Plan] = ()) -> list[str]:
+    """The limits that forbid to send a plan. Once it was reviewed, these are only the limits that a
+    portal's list exceeds and that no reviewed plan shows: it was truncated since."""
+    if not proposal.plan.steps:
+        return []
+    if not reviewed:
+        return list(proposal.plan.over_limits)
+    shown = {limit for plan in reviewed for limit in plan.over_limits}
+    exceeded = (limit for each in proposal.drafts.values() for limit in each.list_limits)
+    return [limit for limit in exceeded if limit not in shown]
+
+
+def check_limits(proposal: Proposal, reviewed: Sequence[Plan] = ()) -> None:
+    """Raise LimitsError if limits forbid to send a plan."""
+    exceeded = over_limits(proposal, reviewed)
+    if exceeded:
+        lines = "\n".join(f"  {each}." for each in exceeded)
         raise LimitsError(
             f"The plan is over the limits; nothing was sent:\n{lines}\n"
             f"To apply it anyway, pass --force; or save the plan, have it reviewed and apply the "

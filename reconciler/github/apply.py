@@ -92,7 +92,7 @@ def _superseded(job: Job, github: GitHub, branch: str, commits: Sequence[str]) -
 def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) -> _Approved:
     """The part of a plan that may be applied. Raises LimitsError."""
     if job.run.event == "workflow_dispatch":
-        _check_limits(proposal.plan)
+        _check_limits(proposal)
         return _Approved(proposal)
     if not proposal.plan.entries:
         return _Approved(proposal)
@@ -103,18 +103,21 @@ def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan
     return approved
 
 
-def _check_limits(plan: Plan) -> None:
-    """Raises LimitsError if a manual run would exceed the limits. A reviewed plan may."""
-    if plan.over_limits:
-        limits = "; ".join(plan.over_limits)
+def _check_limits(proposal: planning.Proposal, reviewed: Sequence[Plan] = ()) -> None:
+    """Raises LimitsError if limits forbid to send a plan. A reviewed plan may exceed those that it
+    shows."""
+    exceeded = planning.over_limits(proposal, reviewed)
+    if exceeded:
+        fix = "Run again, or" if reviewed else "Raise `limits`, or"
         raise LimitsError(
-            f"The plan is over the limits; nothing was sent: {limits}. Use a pull request, so that "
-            f"the plan is reviewed, or raise `limits`."
+            f"The plan is over the limits; nothing was sent: {'; '.join(exceeded)}. {fix} use a "
+            f"pull request whose plan shows this."
         )
 
 
 def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) -> _Approved:
-    """The part of a plan that was reviewed. Reads no more reviewed plans than needed."""
+    """The part of a plan that was reviewed. Reads no more reviewed plans than needed. Raises
+    LimitsError."""
     found: list[Plan] = []
     problems: list[str] = []
     approved = _Approved(None)
@@ -126,6 +129,8 @@ def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) 
         approved = _Approved(*planning.only_reviewed(proposal, found))
         if not approved.stale:
             break
+    if approved.proposal is not None:
+        _check_limits(approved.proposal, found)
     return approved._replace(problems=problems)
 
 

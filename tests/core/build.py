@@ -101,6 +101,8 @@ def rentix_draft(
     prior=EMPTY_STATE,
     *,
     complete=True,
+    found=(),
+    gone=(),
     limits=UNLIMITED,
     selection=None,
     fields=FIELDS,
@@ -110,7 +112,7 @@ def rentix_draft(
     """The draft for these agents. Other arguments belong to the policy."""
     return draft(
         desired,
-        Listing(tuple(agents), complete),
+        Listing(tuple(agents), complete, frozenset(found), frozenset(gone)),
         prior,
         Catalogue(
             "rentix",
@@ -164,6 +166,8 @@ def pf_draft(
     prior=EMPTY_STATE,
     *,
     complete=True,
+    found=(),
+    gone=(),
     limits=UNLIMITED,
     selection=None,
     **policy,
@@ -178,7 +182,7 @@ def pf_draft(
     }
     return draft(
         desired,
-        Listing(tuple(users), complete),
+        Listing(tuple(users), complete, frozenset(found), frozenset(gone)),
         prior,
         Catalogue(
             "propertyfinder",

@@ -227,6 +227,85 @@ def test_an_agent_in_the_ledger_is_not_created_again():
     assert draft.conflicts[0].reason.startswith("was agent 1 at the last apply, but the portal")
 
 
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_known_agent_that_could_not_be_read_is_a_conflict(create, complete):
+    """Neither created nor waiting, whoever asks for it."""
+    new = file("a", NEW, phone=PHONE)
+    for selection in (Selection(), Selection(("a",), force=True)):
+        draft = rentix_draft(
+            [new],
+            [live(2)],
+            ledger((1, "a")),
+            create=create,
+            complete=complete,
+            selection=selection,
+        )
+        assert (draft.operations, draft.waiting) == ((), ())
+        (conflict,) = draft.conflicts
+        assert (conflict.key, conflict.name) == ("a", "Olga")
+        assert "agent 1 could not be read" in conflict.reason
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_known_agent_that_is_gone_is_a_conflict(create):
+    """It has the person's name, the id, and how to go on."""
+    new = file("a b", NEW, phone=PHONE)
+    draft = rentix_draft([new], [live(2)], ledger((1, "a b")), gone={"1"}, create=create)
+    assert (draft.operations, draft.waiting) == ((), ())
+    (conflict,) = draft.conflicts
+    assert (conflict.key, conflict.name) == ("a b", "Olga")
+    for part in ("was agent 1", "404", "delete the file", "--target 'a b' --force"):
+        assert part in conflict.reason
+
+
+@pytest.mark.parametrize(
+    ("selection", "creates"),
+    [
+        (Selection(("a",), force=True), True),
+        (Selection(("b*", "a"), force=True), True),
+        (Selection(("a",)), False),
+        (Selection((), force=True), False),
+        (Selection(("*",), force=True), False),
+        (Selection(("a*",), force=True), False),
+        (Selection(("[a]",), force=True), False),
+        (Selection(("agents/a.yaml",), force=True), False),
+    ],
+    ids=str,
+)
+def test_an_agent_that_is_gone_is_created_if_it_is_targeted_by_its_key(selection, creates):
+    """And with --force: a wildcard or a file might name it by accident."""
+    new = file("a", NEW, phone=PHONE)
+    draft = rentix_draft(
+        [new], [live(2)], ledger((1, "a")), gone={"1"}, selection=selection, **CREATING
+    )
+    assert operation_names(draft) == (["create:a"] if creates else [])
+    assert keys(draft.conflicts) == ([] if creates else ["a"])
+
+
+def test_an_agent_that_is_gone_waits_if_it_is_targeted_and_must_be_invited():
+    """A portal without creations treats it as a new agent."""
+    draft = rentix_draft(
+        [file("a", phone=PHONE)],
+        [live(2)],
+        ledger((1, "a")),
+        gone={"1"},
+        selection=Selection(("a",), force=True),
+    )
+    assert (draft.waiting, draft.conflicts) == (("a",), ())
+
+
+def test_a_new_agent_is_created_despite_an_incomplete_list_if_it_is_targeted():
+    """By key and with --force: a portal whose list stays incomplete must not block an agency."""
+    new, other = file("a", NEW, phone=PHONE), file("b", NEW, phone=OTHER_PHONE)
+    draft = rentix_draft([new, other], [live(1)], complete=False, **CREATING)
+    assert keys(draft.conflicts) == ["a", "b"]
+    assert "--target a --force" in draft.conflicts[0].reason
+    selection = Selection(("a", "b*"), force=True)
+    draft = rentix_draft([new, other], [live(1)], complete=False, selection=selection, **CREATING)
+    assert (operation_names(draft), keys(draft.conflicts)) == (["create:a"], ["b"])
+
+
 def test_an_agent_that_vanished_does_not_prevent_other_creations():
     """Agents later in the files are created."""
     desired = [member("a", EMAIL_1, {"name": "Ivan"}), member("b", EMAIL_2, {"name": "Olga"})]

@@ -126,24 +126,26 @@ def test_an_agent_that_no_file_declares_is_not_drift():
 
 
 def test_a_lost_agent_is_a_warning():
-    """Waiting to be invited again, with the place in the file."""
+    """Someone unlinked the agent, whose file no longer matches: a warning with the place."""
     prior = ledger((1, "a"))
-    draft = rentix_draft([file("a", {"name": "A"}), file("b", {"name": "B"})], [], prior)
-    result = drift(draft, lost([], prior))
+    agents = [live(1)]
+    draft = rentix_draft([file("a", {"name": "A"}), file("b", {"name": "B"})], agents, prior)
+    result = drift(draft, lost(agents, prior))
     (warning,) = result.warnings
     assert (warning.key, warning.source) == ("a", file("a").source)
     assert "was on the portal at the last apply" in warning.message
     assert result.waiting == ("a",)
 
 
-def test_a_lost_agent_that_would_be_created_again_is_a_warning():
-    """The creation itself is not part of the drift."""
+@pytest.mark.parametrize("recall", [False, True])
+def test_a_lost_agent_that_is_gone_is_a_conflict(recall):
+    """The portal answers 404 for the agent of the last apply."""
     prior = ledger((1, "a"))
-    draft = pf_draft([member("a", "a@a.example", {"name": "A"})], [], prior, recall=False)
-    assert [entry.actions for entry in draft.entries] == [("create",)]
+    desired = [member("a", "a@a.example", {"name": "A"})]
+    draft = pf_draft(desired, [], prior, recall=recall, gone={"1"})
     result = drift(draft, lost([], prior, handle=None))
-    assert (result.entries, result.operations) == ((), ())
-    assert [each.key for each in result.warnings] == ["a"]
+    assert (result.entries, result.operations, result.waiting) == ((), (), ())
+    assert [each.key for each in result.conflicts] == ["a"]
 
 
 def test_an_agent_that_was_never_applied_is_not_lost():

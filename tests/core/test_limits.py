@@ -7,7 +7,22 @@ import pytest
 from reconciler.core.limits import Limits
 from reconciler.core.selection import Selection
 
-from .build import ACTIVE, INACTIVE, NEW, file, ledger, live, member, pf_draft, rentix_draft, user
+from .build import (
+    ACTIVE,
+    CREATING,
+    EMAIL_1,
+    INACTIVE,
+    NEW,
+    PHONE,
+    file,
+    join_drafts,
+    ledger,
+    live,
+    member,
+    pf_draft,
+    rentix_draft,
+    user,
+)
 
 
 def excess_of(count, of, limits, **options):
@@ -121,3 +136,67 @@ def test_deactivations_count_as_removals():
     off = [user(at, f"{at}@x", INACTIVE) for at in range(11)]
     activated = pf_draft(desired, off, prior, limits=Limits(1.0, 0.0, 10), removal="deactivate")
     assert (len(activated.operations), activated.over_limits) == (8, ())
+
+
+# -- what a portal's list omits --------------------------------------------------------------------
+
+HIGH_FLOOR = Limits(1.0, 1.0, 1000)
+
+
+def limits_of_list(listed, *, known=5, **options):
+    """The limits that a list of so many of the known agents exceeds."""
+    desired = [file(f"a{at}") for at in range(known)]
+    agents = [live(at, f"a{at}") for at in range(listed)]
+    prior = ledger(*((at, f"a{at}") for at in range(known)))
+    return rentix_draft(desired, agents, prior, limits=HIGH_FLOOR, **options).list_limits
+
+
+def test_a_list_that_omits_most_known_agents_is_over_the_limits():
+    """Below the floor too, and even if nothing changes. It says what that can mean."""
+    assert limits_of_list(3) == ()
+    (message,) = limits_of_list(2)
+    for part in ("rentix lists only 2 of the 5 agents", "another agency's", "truncated", "left"):
+        assert part in message
+    assert limits_of_list(0, known=2) == ()
+
+
+def test_a_selection_does_not_change_what_a_list_omits():
+    """A target that is listed is no evidence for the others."""
+    assert len(limits_of_list(2, selection=Selection(("a0",)))) == 1
+
+
+def test_agents_found_by_id_are_still_omitted_by_the_list():
+    """They exist, but a list that omits them may omit others that no one knows."""
+    assert len(limits_of_list(5, found={"0", "1", "2"})) == 1
+    assert limits_of_list(5, found={"0", "1"}) == ()
+
+
+@pytest.mark.parametrize("prior", [ledger(), ledger((7, "gone"))], ids=["no ledger", "ledger"])
+def test_creations_on_a_portal_without_agents_are_over_the_limits(prior):
+    """One is enough, below the floor too: an empty response may be truncated."""
+    new = file("n", NEW, phone=PHONE)
+    draft = rentix_draft([new], [], prior, limits=HIGH_FLOOR, **CREATING)
+    (message,) = draft.list_limits
+    for part in ("rentix lists no agents", "may already exist", "new agency", "key"):
+        assert part in message
+    assert rentix_draft([new], [live(1)], limits=HIGH_FLOOR, **CREATING).list_limits == ()
+    assert rentix_draft([new], [], limits=HIGH_FLOOR).list_limits == ()
+    (message,) = pf_draft([member("n", EMAIL_1, NEW)], [], limits=HIGH_FLOOR).list_limits
+    assert "propertyfinder lists no agents" in message
+
+
+def test_an_agent_found_by_id_does_not_fill_an_empty_list():
+    """The list is as empty as before."""
+    desired = [file("a"), file("n", NEW, phone=PHONE)]
+    draft = rentix_draft(desired, [live(1, "a")], ledger((1, "a")), found={"1"}, **CREATING)
+    assert len(draft.list_limits) == 1
+    assert rentix_draft(desired, [live(1, "a")], ledger((1, "a")), **CREATING).list_limits == ()
+
+
+def test_a_plan_shows_the_limits_that_a_list_exceeds_first():
+    """With the others."""
+    desired = [file(f"a{at}", NEW, phone=f"+373 22 {at:06d}") for at in range(3)]
+    draft = rentix_draft(desired, [], limits=Limits(0.3, 0.1, 0), **CREATING)
+    first, second = join_drafts({"rentix": draft}).over_limits
+    assert "lists no agents" in first
+    assert "limits.changes" in second

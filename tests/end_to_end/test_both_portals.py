@@ -234,7 +234,7 @@ def test_a_creation_takes_one_call_and_records_both_ids(pf: Agency) -> None:
 def test_a_creation_is_reported_with_both_ids(pf: Agency) -> None:
     """In text, too."""
     pf.declare(NEW)
-    result = pf.run("apply", "--yes")
+    result = pf.run("apply", "--yes", "--force")
     assert result.code == 0
     assert f"id 1, publicProfileId {pf.truth_pf()[1].profile_id}" in result.out
 

@@ -18,6 +18,7 @@ from repositories import plain_git, say
 
 from reconciler.engine.concurrency import Cancellation
 from reconciler.github import api, reviewed
+from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running
 from reconciler.store.refs import git
 
@@ -605,6 +606,25 @@ def test_manual_run_respects_the_limits(hub: Project) -> None:
     step = hub.apply(event="workflow_dispatch")
     assert (step.code, names(hub)[0]) == (1, "Ana")
     assert "over the limits" in step.err
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_creation_on_an_empty_portal_is_applied_if_the_review_shows_it(
+    hub: Project, empty: bool
+) -> None:
+    """A list that was emptied after the review may be truncated: nothing is sent."""
+    hub.desk.live(*([] if empty else LIVE), readings=Readings(creation="upsert"))
+    hub.branch("change")
+    hub.desk.use(rentix={"create": "upsert"}, ledger="git:reconciler-ledger")
+    hub.desk.declare({"externalId": "d", "name": "Dora", "phone": "+373 60 111 222"})
+    number = hub.open("change")
+    plan = hub.plan(number)
+    assert any("lists no agents" in each for each in plan.annotated("warning")) is empty
+    hub.merge(number)
+    hub.desk.portal.state.load([])
+    step = hub.apply()
+    assert (step.code, names(hub)) == ((0, ["Dora"]) if empty else (1, []))
+    assert ("rentix lists no agents" in step.err) is not empty
 
 
 def test_stale_agents_are_skipped(hub: Project) -> None:

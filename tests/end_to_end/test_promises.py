@@ -390,14 +390,14 @@ def test_drift_without_a_ledger(agency: Agency) -> None:
 
 
 def test_an_agent_missing_from_the_portal_is_drift(agency: Agency) -> None:
-    """It was applied and is not listed now."""
+    """It was applied, and the portal has it neither in the list nor by id."""
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare({"externalId": "a"}, {"externalId": "b"})
     agency.apply()
     agency.portal.state.load([user(1, externalId="a")])
     found = agency.run("drift")
     assert found.code == 2
-    assert "was on the portal at the last apply" in found.out
+    assert "b: was agent 2 at the last apply" in found.out
 
 
 @pytest.mark.parametrize("on_stale", ["fail", "skip"])
