@@ -106,7 +106,7 @@ def _with_omitted(
     prior: PortalState,
     send: Send,
 ) -> Listing:
-    """The list with the known agents that it omits, as far as the portal shows them by id."""
+    """The list, completed with the known agents that it omits and that the portal shows by id."""
     wanted = to_look_up(desired, listing, prior, catalogue_of(portal))
     if not wanted:
         return listing
