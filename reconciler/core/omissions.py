@@ -44,16 +44,19 @@ def omits_most(desired: Sequence[Desired], listing: Listing, prior: PortalState)
 def to_look_up(
     desired: Sequence[Desired], listing: Listing, prior: PortalState, catalogue: Catalogue
 ) -> tuple[str, ...]:
-    """The live ids to request, since the list omits them: those of declared agents; and if a file
-    matches no listed agent, all the others, since one of them may be that agent."""
+    """The live ids to request, since the list omits them: those of declared agents first. The
+    others are requested if a file matches no listed agent, since one of them may be that agent, or
+    if agents that no file declares are taken off."""
     lost = omitted(prior, listing)
     if not lost:
         return ()
     ours = set(known(desired, prior))
-    declared = [number for number in lost if number in ours]
-    if len(match(desired, listing, prior, catalogue).matches) == len(desired):
-        return tuple(declared)
-    return (*declared, *(number for number in lost if number not in ours))
+    declared = tuple(number for number in lost if number in ours)
+    others = tuple(number for number in lost if number not in ours)
+    if catalogue.policy.removal is not None:
+        return declared + others
+    matches = match(desired, listing, prior, catalogue).matches
+    return declared if len(matches) == len(desired) else declared + others
 
 
 def with_found(

@@ -19,7 +19,6 @@ from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS
 
 from .build import EMPTY_STATE, ORDER, PHONE, file, ledger, live, recorded_keys, user
 
-CATALOGUE = Catalogue("rentix", FIELDS, IDENTIFIERS, Policy(order=ORDER))
 FIVE = ledger(*((number, f"a{number}") for number in range(1, 6)))
 
 
@@ -33,9 +32,10 @@ def files(*numbers):
     return [file(f"a{number}") for number in numbers]
 
 
-def wanted(desired, listing, prior=FIVE):
+def wanted(desired, listing, prior=FIVE, removal=None):
     """The ids to look up."""
-    return to_look_up(desired, listing, prior, CATALOGUE)
+    policy = Policy(order=ORDER, removal=removal)
+    return to_look_up(desired, listing, prior, Catalogue("rentix", FIELDS, IDENTIFIERS, policy))
 
 
 def test_an_agent_that_is_not_listed_is_omitted():
@@ -98,6 +98,11 @@ def test_omitted_agents_in_no_file_are_looked_up_if_a_file_matches_no_agent():
     assert wanted(files(2, 9), agents(2)) == ("1", "3", "4", "5")
     assert wanted(files(2, 9, 5), agents(2)) == ("5", "1", "3", "4")
     assert wanted([*files(2), file("id:3")], agents(2)) == ("1", "3", "4", "5")
+
+
+def test_omitted_agents_in_no_file_are_looked_up_if_they_are_to_be_taken_off():
+    """Otherwise the plan after the deletion of a file would not show the removal."""
+    assert wanted(files(1, 2), agents(1, 2), removal="unlink") == ("3", "4", "5")
 
 
 def test_agents_found_by_id_complete_the_list():

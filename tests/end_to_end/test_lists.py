@@ -231,6 +231,15 @@ def test_a_known_agent_under_a_new_key_is_found_by_id(agency: Agency, hide: Hide
     assert [each["id"] for each in conflict["candidates"]] == [5]
 
 
+def test_a_removed_agent_that_the_list_omits_is_found_by_id(agency: Agency, hide: Hide) -> None:
+    """The apply after the deletion of the file unlinks the agent."""
+    start(agency, 5, on_removed="unlink")
+    agency.declare(*map(declared, FIVE[:-1]))
+    hide(5)
+    assert agency.apply()["exit"] == 0
+    assert agency.truth()[5].external_id is None
+
+
 def test_a_known_agent_that_is_gone_is_a_conflict(team: Agency) -> None:
     """It names the person and the id. With --force, a target that names the key creates the agent;
     a wildcard does not."""
