@@ -72,7 +72,7 @@ def exceeded_by_list(
     if created and not listed:
         sentences.append(
             f"{portal} lists no agents, so each agent to create may already exist. For a new "
-            f"agency that is right. Otherwise, check that the key is this agency's, then plan "
+            f"agency, this is expected. Otherwise, check that the key is this agency's, then plan "
             f"again"
         )
     return tuple(sentences)
