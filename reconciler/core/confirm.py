@@ -223,48 +223,56 @@ def _loses_link(unlink: Operation, planned: Container[str], kept: Container[str]
 
 def fail(
     outcomes: Iterable[tuple[str, Outcome]],
-    portal: str,
     values: Unconfirmeds,
     accepted: Container[Place],
+    catalogue: Catalogue,
 ) -> Iterator[tuple[str, Outcome]]:
     """The outcomes; those on this portal that applied an unconfirmed value have failed."""
     by_agent: dict[str, list[str]] = {}
     for number, path in values:
         by_agent.setdefault(number, []).append(path)
     for step, outcome in outcomes:
-        paths = by_agent.get(str(outcome.id), ())
-        mine = [path for path in paths if _sends(outcome.operation, path)]
-        if outcome.status != "applied" or outcome.operation.portal != portal or not mine:
-            yield step, outcome
-            continue
-        error = _why(outcome, mine, values, accepted)
-        yield step, replace(outcome, status="failed", error=error, path=mine[0], code=CODE)
+        operation = outcome.operation
+        applied = outcome.status == "applied" and operation.portal == catalogue.portal
+        paths = by_agent.get(str(outcome.id), ()) if applied else ()
+        sent = {path: values[str(outcome.id), path] for path in paths if _sends(operation, path)}
+        yield step, _failed(outcome, sent, accepted, catalogue) if sent else outcome
+
+
+def _failed(
+    outcome: Outcome,
+    sent: Mapping[str, Unconfirmed],
+    accepted: Container[Place],
+    catalogue: Catalogue,
+) -> Outcome:
+    """The outcome of an operation that sent these unconfirmed values."""
+    final = all((str(outcome.id), path) in accepted for path in sent)
+    error = _why(outcome, sent, catalogue, final=final)
+    return replace(outcome, status="failed", error=error, path=next(iter(sent)), code=CODE)
 
 
 def _sends(operation: Operation, path: str) -> bool:
     """Whether an operation sent this path."""
-    if path == ABSENT:
-        return True
-    if operation.verb in ("link", "unlink"):
-        return parent(path) not in operation.values and not operation.values
+    if operation.verb in ("link", "unlink") or path == ABSENT:
+        return path == ABSENT or not operation.values
     return parent(path) in operation.values
 
 
 def _why(
-    outcome: Outcome, paths: Sequence[str], values: Unconfirmeds, accepted: Container[Place]
+    outcome: Outcome, sent: Mapping[str, Unconfirmed], catalogue: Catalogue, *, final: bool
 ) -> str:
-    """What the portal shows although it accepted these values."""
-    number = str(outcome.id)
-    if ABSENT in paths:
+    """What the portal shows although it accepted these values. `final`: it is recorded."""
+    if ABSENT in sent:
         return (
-            f"the portal confirmed it, but does not show agent {number}. Look for the agent on the "
-            f"portal, then run again"
+            f"the portal confirmed it, but does not show agent {outcome.id}. Look for the agent on "
+            f"the portal, then run again"
         )
-    found = [(path, values[number, path]) for path in paths]
     shows = "; ".join(
         f"{path} was sent as {quoted(value.sent)}, but the portal shows {quoted(value.shown)}"
-        for path, value in found
+        for path, value in sent.items()
     )
-    if all((number, path) in accepted for path in paths):
+    fields = (catalogue.by_name.get(parent(path)) for path in sent)
+    advice = next((field.advice for field in fields if field is not None and field.advice), "")
+    if final:
         return f"{shows}. It is not sent again until the file or the portal changes"
-    return f"{shows}. Run again later"
+    return f"{shows}. {advice[:1].upper() + advice[1:] or 'Run again later'}".removesuffix(".")

@@ -181,12 +181,13 @@ def _verify(proposal: Proposal, report: Report) -> Report:
     runs |= {name: replace(runs[name], accepted=each.accepted) for name, each in readings.items()}
     saved = _save(proposal, runs, listings)
     report = _noted(report, *saved.notes)
+    planner, drafts = proposal.planner, dict(proposal.drafts)
     for name, each in readings.items():
-        outcomes = confirm.fail(report.outcomes, name, each.unconfirmed, each.accepted)
+        catalogue = planner.snapshots[name].catalogue
+        outcomes = confirm.fail(report.outcomes, each.unconfirmed, each.accepted, catalogue)
         report = replace(report, outcomes=tuple(outcomes))
     if proposal.cancellation.requested:
         return _cancelled(report, proposal.cancellation)
-    planner, drafts = proposal.planner, dict(proposal.drafts)
     for name in sent_to & listings.keys():
         snapshot = planner.snapshots[name]
         after = replace(snapshot, listing=listings[name], prior=saved.states[name])

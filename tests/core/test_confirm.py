@@ -226,15 +226,15 @@ def test_an_operation_with_an_unconfirmed_value_has_failed():
     run = run_of(desired, [], draft)
     outcomes = [(f"r{number}", each) for number, each in enumerate(run.outcomes)]
     values = {("1", "name"): value("New", "Old", "Old")}
-    failed = dict(fail(outcomes, "rentix", values, frozenset()))
+    failed = dict(fail(outcomes, values, frozenset(), RENTIX))
     assert operation_names(draft) == ["link:2", "update:1", "update:2"]
     assert [failed[step].status for step, _ in outcomes] == ["applied", "failed", "applied"]
     outcome = failed["r1"]
     assert (outcome.code, outcome.source.line) == ("not_taken", 7)
     assert "name was sent as “New”, but the portal shows “Old”. Run again" in outcome.error
-    accepted = dict(fail(outcomes, "rentix", values, frozenset(values)))["r1"]
+    accepted = dict(fail(outcomes, values, frozenset(values), RENTIX))["r1"]
     assert "It is not sent again until the file or the portal changes" in accepted.error
-    assert list(fail(outcomes, "propertyfinder", values, frozenset())) == outcomes
+    assert list(fail(outcomes, values, frozenset(), FINDER)) == outcomes
 
 
 def test_a_link_or_an_agent_that_is_not_shown_has_failed():
@@ -242,10 +242,10 @@ def test_a_link_or_an_agent_that_is_not_shown_has_failed():
     desired = [file("b", {"name": "B"}, id=2)]
     draft = rentix_draft(desired, [live(2)])
     outcomes = [(each.name, Outcome(each, "applied", id=2)) for each in draft.operations]
-    link = dict(fail(outcomes, "rentix", {("2", "externalId"): value("b", None, None)}, ()))
+    link = dict(fail(outcomes, {("2", "externalId"): value("b", None, None)}, (), RENTIX))
     assert [link[name].status for name in ("link:2", "update:2")] == ["failed", "applied"]
     assert "externalId was sent as “b”, but the portal shows nothing" in link["link:2"].error
-    gone = dict(fail(outcomes, "rentix", {("2", ABSENT): value(None, None, None)}, ()))
+    gone = dict(fail(outcomes, {("2", ABSENT): value(None, None, None)}, (), RENTIX))
     assert {each.status for each in gone.values()} == {"failed"}
     assert "does not show agent 2" in gone["update:2"].error
 

@@ -723,18 +723,20 @@ def test_a_picture_that_silently_fails_is_one_warning(pf: Agency) -> None:
 
 
 def test_the_wrong_setting_of_deactivate_by(pf: Agency) -> None:
-    """A refusal says which setting to change; if the portal ignores the value, there is one
-    warning and no change is planned again and again."""
+    """A refusal says which setting to change. So does the failure if the portal ignores the value:
+    the user is still on all listings, so each plan deactivates them again."""
     pf.live_pf(person(1), readings=Readings(deactivate_by="status"))
     pf.declare(only_there(1, status="inactive"))
     report = pf.apply()
     assert report["exit"] == 3
     assert "deactivate_by" in report["results"][0]["error"]
     pf.live_pf(person(1), readings=Readings(deactivate_by="status", deactivate_other="ignored"))
-    assert pf.apply()["exit"] == 0
-    plan = pf.plan()
-    assert plan["agents"] == []
-    assert any("status" in each["message"] for each in plan["warnings"])
+    for _ in range(2):
+        report = pf.apply()
+        (result,) = report["results"]
+        assert (report["exit"], result["code"]) == (3, "not_taken")
+        assert "deactivate_by" in result["error"]
+        assert [each["actions"] for each in pf.plan()["agents"]] == [["deactivate"]]
 
 
 # ---------------------------------------------------------------------------- both portals
@@ -1059,20 +1061,21 @@ def test_a_corrected_id_removes_no_one(pf: Agency) -> None:
     assert {each.status for each in pf.truth_pf().values()} == {"active"}
 
 
-def test_an_ignored_deactivation_is_reported_and_not_repeated(pf: Agency) -> None:
-    """The portal expects the other attribute, so the user stays active: reported after the apply
-    and in each later plan, and not sent again."""
+def test_an_ignored_deactivation_fails_and_is_planned_again(pf: Agency) -> None:
+    """No file declares the user, and the portal expects the other attribute, so the user stays on
+    all listings."""
     pf.use(propertyfinder={"on_removed": "deactivate"}, limits=NO_LIMIT)
     reading = Readings(deactivate_by="status", deactivate_other="ignored")
     pf.live_pf(person(1), person(2), readings=reading)
     pf.declare(only_there(1), only_there(2))
     pf.apply()
     pf.declare(only_there(1))
-    report = pf.apply()
-    assert [each["path"] for each in report["verified"]["differences"]] == ["status"]
-    plan = pf.plan()
-    assert plan["requests"] == []
-    assert "deactivate_by" in plan["warnings"][0]["message"]
+    for _ in range(2):
+        report = pf.apply()
+        (result,) = report["results"]
+        assert (report["exit"], result["code"]) == (3, "not_taken")
+        assert [each["path"] for each in report["verified"]["differences"]] == ["status"]
+        assert "deactivate_by" in result["error"]
 
 
 def test_a_new_agent_with_the_mobile_of_an_undeclared_user_is_a_conflict(pf: Agency) -> None:
