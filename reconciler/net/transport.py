@@ -22,7 +22,7 @@ from typing import Any, Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result
 
-from reconciler.core.conversation import Conversation, drive
+from reconciler.core.conversation import Conversation, drive, is_inconclusive
 from reconciler.core.model import RateLimit, Request, Response, Session, Value
 from reconciler.core.plan_json import request_bytes
 from reconciler.net.client import Client, Reply, RequestError, proxy_passwords
@@ -46,8 +46,6 @@ SESSION_SHARE = 0.9
 """The share of a session's lifetime after which it is renewed."""
 MARGIN = 0.25
 """Seconds to add to a window, since the portal's clock may be behind."""
-SERVER_ERROR = 500
-"""The first status under which a request may have taken effect, or not."""
 ECHO = (
     "the response contains your key, so none of it is shown or kept. Report this to the portal "
     "and replace the key"
@@ -253,24 +251,24 @@ class _Attempt:
 def _response(request: Request, reply: Reply, body: Value, *, valid: bool) -> Response:
     """The response for a complete reply; `valid`: its body is JSON, or empty."""
     status = reply.status
-    server_error, success = status >= SERVER_ERROR, 200 <= status < 300
+    inconclusive, success = is_inconclusive(status), 200 <= status < 300
     error = None
     if not valid:
         error = f"the portal returned {status} with a body that is not JSON"
     if 300 <= status < 400:
         error = f"the portal returned {status}, a redirect, which is not followed"
-    elif server_error and not isinstance(body, dict):
+    elif inconclusive and not isinstance(body, dict):
         error = f"the portal returned {status}"
-    conclusive = isinstance(body, dict) and (not server_error or "results" in body)
+    conclusive = isinstance(body, dict) and (not inconclusive or "results" in body)
     conclusive = conclusive or (status == httpx.codes.NO_CONTENT and not reply.content)
-    uncertain = request.writes and (server_error or success) and not conclusive
+    uncertain = request.writes and (inconclusive or success) and not conclusive
     return Response(status, body, error, uncertain)
 
 
 def _incomplete(request: Request, reply: Reply) -> Response:
     """The response for a reply that was not read to its end: a refusal counts by its status,
     anything else as no answer."""
-    if 300 <= reply.status < SERVER_ERROR:
+    if reply.status >= 300 and not is_inconclusive(reply.status):
         return Response(reply.status, None, reply.problem)
     return Response(None, None, reply.problem, request.writes)
 
@@ -323,7 +321,9 @@ def _again(attempt: _Attempt) -> bool:
     if status == 429 or attempt.unsent:
         return True
     return not attempt.request.writes and (
-        status is None or status >= SERVER_ERROR or (status < 300 and attempt.response.body is None)
+        status is None
+        or is_inconclusive(status)
+        or (status < 300 and attempt.response.body is None)
     )
 
 

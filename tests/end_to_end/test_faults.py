@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from agency import Agency, person, section, user
+from agency import Agency, person, section, user, writes
 from starlette.responses import JSONResponse, Response
 
 from reconciler.core.selection import Selection
@@ -119,6 +119,33 @@ def test_a_run_cancelled_while_reading_ends(agency: Agency) -> None:
     ):
         pass
     assert agency.calls() == []
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["put", "bulk"])
+@pytest.mark.parametrize("status", [303, 408, 421, 425, 499])
+def test_a_status_after_the_effect_is_settled_by_reading(
+    agency: Agency, status: int, count: int
+) -> None:
+    """The write took effect, so it is not sent again and not reported as failed. The list is read
+    again under the same status."""
+    numbers = range(1, count + 1)
+    agency.live(*(user(number, externalId=f"a-{number}") for number in numbers))
+    agency.declare(*({"externalId": f"a-{n}", "name": f"Nou {n}"} for n in numbers))
+    spoiled: set[str] = set()
+
+    async def spoil_once(call: Call, _: Response) -> Response | None:
+        if call.method in spoiled:
+            return None
+        spoiled.add(call.method)
+        return JSONResponse({"message": "Try again"}, status, {"Location": "/elsewhere"})
+
+    agency.portal.state.after.append(spoil_once)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cancellation, "sleep", lambda cancellation, _: cancellation.check())
+        report = agency.apply()
+    assert report["exit"] == 0
+    assert [each["status"] for each in report["results"]] == ["applied"] * count
+    assert len(writes(agency.calls())) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -24,12 +24,13 @@ from .portal import (
 # Reads
 
 
-SERVER = [500, 502, 503, 504, 520, 522, 524, 599]
+INCONCLUSIVE = [303, 408, 421, 425, 460, 499, 500, 502, 503, 504, 520, 522, 524, 599, 999]
+"""Statuses under which a write may have had an effect."""
 
 
-@pytest.mark.parametrize("status", SERVER)
+@pytest.mark.parametrize("status", INCONCLUSIVE)
 @pytest.mark.parametrize("html", [True, False], ids=["html", "json"])
-def test_a_read_is_retried_on_any_5xx(portal, wait, wire, status, html):
+def test_a_read_is_retried_on_an_inconclusive_status(portal, wait, wire, status, html):
     """With a growing backoff."""
     body = {"text": "<html>bad"} if html else {"json": {"message": "bad"}}
     portal.answers_with(httpx.Response(status, **body), httpx.Response(status, **body), ok())
@@ -38,7 +39,7 @@ def test_a_read_is_retried_on_any_5xx(portal, wait, wire, status, html):
     assert 0 < wait.slept[0] < wait.slept[1]
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [303, 408, 500, 502, 503, 504])
 def test_a_read_that_keeps_failing(portal, wait, wire, status):
     """A limited number of attempts, then the status in the message; not uncertain."""
     portal.answers_with(httpx.Response(status, text="<html><script>x</script>"))
@@ -50,7 +51,7 @@ def test_a_read_that_keeps_failing(portal, wait, wire, status):
     assert wait.now - START < 180
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 423])
 @pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
 def test_a_4xx_is_final(portal, wait, wire, status, request_):
     """One request, the portal's message, not uncertain."""
@@ -99,20 +100,20 @@ def _name(request):
     return f"{request.method} {request.path}"
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 522, 524])
+@pytest.mark.parametrize("status", INCONCLUSIVE)
 @pytest.mark.parametrize("request_", [PUT, BULK, Request("DELETE", "/users/1/link")], ids=_name)
 @pytest.mark.parametrize("html", [True, False], ids=["html", "json"])
-def test_a_write_with_a_5xx_is_uncertain_and_not_retried(portal, wire, status, request_, html):
-    """The portal may have done it before the gateway gave up."""
+def test_a_write_with_an_inconclusive_status_is_not_retried(portal, wire, status, request_, html):
+    """The portal may have done it before the gateway gave up, so it is uncertain."""
     body = {"text": "<html>bad"} if html else {"json": {"message": "bad"}}
     portal.answers_with(httpx.Response(status, **body))
     answer = wire.send(request_)
     assert (answer.status, answer.uncertain, len(portal.requests)) == (status, True, 1)
 
 
-@pytest.mark.parametrize("status", [200, 422, 500, 502])
+@pytest.mark.parametrize("status", [200, 408, 422, 500, 502])
 def test_results_are_certain_with_any_status(portal, wire, status):
-    """A bulk response with `results`, also with a 500."""
+    """A bulk response with `results`, also with a 500 or a 408."""
     portal.answers_with(httpx.Response(status, json={"results": []}))
     answer = wire.send(BULK)
     assert (answer.status, answer.body, answer.uncertain) == (status, {"results": []}, False)
@@ -245,7 +246,7 @@ def test_another_empty_success_is_uncertain(portal, wire, status):
 # Redirects
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 304, 307, 308])
 @pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
 @pytest.mark.parametrize("where", ["https://evil.example/users", "/users/", f"{URL}/x?key={KEY}"])
 def test_a_redirect_is_not_followed(portal, wire, status, request_, where):
@@ -257,6 +258,25 @@ def test_a_redirect_is_not_followed(portal, wire, status, request_, where):
     assert (answer.status, answer.uncertain, len(portal.requests)) == (status, False, 1)
     assert "redirect" in answer.error
     assert KEY not in answer.error
+
+
+@pytest.mark.parametrize("request_", [GET, PUT], ids=["get", "put"])
+def test_a_303_is_not_followed(portal, wire, request_):
+    """It may follow the effect of a write, so only its result is uncertain."""
+    where = {"Location": "https://evil.example/users"}
+    portal.answers_with(httpx.Response(303, headers=where, json={"message": "moved"}))
+    answer = wire.send(request_)
+    assert (answer.status, answer.uncertain) == (303, request_.writes)
+    assert "redirect" in answer.error
+    assert {sent.url.host for sent in portal.requests} == {"crm.example"}
+
+
+@pytest.mark.parametrize("status", [303, 408, 499])
+def test_a_write_whose_inconclusive_reply_is_cut_short_is_uncertain(portal, wire, status):
+    """A body in an encoding that was not requested is not read; its status says nothing."""
+    portal.answers_with(httpx.Response(status, headers={"Content-Encoding": "br"}, content=b"x"))
+    answer = wire.send(PUT)
+    assert (answer.status, answer.uncertain, len(portal.requests)) == (None, True, 1)
 
 
 # Secrets

@@ -142,11 +142,14 @@ def test_a_rejected_login_is_tried_again_for_the_next_request(portal, wait):
         httpx.Response(429, headers={"Retry-After": "3"}, json={}),
         httpx.Response(500, json={"message": "bad"}),
         httpx.Response(503, text="<html>"),
+        httpx.Response(303, headers={"Location": "/login"}),
+        httpx.Response(408, json={"message": "slow"}),
+        httpx.Response(499),
         httpx.ReadError("reset"),
         httpx.ConnectError("refused"),
         httpx.Response(200, content=b""),
     ],
-    ids=["429", "500", "503", "lost", "unsent", "nothing"],
+    ids=["429", "500", "503", "303", "408", "499", "lost", "unsent", "nothing"],
 )
 def test_a_login_is_retried_like_a_read(portal, wait, broken):
     """It changes nothing; after the requested pause or a growing backoff."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.conversation import is_inconclusive
 from reconciler.core.model import Operation, Outcome, Response
 from reconciler.portals.rentix.read import message
 from reconciler.portals.rentix.table import ADVICE, UNNAMED
@@ -17,7 +18,7 @@ Result = Mapping[str, Any]
 
 def names_agent(response: Response) -> bool:
     """Whether a response is a success that names the agent."""
-    success = response.status is not None and response.status < 300
+    success = response.status is not None and 200 <= response.status < 300
     return success and type(object_of(response).get("id")) is int
 
 
@@ -98,7 +99,7 @@ def sort_out(
             status, reason = _bulk_error(own)
             if reason.lower().startswith(UNNAMED) and operation.id is not None:
                 found.alone.append(operation)
-            elif status is not None and (status == 429 or status >= 500):
+            elif status is not None and (status == 429 or is_inconclusive(status)):
                 found.uncertain.append(Uncertain(operation, Response(status, None, reason)))
             else:
                 found.outcomes.append(_refused(operation, status, reason))

@@ -131,9 +131,9 @@ def test_creation_in_a_bulk_that_was_an_update_fails():
     assert [each.status for each in outcomes] == ["applied", "failed"]
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 def test_temporarily_failed_operation_is_verified_and_retried(status):
-    """A result with a 5xx or 429 in a 200 response: only that operation is sent again."""
+    """A result with a 5xx, 408 or 429 in a 200 response: only that operation is sent again."""
     outcomes, requests = play(
         bulk(*three()),
         (BULK, results(succeeded(1), failed("agent-2", "Try later", status), succeeded(3))),
