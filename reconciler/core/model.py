@@ -344,7 +344,8 @@ class Outcome:
     the live agent's id, also after a creation, and `aliases` has the further ids of a created
     agent. `path` is the refused value, if the portal names it; `note` says how a success differs
     from the plan, and `omitted` are the paths that the portal accepts in no form. `code` names the
-    kind of a failure for programs, if it has one."""
+    kind of a failure for programs, if it has one. `released` is the external id that a failed unlink
+    took from the agent instead of the planned one."""
 
     operation: Operation
     status: Status
@@ -356,6 +357,7 @@ class Outcome:
     note: str | None = None
     omitted: tuple[str, ...] = ()
     code: str | None = None
+    released: str | None = None
 
     @property
     def source(self) -> Source | None:

@@ -25,7 +25,7 @@ from reconciler.core.model import (
 )
 from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
-from reconciler.engine.execute import execute, interruption
+from reconciler.engine.execute import execute, interruption, unlinked
 from reconciler.engine.planning import Proposal, read_portals
 from reconciler.engine.session import state_at
 from reconciler.errors import ConfigError, Interrupted
@@ -99,8 +99,8 @@ def _events(proposal: Proposal, name: str, started: set[str]) -> Iterator[Event]
     session = proposal.planner.session
     connection = session.connections[name]
     steps = [step for step in proposal.plan.steps if step.operations[0].portal == name]
-    perform = (connection.portal.perform, partial(connection.send, session.cancellation))
-    for event in execute(steps, {name: perform}):
+    send = partial(connection.send, session.cancellation)
+    for event in execute(steps, connection.portal.perform, send):
         if isinstance(event, Started):
             started.add(event.step.id)
         yield event
@@ -122,12 +122,18 @@ def _checked(
 def _interrupt(proposal: Proposal, progress: _Progress) -> None:
     """Add the outcomes of the steps that have none yet."""
     finished = {step for step, _ in progress.outcomes}
-    progress.outcomes += [
-        (step.id, interruption(operation, sent=step.id in progress.started))
-        for step in proposal.plan.steps
-        if step.id not in finished
-        for operation in step.operations
-    ]
+    former = {
+        (each.operation.portal, each.id): str(each.operation.external_id)
+        for _, each in progress.outcomes
+        if each.operation.verb == "unlink" and each.status == "applied"
+    }
+    for step in proposal.plan.steps:
+        for operation in step.operations if step.id not in finished else ():
+            outcome = interruption(operation, sent=step.id in progress.started)
+            agent = operation.portal, operation.id
+            if operation.verb == "link" and agent in former:
+                outcome = unlinked(outcome, former[agent])
+            progress.outcomes.append((step.id, outcome))
 
 
 # -- reports of runs that ended early ------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Execute a plan's steps and yield events; nothing else is sent."""
+"""Execute the steps of a plan on one portal and yield events; what is sent beyond the plan only
+restores external ids."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.conversation import Conversation, Send, drive
@@ -13,8 +14,8 @@ from reconciler.core.model import (
     Outcome,
     Request,
     Response,
+    Scalar,
     Started,
-    Status,
     Step,
 )
 from reconciler.errors import Interrupted
@@ -22,7 +23,7 @@ from reconciler.errors import Interrupted
 Perform = Callable[[Step], Conversation[tuple[Outcome, ...]]]
 
 SILENT_STEPS = 2
-"""Steps in a row without any response, after which nothing else is sent to a portal."""
+"""Steps in a row without any response, after which no other step is sent to the portal."""
 NOT_SENT = "interrupted before it was sent"
 NOT_FINISHED = "interrupted while it was being sent; run again to find out whether it was applied"
 
@@ -35,45 +36,57 @@ def interruption(operation: Operation, *, sent: bool) -> Outcome:
     return Outcome(operation, "skipped", None, NOT_SENT, operation.id)
 
 
-def execute(steps: Iterable[Step], portals: Mapping[str, tuple[Perform, Send]]) -> Iterator[Event]:
-    """Perform the steps in order and yield what happens. `portals` has, by name, how a step is
-    performed and how a request is sent.
+def unlinked(outcome: Outcome, former: str) -> Outcome:
+    """The outcome of a link that did not follow the unlink of its agent's `former` external id."""
+    error = f"{outcome.error}; this apply unlinked the former external id {former}"
+    return replace(outcome, error=error)
 
-    A failed operation stops only the operations that depend on it. A portal that denies access
-    (401, 403), or does not respond to two steps in a row, is sent nothing else. Nor is any portal
-    after `send` raised Interrupted. Every step gets its outcomes all the same.
+
+def execute(steps: Iterable[Step], perform: Perform, send: Send) -> Iterator[Event]:
+    """Perform the steps in order and yield what happens. `perform` is the portal's, `send` sends a
+    request.
+
+    A failed operation stops only the operations that depend on it. An agent whose link fails after
+    its unlink gets its former external id back. If the portal denies access (401, 403) or does not
+    respond to two steps in a row, or `send` raised Interrupted, no other step is sent. Every step
+    gets its outcomes all the same.
     """
-    progress = _Progress()
+    run = _Run(perform, send)
     for step in steps:
-        portal = step.operations[0].portal
-        ready, outcomes = progress.split(step, portal)
+        ready, outcomes = run.split(step)
         if ready:
             yield Started(step)
-            performed = _perform(replace(step, operations=ready), *portals[portal])
-            if performed.interrupted:
-                progress.closed = dict.fromkeys(portals, NOT_SENT)
-            else:
-                progress.watch(portal, performed.outcomes)
-            outcomes += performed.outcomes
-        by_name = {each.operation.name: each for each in outcomes}
-        progress.status |= {name: outcome.status for name, outcome in by_name.items()}
+            performed = run.send_step(replace(step, operations=ready))
+            run.watch(performed)
+            outcomes += performed
+        by_name = {each.operation.name: run.finish(each, step) for each in outcomes}
         yield Finished(step, tuple(by_name[each.name] for each in step.operations))
 
 
 @dataclass(slots=True)
-class _Progress:
-    """What has happened so far: each operation's status by name, why a portal is `closed` to
-    further requests, and how many steps in a row it did not respond to."""
+class _Run:
+    """What has happened so far.
 
-    status: dict[str, Status] = field(default_factory=dict)
-    closed: dict[str, str] = field(default_factory=dict)
-    silent: dict[str, int] = field(default_factory=dict)
+    `ends` has how each operation ended, by name; `closed` why no other step is sent; `silent`
+    counts the steps in a row without a response. `released` has the unlinks whose agents have no
+    external id now, by agent; `holders` the agents that this apply gave each external id to, or may
+    have.
+    """
 
-    def split(self, step: Step, portal: str) -> tuple[tuple[Operation, ...], list[Outcome]]:
+    perform: Perform
+    send: Send
+    ends: dict[str, str] = field(default_factory=dict)
+    closed: str | None = None
+    interrupted: bool = False
+    silent: int = 0
+    released: dict[Scalar | None, Operation] = field(default_factory=dict)
+    holders: dict[str | None, str] = field(default_factory=dict)
+
+    def split(self, step: Step) -> tuple[tuple[Operation, ...], list[Outcome]]:
         """The operations of a step that can be sent, and the outcomes of those that cannot."""
         ready, skipped = [], []
         for operation in step.operations:
-            reason = self.closed.get(portal) or self._missing(operation)
+            reason = self.closed or self._missing(operation)
             if reason is None:
                 ready.append(operation)
             else:
@@ -82,44 +95,85 @@ class _Progress:
 
     def _missing(self, operation: Operation) -> str | None:
         for name in operation.waits:
-            if self.status.get(name) != "applied":
+            if (end := self.ends.get(name)) != "applied":
                 verb, _, agent = name.partition(":")
-                return f"depends on the {verb} of agent {agent}, which was not applied"
+                result = "reverted" if end == "reverted" else "not applied"
+                return f"depends on the {verb} of agent {agent}, which was {result}"
         return None
 
-    def watch(self, portal: str, outcomes: Sequence[Outcome]) -> None:
-        """Close a portal that denied access, or did not respond too often."""
+    def send_step(self, step: Step) -> tuple[Outcome, ...]:
+        """Perform a step. If it is interrupted after a write, its outcomes are unknown."""
+        written = False
+
+        def watched(request: Request) -> Response:
+            nonlocal written
+            response = self.send(request)
+            written = written or request.writes
+            return response
+
+        try:
+            return drive(self.perform(step), watched)
+        except Interrupted:
+            self.closed, self.interrupted = NOT_SENT, True
+            return tuple(interruption(each, sent=written) for each in step.operations)
+
+    def watch(self, outcomes: Sequence[Outcome]) -> None:
+        """Send no other step if the portal denied access, or did not respond too often."""
+        if self.interrupted:
+            return
+        portal = outcomes[0].operation.portal
         if all(each.status == "failed" and each.http_status in (401, 403) for each in outcomes):
-            self.closed[portal] = f"{portal} denied access: {outcomes[0].error}"
-        self.silent[portal] = self.silent.get(portal, 0) + 1 if _is_silent(outcomes) else 0
-        if self.silent[portal] == SILENT_STEPS:
-            self.closed[portal] = f"{portal} stopped responding, so nothing else was sent"
+            self.closed = f"{portal} denied access: {outcomes[0].error}"
+        self.silent = self.silent + 1 if _is_silent(outcomes) else 0
+        if self.silent == SILENT_STEPS:
+            self.closed = f"{portal} stopped responding, so nothing else was sent"
+
+    def finish(self, outcome: Outcome, step: Step) -> Outcome:
+        """Keep how an operation ended. Returns its outcome, with what was done about an external id
+        that its agent lost."""
+        operation = outcome.operation
+        self.ends[operation.name] = outcome.status
+        done = outcome.status == "applied"
+        if operation.verb in ("link", "create") and outcome.status in ("applied", "unknown"):
+            self.holders[operation.external_id] = f"agent {outcome.id or operation.key}"
+        if operation.verb == "unlink" and done:
+            self.released[operation.id] = operation
+        elif operation.verb == "unlink" and outcome.released is not None:
+            return self._restore(outcome, step, replace(operation, external_id=outcome.released))
+        elif operation.verb == "link" and (unlink := self.released.pop(operation.id, None)):
+            return outcome if done else self._relink(outcome, step, unlink)
+        return outcome
+
+    def _relink(self, outcome: Outcome, step: Step, unlink: Operation) -> Outcome:
+        """The outcome of a link that was not applied, after its agent got back the external id that
+        `unlink` took, unless this apply linked that to another agent."""
+        former = unlink.external_id
+        if self.interrupted or outcome.status == "unknown":
+            return unlinked(outcome, str(former))
+        if former not in self.holders:
+            return self._restore(outcome, step, unlink)
+        result = f"this apply linked its former external id {former} to {self.holders[former]}"
+        return replace(outcome, error=f"{outcome.error}; {result}")
+
+    def _restore(self, outcome: Outcome, step: Step, unlink: Operation) -> Outcome:
+        """The outcome, after linking the external id that `unlink` took to its agent again, and
+        whether that worked. If it did, what waits for that id is skipped."""
+        former = unlink.external_id
+        link = replace(unlink, verb="link")
+        (restored,) = self.send_step(replace(step, operations=(link,)))
+        if restored.status != "failed":
+            self.ends[unlink.name] = "reverted"
+        if restored.status == "applied":
+            result = f"the former external id {former} was restored"
+        else:
+            result = (
+                f"the former external id {former} could not be restored ({restored.error}). Check "
+                f"agent {unlink.id} on the portal"
+            )
+        return replace(outcome, error=f"{outcome.error}; {result}")
 
 
 def _is_silent(outcomes: Iterable[Outcome]) -> bool:
     return all(
         each.http_status is None and each.status in ("failed", "unknown") for each in outcomes
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Performed:
-    outcomes: tuple[Outcome, ...]
-    interrupted: bool = False
-
-
-def _perform(step: Step, perform: Perform, send: Send) -> _Performed:
-    """Perform a step. If it is interrupted after a write, its outcomes are unknown."""
-    written = False
-
-    def watched(request: Request) -> Response:
-        nonlocal written
-        response = send(request)
-        written = written or request.writes
-        return response
-
-    try:
-        return _Performed(drive(perform(step), watched))
-    except Interrupted:
-        outcomes = (interruption(each, sent=written) for each in step.operations)
-        return _Performed(tuple(outcomes), interrupted=True)

@@ -20,10 +20,11 @@ from reconciler.engine.execute import NOT_FINISHED, execute
 from reconciler.errors import Interrupted
 
 
-def operation(name, *waits, portal="rentix"):
+def operation(name, *waits, external=None):
     """An operation with this name; `waits` are the ones that it depends on."""
     verb, _, number = name.partition(":")
-    return Operation(name, verb, portal, f"agent-{number}", None, int(number), waits=waits)
+    agent = int(number)
+    return Operation(name, verb, "rentix", f"agent-{agent}", None, agent, external, waits=waits)
 
 
 def step(number, *operations, after=()):
@@ -53,16 +54,15 @@ class Portal:
         self.sent.append(request.path)
         return Response(200, {})
 
-    @property
-    def connection(self):
-        """What `execute` takes."""
-        return self.perform, self.send
+    def run(self, steps):
+        """The events of the steps."""
+        return execute(steps, self.perform, self.send)
 
 
-def run(steps, **portals):
+def run(steps, portal):
     """The events of the steps, as tuples."""
     events = []
-    for event in execute(steps, {name: portal.connection for name, portal in portals.items()}):
+    for event in portal.run(steps):
         if isinstance(event, Started):
             events.append(("started", event.step.id))
         else:
@@ -76,10 +76,7 @@ def test_steps_are_sent_in_order():
     """Each is announced before its request is sent, and finished before the next begins."""
     portal = Portal()
     steps = [step(1, operation("update:1")), step(2, operation("update:2"))]
-    seen = [
-        (type(event).__name__, event.step.id, list(portal.sent))
-        for event in execute(steps, {"rentix": portal.connection})
-    ]
+    seen = [(type(event).__name__, event.step.id, list(portal.sent)) for event in portal.run(steps)]
     assert seen == [
         ("Started", "r1", []),
         ("Finished", "r1", ["/1"]),
@@ -90,7 +87,7 @@ def test_steps_are_sent_in_order():
 
 def test_no_steps_give_no_events():
     """No step, no request."""
-    assert run([], rentix=Portal()) == []
+    assert run([], Portal()) == []
 
 
 @pytest.mark.parametrize("status", ["failed", "unknown", "waiting"])
@@ -104,7 +101,7 @@ def test_a_failure_stops_only_what_depends_on_it(status):
         step(4, operation("unlink:4")),
         step(5, operation("link:5", "unlink:4")),
     ]
-    events = run(steps, rentix=portal)
+    events = run(steps, portal)
     assert [each for each in events if each[0] != "started"] == [
         ("r1", {"unlink:1": status}),
         ("r2", {"link:2": "skipped"}),
@@ -119,7 +116,7 @@ def test_a_failure_stops_only_what_depends_on_it(status):
 def test_a_skipped_operation_names_what_it_depends_on():
     """The verb and the agent that failed are named, and the agent's own id is kept."""
     steps = [step(1, operation("unlink:1")), step(2, operation("link:2", "unlink:1"))]
-    *_, last = execute(steps, {"rentix": Portal(unlink_1=("failed", 500)).connection})
+    *_, last = Portal(unlink_1=("failed", 500)).run(steps)
     (outcome,) = last.outcomes
     assert (outcome.status, outcome.http_status, outcome.id) == ("skipped", None, 2)
     assert "unlink of agent 1" in outcome.error
@@ -132,13 +129,13 @@ def test_every_dependency_has_to_be_applied():
         step(2, operation("unlink:2")),
         step(3, operation("link:3", "unlink:1", "unlink:2")),
     ]
-    assert run(steps, rentix=Portal(unlink_2=("failed", 400)))[-1] == ("r3", {"link:3": "skipped"})
-    assert run(steps, rentix=Portal())[-1] == ("r3", {"link:3": "applied"})
+    assert run(steps, Portal(unlink_2=("failed", 400)))[-1] == ("r3", {"link:3": "skipped"})
+    assert run(steps, Portal())[-1] == ("r3", {"link:3": "applied"})
 
 
 def test_a_dependency_that_is_not_in_the_plan_was_not_applied():
     """An operation that depends on it is skipped."""
-    assert run([step(1, operation("link:1", "unlink:9"))], rentix=Portal()) == [
+    assert run([step(1, operation("link:1", "unlink:9"))], Portal()) == [
         ("r1", {"link:1": "skipped"})
     ]
 
@@ -150,7 +147,7 @@ def test_a_bulk_is_sent_without_its_skipped_operations():
         step(1, operation("link:2")),
         step(2, operation("update:1"), operation("update:2", "link:2"), operation("update:3")),
     ]
-    assert run(steps, rentix=portal)[-1] == (
+    assert run(steps, portal)[-1] == (
         "r2",
         {"update:1": "applied", "update:2": "skipped", "update:3": "applied"},
     )
@@ -164,27 +161,25 @@ def test_a_failure_in_a_bulk_stops_only_what_depends_on_it():
         step(1, operation("update:1"), operation("update:2")),
         step(2, operation("link:1", "update:1"), operation("link:2", "update:2")),
     ]
-    assert run(steps, rentix=portal)[-1] == ("r2", {"link:1": "skipped", "link:2": "applied"})
+    assert run(steps, portal)[-1] == ("r2", {"link:1": "skipped", "link:2": "applied"})
 
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_nothing_else_is_sent_to_a_portal_that_denied_access(code):
-    """Later operations there are skipped, with the portal's reason."""
-    portal, other = Portal(update_1=("failed", code)), Portal()
+    """Later operations are skipped, with the portal's reason."""
+    portal = Portal(update_1=("failed", code))
     steps = [
         step(1, operation("update:1")),
         step(2, operation("update:2")),
-        step(3, operation("update:3", portal="other")),
-        step(4, operation("link:4"), operation("link:5")),
+        step(3, operation("link:4"), operation("link:5")),
     ]
-    events = run(steps, rentix=portal, other=other)
-    assert [each[1] for each in events if each[0] in ("r2", "r3", "r4")] == [
+    events = run(steps, portal)
+    assert [each[1] for each in events if each[0] in ("r2", "r3")] == [
         {"update:2": "skipped"},
-        {"update:3": "applied"},
         {"link:4": "skipped", "link:5": "skipped"},
     ]
-    assert (portal.sent, other.sent) == (["/1"], ["/3"])
-    *_, last = execute(steps, {"rentix": portal.connection, "other": other.connection})
+    assert portal.sent == ["/1"]
+    *_, last = portal.run(steps)
     assert "denied access" in last.outcomes[0].error
     assert "refused update:1" in last.outcomes[0].error
 
@@ -194,7 +189,7 @@ def test_other_failures_do_not_close_a_portal(code):
     """Only 401 and 403 are about access."""
     portal = Portal(update_1=("failed", code))
     steps = [step(1, operation("update:1")), step(2, operation("update:2"))]
-    assert run(steps, rentix=portal)[-1] == ("r2", {"update:2": "applied"})
+    assert run(steps, portal)[-1] == ("r2", {"update:2": "applied"})
 
 
 def test_a_403_for_one_agent_of_a_bulk_does_not_close_a_portal():
@@ -204,7 +199,7 @@ def test_a_403_for_one_agent_of_a_bulk_does_not_close_a_portal():
         step(1, operation("update:1"), operation("update:2")),
         step(2, operation("update:3")),
     ]
-    assert run(steps, rentix=portal)[-1] == ("r2", {"update:3": "applied"})
+    assert run(steps, portal)[-1] == ("r2", {"update:3": "applied"})
 
 
 def test_each_operation_has_one_outcome():
@@ -216,7 +211,7 @@ def test_each_operation_has_one_outcome():
         operation("update:1"),
         operation("update:2", "unlink:9"),
     )
-    *_, last = execute([step(1, operation("unlink:9")), bulk], {"rentix": portal.connection})
+    *_, last = portal.run([step(1, operation("unlink:9")), bulk])
     names = [each.operation.name for each in last.outcomes]
     assert names == ["update:3", "update:1", "update:2"]
     assert last.step == bulk
@@ -266,10 +261,184 @@ def test_nothing_else_is_sent_to_a_portal_that_stopped_responding():
     starts the count again."""
     dead = Portal(update_1=("failed", None), update_2=("unknown", None))
     steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3)]
-    assert run(steps, rentix=dead)[-1] == ("r3", {"update:3": "skipped"})
+    assert run(steps, dead)[-1] == ("r3", {"update:3": "skipped"})
     shaky = Portal(update_1=("failed", None), update_2=("failed", 400), update_3=("unknown", None))
     steps = [step(each, operation(f"update:{each}")) for each in (1, 2, 3, 4)]
-    assert run(steps, rentix=shaky)[-1] == ("r4", {"update:4": "applied"})
+    assert run(steps, shaky)[-1] == ("r4", {"update:4": "applied"})
+
+
+# -- external ids that are restored ---------------------------------------------------------------
+
+
+class Directory(Portal):
+    """A portal that keeps external ids by agent. The links in `refused` (agent and id) fail;
+    `released` has what an unlink takes from an agent instead of the planned id."""
+
+    def __init__(self, held, *, refused=(), released=None, ends=None):
+        super().__init__()
+        self.held, self.refused, self.released = dict(held), refused, released or {}
+        self.ends, self.written = ends, []
+
+    def perform(self, given):
+        """A conversation of one request; the agent of the operation is what counts."""
+        (each,) = given.operations
+        yield given.request
+        self.written.append(f"{each.verb} {each.id} {each.external_id}")
+        if each.verb == "unlink":
+            self.held.pop(each.id)
+            if each.id in self.released:
+                error, other = "changed since the plan", self.released[each.id]
+                return (Outcome(each, "failed", 200, error, each.id, released=other),)
+        elif each.verb == "link" and (each.id, each.external_id) in self.refused:
+            return (Outcome(each, "failed", 409, "already linked", each.id),)
+        elif each.verb == "link":
+            assert each.external_id not in self.held.values()
+            self.held[each.id] = each.external_id
+        return (Outcome(each, "applied", 200, None, each.id),)
+
+    def send(self, request):
+        """Respond, until the run is interrupted."""
+        if len(self.sent) == self.ends:
+            raise Interrupted
+        return super().send(request)
+
+
+def move(number, former, wanted, *waits):
+    """The unlink and the link of an agent that gets another external id."""
+    own = f"unlink:{number}"
+    return (
+        operation(own, external=former),
+        operation(f"link:{number}", own, *waits, external=wanted),
+    )
+
+
+def in_steps(*operations):
+    """A step for each operation."""
+    return [step(number, each) for number, each in enumerate(operations, 1)]
+
+
+def swap():
+    """Agents 1 and 2 swap the external ids a and b."""
+    unlink_1, link_1 = move(1, "a", "b", "unlink:2")
+    unlink_2, link_2 = move(2, "b", "a", "unlink:1")
+    return in_steps(unlink_1, unlink_2, link_1, link_2)
+
+
+def test_a_refused_link_restores_the_former_external_id():
+    """The link fails with the portal's message and the id that was restored."""
+    portal = Directory({1: "a"}, refused=[(1, "x")])
+    outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x")))
+    assert portal.written == ["unlink 1 a", "link 1 x", "link 1 a"]
+    assert outcomes["unlink:1"] == ("applied", None)
+    status, error = outcomes["link:1"]
+    assert status == "failed"
+    assert error.startswith("already linked; ")
+    assert "a was restored" in error
+
+
+def test_a_skipped_link_restores_the_former_external_id():
+    """It waited for another unlink, which failed."""
+    portal = Directory({1: "a", 2: "b"}, released={2: "z"}, refused=[(2, "z")])
+    unlink, link = move(1, "a", "b", "unlink:2")
+    outcomes = outcomes_of(portal, *in_steps(unlink, operation("unlink:2", external="b"), link))
+    assert portal.held == {1: "a"}
+    status, error = outcomes["link:1"]
+    assert status == "skipped"
+    assert "unlink of agent 2" in error
+    assert "a was restored" in error
+
+
+def test_an_unlink_of_another_external_id_is_reverted():
+    """Nothing that waits for it is sent."""
+    portal = Directory({1: "z"}, released={1: "z"})
+    outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x")))
+    assert portal.written == ["unlink 1 a", "link 1 z"]
+    status, error = outcomes["unlink:1"]
+    assert (status, outcomes["link:1"][0]) == ("failed", "skipped")
+    assert "changed since the plan" in error
+    assert "z was restored" in error
+
+
+def test_half_a_swap_is_reverted():
+    """The first link fails: both agents get their former ids back."""
+    portal = Directory({1: "a", 2: "b"}, refused=[(1, "b")])
+    outcomes = outcomes_of(portal, *swap())
+    assert portal.held == {1: "a", 2: "b"}
+    assert [outcomes[f"link:{each}"][0] for each in (1, 2)] == ["failed", "skipped"]
+    assert "unlink of agent 1, which was reverted" in outcomes["link:2"][1]
+    assert "b was restored" in outcomes["link:2"][1]
+
+
+def test_an_external_id_that_this_apply_gave_away_is_not_restored():
+    """The second link of a swap fails after the first: the report says who has the id."""
+    portal = Directory({1: "a", 2: "b"}, refused=[(2, "a")])
+    outcomes = outcomes_of(portal, *swap())
+    assert portal.held == {1: "b"}
+    assert portal.written[-1] == "link 2 a"
+    status, error = outcomes["link:2"]
+    assert status == "failed"
+    assert "external id b to agent 1" in error
+
+
+def test_an_external_id_that_cannot_be_restored_is_reported():
+    """With the portal's message and the agent. What waits for it is sent, since it is free."""
+    portal = Directory({1: "a", 2: "b"}, refused=[(1, "b"), (1, "a")])
+    outcomes = outcomes_of(portal, *swap())
+    assert portal.held == {2: "a"}
+    _, error = outcomes["link:1"]
+    assert "a could not be restored (already linked)" in error
+    assert "agent 1" in error
+
+
+def test_a_link_with_an_unknown_outcome_restores_nothing():
+    """The agent may have its new id; the report has the former one."""
+    portal = Directory({1: "a"})
+    performed = portal.perform
+
+    def lost(given):
+        outcomes = yield from performed(given)
+        verb = outcomes[0].operation.verb
+        unknown = replace(outcomes[0], status="unknown", error="lost")
+        return (unknown if verb == "link" else outcomes[0],)
+
+    portal.perform = lost
+    _, error = outcomes_of(portal, *in_steps(*move(1, "a", "x")))["link:1"]
+    assert portal.written == ["unlink 1 a", "link 1 x"]
+    assert "former external id a" in error
+
+
+@pytest.mark.parametrize("ends", [1, 2], ids=["before the link", "before the restoration"])
+def test_an_interruption_between_unlink_and_link_is_reported(ends):
+    """Nothing more is sent; the report has the former external id, and the next run links the new
+    one."""
+    portal = Directory({1: "a"}, refused=[(1, "x")], ends=ends)
+    steps = in_steps(*move(1, "a", "x"), operation("update:3"))
+    outcomes = outcomes_of(portal, *steps)
+    status, error = outcomes["link:1"]
+    assert status == ("skipped" if ends == 1 else "failed")
+    assert "interrupted" in error
+    assert "former external id a" in error
+    assert outcomes["update:3"] == SKIPPED
+    assert len(portal.sent) == ends
+
+
+def test_a_portal_that_denied_access_may_still_restore_an_external_id():
+    """The refusal may concern the new id alone; no other step is sent."""
+    portal = Directory({1: "a"})
+    performed = portal.perform
+
+    def denied(given):
+        outcomes = yield from performed(given)
+        if outcomes[0].operation.external_id == "x":
+            del portal.held[1]
+            return (replace(outcomes[0], status="failed", http_status=403, error="Forbidden"),)
+        return outcomes
+
+    portal.perform = denied
+    outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x"), operation("update:3")))
+    assert portal.held == {1: "a"}
+    assert "a was restored" in outcomes["link:1"][1]
+    assert "denied access" in outcomes["update:3"][1]
 
 
 # -- interruptions --------------------------------------------------------------------------------
@@ -298,15 +467,11 @@ class Conversing(Portal):
         return Response(200, {})
 
 
-def outcomes_of(portal, *steps, **others):
+def outcomes_of(portal, *steps):
     """Status and error of each operation, by its name."""
-    connections = {
-        "rentix": portal.connection,
-        **{name: each.connection for name, each in others.items()},
-    }
     return {
         each.operation.name: (each.status, each.error)
-        for event in execute(steps, connections)
+        for event in portal.run(steps)
         if isinstance(event, Finished)
         for each in event.outcomes
     }
@@ -337,28 +502,23 @@ def test_an_interrupted_step_is_unknown_only_after_a_write(requests, ends, outco
     assert outcomes_of(portal, bulk) == {"update:1": outcome, "update:2": outcome}
 
 
-def test_after_an_interruption_nothing_more_is_sent_anywhere():
-    """The remaining steps get their outcomes all the same, on every portal, and none is
-    announced."""
-    portal, other = Conversing(WRITE, READ, ends=4), Portal()
+def test_after_an_interruption_nothing_more_is_sent():
+    """The remaining steps get their outcomes all the same, and none is announced."""
+    portal = Conversing(WRITE, READ, ends=4)
     steps = [
         step(1, operation("update:1")),
         step(2, operation("update:2")),
         step(3, operation("update:3")),
         step(4, operation("link:4", "update:3")),
-        step(5, operation("update:5", portal="other")),
     ]
-    assert outcomes_of(portal, *steps, other=other) == {
+    assert outcomes_of(portal, *steps) == {
         "update:1": ("applied", None),
         "update:2": UNKNOWN,
         "update:3": SKIPPED,
         "link:4": SKIPPED,
-        "update:5": SKIPPED,
     }
-    assert (portal.performed, other.performed) == (["r1", "r2"], [])
-    again = execute(
-        steps, {"rentix": Conversing(WRITE, ends=2).connection, "other": other.connection}
-    )
+    assert portal.performed == ["r1", "r2"]
+    again = Conversing(WRITE, ends=2).run(steps)
     announced = [event.step.id for event in again if isinstance(event, Started)]
     assert announced == ["r1", "r2"]
 
@@ -409,7 +569,5 @@ def test_an_interruption_is_not_a_portal_that_stopped_responding():
 
 def test_an_interrupted_outcome_has_the_agents_id():
     """The report names the agent as everywhere."""
-    *_, last = execute(
-        [step(1, operation("update:7"))], {"rentix": Conversing(WRITE, ends=1).connection}
-    )
+    *_, last = Conversing(WRITE, ends=1).run([step(1, operation("update:7"))])
     assert [each.id for each in last.outcomes] == [7]

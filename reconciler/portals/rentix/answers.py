@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.conversation import is_inconclusive
-from reconciler.core.model import Operation, Outcome, Response
+from reconciler.core.model import Operation, Outcome, Response, Status
 from reconciler.portals.rentix.read import message
 from reconciler.portals.rentix.table import ADVICE, UNNAMED
 from reconciler.portals.uncertain import Uncertain, given_up, is_name, object_of
@@ -16,10 +16,20 @@ Result = Mapping[str, Any]
 """What a bulk's response has for one operation."""
 
 
-def names_agent(response: Response) -> bool:
-    """Whether a response is a success that names the agent."""
+def is_conclusive(operation: Operation, response: Response) -> bool:
+    """Whether a response is a success that names the agent and the external id it is about."""
+    answer = object_of(response)
     success = response.status is not None and 200 <= response.status < 300
-    return success and type(object_of(response).get("id")) is int
+    if not success or type(answer.get("id")) is not int:
+        return False
+    external = answer.get("externalId")
+    match operation.verb:
+        case "unlink":
+            return is_name(external) or answer["id"] != operation.id
+        case "link":
+            return external in (None, operation.external_id)
+        case _:
+            return True
 
 
 def is_uncertain(response: Response) -> bool:
@@ -29,19 +39,32 @@ def is_uncertain(response: Response) -> bool:
 
 
 def answered(operation: Operation, response: Response, answer: Result, *, resent: bool) -> Outcome:
-    """The outcome of a success. It fails if the portal changed another agent, or updated one in
-    place of a creation; after a request that was `resent`, the first one may have created it."""
+    """The outcome of a success. It fails if the portal changed another agent, unlinked another
+    external id, or updated an agent instead of creating it; after a request that was `resent`, the
+    first one may have created it."""
     who = answer.get("id")
-    error = None
+    error = released = None
     if operation.id is not None and who != operation.id:
         error = f"the portal changed agent {who} instead of {operation.id}; check both"
         who = operation.id
+    elif operation.verb == "unlink" and answer["externalId"] != operation.external_id:
+        released = str(answer["externalId"])
+        error = other_id(operation, released)
     elif operation.verb == "create" and answer.get("updated") is True and not resent:
         error = (
             f"agent {who} already had the externalId {operation.external_id} and was updated "
             f"instead; check that this is the same person"
         )
-    return Outcome(operation, "failed" if error else "applied", response.status, error, who)
+    status: Status = "failed" if error else "applied"
+    return Outcome(operation, status, response.status, error, who, released=released)
+
+
+def other_id(operation: Operation, external_id: str) -> str:
+    """Why an unlink fails whose agent has another external id than the planned one."""
+    return (
+        f"someone changed the externalId of agent {operation.id} from {operation.external_id} to "
+        f"{external_id} after the plan was made, so plan again"
+    )
 
 
 def failed(operation: Operation, response: Response) -> Outcome:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Verdict
-from reconciler.core.model import Live, Operation, Outcome, Request, Response, Scalar, Step, Value
+from reconciler.core.model import Live, Operation, Outcome, Request, Response, Step, Value
 from reconciler.core.packing import pack
 from reconciler.core.plan_json import request_bytes
 from reconciler.errors import PortalError
@@ -207,15 +207,18 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
     uncertain = Uncertain(operation, Response(None))
     for attempt in range(TRIES):
         last = yield replace(request, attempt=attempt)
-        if answers.names_agent(last):
+        if answers.is_conclusive(operation, last):
             return answers.answered(operation, last, last.body, resent=resent)
         refused = not answers.is_uncertain(last)
         if refused and (last.status in (None, 401, 403) or not (resent or links)):
             return answers.failed(operation, last)
         resent = True
-        verdict, who = yield from _look_up(operation)
-        if verdict is Verdict.SAME:
-            return Outcome(operation, "applied", last.status, None, who)
+        verdict, agent = yield from _look_up(operation)
+        if verdict is Verdict.SAME and agent is not None:
+            return Outcome(operation, "applied", last.status, None, agent.id)
+        if operation.verb == "unlink" and agent and (other := _other_id(operation, agent)):
+            error = answers.other_id(operation, other)
+            return Outcome(operation, "failed", last.status, error, operation.id)
         if refused:
             return answers.failed(operation, last)
         uncertain = Uncertain(operation, last, verdict)
@@ -224,16 +227,22 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
     return answers.abandoned(uncertain)
 
 
-def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Scalar | None]]:
+def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Live | None]]:
     """Read one agent: whether it has what the operation wants (None: it could not be read), and
-    its id."""
+    the agent."""
     path = f"external/{quote(str(operation.external_id), safe='')}"
     status, agent = yield from one(path if operation.id is None else str(operation.id))
     if status == 404 and operation.id is None:
         return Verdict.DIFFERENT, None
     if agent is None or not _is_meant(operation, agent):
-        return None, operation.id
-    return _compared(operation, agent), agent.id
+        return None, None
+    return _compared(operation, agent), agent
+
+
+def _other_id(operation: Operation, agent: Live) -> str | None:
+    """The agent's external id if that is another one than the operation's; None if it has none."""
+    current = agent.identity.get("externalId")
+    return None if current in (None, operation.external_id) else str(current)
 
 
 def _is_meant(operation: Operation, agent: Live) -> bool:
@@ -248,7 +257,7 @@ def _compared(operation: Operation, agent: Live) -> Verdict:
     if operation.verb == "link":
         return Verdict.SAME if current == operation.external_id else Verdict.DIFFERENT
     if operation.verb == "unlink":
-        return Verdict.SAME if current != operation.external_id else Verdict.DIFFERENT
+        return Verdict.SAME if current is None else Verdict.DIFFERENT
     return compared(operation, agent, FIELDS)
 
 

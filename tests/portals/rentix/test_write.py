@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conversations import LOST, ok, perform, play
+from conversations import LOST, ok, perform, play, serve
 
 from reconciler.core.model import Response
 
@@ -166,9 +166,8 @@ def test_update_of_a_missing_agent_fails():
     [
         (link(1, "a"), "POST /users/1/link", user(1, externalId="a")),
         (unlink(1, "a"), "DELETE /users/1/link", user(1, externalId=None)),
-        (unlink(1, "a"), "DELETE /users/1/link", user(1, externalId="b")),
     ],
-    ids=["link", "unlink", "unlink, and another since"],
+    ids=["link", "unlink"],
 )
 def test_rejected_link_that_already_exists_is_applied(operation, line, shown):
     """Someone else made it, or a lost attempt did."""
@@ -178,6 +177,52 @@ def test_rejected_link_that_already_exists_is_applied(operation, line, shown):
         ("GET /users/1", ok(shown)),
     )
     assert (outcome.status, outcome.id) == ("applied", 1)
+
+
+def test_unlink_of_another_external_id_fails():
+    """The outcome has the id that the portal unlinked, so that it can be restored."""
+    answer = {"id": 5, "externalId": "z", "unlinked": True}
+    (outcome,), _ = play(perform(rentix(), unlink(5, "a")), ("DELETE /users/5/link", ok(answer)))
+    assert (outcome.status, outcome.released, outcome.id) == ("failed", "z", 5)
+    assert all(name in outcome.error for name in ("agent 5", "a", "z"))
+
+
+@pytest.mark.parametrize("more", [{}, {"externalId": None}], ids=["missing", "null"])
+def test_unlink_whose_response_has_no_external_id_is_verified(more):
+    """The documented response has the former one; reading shows whether the agent has none now."""
+    answer = ("DELETE /users/5/link", ok({"id": 5, "unlinked": True, **more}))
+    (outcome,), _ = play(
+        perform(rentix(), unlink(5, "a")), answer, ("GET /users/5", ok(user(5, externalId=None)))
+    )
+    assert (outcome.status, outcome.released) == ("applied", None)
+
+
+@pytest.mark.parametrize(
+    "first", [LOST, rejected("User has no external ID"), ok({"id": 5})], ids=["lost", "400", "200"]
+)
+def test_unlink_of_an_agent_that_has_another_external_id_fails(first):
+    """Someone linked it meanwhile: it is not unlinked again."""
+    (outcome,), _ = play(
+        perform(rentix(), unlink(5, "a")),
+        ("DELETE /users/5/link", first),
+        ("GET /users/5", ok(user(5, externalId="z"))),
+    )
+    assert (outcome.status, outcome.released) == ("failed", None)
+    assert all(name in outcome.error for name in ("agent 5", "a", "z"))
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"), [("a", "applied"), ("z", "failed")], ids=["linked", "other"]
+)
+def test_link_whose_response_has_another_external_id_is_verified(shown, status):
+    """The portal shows which one the agent has."""
+    answer = ok({"id": 5, "externalId": "z", "linked": True})
+    (outcome,), _ = serve(
+        perform(rentix(), link(5, "a")),
+        lambda request: ok(user(5, externalId=shown)) if request.method == "GET" else answer,
+        most=30,
+    )
+    assert outcome.status == status
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_write_that_took_effect_is_not_sent_again(operation, line, reading, show
 UNDONE = {
     "update": (user(5), {"id": 5, "updated": True}),
     "link": (user(5, externalId=None), {"id": 5, "linked": True}),
-    "unlink": (user(5, externalId="a"), {"id": 5, "unlinked": True}),
+    "unlink": (user(5, externalId="a"), {"id": 5, "externalId": "a", "unlinked": True}),
     "create": (None, {"id": 5, "created": True}),
 }
 
