@@ -86,7 +86,9 @@ def command(
     if reviewed is not None:
         selection, portals = plan_json.selection(reviewed)
     lock = None if dry_run else options.note
-    with planning.open_planner(repository, os.environ, selection, portals, lock=lock) as planner:
+    with planning.open_planner(
+        repository, os.environ, selection, portals, runtime=options.runtime(), lock=lock
+    ) as planner:
         proposal = planner.make_plan(selection)
         stale: tuple[Conflict, ...] = ()
         if reviewed is not None:

@@ -63,8 +63,9 @@ def write_message(message: str) -> None:
 
 
 def write_error(text: str) -> None:
-    """Write to standard error, safely in a workflow."""
-    click.echo(without_workflow_commands(text), err=True, nl=not text.endswith("\n"))
+    """Write to standard error, safely in a workflow, and above a progress bar."""
+    line = without_workflow_commands(text)
+    click.echo(line, file=sys.stderr, nl=not text.endswith("\n"))
 
 
 def print_error(error: ReconcilerError) -> int:

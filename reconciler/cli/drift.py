@@ -37,7 +37,9 @@ def command(options: GlobalOptions, selectors: Selectors, output: Output) -> int
 
     repository = options.open_repository()
     selection = Selection(selectors.targets, selectors.excludes)
-    with planning.open_planner(repository, os.environ, selection, selectors.portals) as planner:
+    with planning.open_planner(
+        repository, os.environ, selection, selectors.portals, runtime=options.runtime()
+    ) as planner:
         drift = planner.drift(planner.make_plan(selection))
     options.notes(drift.notes)
     output.write_drift(drift.plan, drift.document)

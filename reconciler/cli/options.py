@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
@@ -15,7 +16,7 @@ from reconciler.cli import console
 from reconciler.cli.output import Output
 
 if TYPE_CHECKING:
-    from reconciler.engine.session import Repository
+    from reconciler.engine.session import Repository, Runtime
 
 Function = Callable[..., int]
 
@@ -48,6 +49,16 @@ class GlobalOptions:
             folder = repository.config.agents
             self.notes([f"No agent is declared in {folder}: add a file such as {folder}/ana.yaml."])
         return repository
+
+    def runtime(self) -> Runtime:
+        """The surroundings of a run. On a terminal, the user sees what the run waits for; with -v
+        that is in the log."""
+        from reconciler.engine.session import Runtime
+        from reconciler.render.visible import one_line
+
+        if self.quiet or self.verbose or not sys.stderr.isatty():
+            return Runtime()
+        return Runtime(notify=lambda message: console.write_message(one_line(message) + "\n"))
 
     def command_line(self, *arguments: str) -> str:
         """A command that a person can run in the directory where this one was started."""

@@ -56,7 +56,7 @@ def command(
     selection = Selection(selectors.targets, selectors.excludes)
     before = None if base is None else session.open_base(repository, base)
     with planning.open_planner(
-        repository, os.environ, selection, selectors.portals, before
+        repository, os.environ, selection, selectors.portals, before, options.runtime()
     ) as planner:
         proposal = planner.make_plan(selection)
     if out is not None:

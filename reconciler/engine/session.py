@@ -44,14 +44,16 @@ MergeStreams = Callable[
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a run takes from its surroundings, replaced in a simulation: how it is cancelled, the
-    clock (seconds since the epoch), the HTTP transport (None: the network) and how streams run
-    concurrently."""
+    """What a run takes from its surroundings, replaced in a simulation: how it is cancelled, a
+    monotonic clock, the HTTP transport (None: the network), how streams run concurrently, the wall
+    clock (seconds since the epoch), and how the user learns what the run waits for."""
 
     cancellation: Cancellation = field(default_factory=Cancellation)
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = time.monotonic
     wire: BaseTransport | None = None
     merge_streams: MergeStreams = merge_streams
+    wall: Callable[[], float] = time.time
+    notify: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,9 @@ def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runti
         partial(portal.login, secrets),
         rate_limits=portal.rate_limits,
         secrets=secrets.values(),
-        clock=Clock(runtime.now, runtime.cancellation.sleep),
+        clock=Clock(runtime.now, runtime.cancellation.sleep, runtime.wall),
         wire=runtime.wire,
+        notify=lambda message: runtime.notify(f"{portal.name}: {message}"),
     )
 
 

@@ -13,14 +13,14 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import count
 from typing import Any, Self
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_result
 
 from reconciler.core.conversation import Conversation, drive, is_inconclusive
 from reconciler.core.model import RateLimit, Request, Response, Session, Value
@@ -46,6 +46,11 @@ SESSION_SHARE = 0.9
 """The share of a session's lifetime after which it is renewed."""
 MARGIN = 0.25
 """Seconds to add to a window, since the portal's clock may be behind."""
+CLOCK_SKEW = 2.0
+"""Seconds by which the portal's clock and ours may differ before the portal's is used, which its
+`Date` header shows in whole seconds only."""
+PATIENCE = 2.0
+"""Seconds that a run may lose to failed requests and waits before the user is told why."""
 ECHO = (
     "the response contains your key, so none of it is shown or kept. Report this to the portal "
     "and replace the key"
@@ -57,10 +62,12 @@ Login = Callable[[], Conversation[Session | Response]]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time for the transport: seconds since the epoch, and waiting."""
+    """Time for the transport, in seconds: a monotonic clock, waiting, and the wall clock (since the
+    epoch), which only interprets times in headers because it can jump."""
 
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    wall: Callable[[], float] = time.time
 
 
 class Transport:
@@ -75,10 +82,11 @@ class Transport:
         secrets: Iterable[str] = (),
         clock: Clock | None = None,
         wire: httpx.BaseTransport | None = None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`url` is the base URL; `login` asks the portal for a session and returns it, or the
-        response that refused one; `secrets` are redacted in messages; `wire` replaces the network.
-        Raises ConfigError."""
+        response that refused one; `secrets` are redacted in messages; `wire` replaces the network;
+        `notify` is called with the reason of each wait, once they add up. Raises ConfigError."""
         self._client = Client(url, "the portal", wire)
         self._url = url.rstrip("/")
         self._login = login
@@ -87,13 +95,8 @@ class Transport:
         self._clock = clock or Clock()
         self._quotas = [_Quota(rate_limit) for rate_limit in rate_limits]
         self._secrets = [secret for secret in (*secrets, *proxy_passwords()) if secret]
-        self._retrying = Retrying(
-            stop=_is_last_attempt,
-            wait=self._pause,
-            retry=retry_if_result(_again),
-            sleep=self._clock.sleep,
-            retry_error_callback=_result,
-        )
+        self._notify = notify
+        self._lost = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +108,8 @@ class Transport:
         """Send a request, waiting and retrying where that is safe. If it may have taken effect
         without an answer, the response is `uncertain`, for the caller to resolve."""
         if request.attempt:
-            self._clock.sleep(_backoff(request.attempt))
+            pause = _backoff(request.attempt)
+            self._wait(pause, f"sending {request.method} {request.path} again in {_seconds(pause)}")
         response = self._authorized(request)
         if response.status == 401 and self._session is not None and self._session.seconds:
             self._session = None  # it may have expired early
@@ -134,13 +138,34 @@ class Transport:
 
     def _exchange(self, request: Request) -> Response:
         """Send a request until it gets a response, or another attempt is unsafe or useless."""
-        result: _Attempt = self._retrying(self._once, request)
-        if result.response.status != httpx.codes.TOO_MANY_REQUESTS:
+        for attempt in count(1):
+            start = self._clock.now()
+            result = self._once(request)
+            limited = result.response.status == httpx.codes.TOO_MANY_REQUESTS
+            most = RATE_LIMIT_ATTEMPTS if limited else ATTEMPTS
+            if attempt >= most or not _again(result):
+                break
+            self._lost += self._clock.now() - start
+            pause = max(result.pause, _backoff(attempt))
+            left = f"{_seconds(pause)} (attempt {attempt + 1} of {most})"
+            if limited:
+                self._wait(pause, f"rate limited; waiting {left}")
+            else:
+                self._wait(pause, f"{_reason(result.response)}; retrying in {left}")
+        if not limited:
             return result.response
-        seconds = f" for {result.pause:.0f} s" if result.pause > MAX_WAIT else ""
+        seconds = f" for {_seconds(result.pause)}" if result.pause > MAX_WAIT else ""
         return replace(
             result.response, error=f"rate limited by the portal{seconds}; try again later"
         )
+
+    def _wait(self, seconds: float, message: str) -> None:
+        """Wait; with a message for the user if the run has lost PATIENCE seconds or more."""
+        log.info("%s", message)
+        self._lost += seconds
+        if self._lost >= PATIENCE:
+            self._notify(message)
+        self._clock.sleep(seconds)
 
     def _once(self, request: Request) -> _Attempt:
         """One attempt: wait for the rate limits, send, interpret the reply."""
@@ -154,7 +179,8 @@ class Transport:
             attempt = _Attempt(request, response, unsent=not error.sent, final=error.final)
         else:
             if quotas:
-                min(quotas, key=lambda quota: quota.rate_limit.per_minute).learn(reply.headers)
+                quota = min(quotas, key=lambda quota: quota.rate_limit.per_minute)
+                quota.learn(reply, self._clock)
             attempt = self._interpret(request, reply)
         status = attempt.response.status
         log.info(
@@ -172,8 +198,7 @@ class Transport:
         pause = max(pauses.values(), default=0.0)
         if pause > 0:
             name = max(pauses, key=lambda each: pauses[each])
-            log.info("waiting %.1f s: rate limit for %s requests", pause, name)
-            self._clock.sleep(pause)
+            self._wait(pause, f"waiting {_seconds(pause)}: rate limit for {name} requests")
             now = max(now + pause, self._clock.now())
         for each in quotas:
             each.count(now)
@@ -206,7 +231,7 @@ class Transport:
             except RecursionError:
                 body, valid = None, False
         response = _response(request, reply, body, valid=valid)
-        return _Attempt(request, response, pause=_requested_pause(reply, self._clock.now()))
+        return _Attempt(request, response, pause=_requested_pause(reply, self._clock))
 
     def _contains_key(self, text: str, body: Value, *, valid: bool) -> bool:
         """Whether data contains a key. Data is compared and kept, so it is not redacted: it is
@@ -229,10 +254,6 @@ class Transport:
         if isinstance(body, dict):
             return {self.clean(name, FRAGMENT): self._cleaned(each) for name, each in body.items()}
         return body
-
-    def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next attempt: as requested, at least a growing backoff."""
-        return max(_result(state).pause, _backoff(state.attempt_number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,23 +310,42 @@ def _parsed(content: bytes) -> tuple[str, Value, bool]:
         return text, None, False
 
 
-def _requested_pause(reply: Reply, now: float) -> float:
+def _requested_pause(reply: Reply, clock: Clock) -> float:
     """Seconds that a 429 or 503 asks for. The rate-limit headers of a 503 say nothing about it, as
-    every response has them."""
+    every response has them. A reset after more than a window is wrong: it says nothing either."""
     if reply.status not in (429, 503):
         return 0.0
     after = reply.headers.get("retry-after", "")
-    reset = _number(reply.headers.get("x-ratelimit-reset", "")) if reply.status == 429 else None
     seconds = _number(after)
     if seconds is not None:
         return seconds
+    date = _date(after)
+    if date is not None:
+        return _seconds_until(date, reply, clock)
+    reset = _number(reply.headers.get("x-ratelimit-reset", ""))
+    if reset is None or reply.status != 429:
+        return 0.0
+    pause = _seconds_until(reset, reply, clock)
+    return pause + MARGIN if pause <= WINDOW + CLOCK_SKEW else 0.0
+
+
+def _seconds_until(moment: float, reply: Reply, clock: Clock) -> float:
+    """Seconds from a reply to a moment of the portal's clock, which may differ from ours; negative
+    if it has passed."""
+    ours = clock.wall()
+    theirs = _date(reply.headers.get("date", ""))
+    if theirs is None or abs(theirs - ours) <= CLOCK_SKEW:
+        return moment - ours
+    return moment - theirs
+
+
+def _date(header: str) -> float | None:
+    """The seconds since the epoch of an HTTP date; None if it is not one."""
     try:
-        date = parsedate_to_datetime(after)
+        date = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
-        return max(0.0, reset - now) + MARGIN if reset is not None else 0.0
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - now)
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _number(header: str) -> float | None:
@@ -327,14 +367,14 @@ def _again(attempt: _Attempt) -> bool:
     )
 
 
-def _is_last_attempt(state: RetryCallState) -> bool:
-    limited = _result(state).response.status == httpx.codes.TOO_MANY_REQUESTS
-    return state.attempt_number >= (RATE_LIMIT_ATTEMPTS if limited else ATTEMPTS)
+def _reason(response: Response) -> str:
+    """Why a request is retried."""
+    error = response.error or f"the portal returned {response.status}"
+    return error.removeprefix("the portal ")
 
 
-def _result(state: RetryCallState) -> _Attempt:
-    attempt: _Attempt = state.outcome.result()  # type: ignore[union-attr]
-    return attempt
+def _seconds(pause: float) -> str:
+    return f"{math.ceil(pause)} s"
 
 
 def _backoff(attempt: int) -> float:
@@ -355,7 +395,7 @@ class _Quota:
         full = len(self.sent) == self.rate_limit.per_minute
         ours = self.sent[0] + WINDOW + MARGIN - now if full else 0.0
         used_up = self.remaining is not None and self.remaining < 1
-        theirs = min(self.reset + MARGIN - now, WINDOW + MARGIN) if used_up else 0.0
+        theirs = self.reset - now if used_up else 0.0
         return max(ours, theirs, 0.0)
 
     def count(self, now: float) -> None:
@@ -364,9 +404,10 @@ class _Quota:
         if self.remaining is not None:
             self.remaining = self.remaining - 1 if self.remaining >= 1 else None
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over the portal's figures from a response's headers."""
-        remaining = _number(headers.get("x-ratelimit-remaining", ""))
-        reset = _number(headers.get("x-ratelimit-reset", ""))
+    def learn(self, reply: Reply, clock: Clock) -> None:
+        """Take over the portal's figures from the headers of a reply."""
+        remaining = _number(reply.headers.get("x-ratelimit-remaining", ""))
+        reset = _number(reply.headers.get("x-ratelimit-reset", ""))
         if remaining is not None and reset is not None:
-            self.remaining, self.reset = remaining, reset
+            self.remaining = remaining
+            self.reset = clock.now() + min(_seconds_until(reset, reply, clock), WINDOW) + MARGIN

@@ -223,7 +223,11 @@ class Schedule:
         """A plan for all agents."""
         simulation = self.simulation
         runtime = session.Runtime(
-            simulation.cancellation, lambda: simulation.now, simulation, simulation.merge_streams
+            simulation.cancellation,
+            lambda: simulation.now,
+            simulation,
+            simulation.merge_streams,
+            wall=lambda: simulation.now,
         )
         with planning.open_planner(
             self.repository, self.environment, ALL, runtime=runtime

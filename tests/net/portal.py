@@ -20,10 +20,10 @@ PACES = (RateLimit("all", 300), RateLimit("bulk", 30, (("POST", "/users/bulk"),)
 
 
 class FakeClock:
-    """A clock that only sleeping advances."""
+    """A clock that only sleeping advances, as the portal's does."""
 
     def __init__(self):
-        self.now, self.slept = START, []
+        self.now, self.slept, self.skew = START, [], 0.0
 
     def sleep(self, seconds):
         """Advance the clock at once."""
@@ -34,7 +34,11 @@ class FakeClock:
     @property
     def clock(self):
         """The clock as the transport takes it."""
-        return Clock(lambda: self.now, self.sleep)
+        return Clock(lambda: self.now, self.sleep, self.wall)
+
+    def wall(self):
+        """The wall clock, which may differ from the portal's by `skew`."""
+        return self.now + self.skew
 
 
 class Portal:
@@ -59,7 +63,11 @@ class Portal:
 @contextmanager
 def opened(wait, url=URL, *, cancellation=None, **more):
     """A transport with the key; with `cancellation`, its sleeps can be cancelled."""
-    clock = wait.clock if cancellation is None else Clock(lambda: wait.now, cancellation.sleep)
+    clock = (
+        wait.clock
+        if cancellation is None
+        else Clock(lambda: wait.now, cancellation.sleep, wait.wall)
+    )
 
     def login():
         """A key for good; nothing has to be asked."""

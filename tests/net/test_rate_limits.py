@@ -289,3 +289,81 @@ def test_a_later_attempt_waits_first(portal, wait, wire):
     assert waits == sorted(waits)
     assert waits[1] > 0
     assert waits[4] <= 30 * 1.25
+
+
+# Clocks that jump
+
+
+HOUR = 3600.0
+JUMPS = pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["ahead", "back"])
+
+
+@JUMPS
+def test_a_jump_of_the_clock_does_not_change_our_count(portal, wait, jump):
+    """The third of two requests a minute waits a minute, whatever the wall clock shows."""
+    portal.answers_with(ok())
+    with opened(wait, rate_limits=(RateLimit("all", 2),)) as wire:
+        wire.send(GET)
+        wire.send(GET)
+        wait.skew = jump
+        wire.send(GET)
+    assert 60 <= wait.now - START <= 61
+
+
+@JUMPS
+@pytest.mark.parametrize("known", [True, False], ids=["date", "no date"])
+def test_a_jump_of_the_clock_while_waiting_for_the_portals_reset(portal, wait, jump, known):
+    """The next request waits until the reset by the portal's own clock. If the portal does not show
+    its clock, a wrong one of ours costs at most a window."""
+    date = {"Date": formatdate(START, usegmt=True)} if known else {}
+    portal.answers_with(ok(**rate_headers(0, START + 20), **date), ok())
+    with opened(wait, rate_limits=PACES) as wire:
+        wait.skew = jump
+        wire.send(GET)
+        wait.skew = 0.0
+        wire.send(GET)
+    expected = 20 if known else (0 if jump > 0 else 60)
+    assert expected <= wait.now - START <= expected + 1
+
+
+@JUMPS
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-RateLimit-Reset": str(int(START) + 30)},
+        {"Retry-After": formatdate(START + 30, usegmt=True)},
+    ],
+    ids=["reset", "date"],
+)
+def test_a_429_is_waited_for_by_the_portals_clock(portal, wait, wire, headers, jump):
+    """Ours is an hour off; the response shows the portal's."""
+    wait.skew = jump
+    date = {"Date": formatdate(START, usegmt=True)}
+    portal.answers_with(httpx.Response(429, headers={**headers, **date}, json={}), ok())
+    assert wire.send(GET).status == 200
+    assert 30 <= wait.now - START <= 31
+
+
+@JUMPS
+def test_a_429_without_a_date_is_retried_for_a_minute(portal, wait, wire, jump):
+    """The reset is in an hour, or was an hour ago, so it says nothing: a window is a minute."""
+    wait.skew = jump
+
+    def answer(_):
+        limited = wait.now < START + 30
+        headers = {"X-RateLimit-Reset": str(int(START) + 30)}
+        return httpx.Response(429, headers=headers, json={}) if limited else ok()
+
+    portal.answers_with(answer)
+    assert wire.send(GET).status == 200
+    assert 30 <= wait.now - START <= 60
+
+
+def test_a_portal_whose_clock_nearly_agrees(portal, wait, wire):
+    """Its `Date` has whole seconds, so ours is more precise."""
+    wait.now += 0.9
+    headers = {"X-RateLimit-Reset": str(int(START) + 30)}
+    date = {"Date": formatdate(START, usegmt=True)}
+    portal.answers_with(httpx.Response(429, headers={**headers, **date}, json={}), ok())
+    assert wire.send(GET).status == 200
+    assert wait.now - START <= 30.5

@@ -49,6 +49,19 @@ def test_a_token_is_renewed_before_it_expires(wait, token_portal, later, logins)
     assert token_portal.given == logins
 
 
+@pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["ahead", "back"])
+def test_a_jump_of_the_clock_does_not_change_a_session(wait, token_portal, jump):
+    """It is neither renewed early nor kept too long."""
+    with with_token(wait) as wire:
+        wire.send(GET)
+        wait.skew = jump
+        wire.send(GET)
+        assert token_portal.given == 1
+        wait.now += LASTS
+        wire.send(GET)
+    assert token_portal.given == 2
+
+
 def test_a_session_without_an_expiry_is_never_renewed(portal, wait):
     """Even after a year, and a 401 is returned."""
     portal.answers_with(ok(), httpx.Response(401, json={"message": "no"}))

@@ -159,6 +159,8 @@ def _page(response: Response) -> tuple[list[Any], dict[str, Any]]:
 
 def _unreadable(response: Response) -> str:
     reason = response.error or message(response.body)
+    if reason == NO_REASON:
+        reason = f"the portal returned {response.status}"
     match response.status:
         case 401:
             return f"Rentix rejected the key ({reason}). Check RENTIX_API_KEY."
