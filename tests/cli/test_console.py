@@ -8,11 +8,13 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from agency import KEY, Agency, user
 from starlette.responses import JSONResponse, Response
 
+from reconciler.cli import options
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.state import Call
 
@@ -47,40 +49,46 @@ def limit(agency: Agency, method: str) -> None:
     agency.portal.state.before.append(hook)
 
 
-@pytest.mark.parametrize(
-    ("command", "method"),
-    [(["plan"], "GET"), (["drift"], "GET"), (["apply", "--yes", "--force"], "PUT")],
-    ids=["plan", "drift", "apply"],
-)
-def test_a_pause_is_shown_on_a_terminal(agency: Agency, command: list[str], method: str) -> None:
-    """The portal, why, and how long; the result has none of it."""
-    agency.live(user(1, externalId="a"))
-    agency.declare({"externalId": "a", "name": "Ana"})
-    limit(agency, method)
-    output, errors = beside_a_terminal(agency, *command)
-    assert "rentix: rate limited; waiting 37 s" in errors
-    assert "rate limited" not in output
-
-
-@pytest.mark.parametrize("option", ["-q", "-v"])
-def test_a_pause_is_not_shown_with_an_option(agency: Agency, option: str) -> None:
-    """With -q there is no message; with -v the log has it, once."""
-    agency.live(user(1, externalId="a"))
-    agency.declare({"externalId": "a"})
-    limit(agency, "GET")
-    _, errors = beside_a_terminal(agency, option, "plan")
-    assert errors.count("waiting 37 s") == (1 if option == "-v" else 0)
-
-
-def test_a_pause_is_not_shown_without_a_terminal(
-    agency: Agency, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a workflow or a pipe, only -v logs it."""
+@pytest.fixture
+def limited(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Agency:
+    """An agency whose portal answers the first read with a 429; waits pass at once."""
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     agency.live(user(1, externalId="a"))
     agency.declare({"externalId": "a"})
     limit(agency, "GET")
-    assert agency.run("plan").err == ""
+    return agency
+
+
+@pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--yes"]], ids=" ".join)
+def test_a_pause_is_shown_on_a_terminal(
+    limited: Agency, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The portal, why, and how long; the result has none of it, and -q prints nothing."""
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr(options, "sys", SimpleNamespace(stderr=terminal))
+    result = limited.run(*command)
+    assert "rentix: rate limited; waiting 37 s" in result.err
+    assert "rate limited" not in result.out
+    limit(limited, "GET")
+    assert limited.run("-q", *command).err == ""
+
+
+def test_a_pause_is_not_shown_without_a_terminal(limited: Agency) -> None:
+    """In a workflow or a pipe, only -v logs it."""
+    assert limited.run("plan").err == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-v"]], ids=["bar", "log"])
+def test_a_pause_during_an_apply_is_shown_once(agency: Agency, arguments: list[str]) -> None:
+    """Above the progress bar; with -v, in the log."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+    limit(agency, "PUT")
+    _, errors = beside_a_terminal(agency, *arguments, "apply", "--yes", "--force")
+    lines = [line for line in errors.splitlines() if "rate limited" in line]
+    assert len(lines) == 1
+    assert "rentix: rate limited; waiting 37 s" in lines[0]
+    assert "0/1" not in lines[0]
 
 
 PROGRAM = """
