@@ -50,7 +50,7 @@ CLOCK_SKEW = 2.0
 """Seconds by which the portal's clock and ours may differ before the portal's is used, which its
 `Date` header shows in whole seconds only."""
 PATIENCE = 2.0
-"""Seconds that a run may lose to failed requests and waits before the user is told why."""
+"""Seconds that a run may lose to failed requests and waits before the user sees why."""
 ECHO = (
     "the response contains your key, so none of it is shown or kept. Report this to the portal "
     "and replace the key"
@@ -182,13 +182,8 @@ class Transport:
                 quota = min(quotas, key=lambda quota: quota.rate_limit.per_minute)
                 quota.learn(reply, self._clock)
             attempt = self._interpret(request, reply)
-        status = attempt.response.status
-        log.info(
-            "%s %s: %s",
-            request.method,
-            request.path,
-            attempt.response.error if status is None else status,
-        )
+        result = attempt.response.status or attempt.response.error
+        log.info("%s %s: %s", request.method, request.path, result)
         return attempt
 
     def _wait_for(self, quotas: Sequence[_Quota]) -> None:
@@ -272,7 +267,7 @@ class _Attempt:
 def _response(request: Request, reply: Reply, body: Value, *, valid: bool) -> Response:
     """The response for a complete reply; `valid`: its body is JSON, or empty."""
     status = reply.status
-    inconclusive, success = is_inconclusive(status), 200 <= status < 300
+    inconclusive = is_inconclusive(status)
     error = None
     if not valid:
         error = f"the portal returned {status} with a body that is not JSON"
@@ -280,10 +275,11 @@ def _response(request: Request, reply: Reply, body: Value, *, valid: bool) -> Re
         error = f"the portal returned {status}, a redirect, which is not followed"
     elif inconclusive and not isinstance(body, dict):
         error = f"the portal returned {status}"
-    conclusive = isinstance(body, dict) and (not inconclusive or "results" in body)
-    conclusive = conclusive or (status == httpx.codes.NO_CONTENT and not reply.content)
-    uncertain = request.writes and (inconclusive or success) and not conclusive
-    return Response(status, body, error, uncertain)
+    if inconclusive or status < 300:
+        conclusive = isinstance(body, dict) and (not inconclusive or "results" in body)
+        conclusive = conclusive or (status == httpx.codes.NO_CONTENT and not reply.content)
+        return Response(status, body, error, request.writes and not conclusive)
+    return Response(status, body, error)
 
 
 def _incomplete(request: Request, reply: Reply) -> Response:
