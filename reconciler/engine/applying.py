@@ -25,7 +25,7 @@ from reconciler.core.model import (
 )
 from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
-from reconciler.engine.execute import execute, interruption, unlinked
+from reconciler.engine.execute import execute, half_done, interruption
 from reconciler.engine.planning import Proposal, read_portals
 from reconciler.engine.session import state_at
 from reconciler.errors import ConfigError, Interrupted
@@ -123,7 +123,7 @@ def _interrupt(proposal: Proposal, progress: _Progress) -> None:
     """Add the outcomes of the steps that have none yet."""
     finished = {step for step, _ in progress.outcomes}
     former = {
-        (each.operation.portal, each.id): str(each.operation.external_id)
+        (each.operation.portal, each.id): each.operation.external_id
         for _, each in progress.outcomes
         if each.operation.verb == "unlink" and each.status == "applied"
     }
@@ -132,7 +132,7 @@ def _interrupt(proposal: Proposal, progress: _Progress) -> None:
             outcome = interruption(operation, sent=step.id in progress.started)
             agent = operation.portal, operation.id
             if operation.verb == "link" and agent in former:
-                outcome = unlinked(outcome, former[agent])
+                outcome = half_done(outcome, former[agent])
             progress.outcomes.append((step.id, outcome))
 
 

@@ -36,10 +36,12 @@ def interruption(operation: Operation, *, sent: bool) -> Outcome:
     return Outcome(operation, "skipped", None, NOT_SENT, operation.id)
 
 
-def unlinked(outcome: Outcome, former: str) -> Outcome:
-    """The outcome of a link that did not follow the unlink of its agent's `former` external id."""
-    error = f"{outcome.error}; this apply unlinked the former external id {former}"
-    return replace(outcome, error=error)
+def half_done(outcome: Outcome, former: str | None) -> Outcome:
+    """The outcome of an interrupted link, with a note that the agent's `former` external id was
+    unlinked already."""
+    wanted = outcome.operation.external_id
+    note = f"its external id {former} is unlinked already; run again to link {wanted}"
+    return replace(outcome, note=note)
 
 
 def execute(steps: Iterable[Step], perform: Perform, send: Send) -> Iterator[Event]:
@@ -148,11 +150,14 @@ class _Run:
         """The outcome of a link that was not applied, after its agent got back the external id that
         `unlink` took, unless this apply linked that to another agent."""
         former = unlink.external_id
-        if self.interrupted or outcome.status == "unknown":
-            return unlinked(outcome, str(former))
-        if former not in self.holders:
+        if self.interrupted:
+            return half_done(outcome, former)
+        if outcome.status == "unknown":
+            result = f"its former external id {former} is unlinked"
+        elif former in self.holders:
+            result = f"this apply linked its former external id {former} to {self.holders[former]}"
+        else:
             return self._restore(outcome, step, unlink)
-        result = f"this apply linked its former external id {former} to {self.holders[former]}"
         return replace(outcome, error=f"{outcome.error}; {result}")
 
     def _restore(self, outcome: Outcome, step: Step, unlink: Operation) -> Outcome:
@@ -164,10 +169,10 @@ class _Run:
         if restored.status != "failed":
             self.ends[unlink.name] = "reverted"
         if restored.status == "applied":
-            result = f"the former external id {former} was restored"
+            result = f"its external id {former} was restored"
         else:
             result = (
-                f"the former external id {former} could not be restored ({restored.error}). Check "
+                f"its external id {former} could not be restored ({restored.error}). Check "
                 f"agent {unlink.id} on the portal"
             )
         return replace(outcome, error=f"{outcome.error}; {result}")

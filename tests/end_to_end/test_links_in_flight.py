@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from agency import Agency, user, writes
 from starlette.responses import JSONResponse, Response
 
+from reconciler.core.model import Event, Started
+from reconciler.core.selection import Selection
+from reconciler.engine import applying, planning, session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.state import Call
 
@@ -195,13 +198,42 @@ def test_a_chain_whose_link_is_refused_keeps_its_ids(agency: Agency) -> None:
 def test_ctrl_c_between_unlink_and_link_is_reported(
     agency: Agency, ctrl_c: Callable[[], None]
 ) -> None:
-    """The report has the former id; the next run links the new one."""
+    """The report has the former id, in any format; the next run links the new one."""
     agency.live(user(1, externalId="a"))
     agency.declare({"id": 1, "externalId": "x"})
     before(agency, "DELETE", "/users/1/link", lambda _: ctrl_c())
     report = agency.apply()
     assert report["exit"] == 130
     assert results(report) == [("x", "applied"), ("x", "skipped")]
-    assert "former external id a" in error(report, 1)
+    assert "external id a is unlinked" in report["results"][1]["note"]
+    agency.live(user(1, externalId="a"))
+    before(agency, "DELETE", "/users/1/link", lambda _: ctrl_c())
+    assert "external id a is unlinked" in agency.run("apply", "--yes", "--force").out
     again = agency.apply()
     assert (again["exit"], held(agency)) == (0, {1: "x"})
+
+
+def test_a_second_ctrl_c_between_unlink_and_link_is_reported(agency: Agency) -> None:
+    """The report of a run that does not wait for its request has the former id too."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"id": 1, "externalId": "x"})
+
+    def in_turn(streams: Any, _: Cancellation) -> Iterator[Any]:
+        for name, stream in streams.items():
+            yield from ((name, item) for item in stream())
+
+    def press(event: Event) -> None:
+        if isinstance(event, Started) and event.step.kind == "link":
+            raise KeyboardInterrupt
+
+    repository = session.open_repository(agency.root, None)
+    environment = {"RENTIX_URL": agency.portal.url, "RENTIX_API_KEY": agency.portal.state.key}
+    runtime = session.Runtime(merge_streams=in_turn)
+    with planning.open_planner(
+        repository, environment, Selection(), runtime=runtime, lock=lambda _: None
+    ) as planner:
+        report = applying.apply(planner.make_plan(Selection()), (), press)
+    (_, first), (_, second) = report.outcomes
+    assert (first.status, second.status, report.exit_code) == ("applied", "unknown", 130)
+    assert second.note is not None
+    assert "external id a is unlinked" in second.note
