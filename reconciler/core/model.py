@@ -343,9 +343,9 @@ class Outcome:
     """The result of one operation. `error` is the portal's own message and how to fix it; `id` is
     the live agent's id, also after a creation, and `aliases` has the further ids of a created
     agent. `path` is the refused value, if the portal names it; `note` says how a success differs
-    from the plan or what an interruption left half done, and `omitted` are the paths that the portal accepts in no form. `code` names the
-    kind of a failure for programs, if it has one. `released` is the external id that a failed unlink
-    took from the agent instead of the planned one."""
+    from the plan, or what an interruption left half done. `omitted` are the paths that the portal
+    accepts in no form. `code` names the kind of a failure for programs, if it has one. `released`
+    is the external id that a failed unlink took from the agent instead of the planned one."""
 
     operation: Operation
     status: Status

@@ -51,12 +51,12 @@ def apply(proposal: Proposal, stale: tuple[Conflict, ...], watch: Watch) -> Repo
     except BaseException as error:
         proposal.cancellation.request()
         _interrupt(proposal, progress)
-        report = replace(report, outcomes=tuple(progress.outcomes), interrupted=True)
+        report = replace(report, outcomes=progress.pairs, interrupted=True)
         report = _record_unverified(proposal, report)
         if isinstance(error, KeyboardInterrupt):
             return report
         raise
-    report = replace(report, outcomes=tuple(progress.outcomes))
+    report = replace(report, outcomes=progress.pairs)
     if proposal.cancellation.requested:
         return _record_unverified(proposal, _cancelled(report, proposal.cancellation))
     try:
@@ -71,10 +71,15 @@ def apply(proposal: Proposal, stale: tuple[Conflict, ...], watch: Watch) -> Repo
 
 @dataclass(slots=True)
 class _Progress:
-    """The steps that may have been sent, and the outcomes so far, each with its step's id."""
+    """The steps that may have been sent, and the outcomes so far, by step and operation."""
 
     started: set[str] = field(default_factory=set)
-    outcomes: list[tuple[str, Outcome]] = field(default_factory=list)
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, Outcome], ...]:
+        """The outcomes, each with its step's id."""
+        return tuple((step, outcome) for (step, _), outcome in self.outcomes.items())
 
 
 def _send(proposal: Proposal, progress: _Progress, watch: Watch) -> None:
@@ -89,8 +94,8 @@ def _send(proposal: Proposal, progress: _Progress, watch: Watch) -> None:
     for _, event in session.runtime.merge_streams(streams, session.cancellation):
         watch(event)
         if isinstance(event, Finished):
-            checked = _checked(event, proposal, known)
-            progress.outcomes += [(event.step.id, outcome) for outcome in checked]
+            for outcome in _checked(event, proposal, known):
+                progress.outcomes[event.step.id, outcome.operation.name] = outcome
 
 
 def _events(proposal: Proposal, name: str, started: set[str]) -> Iterator[Event]:
@@ -124,7 +129,7 @@ def _interrupt(proposal: Proposal, progress: _Progress) -> None:
     finished = {step for step, _ in progress.outcomes}
     former = {
         (each.operation.portal, each.id): each.operation.external_id
-        for _, each in progress.outcomes
+        for each in progress.outcomes.values()
         if each.operation.verb == "unlink" and each.status == "applied"
     }
     for step in proposal.plan.steps:
@@ -133,7 +138,7 @@ def _interrupt(proposal: Proposal, progress: _Progress) -> None:
             agent = operation.portal, operation.id
             if operation.verb == "link" and agent in former:
                 outcome = half_done(outcome, former[agent])
-            progress.outcomes.append((step.id, outcome))
+            progress.outcomes[step.id, operation.name] = outcome
 
 
 # -- reports of runs that ended early ------------------------------------------------------------

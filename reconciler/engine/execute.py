@@ -24,6 +24,7 @@ Perform = Callable[[Step], Conversation[tuple[Outcome, ...]]]
 
 SILENT_STEPS = 2
 """Steps in a row without any response, after which no other step is sent to the portal."""
+REVERTED = "reverted, since the agent did not get its new external id"
 NOT_SENT = "interrupted before it was sent"
 NOT_FINISHED = "interrupted while it was being sent; run again to find out whether it was applied"
 
@@ -51,7 +52,8 @@ def execute(steps: Iterable[Step], perform: Perform, send: Send) -> Iterator[Eve
     A failed operation stops only the operations that depend on it. An agent whose link fails after
     its unlink gets its former external id back. If the portal denies access (401, 403) or does not
     respond to two steps in a row, or `send` raised Interrupted, no other step is sent. Every step
-    gets its outcomes all the same.
+    gets its outcomes all the same. The step of an unlink that was reverted finishes a second time,
+    and the last outcome counts.
     """
     run = _Run(perform, send)
     for step in steps:
@@ -63,6 +65,8 @@ def execute(steps: Iterable[Step], perform: Perform, send: Send) -> Iterator[Eve
             outcomes += performed
         by_name = {each.operation.name: run.finish(each, step) for each in outcomes}
         yield Finished(step, tuple(by_name[each.name] for each in step.operations))
+        yield from run.reverted
+        run.reverted.clear()
 
 
 @dataclass(slots=True)
@@ -71,8 +75,8 @@ class _Run:
 
     `ends` has how each operation ended, by name; `closed` why no other step is sent; `silent`
     counts the steps in a row without a response. `released` has the unlinks whose agents have no
-    external id now, by agent; `holders` the agents that this apply gave each external id to, or may
-    have.
+    external id now, by agent, and their steps; `reverted` those that the current step reverted;
+    `holders` the agents that this apply gave each external id to, or may have.
     """
 
     perform: Perform
@@ -81,7 +85,8 @@ class _Run:
     closed: str | None = None
     interrupted: bool = False
     silent: int = 0
-    released: dict[Scalar | None, Operation] = field(default_factory=dict)
+    released: dict[Scalar | None, tuple[Step, Operation]] = field(default_factory=dict)
+    reverted: list[Finished] = field(default_factory=list)
     holders: dict[str | None, str] = field(default_factory=dict)
 
     def split(self, step: Step) -> tuple[tuple[Operation, ...], list[Outcome]]:
@@ -139,11 +144,12 @@ class _Run:
         if operation.verb in ("link", "create") and outcome.status in ("applied", "unknown"):
             self.holders[operation.external_id] = f"agent {outcome.id or operation.key}"
         if operation.verb == "unlink" and done:
-            self.released[operation.id] = operation
+            self.released[operation.id] = step, operation
         elif operation.verb == "unlink" and outcome.released is not None:
             return self._restore(outcome, step, replace(operation, external_id=outcome.released))
-        elif operation.verb == "link" and (unlink := self.released.pop(operation.id, None)):
-            return outcome if done else self._relink(outcome, step, unlink)
+        elif operation.verb == "link" and operation.id in self.released:
+            first, unlink = self.released.pop(operation.id)
+            return outcome if done else self._relink(outcome, first, unlink)
         return outcome
 
     def _relink(self, outcome: Outcome, step: Step, unlink: Operation) -> Outcome:
@@ -166,9 +172,12 @@ class _Run:
         former = unlink.external_id
         link = replace(unlink, verb="link")
         (restored,) = self.send_step(replace(step, operations=(link,)))
-        if restored.status != "failed":
+        if restored.status in ("applied", "unknown"):
             self.ends[unlink.name] = "reverted"
         if restored.status == "applied":
+            if outcome.operation.verb == "link":
+                end = Outcome(unlink, "failed", None, REVERTED, unlink.id)
+                self.reverted.append(Finished(step, (end,)))
             result = f"its external id {former} was restored"
         else:
             result = (

@@ -129,7 +129,7 @@ class _Portal:
         operations = confirm.resend(draft.operations, settled.unconfirmed, self.catalogue.handle)
         steps = snapshot.portal.steps(operations)
         # The outcomes do not matter: what the portal shows next decides.
-        for _ in execute(steps, {self.name: (snapshot.portal.perform, self.send)}):
+        for _ in execute(steps, snapshot.portal.perform, self.send):
             pass
         return bool(steps)
 

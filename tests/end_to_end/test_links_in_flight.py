@@ -125,7 +125,8 @@ def test_an_external_id_taken_before_the_link_restores_the_former_one(agency: Ag
     report = agency.apply()
     assert report["exit"] == 3
     assert held(agency) == {1: "a", 2: "x"}
-    assert results(report) == [("x", "applied"), ("x", "failed")]
+    assert results(report) == [("x", "failed"), ("x", "failed")]
+    assert "reverted" in error(report, 0)
     assert "External ID already linked" in error(report, 1)
     assert "external id a was restored" in error(report, 1)
     assert recorded(agency) == {}
@@ -161,7 +162,7 @@ def test_a_swap_whose_first_link_is_refused_is_reverted(agency: Agency, status: 
     assert report["exit"] == 3
     assert held(agency) == {1: "a", 2: "b"}
     assert [each["status"] for each in report["results"]] == [
-        *("applied", "applied", "failed", "skipped"),
+        *("failed", "failed", "failed", "skipped"),
     ]
     assert "external id a was restored" in error(report, 2)
     assert "external id b was restored" in error(report, 3)
@@ -191,7 +192,7 @@ def test_a_chain_whose_link_is_refused_keeps_its_ids(agency: Agency) -> None:
     report = agency.apply()
     assert held(agency) == {1: "a", 2: None}
     statuses = {each["request"]: each["status"] for each in report["results"]}
-    assert statuses == {"r1": "applied", "r2": "failed", "r3": "skipped"}
+    assert statuses == {"r1": "failed", "r2": "failed", "r3": "skipped"}
     assert "unlink of agent 1, which was reverted" in error(report, 2)
 
 

@@ -16,7 +16,7 @@ from reconciler.core.model import (
     Started,
     Step,
 )
-from reconciler.engine.execute import NOT_FINISHED, execute
+from reconciler.engine.execute import NOT_FINISHED, REVERTED, execute
 from reconciler.errors import Interrupted
 
 
@@ -329,7 +329,7 @@ def test_a_refused_link_restores_the_former_external_id():
     portal = Directory({1: "a"}, refused=[(1, "x")])
     outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x")))
     assert portal.written == ["unlink 1 a", "link 1 x", "link 1 a"]
-    assert outcomes["unlink:1"] == ("applied", None)
+    assert outcomes["unlink:1"] == ("failed", REVERTED)
     status, error = outcomes["link:1"]
     assert status == "failed"
     assert error.startswith("already linked; ")
