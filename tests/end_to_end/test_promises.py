@@ -463,8 +463,8 @@ def test_a_killed_swap_is_finished_by_the_same_plan(agency: Agency) -> None:
 
 
 def test_a_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
-    """A swap whose unlink fails is skipped; the update is applied; exit 3, each with its place in
-    a file."""
+    """A swap whose second unlink fails is skipped and the first unlink reverted; the update is
+    applied; exit 3, each with its place in a file."""
     agency.live(user(1, externalId="b"), user(2, externalId="a"), user(3, externalId="c"))
     agency.declare(
         {"id": 1, "externalId": "a"},
@@ -482,15 +482,17 @@ def test_a_failure_stops_only_what_depends_on_it(agency: Agency) -> None:
     assert report["exit"] == 3
     outcomes = {(each["verb"], each["key"]): each["status"] for each in report["results"]}
     assert outcomes == {
-        ("unlink", "a"): "applied",
+        ("unlink", "a"): "failed",
         ("unlink", "b"): "failed",
         ("link", "a"): "skipped",
         ("link", "b"): "skipped",
         ("update", "c"): "applied",
     }
-    failed = next(each for each in report["results"] if each["status"] == "failed")
+    reverted, failed = (each for each in report["results"] if each["status"] == "failed")
+    assert "reverted" in reverted["error"]
     assert failed["error"] == "Not today"
     assert failed["source"] == {"file": "agents/agents.yaml", "line": 3}
+    assert [each.external_id for each in agency.truth().values()] == ["b", "a", "c"]
     agency.portal.state.before.clear()
     assert agency.apply()["exit"] == 0
     assert [each.external_id for each in agency.truth().values()] == ["a", "b", "c"]
