@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,16 @@ from reconciler.cli.options import (
     selector_options,
 )
 from reconciler.cli.output import Output, unread_portals
-from reconciler.errors import UsageError
+from reconciler.errors import PortalError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.core.model import Conflict, Plan
+    from reconciler.core.model import Plan
     from reconciler.core.plan_json import PlanDocument
-    from reconciler.engine.planning import Proposal
+    from reconciler.core.selection import Selection
+    from reconciler.engine.planning import Planner, Proposal, Reviewed
+
+PROMPTS = 3
+"""Prompts of one apply, while the portal keeps changing."""
 
 
 @click.command(
@@ -85,28 +91,68 @@ def command(
     portals = selectors.portals
     if reviewed is not None:
         selection, portals = plan_json.selection(reviewed)
+    make_plan = partial(_make_plan, selection=selection, saved=reviewed, skip=on_stale == "skip")
     lock = None if dry_run else options.note
     with planning.open_planner(
         repository, os.environ, selection, portals, runtime=options.runtime(), lock=lock
     ) as planner:
-        proposal = planner.make_plan(selection)
-        stale: tuple[Conflict, ...] = ()
-        if reviewed is not None:
-            proposal, stale = planning.only_saved(proposal, reviewed, skip=on_stale == "skip")
-        options.notes(proposal.notes)
+        first = make_plan(planner)
+        options.notes(first.proposal.notes)
         if dry_run:
-            output.write_plan(proposal.plan, proposal.document, requests=True)
-            if unread_portals(proposal.plan):
+            plan = first.proposal.plan
+            output.write_plan(plan, first.proposal.document, requests=True)
+            if unread_portals(plan):
                 return 1
-            return 3 if stale else 0
-        asks = bool(proposal.plan.steps) and not yes
-        _show_plan(options, proposal.plan, output, asks=asks, shown=reviewed is not None and yes)
-        if not force:
-            planning.check_limits(proposal, [] if reviewed is None else [plan_json.parse(reviewed)])
-        if asks:
-            confirm()
+            return 3 if first.stale else 0
+        plans = None if force else [] if reviewed is None else [plan_json.parse(reviewed)]
+        show = partial(_show_plan, options, output, reviewed=plans)
+        if yes:
+            show(first.proposal, asks=False, shown=reviewed is not None)
+            agreed = first
+        else:
+            agreed = _ask(first, make_plan, show)
         output.check_writable()
-        return _send(options, proposal, stale, output)
+        return _send(options, agreed, output)
+
+
+def _make_plan(
+    planner: Planner, *, selection: Selection, saved: PlanDocument | None, skip: bool
+) -> Reviewed:
+    """A plan of what the portals show; only what is in the saved plan, if there is one. Raises
+    StaleError."""
+    from reconciler.engine import planning
+
+    proposal = planner.make_plan(selection)
+    if saved is None:
+        return planning.Reviewed(proposal, ())
+    return planning.only_saved(proposal, saved, skip=skip)
+
+
+def _ask(
+    candidate: Reviewed, make_plan: Callable[[Planner], Reviewed], show: Callable[..., None]
+) -> Reviewed:
+    """Show a plan and ask whether to apply it, until the portals show the same after the answer as
+    before the prompt. Returns the plan to apply, made of what they show now. Raises PortalError,
+    StaleError, LimitsError, UsageError and Exit."""
+    for _ in range(PROMPTS):
+        asks = bool(candidate.proposal.plan.steps)
+        show(candidate.proposal, asks=asks)
+        if not asks:
+            return candidate
+        confirm()
+        try:
+            planner = candidate.proposal.planner.read_again()
+        except PortalError as error:
+            raise PortalError(f"{error} Nothing was sent.") from None
+        fresh = make_plan(planner)
+        if fresh.proposal.document["digest"] == candidate.proposal.document["digest"]:
+            return fresh
+        console.write_message("\nThe portal has changed since this plan was shown. The new plan:\n")
+        candidate = fresh
+    raise PortalError(
+        f"The portal keeps changing: after each of {PROMPTS} prompts, the plan was different. "
+        f"Nothing was sent. Run again when no one else is editing these agents."
+    )
 
 
 def _load_reviewed(
@@ -127,25 +173,34 @@ def _load_reviewed(
 
 
 def _show_plan(
-    options: GlobalOptions, plan: Plan, output: Output, *, asks: bool, shown: bool
+    options: GlobalOptions,
+    output: Output,
+    proposal: Proposal,
+    *,
+    reviewed: Sequence[Plan] | None,
+    asks: bool,
+    shown: bool = False,
 ) -> None:
     """Show the plan as text before it is applied, unless a person has seen it already (`shown`).
+    Raises LimitsError if it is over the limits, unless `reviewed` has its changes, or is None.
 
     It goes to standard output, or to standard error if that has another format; and to standard
     error too if the prompt is on the terminal and standard output is not.
     """
+    from reconciler.engine import planning
+    from reconciler.render import text
+
     to_output = output.format == "text" and not shown
     to_error = output.format != "text" or (asks and not sys.stdout.isatty())
     to_error = to_error and not options.quiet
-    if not (to_output or to_error):
-        return
-    from reconciler.render import text
-
-    content = text.plan(plan, **console.page(None))
-    if to_output:
-        console.write(content)
-    if to_error:
-        console.write_error(content)
+    if to_output or to_error:
+        content = text.plan(proposal.plan, **console.page(None))
+        if to_output:
+            console.write(content)
+        if to_error:
+            console.write_error(content)
+    if reviewed is not None:
+        planning.check_limits(proposal, reviewed)
 
 
 def confirm() -> None:
@@ -164,14 +219,13 @@ def confirm() -> None:
         raise click.exceptions.Exit(1)
 
 
-def _send(
-    options: GlobalOptions, proposal: Proposal, stale: tuple[Conflict, ...], output: Output
-) -> int:
+def _send(options: GlobalOptions, agreed: Reviewed, output: Output) -> int:
     from reconciler.engine import applying
 
+    proposal = agreed.proposal
     with cancel_on_signal(proposal.cancellation, options.note):
         quiet = options.quiet or options.verbose
         with console.progress(proposal.plan, quiet=quiet) as observe:
-            report = applying.apply(proposal, stale, observe)
+            report = applying.apply(proposal, agreed.stale, observe)
         output.write_report(report, proposal.document["digest"])
     return report.exit_code

@@ -140,19 +140,23 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Makes plans from portals that were read once. `unread` has the portals that could not be
-    read, with the reason. `has_base`: each change is attributed by comparing with the base."""
+    """Makes plans from one reading of the portals. `unread` has the portals that could not be read,
+    with the reason. With the agents of a `base`, each change is attributed by comparing with it."""
 
     session: Session
     snapshots: Mapping[str, Snapshot]
     unread: Mapping[str, str]
-    has_base: bool = False
+    base: Sequence[Document] | None = None
+
+    def read_again(self) -> Planner:
+        """A planner for what the portals list now. Raises the errors of `open_planner`."""
+        return _read(self.session, self.base)
 
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
         drafts = {name: self.draft(each, selection) for name, each in self.snapshots.items()}
         plan = self._join(drafts)
-        if self.has_base:
+        if self.base is not None:
             plan = attribute(plan, self._base_plan(selection))
         return self._propose(plan, drafts, selection)
 
@@ -243,24 +247,30 @@ def open_planner(
     """
     with open_session(repository, environment, names, runtime, lock) as session:
         _check_targets(repository, selection, session.ledger.values())
-        portals = {name: each.portal for name, each in session.connections.items()}
-        here = {name: _declared(repository.documents, each) for name, each in portals.items()}
-        there = {name: _declared(base or (), each) for name, each in portals.items()}
-        readings = read_portals(session, {name: here[name] + there[name] for name in portals})
-        session.check()
-        if not readings.read:
-            raise PortalError("\n".join(readings.unread.values()))
-        snapshots = {
-            name: Snapshot(
-                portals[name],
-                reading.desired[: len(here[name])],
-                reading.listing,
-                state_at(session.ledger, name, session.connections[name].url),
-                reading.desired[len(here[name]) :],
-            )
-            for name, reading in readings.read.items()
-        }
-        yield Planner(session, snapshots, readings.unread, base is not None)
+        yield _read(session, base)
+
+
+def _read(session: Session, base: Sequence[Document] | None) -> Planner:
+    """Read the portals. Raises PortalError, Interrupted and LockedError."""
+    documents = session.repository.documents
+    portals = {name: each.portal for name, each in session.connections.items()}
+    here = {name: _declared(documents, each) for name, each in portals.items()}
+    there = {name: _declared(base or (), each) for name, each in portals.items()}
+    readings = read_portals(session, {name: here[name] + there[name] for name in portals})
+    session.check()
+    if not readings.read:
+        raise PortalError("\n".join(readings.unread.values()))
+    snapshots = {
+        name: Snapshot(
+            portals[name],
+            reading.desired[: len(here[name])],
+            reading.listing,
+            state_at(session.ledger, name, session.connections[name].url),
+            reading.desired[len(here[name]) :],
+        )
+        for name, reading in readings.read.items()
+    }
+    return Planner(session, snapshots, readings.unread, base)
 
 
 def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:
