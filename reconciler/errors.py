@@ -9,6 +9,7 @@
     ├── LockedError            1   another apply holds the lock, or has taken it over
     ├── LimitsError            1   the plan is over `limits`
     ├── PlanFileError          1   a saved plan was edited, truncated or has another version
+    ├── OutputError            1   a result cannot be written
     └── StaleError             5   a saved plan does not match what would happen now
     Interrupted                    not an error: the run was cancelled
 
@@ -76,6 +77,10 @@ class LimitsError(ReconcilerError):
 
 class PlanFileError(ReconcilerError):
     """A saved plan cannot be trusted: it was edited, truncated or has another version."""
+
+
+class OutputError(ReconcilerError):
+    """A result cannot be written to its file or to standard output."""
 
 
 class StaleError(ReconcilerError):

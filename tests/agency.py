@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from formats import check_format
 
-from reconciler.cli import run
+from reconciler.cli.program import run
 from reconciler.sandbox import propertyfinder
 from reconciler.sandbox.propertyfinder.user import User
 from reconciler.sandbox.readings import Limits, Readings

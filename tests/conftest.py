@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from agency import KEY, Agency, new_portals
 from hypothesis import HealthCheck, settings
+from zygote import Start, zygote
 
 from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
@@ -69,6 +70,13 @@ def agency(tmp_path: Path, portal: Running) -> Agency:
     agency = Agency(tmp_path, portal)
     agency.live()
     return agency
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Start]:
+    """Start the program in a process of its own."""
+    with zygote() as begin:
+        yield begin
 
 
 @pytest.fixture

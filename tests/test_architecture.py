@@ -76,7 +76,7 @@ def imported(*arguments: str) -> set[str]:
     """Run a command line in a new process that must succeed, and return what it imported."""
     code = (
         "import sys\n"
-        "from reconciler.cli import run\n"
+        "from reconciler.cli.program import run\n"
         "code = run(sys.argv[1:])\n"
         "print(*sys.modules, sep='\\n', file=sys.stderr)\n"
         "sys.exit(code)\n"

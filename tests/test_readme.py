@@ -123,7 +123,7 @@ def test_completion_lines_print_a_script() -> None:
     shells = re.findall(r"_RECONCILER_COMPLETE=(\w+)_source reconciler", README)
     assert shells == ["bash", "zsh", "fish"]
     for shell in shells:
-        code = "from reconciler.cli import cli; cli(prog_name='reconciler')"
+        code = "from reconciler.cli.program import cli; cli(prog_name='reconciler')"
         done = subprocess.run(
             [sys.executable, "-c", code],
             env={**os.environ, "_RECONCILER_COMPLETE": f"{shell}_source"},

@@ -91,7 +91,10 @@ def zygote() -> Iterator[Start]:
 
     `installed` runs the installed command. `fatal` is the number of the system call at which the
     process kills itself, counted from the one that creates the new content of the file `written`.
-    `room` is the file size in bytes beyond which the kernel kills the process.
+    `room` is the file size in bytes beyond which the kernel kills the process. `streams` replaces
+    standard streams by number: with "closed", "broken" (a pipe without a reader) or the path of a
+    file. `terminal` is the path of a terminal for all three, which then controls the process.
+    `ignored` are signals that the process ignores from its start.
     """
     own_end, zygote_end = socket.socketpair()
     # A killed process leaves no coverage data, or half of it.
@@ -118,6 +121,9 @@ def zygote() -> Iterator[Start]:
             written: Path | None = None,
             fatal: int = 0,
             room: int | None = None,
+            streams: Mapping[int, str] | None = None,
+            terminal: str | None = None,
+            ignored: Sequence[int] = (),
         ) -> Process:
             order = {
                 "arguments": list(arguments),
@@ -126,6 +132,9 @@ def zygote() -> Iterator[Start]:
                 "written": str(written) if written else None,
                 "fatal": fatal,
                 "room": room,
+                "streams": {**(streams or {})},
+                "terminal": terminal,
+                "ignored": list(ignored),
             }
             return Process(own_end, order)
 
@@ -159,10 +168,20 @@ def _run_child(order: Mapping[str, Any], out: int, err: int) -> None:
     os.dup2(err, 2)
     for stream in (out, err):
         os.close(stream)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - open until the end
-    sys.stderr = open(2, "w", 1, closefd=False)  # noqa: SIM115
+    if order["terminal"] is not None:
+        _take_terminal(order["terminal"])
+    for number, kind in order["streams"].items():
+        _replace_stream(int(number), kind)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        closed = order["streams"].get(str(number)) == "closed"
+        stream = None if closed else open(number, "w" if number else "r", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    for number in order["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(order["environment"])
     if order["installed"]:
@@ -175,6 +194,29 @@ def _run_child(order: Mapping[str, Any], out: int, err: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["room"], order["room"]))
     sys.argv = ["reconciler", *order["arguments"]]
     import_module("reconciler.cli").main()
+
+
+def _take_terminal(path: str) -> None:
+    """Make a terminal the controlling one of this process, and all three of its streams."""
+    os.setsid()
+    terminal = os.open(path, os.O_RDWR)
+    for number in range(3):
+        os.dup2(terminal, number)
+    os.close(terminal)
+
+
+def _replace_stream(number: int, kind: str) -> None:
+    """Make a stream closed, broken, or a file."""
+    if kind == "closed":
+        os.close(number)
+        return
+    if kind == "broken":
+        reading, stream = os.pipe()
+        os.close(reading)
+    else:
+        stream = os.open(kind, os.O_RDWR)
+    os.dup2(stream, number)
+    os.close(stream)
 
 
 def _die_at(number: int, file: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import console
+from reconciler.cli import console, streams
 from reconciler.cli.interrupts import cancel_on_signal
 from reconciler.cli.options import (
     GlobalOptions,
@@ -21,10 +21,10 @@ from reconciler.cli.options import (
     selector_options,
 )
 from reconciler.cli.output import Output, unread_portals
-from reconciler.errors import PortalError, UsageError
+from reconciler.errors import OutputError, PortalError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.core.model import Plan
+    from reconciler.core.model import Plan, Report
     from reconciler.core.plan_json import PlanDocument
     from reconciler.core.selection import Selection
     from reconciler.engine.planning import Planner, Proposal, Reviewed
@@ -87,6 +87,7 @@ def command(
 
     reviewed = _load_reviewed(plan_file, on_stale, selectors)
     repository = options.open_repository()
+    options.check_outputs(output=output.path)
     selection = Selection(selectors.targets, selectors.excludes, force=force)
     portals = selectors.portals
     if reviewed is not None:
@@ -111,7 +112,6 @@ def command(
             agreed = first
         else:
             agreed = _ask(first, make_plan, show)
-        output.check_writable()
         return _send(options, agreed, output)
 
 
@@ -185,7 +185,8 @@ def _show_plan(
     Raises LimitsError if it is over the limits, unless `reviewed` has its changes, or is None.
 
     It goes to standard output, or to standard error if that has another format; and to standard
-    error too if the prompt is on the terminal and standard output is not.
+    error too if the prompt is on the terminal and standard output is not. Without a prompt, a plan
+    that cannot be written does not stop the apply.
     """
     from reconciler.engine import planning
     from reconciler.render import text
@@ -194,11 +195,15 @@ def _show_plan(
     to_error = output.format != "text" or (asks and not sys.stdout.isatty())
     to_error = to_error and not options.quiet
     if to_output or to_error:
-        content = text.plan(proposal.plan, **console.page(None))
-        if to_output:
-            console.write(content)
+        content = text.plan(proposal.plan, **console.page(None)) + "\n"
         if to_error:
             console.write_error(content)
+        if to_output:
+            try:
+                console.write(content)
+            except OutputError as error:
+                if asks and not to_error:
+                    raise UsageError(f"{error} Nothing was sent.") from None
     if reviewed is not None:
         planning.check_limits(proposal, reviewed)
 
@@ -211,6 +216,7 @@ def confirm() -> None:
         )
     try:
         confirmed = click.confirm("Apply these changes?", err=True)
+        click.echo(err=True)
     except click.Abort:
         click.echo("\nInterrupted. Nothing was sent.", err=True)
         raise click.exceptions.Exit(130) from None
@@ -220,6 +226,7 @@ def confirm() -> None:
 
 
 def _send(options: GlobalOptions, agreed: Reviewed, output: Output) -> int:
+    """Apply a plan and write the report. Returns the exit code, whether or not it was written."""
     from reconciler.engine import applying
 
     proposal = agreed.proposal
@@ -227,5 +234,21 @@ def _send(options: GlobalOptions, agreed: Reviewed, output: Output) -> int:
         quiet = options.quiet or options.verbose
         with console.progress(proposal.plan, quiet=quiet) as observe:
             report = applying.apply(proposal, agreed.stale, observe)
-        output.write_report(report, proposal.document["digest"])
+        try:
+            output.write_report(report, proposal.document["digest"])
+        except OutputError as error:
+            _write_outcome(report, str(error))
+        except KeyboardInterrupt:  # the reader of a pipe does not read, for example
+            _write_outcome(report, "Interrupted while writing the report.")
+        else:
+            if output.path is None and streams.is_closed("stdout"):
+                _write_outcome(report, "Standard output is closed.")
     return report.exit_code
+
+
+def _write_outcome(report: Report, reason: str) -> None:
+    """Write what an apply did to standard error, after the reason why there is no report."""
+    from reconciler.render import text
+
+    console.write_message(f"warning: {reason} The result of the apply:\n")
+    console.write_error(text.report(report, **console.page(None)))

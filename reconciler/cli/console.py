@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from reconciler.errors import InputError, ReconcilerError
+from reconciler.cli import streams
+from reconciler.errors import InputError, OutputError, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.core.model import Event, Plan
@@ -46,15 +48,19 @@ def page(path: Path | None) -> Page:
 
 
 def write(text: str) -> None:
-    """Write to standard output, safely in a workflow."""
-    sys.stdout.write(without_workflow_commands(text))
-    sys.stdout.flush()
+    """Write to standard output, safely in a workflow. Raises OutputError."""
+    write_json(without_workflow_commands(text))
 
 
 def write_json(text: str) -> None:
-    """Write JSON to standard output as it is: no line of it can be a workflow command."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write JSON to standard output as it is: no line of it can be a workflow command. Raises
+    OutputError, whose cause is a BrokenPipeError if the reader has closed the pipe."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        streams.discard(sys.stdout)
+        raise OutputError(f"Could not write to standard output: {error.strerror}.") from error
 
 
 def write_message(message: str) -> None:
@@ -83,6 +89,15 @@ def print_error(error: ReconcilerError) -> int:
             message = message.replace("error:", click.style("error:", fg="red", bold=True), 1)
     sys.stderr.write(without_workflow_commands(redact(message)))
     return error.exit_code
+
+
+def print_usage_error(error: click.ClickException) -> int:
+    """Print an error in the arguments, as click does but in the form of our own, and return 1."""
+    text = io.StringIO()
+    error.show(text)
+    usage, start, message = text.getvalue().rpartition("Error: ")
+    write_error(redact(f"{usage}{start.lower()}{message}"))
+    return 1
 
 
 def print_internal_error(error: Exception) -> int:

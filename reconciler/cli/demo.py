@@ -33,7 +33,7 @@ def command() -> int:
     Plans and applies changes to a few sample agents, and shows that the next plan is empty. Needs
     no keys and leaves no files.
     """
-    from reconciler.cli import run
+    from reconciler.cli.program import run
     from reconciler.sandbox.server import running
     from reconciler.sandbox.state import State
     from reconciler.sandbox.store import Store

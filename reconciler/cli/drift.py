@@ -36,6 +36,7 @@ def command(options: GlobalOptions, selectors: Selectors, output: Output) -> int
     from reconciler.engine import planning
 
     repository = options.open_repository()
+    options.check_outputs(output=output.path)
     selection = Selection(selectors.targets, selectors.excludes)
     with planning.open_planner(
         repository, os.environ, selection, selectors.portals, runtime=options.runtime()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import console
 from reconciler.cli.options import GlobalOptions, examples
 
 
@@ -51,8 +52,8 @@ def command(
 
     done = layout.init(Path(), portals, branch, action)
     for path in done.written:
-        click.echo(f"wrote  {path}")
+        console.write(f"wrote  {path}\n")
     for path in done.kept:
-        click.echo(f"kept   {path}  (already exists)")
+        console.write(f"kept   {path}  (already exists)\n")
     options.notes(done.notes)
     return 0

@@ -14,6 +14,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.output import Output
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.engine.session import Repository, Runtime
@@ -59,6 +60,21 @@ class GlobalOptions:
         if self.quiet or self.verbose or not sys.stderr.isatty():
             return Runtime()
         return Runtime(notify=lambda message: console.write_message(one_line(message) + "\n"))
+
+    def check_outputs(self, **paths: Path | None) -> None:
+        """Raise UsageError if a file that an option names (`out`, `output`) cannot be written, or
+        must not be replaced."""
+        from reconciler.engine.protected import check_not_protected
+        from reconciler.store import output
+
+        for name, path in paths.items():
+            if path is None:
+                continue
+            check_not_protected(Path(), self.config, f"--{name}", path)
+            try:
+                output.check(path)
+            except OSError as error:
+                raise UsageError(f"--{name} {path} cannot be written: {error.strerror}.") from None
 
     def command_line(self, *arguments: str) -> str:
         """A command that a person can run in the directory where this one was started."""
@@ -126,7 +142,7 @@ def output_options(function: Function) -> Function:
         "path",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Write to FILE instead of standard output.",
+        help="Write to FILE (or a device or pipe) instead of standard output.",
     )
     @wraps(function)
     def command(*arguments: object, format_: str, path: Path | None, **options: object) -> int:

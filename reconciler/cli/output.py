@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli import console
-from reconciler.errors import PortalError, UsageError
+from reconciler.errors import OutputError, PortalError
 
 if TYPE_CHECKING:
     from reconciler.core.model import Plan, Report
@@ -42,24 +42,18 @@ class Output:
         self.write(self._renderer.report(report, **options))
 
     def write(self, content: str) -> None:
-        """Write content that is in this format. Raises UsageError if the file is not writable."""
+        """Write content that is in this format. Raises OutputError."""
         if self.path is not None:
+            from reconciler.store import output
+
             try:
-                self.path.write_text(content, "utf-8", errors="surrogatepass")
+                output.write(self.path, content.encode(errors="surrogatepass"))
             except OSError as error:
-                raise self._unwritable(error) from None
+                raise OutputError(f"Could not write to {self.path}: {error.strerror}.") from None
         elif self.format == "json":
             console.write_json(content)
         else:
             console.write(content)
-
-    def check_writable(self) -> None:
-        """Raises UsageError if the file is not writable."""
-        if self.path is not None:
-            try:
-                self.path.open("a").close()
-            except OSError as error:
-                raise self._unwritable(error) from None
 
     @property
     def _renderer(self) -> Any:  # noqa: ANN401 - a module
@@ -68,9 +62,6 @@ class Output:
     @property
     def _page(self) -> dict[str, Any]:
         return {**console.page(self.path)} if self.format == "text" else {}
-
-    def _unwritable(self, error: OSError) -> UsageError:
-        return UsageError(f"{self.path} cannot be written: {error.strerror}.")
 
 
 def unread_portals(plan: Plan) -> bool:

@@ -29,7 +29,7 @@ from reconciler.cli.output import Output, unread_portals
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Save the plan for `apply --plan`.",
+    help="Save the plan in FILE for `apply --plan`.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 on changes or conflicts.")
 @click.option("--base", metavar="REF", help="Show which changes were made since commit REF.")
@@ -51,8 +51,10 @@ def command(
     from reconciler.core.selection import Selection
     from reconciler.engine import planning, session
     from reconciler.store import planfile
+    from reconciler.store.output import is_file
 
     repository = options.open_repository()
+    options.check_outputs(out=out, output=output.path)
     selection = Selection(selectors.targets, selectors.excludes)
     before = None if base is None else session.open_base(repository, base)
     with planning.open_planner(
@@ -63,7 +65,7 @@ def command(
         planfile.save(out, proposal.document)
     options.notes(proposal.notes)
     output.write_plan(proposal.plan, proposal.document)
-    if out is not None:
+    if out is not None and is_file(out):
         _suggest_apply(options, out)
     if unread_portals(proposal.plan):
         return 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli import console
 from reconciler.cli.options import examples
 
 
@@ -23,5 +24,5 @@ def command() -> int:
         path = Path("schemas", name)
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, "utf-8")
-        click.echo(path.as_posix())
+        console.write(f"{path.as_posix()}\n")
     return 0

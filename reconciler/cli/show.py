@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import examples, output_options
+from reconciler.cli.options import GlobalOptions, examples, output_options
 from reconciler.cli.output import Output
 
 
@@ -18,7 +18,8 @@ from reconciler.cli.output import Output
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @output_options
-def command(file: Path, output: Output) -> int:
+@click.pass_obj
+def command(options: GlobalOptions, file: Path, output: Output) -> int:
     """Show a saved plan.
 
     FILE is a plan saved with `reconciler plan --out FILE`.
@@ -26,6 +27,7 @@ def command(file: Path, output: Output) -> int:
     from reconciler.core.plan_json import parse
     from reconciler.store import planfile
 
+    options.check_outputs(output=output.path)
     document = planfile.load(file)
     output.write_plan(parse(document), document)
     return 0

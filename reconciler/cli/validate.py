@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli import console
 from reconciler.cli.options import GlobalOptions, examples
 
 
@@ -24,8 +25,8 @@ def command(options: GlobalOptions) -> int:
     logging.getLogger("reconciler").info("YAML parser: %s", parser())
     agents = len(repository.documents)
     files = len({document.source.file for document in repository.documents})
-    click.echo(
+    console.write(
         f"Valid: {agents} {'agent' if agents == 1 else 'agents'} "
-        f"in {files} {'file' if files == 1 else 'files'}."
+        f"in {files} {'file' if files == 1 else 'files'}.\n"
     )
     return 0

@@ -7,14 +7,18 @@ import re
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from stat import S_IMODE
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file and flush it to the disk; creates its folder. Raises OSError."""
+    """Replace a file, keeping its mode, and flush it to the disk; creates its folder. Raises
+    OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         with temporary.open("xb") as file:
+            with suppress(OSError):  # there is none yet, or it has no mode
+                os.fchmod(file.fileno(), S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

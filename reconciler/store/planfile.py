@@ -14,15 +14,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from reconciler.core.model import Plan
 from reconciler.core.plan_json import FORMAT_VERSION, PlanDocument, digest, parse, selection, text
 from reconciler.errors import PlanFileError
-from reconciler.store import atomic
+from reconciler.store import output
 
 
 def save(path: Path, document: PlanDocument) -> None:
-    """Write a plan to a file. Raises PlanFileError."""
-    if not path.parent.is_dir():
-        raise PlanFileError(f"The plan cannot be saved as {path}: the directory does not exist.")
+    """Write a plan to a file, a device or a pipe. Raises PlanFileError."""
     try:
-        atomic.write(path, text(document).encode(errors="surrogatepass"))
+        output.write(path, text(document).encode(errors="surrogatepass"))
     except OSError as error:
         raise PlanFileError(f"The plan cannot be saved as {path}: {error.strerror}.") from None
 

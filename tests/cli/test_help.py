@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from reconciler.cli import cli
 from reconciler.cli.commands import COMMANDS
+from reconciler.cli.program import cli
 
-COMPLETE = "import sys; from reconciler.cli import cli; cli(prog_name='reconciler')"
+COMPLETE = "import sys; from reconciler.cli.program import cli; cli(prog_name='reconciler')"
 
 
 def commands(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from agency import FAST, KEY, PREFIX, Agency, person, section, user, writes
 from starlette.responses import Response
-from zygote import PATIENCE, Process, Start, zygote
+from zygote import PATIENCE, Process, Start
 
 from reconciler.sandbox.agent import Agent
 from reconciler.sandbox.propertyfinder.user import User, empty_profile
@@ -327,13 +327,6 @@ def _portal(path: str) -> str:
 def _output(process: Process) -> str:
     process.end()
     return f"exit {process.status}\n{process.out}\n{process.err}"
-
-
-@pytest.fixture(scope="session")
-def start() -> Iterator[Start]:
-    """Starts the program."""
-    with zygote() as begin:
-        yield begin
 
 
 @pytest.fixture
