@@ -75,6 +75,9 @@ class GlobalOptions:
                 output.check(path)
             except OSError as error:
                 raise UsageError(f"--{name} {path} cannot be written: {error.strerror}.") from None
+        files = [path.resolve() for path in paths.values() if path and not output.is_stream(path)]
+        if len(set(files)) < len(files):
+            raise UsageError(f"{' and '.join(f'--{name}' for name in paths)} name the same file.")
 
     def command_line(self, *arguments: str) -> str:
         """A command that a person can run in the directory where this one was started."""

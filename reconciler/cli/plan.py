@@ -51,7 +51,7 @@ def command(
     from reconciler.core.selection import Selection
     from reconciler.engine import planning, session
     from reconciler.store import planfile
-    from reconciler.store.output import is_file
+    from reconciler.store.output import is_stream
 
     repository = options.open_repository()
     options.check_outputs(out=out, output=output.path)
@@ -65,7 +65,7 @@ def command(
         planfile.save(out, proposal.document)
     options.notes(proposal.notes)
     output.write_plan(proposal.plan, proposal.document)
-    if out is not None and is_file(out):
+    if out is not None and not is_stream(out):
         _suggest_apply(options, out)
     if unread_portals(proposal.plan):
         return 1

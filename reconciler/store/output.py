@@ -51,9 +51,9 @@ def check(path: Path) -> None:
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def is_file(path: Path) -> bool:
-    """Whether a path names a regular file, which can be read later."""
-    return _descriptor(path) is None and path.is_file()
+def is_stream(path: Path) -> bool:
+    """Whether a path names a device, a pipe or an open descriptor, which cannot be read later."""
+    return _descriptor(path) is not None or (path.exists() and not path.is_file())
 
 
 def _descriptor(path: Path) -> int | None:
