@@ -88,14 +88,14 @@ def command(
     reviewed = _load_reviewed(plan_file, on_stale, selectors)
     repository = options.open_repository()
     options.check_outputs(output=output.path)
-    selection = Selection(selectors.targets, selectors.excludes, force=force)
-    portals = selectors.portals
+    typed = Selection(selectors.targets, selectors.excludes, force=force)
+    selection, portals = typed, selectors.portals
     if reviewed is not None:
         selection, portals = plan_json.selection(reviewed)
     make_plan = partial(_make_plan, selection=selection, saved=reviewed, skip=on_stale == "skip")
     lock = None if dry_run else options.note
     with planning.open_planner(
-        repository, os.environ, selection, portals, runtime=options.runtime(), lock=lock
+        repository, os.environ, typed, portals, runtime=options.runtime(), lock=lock
     ) as planner:
         first = make_plan(planner)
         options.notes(first.proposal.notes)

@@ -228,6 +228,10 @@ class Proposal:
         return self.planner.session.cancellation
 
 
+WILDCARDS = "*?["
+"""Characters of a pattern for several agents."""
+
+
 @contextmanager
 def open_planner(
     repository: Repository,
@@ -240,14 +244,15 @@ def open_planner(
 ) -> Iterator[Planner]:
     """Read the portals once, for any number of plans.
 
+    The patterns of `selection` are checked; the planner has a note for each that may be a typo.
     `names`, `runtime` and `lock` are those of `open_session`; an apply needs `lock`. With the
     agents of a `base`, each change is attributed. Raises ConfigError, UsageError and LockedError
     before anything is read; PortalError if no portal can be read; Interrupted if the run was asked
     to end.
     """
     with open_session(repository, environment, names, runtime, lock) as session:
-        _check_targets(repository, selection, session.ledger.values())
-        yield _read(session, base)
+        notes = tuple(_check_selection(repository, selection, session.ledger.values()))
+        yield _read(replace(session, notes=session.notes + notes), base)
 
 
 def _read(session: Session, base: Sequence[Document] | None) -> Planner:
@@ -280,19 +285,27 @@ def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, .
     return tuple(each for each in found if each is not None)
 
 
-def _check_targets(
+def _check_selection(
     repository: Repository, selection: Selection, states: Iterable[PortalState]
-) -> None:
-    """Raise UsageError for a target that matches no agent: applying nothing would hide a typo."""
+) -> Iterator[str]:
+    """Yield a note for each exclude with a wildcard that matches no agent. Raises UsageError for a
+    target or another exclude that matches none: it may be a typo."""
     sources = {document.key: document.source for document in repository.documents}
     recorded = {agent.key: None for state in states for agent in state.agents.values()}
-    for pattern in selection.targets:
+    agents = [*sources.items(), *recorded.items()]
+    options = [("--target", each) for each in selection.targets]
+    options += [("--exclude", each) for each in selection.excludes]
+    for option, pattern in options:
         alone = Selection((pattern,))
-        if any(alone.has("", key, source) for key, source in (*sources.items(), *recorded.items())):
+        if any(alone.has("", key, source) for key, source in agents):
+            continue
+        message = f"{option} {pattern} matches no declared agent and no file."
+        if option == "--exclude" and any(each in pattern for each in WILDCARDS):
+            yield message
             continue
         near = get_close_matches(pattern, list(sources), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise UsageError(f"--target {pattern} matches no declared agent and no file.{hint}")
+        raise UsageError(f"{message}{hint}")
 
 
 def compare_files(repository: Repository, base: Sequence[Document]) -> tuple[FileChange, ...]:
