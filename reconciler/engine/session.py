@@ -150,6 +150,7 @@ def open_session(
             url = urls[portal.name]
             client = stack.enter_context(_client(portal, url, secrets[portal.name], runtime))
             connections[portal.name] = Connection(portal, client, url)
+            notes += tuple(note for note in client.notes if note not in notes)
         yield Session(repository, runtime, connections, store, loaded.ledger, notes)
 
 

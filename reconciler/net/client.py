@@ -10,17 +10,16 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Self
-from urllib.request import getproxies
 
 import httpx
 
 from reconciler import __version__
 from reconciler.core.address import is_loopback
 from reconciler.errors import ConfigError
+from reconciler.net import proxies
 from reconciler.net.redaction import FRAGMENT
 
 TIMEOUT = httpx.Timeout(30, connect=10)
@@ -62,8 +61,8 @@ class Client:
 
     def __init__(self, url: str, server: str, wire: httpx.BaseTransport | None = None) -> None:
         """`url` is the base address, `server` its name in messages; `wire` replaces the network.
-        Raises ConfigError if the address is not safe, or if the environment's proxies or
-        certificates are not usable."""
+        Raises ConfigError if the address is not safe, or if the environment's certificates are not
+        usable."""
         self._server = server
         try:
             address = httpx.URL(url)  # parsed as it will be when a request is sent
@@ -79,13 +78,21 @@ class Client:
                 f"The address of {self._host} must start with https://, since every request "
                 f"carries a key."
             )
-        self._client = _httpx_client(plain=plain, loopback=loopback, wire=wire)
+        # A proxy would see in plain text what is sent to loopback.
+        direct = loopback or wire is not None
+        self._route = proxies.Route(None) if direct else proxies.route(address)
+        self._client = _httpx_client(plain=plain, proxy=self._route.proxy, wire=wire)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._client.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which settings of the environment are ignored."""
+        return self._route.notes
 
     def send(
         self,
@@ -146,7 +153,8 @@ class Client:
     def _connect_error(self, error: Exception) -> RequestError:
         problem = _certificate_problem(error)
         if not problem:
-            return RequestError(f"could not connect to {self._host} ({_reason(error)})", sent=False)
+            reason = ". ".join((_reason(error), *self._route.notes)).removesuffix(".")
+            return RequestError(f"could not connect to {self._host} ({reason})", sent=False)
         return RequestError(
             f"the certificate of {self._host} is not trusted ({problem}), so nothing was sent. "
             f"Check the address and this computer's clock. If your network uses its own "
@@ -159,13 +167,14 @@ class Client:
 def proxy_passwords() -> Iterator[str]:
     """The passwords in the proxy addresses of the environment, except short ones, which may be
     ordinary words."""
-    for address in getproxies().values():
-        with suppress(httpx.InvalidURL):
-            if len(password := httpx.URL(address).password) >= FRAGMENT:
-                yield password
+    for address in proxies.addresses():
+        if len(address.password) >= FRAGMENT:
+            yield address.password
 
 
-def _httpx_client(*, plain: bool, loopback: bool, wire: httpx.BaseTransport | None) -> httpx.Client:
+def _httpx_client(
+    *, plain: bool, proxy: str | None, wire: httpx.BaseTransport | None
+) -> httpx.Client:
     """Httpx's client without redirects and cookies. Raises ConfigError."""
     try:
         client = httpx.Client(
@@ -174,25 +183,24 @@ def _httpx_client(*, plain: bool, loopback: bool, wire: httpx.BaseTransport | No
             follow_redirects=False,
             event_hooks={"response": [_set_location_aside]},
             transport=wire,
-            # A proxy would see in plain text what is sent to loopback.
-            trust_env=not loopback,
-            verify=_certificates(plain=plain, loopback=loopback),
+            trust_env=False,  # httpx fails on settings that `proxies` ignores
+            proxy=proxy,
+            verify=_certificates(plain=plain),
         )
-    except (ValueError, ImportError, OSError, httpx.InvalidURL):
-        # The exception's own text may contain a password.
+    except (ValueError, OSError):
         raise ConfigError(
-            "Could not use the proxy or the certificates from the environment. Check HTTPS_PROXY, "
-            "ALL_PROXY and SSL_CERT_FILE."
+            "Could not use the certificates from the environment. Check SSL_CERT_FILE and "
+            "SSL_CERT_DIR."
         ) from None
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     return client
 
 
-def _certificates(*, plain: bool, loopback: bool) -> ssl.SSLContext | bool:
+def _certificates(*, plain: bool) -> ssl.SSLContext:
     """The certificates to trust: those that the environment names, else the default ones."""
     if plain:  # none: loading them takes 30 ms
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context() if loopback else True
+    return httpx.create_ssl_context()
 
 
 def _set_location_aside(response: httpx.Response) -> None:

@@ -104,6 +104,11 @@ class Transport:
     def __exit__(self, *error: object) -> None:
         self._client.__exit__(*error)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which settings of the environment are ignored."""
+        return self._client.notes
+
     def send(self, request: Request) -> Response:
         """Send a request, waiting and retrying where that is safe. If it may have taken effect
         without an answer, the response is `uncertain`, for the caller to resolve."""

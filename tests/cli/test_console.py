@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from reconciler.cli import options
 from reconciler.engine.concurrency import Cancellation
+from reconciler.net.client import Client
 from reconciler.sandbox.state import Call
 
 
@@ -98,6 +99,16 @@ Cancellation.sleep = lambda *_: None
 main()
 """
 """The program; its waits pass at once."""
+
+def test_ignored_settings_are_noted_once(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For two portals; the run goes on."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a"})
+    agency.use(rentix={}, propertyfinder={})
+    monkeypatch.setattr(Client, "notes", ("HTTPS_PROXY is ignored.",))
+    result = agency.run("plan")
+    assert result.code == 0
+    assert result.err.count("HTTPS_PROXY is ignored") == 1
 
 
 def beside_a_terminal(agency: Agency, *arguments: str, width: int = 100) -> tuple[str, str]:
