@@ -147,7 +147,7 @@ def _ask(
         fresh = make_plan(planner)
         if fresh.proposal.document["digest"] == candidate.proposal.document["digest"]:
             return fresh
-        console.write_message("\nThe portal has changed since this plan was shown. The new plan:\n")
+        console.write_message("The portal has changed since this plan was shown. The new plan:\n\n")
         candidate = fresh
     raise PortalError(
         f"The portal keeps changing: after each of {PROMPTS} prompts, the plan was different. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from reconciler.cli import console
 from reconciler.cli.interrupts import cancel_on_signal
 from reconciler.cli.options import GlobalOptions, examples
+from reconciler.errors import OutputError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -93,6 +95,7 @@ def _workflow(options: GlobalOptions) -> Job:
         return cancel_on_signal(cancellation, options.note)
 
     def log(line: str) -> None:
-        click.echo(console.redact(line))
+        with suppress(OutputError):  # the exit code reports what happened on the portals
+            console.write_unchanged(f"{console.redact(line)}\n")
 
     return Job(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)

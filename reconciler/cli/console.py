@@ -49,11 +49,11 @@ def page(path: Path | None) -> Page:
 
 def write(text: str) -> None:
     """Write to standard output, safely in a workflow. Raises OutputError."""
-    write_json(without_workflow_commands(text))
+    write_unchanged(without_workflow_commands(text))
 
 
-def write_json(text: str) -> None:
-    """Write JSON to standard output as it is: no line of it can be a workflow command. Raises
+def write_unchanged(text: str) -> None:
+    """Write to standard output what is a workflow command, or cannot be one, as JSON. Raises
     OutputError, whose cause is a BrokenPipeError if the reader has closed the pipe."""
     try:
         sys.stdout.write(text)

@@ -51,7 +51,7 @@ class Output:
             except OSError as error:
                 raise OutputError(f"Could not write to {self.path}: {error.strerror}.") from None
         elif self.format == "json":
-            console.write_json(content)
+            console.write_unchanged(content)
         else:
             console.write(content)
 

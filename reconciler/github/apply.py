@@ -146,7 +146,8 @@ def _report_unreviewed(job: Job, problems: Sequence[str]) -> int:
 
 
 def _report(job: Job, proposal: planning.Proposal, report: Report, problems: Sequence[str]) -> None:
-    """Show an apply's report; `problems` are those with reviewed plans, if agents were left out."""
+    """Show an apply's report; `problems` are those with reviewed plans, if agents were left out.
+    A file of the step that cannot be written is a warning."""
     log_text(text.report(report, width=100, color=False), job.log)
     job.annotate(
         [
@@ -155,7 +156,11 @@ def _report(job: Job, proposal: planning.Proposal, report: Report, problems: Seq
             *(Annotation("warning", note) for note in (*proposal.notes, *problems)),
         ]
     )
-    job.summarize(markdown.report(report, budget=SUMMARY_BYTES))
-    set_outputs(
-        job.run.output, {"applied": report.count("applied"), "failed": report.count("failed")}
-    )
+    try:
+        job.summarize(markdown.report(report, budget=SUMMARY_BYTES))
+        set_outputs(
+            job.run.output, {"applied": report.count("applied"), "failed": report.count("failed")}
+        )
+    except OSError as error:
+        message = f"The summary or the outputs could not be written: {error.strerror}."
+        job.annotate([Annotation("warning", message)])

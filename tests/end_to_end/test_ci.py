@@ -16,7 +16,9 @@ from github.platform import BOT, REPOSITORY, TOKEN, Answer, Asked, Platform, ser
 from github.runner import Project, Step, lay_out, project
 from repositories import plain_git, say
 
+from reconciler.cli import console
 from reconciler.engine.concurrency import Cancellation
+from reconciler.errors import OutputError
 from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running
@@ -442,6 +444,30 @@ def test_merge_is_applied(hub: Project, kind: str) -> None:
     assert "applied" in step.out
     step = hub.apply()
     assert (step.code, step.outputs["applied"], writes(hub.desk.calls())) == (0, "0", [])
+
+
+@pytest.mark.parametrize("broken", ["the log", "the summary", "the outputs"])
+def test_apply_keeps_its_exit_code_without_a_report(
+    hub: Project, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """What cannot be written changes nothing; the log has a warning if it can be written."""
+    number = change(hub, {**A, "name": "Ana Maria"}, B, C)
+    hub.plan(number)
+    hub.merge(number)
+    environment = {}
+    if broken == "the log":
+
+        def fail(_: str) -> None:
+            raise OutputError("Could not write.")
+
+        monkeypatch.setattr(console, "write_unchanged", fail)
+    else:
+        name = "GITHUB_STEP_SUMMARY" if broken == "the summary" else "GITHUB_OUTPUT"
+        environment[name] = "/dev/full"
+    step = hub.apply(**environment)
+    assert (step.code, names(hub)) == (0, ["Ana Maria", "Bogdan", "Carmen"]), step.out
+    if broken != "the log":
+        assert "No space left" in step.annotated("warning")[0]
 
 
 def test_ledger_is_pushed(hub: Project) -> None:
