@@ -1,7 +1,7 @@
 """The command line: options in, exit code out.
 
 This module imports almost nothing, so that `main` handles Ctrl-C while the program is imported.
-`program` runs a command line; `commands` is the table of commands, each a module of its own.
+`program` runs a command line; `commands` is the table of commands.
 """
 
 import os

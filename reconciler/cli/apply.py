@@ -78,8 +78,9 @@ def command(
 ) -> int:
     """Apply the changes and verify the result.
 
-    Shows the plan and asks before it sends anything. Exits with 3 if only some of the changes were
-    applied, with 4 if the outcome of a request is unknown, and with 5 if the saved plan is stale.
+    Shows the plan and asks before it sends anything, and asks again if the portal has changed
+    meanwhile. Exits with 3 if only some of the changes were applied, with 4 if the outcome of a
+    request is unknown, and with 5 if the saved plan is stale.
     """
     from reconciler.core import plan_json
     from reconciler.core.selection import Selection
@@ -88,6 +89,7 @@ def command(
     reviewed = _load_reviewed(plan_file, on_stale, selectors)
     repository = options.open_repository()
     options.check_outputs(output=output.path)
+    # A saved plan's selection is not checked: an agent that is gone makes the plan stale.
     typed = Selection(selectors.targets, selectors.excludes, force=force)
     selection, portals = typed, selectors.portals
     if reviewed is not None:
@@ -134,7 +136,11 @@ def _ask(
     """Show a plan and ask whether to apply it, until the portals show the same after the answer as
     before the prompt. Returns the plan to apply, made of what they show now. Raises PortalError,
     StaleError, LimitsError, UsageError and Exit."""
-    for _ in range(PROMPTS):
+    for prompt in range(PROMPTS):
+        if prompt:
+            console.write_message(
+                "The portal has changed since this plan was shown. The new plan:\n\n"
+            )
         asks = bool(candidate.proposal.plan.steps)
         show(candidate.proposal, asks=asks)
         if not asks:
@@ -147,7 +153,6 @@ def _ask(
         fresh = make_plan(planner)
         if fresh.proposal.document["digest"] == candidate.proposal.document["digest"]:
             return fresh
-        console.write_message("The portal has changed since this plan was shown. The new plan:\n\n")
         candidate = fresh
     raise PortalError(
         f"The portal keeps changing: after each of {PROMPTS} prompts, the plan was different. "
@@ -210,19 +215,19 @@ def _show_plan(
 
 def confirm() -> None:
     """Ask whether to apply. Raises UsageError without a terminal, and Exit after a no or Ctrl-C."""
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or streams.is_closed("stderr"):
         raise UsageError(
             "Nothing was sent: there is no terminal to ask on. Add --yes to apply without a prompt."
         )
     try:
         confirmed = click.confirm("Apply these changes?", err=True)
-        click.echo(err=True)
     except click.Abort:
         click.echo("\nInterrupted. Nothing was sent.", err=True)
         raise click.exceptions.Exit(130) from None
     if not confirmed:
         click.echo("Nothing was sent.", err=True)
         raise click.exceptions.Exit(1)
+    click.echo(err=True)
 
 
 def _send(options: GlobalOptions, agreed: Reviewed, output: Output) -> int:

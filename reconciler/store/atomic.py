@@ -17,7 +17,7 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         with temporary.open("xb") as file:
-            with suppress(OSError):  # there is none yet, or it has no mode
+            with suppress(OSError):  # a new file, or a file system without modes
                 os.fchmod(file.fileno(), S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()

@@ -100,6 +100,7 @@ main()
 """
 """The program; its waits pass at once."""
 
+
 def test_ignored_settings_are_noted_once(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
     """For two portals; the run goes on."""
     agency.live(user(1, externalId="a"))

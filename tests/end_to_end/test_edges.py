@@ -252,6 +252,16 @@ def test_a_terminal_that_is_closed_at_the_prompt(agency: Agency, run: Run) -> No
     assert name(agency) == "Agent 1"
 
 
+def test_without_standard_error_an_apply_does_not_ask(agency: Agency, run: Run) -> None:
+    """No one would see the prompt."""
+    master, terminal = pty.openpty()
+    process = run("apply", terminal=os.ttyname(terminal), streams={2: "closed"})
+    assert process.end() == 1
+    os.close(terminal)
+    os.close(master)
+    assert name(agency) == "Agent 1"
+
+
 EARLY = """
 import os, signal, sys
 import builtins
