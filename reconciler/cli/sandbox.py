@@ -94,8 +94,9 @@ def _switch_options(function: Function) -> Function:
     "--faults",
     metavar="SEED",
     type=int,
-    help="Make requests fail at random: lost, late, partial or with a wrong response. Each fault "
-    "is logged to stderr. The same SEED replays the same faults.",
+    help="Make requests fail at random: lost, late, partial, with a wrong response or an old list; "
+    "let a person edit agents. Each fault is logged to stderr. The same SEED replays the same "
+    "faults.",
 )
 @click.option(
     "--fault-share",
@@ -104,6 +105,13 @@ def _switch_options(function: Function) -> Function:
     default=0.33,
     show_default=True,
     help="Share of requests that fail, with --faults.",
+)
+@click.option(
+    "--fault-kind",
+    "fault_kinds",
+    metavar="KIND",
+    multiple=True,
+    help="With --faults, draw this kind only; repeatable. An unknown KIND lists all kinds.",
 )
 @click.option("--suspended", is_flag=True, help="Answer 403: the agency is suspended.")
 @_switch_options
@@ -120,6 +128,7 @@ def command(
     key: str,
     faults: int | None,
     fault_share: float,
+    fault_kinds: tuple[str, ...],
     suspended: bool,
     pf_without: tuple[str, ...],
     **switches: str | float,
@@ -129,11 +138,14 @@ def command(
     Options that begin with --pf- are for Property Finder, all others for Rentix. Options for
     behavior that a vendor's documentation leaves open cite the page with the facts.
     """
-    from reconciler.sandbox.faults import Faults
+    from reconciler.sandbox.faults import KINDS, Faults
     from reconciler.sandbox.server import Application, serve
     from reconciler.sandbox.state import State
     from reconciler.sandbox.store import Store
 
+    for name in fault_kinds:
+        if name not in KINDS:
+            raise UsageError(f"--fault-kind {name}: no such kind. Choose from: {', '.join(KINDS)}.")
     gc.enable()  # unlike other commands, this one keeps running
     users = None if load is None else _read_users(load)
     try:
@@ -149,7 +161,8 @@ def command(
             _load_users(state, load, users)
         application = Application(state)
         if faults is not None:
-            application.faults = Faults(faults, fault_share, log=partial(click.echo, err=True))
+            kinds, log = fault_kinds or KINDS, partial(click.echo, err=True)
+            application.faults = Faults(faults, fault_share, kinds=kinds, log=log)
         try:
             serve(application, port, _announce)
         except OSError as error:

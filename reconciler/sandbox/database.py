@@ -52,11 +52,24 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all statements inside, or none of them."""
+        """Commit all statements inside, or none of them; part of an outer transaction if any."""
         with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
             self._db.execute("BEGIN IMMEDIATE")
             with self._db:
                 yield
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Undo all statements inside; no other connection sees them."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                self._db.rollback()
 
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Execute one statement and return its rows."""

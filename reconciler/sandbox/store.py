@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.sandbox.agent import Agent, picture
@@ -52,6 +53,13 @@ class Store:
             self._database.run("DELETE FROM rentix_pictures")
             for avatar in pictures.values():
                 self._add_picture(avatar, None)
+
+    @contextmanager
+    def showing(self, agents: Iterable[Agent]) -> Iterator[None]:
+        """Hold these agents while the context is open, then the former ones again."""
+        with self._database.rolled_back():
+            self._agents.replace(agents)
+            yield
 
     def agents(self, start: int = 0, count: int = -1) -> list[Agent]:
         """Return `count` agents (all if negative) by ascending id, from `start` on."""

@@ -560,16 +560,20 @@ def test_a_third_of_the_requests_fails_by_default(send, application):
 
 
 def test_every_kind_occurs_and_none_corrupts_the_truth(send, application, client, state):
-    """Users are as they were or as requested, and the server keeps answering."""
-    faults, calls = Faults(1, 1), [*RENTIX, RENTIX[2], RENTIX[2], *PROPERTYFINDER]
+    """Users are as they were, as requested or as a person edited them, and the server keeps
+    answering."""
+    read = ("rentix", "GET", "/users/1")
+    calls = [*RENTIX, RENTIX[2], RENTIX[2], read, *PROPERTYFINDER]
     missing = set(KINDS)
-    for call in calls * 60:
+    for seed, call in enumerate(calls * 30):
+        faults = Faults(seed, 1, missing)
         restart(application, faults)
         send(*call)
-        assert set(names(state)) <= {"Ana", "Ben", "Ciprian", "Dan", "New"}
+        edited = {change.after for change in faults.memory.edits}
+        assert set(names(state)) <= {"Ana", "Ben", "Ciprian", "Dan", "New", *edited}
         users = state.propertyfinder.users.all()
-        assert {user.first_name for user in users} <= {"Ivan", "Olga", "New"}
-        missing.discard(faults.lines[-1].partition(": ")[2])
+        assert {user.first_name for user in users} <= {"Ivan", "Olga", "New", *edited}
+        missing -= {line.partition(": ")[2] for line in faults.lines}
         if not missing:
             break
     assert not missing

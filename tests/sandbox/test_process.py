@@ -198,6 +198,16 @@ def test_faults_are_logged_and_replayed():
     assert len(starts) > 2  # a fault may have used up the rate limit for the rest
 
 
+def test_faults_of_one_kind():
+    """An unknown kind is an error that lists all of them."""
+    with process("--faults", 1, "--fault-share", 1, "--fault-kind", "empty list") as run:
+        listed = httpx.get(run["url"] + "/users", headers=KEY).json()
+    assert listed["items"] == []
+    code, errors = failing("--fault-kind", "gone")
+    assert code == 1
+    assert "empty list" in errors
+
+
 def test_faults_are_an_option():
     """There are none without it; their share is a third by default, and at most 1."""
     from reconciler.sandbox import server

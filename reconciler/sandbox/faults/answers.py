@@ -44,6 +44,11 @@ def unavailable(target: Target) -> Response:
     return PlainTextResponse("Service Unavailable", 503, {"Retry-After": pause})
 
 
+def see_other(_target: Target) -> Response:
+    """Return a gateway's 303, which leads to another page."""
+    return PlainTextResponse("See Other", 303, {"Location": "/maintenance"})
+
+
 def empty(target: Target) -> Response:
     """Return the portal's 200 without a body."""
     return target.with_headers(Response(status_code=200))

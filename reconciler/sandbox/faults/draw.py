@@ -9,6 +9,7 @@ from random import Random
 from starlette.responses import Response
 
 from reconciler.sandbox.faults.kinds import KINDS
+from reconciler.sandbox.faults.memory import Memory
 from reconciler.sandbox.faults.target import Target
 from reconciler.sandbox.gate import Exchange
 
@@ -41,6 +42,8 @@ class Faults:
         self._share = share
         self._kinds = {name: KINDS[name] for name in kinds}
         self._numbers: Counter[str] = Counter()
+        self.memory = Memory()
+        """What the faults left behind, such as writes that stay lost and edits by people."""
 
     async def answer(self, exchange: Exchange) -> Response:
         """Answer an admitted request, with or without a fault. Raises `Dropped`."""
@@ -48,10 +51,11 @@ class Faults:
         self.seen += 1
         self._numbers[portal] += 1
         number = self._numbers[portal]
-        target = Target(exchange, Random(f"{self._seed} {portal} {number}"))
+        target = Target(exchange, Random(f"{self._seed} {portal} {number}"), self.memory)
         name = self._draw(target)
+        target = self.memory.divert(target)
         if name is None:
-            return await exchange.answer()
+            return await target.carry_out()
         self.faulted += 1
         self.lines.append(f"{portal} #{number} {target.call.method} {target.path}: {name}")
         self._log(self.lines[-1])

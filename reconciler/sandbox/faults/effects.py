@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from reconciler.sandbox.faults.answers import Answer, Truncated, server_error
 from reconciler.sandbox.faults.corruption import corrupt, places
-from reconciler.sandbox.faults.target import Dropped, Target, document_of
+from reconciler.sandbox.faults.target import Dropped, Handler, Target, document_of
 from reconciler.sandbox.state import Call
 from reconciler.sandbox.values import Json
 
@@ -206,19 +206,20 @@ async def revoked_tokens(target: Target) -> Response:
 async def late_picture(target: Target) -> Response:
     """Carry out the call; its picture appears only after the list was read one to three times."""
     state, reads = target.state, target.random.randint(1, 3)
-    handler = target.exchange.route.handler
 
-    def handle(call: Call) -> Response:
-        other = state.propertyfinder
-        before = state.readings, state.limits, other.readings, other.limits
-        state.readings = replace(state.readings, avatar_import="late")
-        state.limits = replace(state.limits, import_reads=reads)
-        other.readings = replace(other.readings, picture_import="after-reads")
-        other.limits = replace(other.limits, import_reads=reads)
-        try:
-            return handler(call)
-        finally:
-            state.readings, state.limits, other.readings, other.limits = before
+    def late(handler: Handler) -> Handler:
+        def handle(call: Call) -> Response:
+            other = state.propertyfinder
+            before = state.readings, state.limits, other.readings, other.limits
+            state.readings = replace(state.readings, avatar_import="late")
+            state.limits = replace(state.limits, import_reads=reads)
+            other.readings = replace(other.readings, picture_import="after-reads")
+            other.limits = replace(other.limits, import_reads=reads)
+            try:
+                return handler(call)
+            finally:
+                state.readings, state.limits, other.readings, other.limits = before
 
-    route = replace(target.exchange.route, handler=handle)
-    return await replace(target.exchange, route=route).answer()
+        return handle
+
+    return await target.with_handler(late).carry_out()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from reconciler.sandbox.faults import answers, effects
+from reconciler.sandbox.faults import answers, effects, evidence, people
 from reconciler.sandbox.faults.answers import Answer
 from reconciler.sandbox.faults.target import Target
 
@@ -58,6 +58,45 @@ def _lists_users(target: Target) -> bool:
     return target.endpoint == "GET /v1/users" and store.propertyfinder.page({}, 0, 1)[1] > 0
 
 
+def _starts_list(target: Target) -> bool:
+    """Whether this begins to read a list of two or more agents, and no old one is shown."""
+    copy = target.memory.copies.get(target.portal)
+    shows_truth = copy is None or copy.is_over(target.state.clock())
+    starts = target.lists and not target.continues_list
+    return starts and shows_truth and len(target.agents) > 1
+
+
+def _updates(target: Target) -> bool:
+    """Whether this may change agents that exist."""
+    return _writes_agents(target) and target.endpoint != "POST /v1/users"
+
+
+def _writes_agents(target: Target) -> bool:
+    return _writes(target) and target.exchange.route.kind != "token"
+
+
+def _may_be_edited(target: Target) -> bool:
+    return target.exchange.route.kind != "token" and len(target.agents) > 0
+
+
+def _names_agents(target: Target) -> bool:
+    """Whether the response names an agent, and another one exists."""
+    return _writes_agents(target) and _has_body(target) and len(target.agents) > 1
+
+
+def _is_about_one(target: Target) -> bool:
+    """Whether the call names one live agent by id, and could name another."""
+    return evidence.subject(target) is not None and len(evidence.others(target)) > 0
+
+
+def _changes_one(target: Target) -> bool:
+    return _writes(target) and _is_about_one(target)
+
+
+def _shows_one(target: Target) -> bool:
+    return _reads(target) and _is_about_one(target)
+
+
 def _uses_token(target: Target) -> bool:
     return target.portal == "propertyfinder" and target.exchange.route.kind != "token"
 
@@ -89,6 +128,14 @@ _FAILURES: dict[str, Answer] = {
     "504": partial(answers.page, "504 Gateway Time-out", 504),
     "200 with HTML": partial(answers.page, "We will be back soon", 200),
 }
+_AMBIGUOUS: dict[str, Answer] = {
+    "303": answers.see_other,
+    "408": partial(answers.text, "Request Timeout", 408),
+    "421": partial(answers.text, "Misdirected Request", 421),
+    "425": partial(answers.text, "Too Early", 425),
+    "499": partial(answers.text, "Client Closed Request", 499),
+}
+"""Answers of a gateway that do not say whether the portal carried out the call."""
 _REFUSALS: dict[str, tuple[Callable[[Target], bool], Answer]] = {
     "429 with Retry-After": (_always, partial(answers.too_many, "seconds")),
     "429 with a date": (_always, partial(answers.too_many, "date")),
@@ -129,5 +176,32 @@ KINDS: dict[str, Kind] = {
     "window used up": Kind(_always, effects.full_window),
     "tokens revoked": Kind(_uses_token, effects.revoked_tokens, 2),
     "late picture": Kind(_imports_picture, effects.late_picture, 2),
+    **{
+        name: Kind(_always, partial(effects.instead, each), 0.3)
+        for name, each in _AMBIGUOUS.items()
+    },
+    **{
+        f"done, then {name}": Kind(_writes, partial(effects.done_then, each), 0.3)
+        for name, each in _AMBIGUOUS.items()
+    },
+    "lost": Kind(_updates, partial(evidence.lost, evidence.every), 2),
+    "lost for good": Kind(_updates, partial(evidence.lost, evidence.for_good), 0.3),
+    "one value lost": Kind(_updates, evidence.one_value_lost, 2),
+    "one operation lost": Kind(_is_bulk, partial(evidence.lost, evidence.one), 3),
+    "half of the operations lost": Kind(_is_bulk, partial(evidence.lost, evidence.half), 3),
+    "lists lag": Kind(_writes_agents, partial(evidence.lagging, (1, 4), (0, 0), False)),
+    "lists lag for seconds": Kind(_writes_agents, evidence.lagging_for_seconds),
+    "reads lag": Kind(_writes_agents, partial(evidence.lagging, (1, 4), (1, 4), False)),
+    "second node lags": Kind(_writes_agents, partial(evidence.lagging, (6, 6), (6, 6), True)),
+    "list cut short": Kind(_starts_list, partial(evidence.cut_short, False)),
+    "empty list": Kind(_starts_list, partial(evidence.cut_short, True)),
+    "edited before": Kind(_may_be_edited, people.before),
+    "edited after": Kind(_may_be_edited, people.after),
+    "names another agent": Kind(_names_agents, evidence.names_another),
+    "another agent changed": Kind(_changes_one, partial(evidence.changes_another, False), 0.5),
+    "another agent changed and named": Kind(
+        _changes_one, partial(evidence.changes_another, True), 0.5
+    ),
+    "another agent shown": Kind(_shows_one, evidence.shows_another),
 }
 """Every kind of fault by its name in the log; "done" means that the call takes effect first."""

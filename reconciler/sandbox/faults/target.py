@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -13,8 +15,15 @@ from reconciler.sandbox.gate import Exchange, RefusalError
 from reconciler.sandbox.state import Call, State
 from reconciler.sandbox.values import Json
 
+if TYPE_CHECKING:
+    from reconciler.sandbox.faults.memory import Memory
+
+_PAGING = frozenset({"page", "perPage"})
 _PATIENCE = (35.0, 90.0)
 """How long a slow answer takes, in seconds: longer than a client waits."""
+
+
+Handler = Callable[[Call], Response]
 
 
 class Dropped(Exception):  # noqa: N818 - an outcome, not an error
@@ -23,10 +32,11 @@ class Dropped(Exception):  # noqa: N818 - an outcome, not an error
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An admitted request, and the random numbers for its fault."""
+    """An admitted request, the random numbers for its fault, and what earlier faults left."""
 
     exchange: Exchange
     random: Random
+    memory: Memory
 
     @property
     def state(self) -> State:
@@ -62,6 +72,48 @@ class Target:
         if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
             return []
         return listed
+
+    @property
+    def lists(self) -> bool:
+        """Whether this is a page of the list of all users."""
+        if self.endpoint == "GET /users":
+            return True
+        return self.endpoint == "GET /v1/users" and self.call.query.keys() <= _PAGING
+
+    @property
+    def continues_list(self) -> bool:
+        """Whether this is a page after the first one."""
+        return self.lists and self.call.query.get("page", "1") != "1"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether this reads single users: by id, external id or a filter."""
+        by_path = self.endpoint in ("GET /users/:id", "GET /users/external/:externalId")
+        return by_path or (self.endpoint == "GET /v1/users" and not self.lists)
+
+    @property
+    def agents(self) -> dict[int, Any]:
+        """The true agents of the portal, by id, in new objects each time."""
+        store = self.state.store
+        listed = store.agents() if self.portal == "rentix" else store.propertyfinder.all()
+        return {each.id: each for each in listed}
+
+    def save(self, agent: Any) -> None:  # noqa: ANN401 - an `Agent` or a `User`
+        """Store an agent of the portal."""
+        store = self.state.store
+        users: Any = store if self.portal == "rentix" else store.propertyfinder
+        users.save(agent)
+
+    def showing(self, agents: list[Any]) -> AbstractContextManager[None]:
+        """Let the portal hold these agents while the context is open."""
+        store = self.state.store
+        return (store if self.portal == "rentix" else store.propertyfinder).showing(agents)
+
+    def with_handler(self, wrap: Callable[[Handler], Handler]) -> Target:
+        """Return the same request, with its handler wrapped."""
+        route = self.exchange.route
+        route = replace(route, handler=wrap(route.handler))
+        return replace(self, exchange=replace(self.exchange, route=route))
 
     async def carry_out(self, body: Any = None) -> Response:  # noqa: ANN401 - as in `Call`
         """Carry out the call, or the same call with another body; return its true response."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from reconciler.sandbox.database import Database, Table
 from reconciler.sandbox.propertyfinder.user import FIRST_PROFILE_ID, User
@@ -35,6 +36,13 @@ class Users:
             self._users.replace(users)
             self._database.run("DELETE FROM propertyfinder_roles")
             self._add_roles({user.role_id: f"Role {user.role_id}" for user in users} | _ROLES)
+
+    @contextmanager
+    def showing(self, users: Iterable[User]) -> Iterator[None]:
+        """Hold these users while the context is open, then the former ones again."""
+        with self._database.rolled_back():
+            self._users.replace(users)
+            yield
 
     def all(self) -> list[User]:
         """Return the users by ascending id."""
