@@ -8,7 +8,7 @@ import os
 import random
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,34 +17,56 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
-from campaign.simulation import Killed, Moment, Simulation
-from campaign.truth import Files, Matches, Portals, check_claims, check_others, check_result
+from campaign.excuses import Excuses
+from campaign.simulation import Disturbance, Killed, Moment, Simulation
+from campaign.truth import (
+    Files,
+    Matches,
+    Portals,
+    check_claims,
+    check_declared,
+    check_kept,
+    check_others,
+    check_present,
+    key_of,
+)
 from campaign.worlds import World, world
 from reconciler.core.model import Plan, Report
 from reconciler.core.selection import Selection
 from reconciler.engine import applying, planning, session
 from reconciler.errors import InputError, Interrupted, PortalError
-from reconciler.sandbox.faults import KINDS, Faults
+from reconciler.sandbox.agent import SOCIAL
+from reconciler.sandbox.faults import KINDS, Edit, Faults
+from reconciler.sandbox.faults.people import value_at, with_value
 from reconciler.sandbox.gate import Gate, RefusalError
+from reconciler.sandbox.server import Application
 from reconciler.sandbox.state import Call, State
 from reconciler.sandbox.store import Store
 from reconciler.store import ledger
 from reconciler.store.file import File
 
-MOST = 8
+FAULTY = 5
+"""The most applies of a round under faults."""
+MOST = FAULTY + 3
 """Applies after which one has to be clean."""
 ENDED = 3
 """Of these, the number that may be ended from outside."""
+PATIENCE = 160.0
+"""Seconds that a run may wait at a time: what a portal may ask for, and a backoff."""
 SHARES = (0.3, 0.35, 0.4)
 """The shares of requests with a fault; each seed has one of them."""
+MISLEADING = {
+    *("lists lag", "lists lag for seconds", "reads lag", "second node lags", "list cut short"),
+    *("empty list", "edited before", "edited after", "names another agent"),
+    *("another agent changed", "another agent changed and named", "another agent shown"),
+}
+"""Kinds of faults after which a program cannot avoid a refused request, or a clean report of what
+someone else has changed."""
 WAITING = {
     *("303", "408", "421", "425", "499"),
     *("done, then 303", "done, then 408", "done, then 421", "done, then 425", "done, then 499"),
     *("lost", "lost for good", "one value lost", "one operation lost"),
-    *("half of the operations lost", "lists lag", "lists lag for seconds", "reads lag"),
-    *("second node lags", "list cut short", "empty list", "edited before", "edited after"),
-    *("names another agent", "another agent changed", "another agent changed and named"),
-    "another agent shown",
+    *("half of the operations lost", *sorted(MISLEADING)),
 }
 """Kinds of faults that the program does not withstand yet."""
 ENABLED = tuple(name for name in KINDS if name not in WAITING)
@@ -63,15 +85,16 @@ class Result:
     faulted: int = 0
     killed: int = 0
     interrupted: int = 0
+    disturbed: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
 
-def run(seed: int) -> Result:
-    """Run one seed."""
+def run(seed: int, kinds: Sequence[str] = ENABLED) -> Result:
+    """Run one seed, with faults of these kinds."""
     result = Result(seed)
     with TemporaryDirectory() as folder:
-        schedule = Schedule(seed, Path(folder), result)
+        schedule = Schedule(seed, Path(folder), result, kinds)
         try:
             with mock.patch.object(Gate, "_effect", schedule.watched(Gate._effect)):
                 schedule.run()
@@ -89,7 +112,7 @@ def run(seed: int) -> Result:
 class Schedule:
     """A world, its files and its faults, and the applies so far."""
 
-    def __init__(self, seed: int, root: Path, result: Result) -> None:
+    def __init__(self, seed: int, root: Path, result: Result, kinds: Sequence[str]) -> None:
         self.random = Random(f"schedule {seed}")
         random.seed(seed)  # the program's jitter
         self.root, self.result = root, result
@@ -101,7 +124,8 @@ class Schedule:
         )
         self.portals = Portals(state)
         self.simulation = Simulation(state, f"simulation {seed}")
-        self.faults = Faults(seed, self.random.choice(SHARES), ENABLED)
+        self.faults = Faults(seed, self.random.choice(SHARES), kinds)
+        self.excuses = Excuses(self.faults.memory, self.portals)
         self.simulation.application.faults = self.faults
         self.environment = {
             "RENTIX_URL": self.simulation.urls["rentix"],
@@ -111,6 +135,7 @@ class Schedule:
             "PROPERTYFINDER_API_SECRET": state.propertyfinder.secret,
         }
         self.ours: set[tuple[str, int]] = set()
+        self.matches: Matches = {}
         self.former: list[dict[str, Any]] = []
         self.ends = any(
             each["on_removed"] != "report" for each in self.world.config["portals"].values()
@@ -138,32 +163,45 @@ class Schedule:
         (self.root / "agents" / "agents.yaml").write_text(content, "utf-8")
 
     def round(self, declared: list[dict[str, Any]]) -> None:
-        """Apply until an apply is clean and no request or picture is pending."""
-        before = self.portals.truth()
+        """Apply until an apply is clean and no request or picture is pending; the last applies are
+        without faults."""
+        self.excuses.begin()
         for count in range(1, MOST + 1):
-            report = self.apply(count, declared, before)
+            if count > FAULTY:
+                self.end_faults()
+            misled = self.misled()
+            report = self.apply(count, declared)
             late = self.settle()
             if report is None or late or not is_clean(report):
                 continue
-            plan, matches = self.inspect()
+            plan = self.inspect()
             if not plan.steps and not plan.entries:
                 break
-            assert may_be_left(report, plan), f"not empty: {plan_lines(plan)}"
+            assert may_be_left(report, plan) or self.misled() > misled, (
+                f"not empty: {plan_lines(plan)}"
+            )
+            self.application.faults = self.faults if count < FAULTY else None
         else:
             raise AssertionError(f"not clean within {MOST} applies")
         self.result.applies.append(count)
-        check_result(self.portals, plan, matches, declared, before)
-        self.ours |= {(portal, number) for (portal, _), number in matches.items()}
+        check_present(plan, self.matches, declared)
+        check_declared(self.portals, declared, self.matches, self.excuses, ())
+        check_kept(self.portals, declared, self.matches, self.excuses)
+        self.check_drift(declared, plan)
+        self.ours |= {(portal, number) for (portal, _), number in self.matches.items()}
+        self.application.faults = self.faults
 
-    def apply(self, count: int, declared: list[dict[str, Any]], before: Any) -> Report | None:
+    def apply(self, count: int, declared: list[dict[str, Any]]) -> Report | None:
         """Apply once, as a new process. Returns its report, None if it did not get that far."""
         moment = self.moment() if count <= ENDED else None
-        self.simulation.begin(moment)
+        disturbances = self.disturbances() if count <= FAULTY else []
+        self.simulation.begin(moment, disturbances)
         self.log(f"apply, {moment or 'to its end'}")
         report = None
         try:
             with self.disk(), self.proposal() as proposal:
                 self.log(plan_lines(proposal.plan))
+                self.matches = matches_of(proposal)
                 report = applying.apply(proposal, (), lambda _: None)
         except Killed:
             self.result.killed += 1
@@ -174,16 +212,80 @@ class Schedule:
         except PortalError as error:
             self.log(f"  could not read: {error}")
         self.count()
+        self.check_apply(report, declared)
+        return report
+
+    def check_apply(self, report: Report | None, declared: list[dict[str, Any]]) -> None:
+        """The checks after each apply, also a killed one."""
+        edits = self.excuses.take()
         if report is not None:
             self.log(report_lines(report))
             self.result.interrupted += report.interrupted
             if not self.simulation.overtook:  # a late request may have undone what was applied
-                check_claims(self.portals, report)
+                check_claims(self.portals, report, self.excuses, edits)
+                if report.exit_code == 0 and report.checked is not None:
+                    edits = self.excuses.of_round()
+                    check_declared(self.portals, declared, self.matches, self.excuses, edits)
         self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
-        check_others(self.portals, files, before)
+        check_others(self.portals, files, self.excuses)
         self.check_ledger()
-        return report
+        assert self.simulation.longest <= PATIENCE, f"waited {self.simulation.longest:.0f} s"
+
+    @property
+    def application(self) -> Application:
+        """The portals' application."""
+        return self.simulation.application
+
+    def misled(self) -> int:
+        """How many requests met with a fault that misleads any client."""
+        kinds = (line.partition(": ")[2] for line in self.faults.lines)
+        return sum(kind in MISLEADING for kind in kinds)
+
+    def end_faults(self) -> None:
+        """Let every request succeed, and every read show the truth."""
+        self.application.faults = None
+        self.faults.memory.end()
+
+    def check_drift(self, declared: list[dict[str, Any]], plan: Plan) -> None:
+        """An edit that a person makes later is reported as drift: also one that makes a value what
+        it was before the round."""
+        edits = self.later_edits(declared, plan)
+        former = self.portals.truth()
+        for _, change in edits:
+            portal, number = change.who
+            self.portals.save(portal, with_value(former[portal][number], change.path, change.after))
+        if edits:
+            with self.proposal() as proposal:
+                drift = proposal.planner.drift(proposal).plan
+                reported = {(each.portal, each.key) for each in drift.entries}
+                reported |= {(each.portal, each.key) for each in proposal.plan.conflicts}
+            for key, change in edits:
+                portal, number = change.who
+                assert (portal, key) in reported, f"no drift: {key} {change}"
+                self.portals.save(portal, former[portal][number])
+
+    def later_edits(self, declared: list[dict[str, Any]], plan: Plan) -> list[tuple[str, Edit]]:
+        """An edit of a declared and visible value of each of some agents, with the agent's key."""
+        truth, edits = self.portals.truth(), []
+        conflicts = {(each.portal, each.key) for each in plan.conflicts}
+        for each in declared:
+            for portal in ("rentix", "propertyfinder"):
+                who = (portal, key_of(each))
+                number = self.matches.get(who)
+                if number is None or who in conflicts or self.random.random() < 0.3:
+                    continue
+                values = visible(portal, each, self.world)
+                if values:
+                    path, new = self.random.choice(values)
+                    agent = truth[portal][number]
+                    now, was = value_at(agent, path), self.excuses.original[portal].get(number)
+                    new = (not now) if new is None else new
+                    if was is not None and value_at(was, path) != now:
+                        new = value_at(was, path)
+                    if new != now:
+                        edits.append((who[1], Edit((portal, number), path, now, new)))
+        return edits
 
     def settle(self) -> bool:
         """Let time pass until no late effect and no picture is pending, while someone else reads
@@ -203,6 +305,17 @@ class Schedule:
         how = self.random.choice(("killed", "killed", "interrupted", "writing"))
         at = self.random.randint(1, 3 if how == "writing" else 25)
         return Moment(at, self.random.random() < 0.5, how)
+
+    def disturbances(self) -> list[Disturbance]:
+        """What happens to this apply without ending it: pauses of the process, also beyond the
+        lifetime of a session, and jumps of the clock, forth and back."""
+        found = []
+        for how, seconds in (("paused", (20.0, 400.0, 4000.0)), ("jumps", (3600.0, -3600.0))):
+            while self.random.random() < 0.2:
+                at, after = self.random.randint(1, 25), self.random.random() < 0.5
+                found.append(Disturbance(at, after, how, self.random.choice(seconds)))
+        self.result.disturbed += len(found)
+        return found
 
     @contextmanager
     def disk(self) -> Iterator[None]:
@@ -238,29 +351,29 @@ class Schedule:
             lambda: simulation.now,
             simulation,
             simulation.merge_streams,
-            wall=lambda: simulation.now,
+            wall=simulation.wall,
         )
         with planning.open_planner(
             self.repository, self.environment, ALL, runtime=runtime
         ) as planner:
             yield planner.make_plan(ALL)
 
-    def inspect(self) -> tuple[Plan, Matches]:
-        """A plan without faults, and the live agent of each declared one."""
-        self.simulation.application.faults = None
+    def inspect(self) -> Plan:
+        """A plan without faults."""
+        self.end_faults()
         self.simulation.begin(None)
         self.simulation.pass_time(120)  # no rate limit is used up then
         with self.proposal() as proposal:
             plan = proposal.plan
+            self.matches = matches_of(proposal)
+            self.excuses.reported = {
+                (unmet.portal, unmet.key, unmet.path)
+                for draft in proposal.drafts.values()
+                for unmet in draft.not_taken
+            }
         assert not plan.unread, plan.unread
-        self.simulation.application.faults = self.faults
         self.log("inspect")
-        matches = {
-            (name, found.desired.key): found.live.id
-            for name, draft in proposal.drafts.items()
-            for found in draft.matches
-        }
-        return plan, matches
+        return plan
 
     def watched(self, effect: Any) -> Any:
         """`effect`, the effect of a request on a portal, with a record of each refusal of its
@@ -286,7 +399,12 @@ class Schedule:
         """Record a refusal, unless the program could not avoid it."""
         late = self.simulation.overtook  # the program cannot know of a late request
         twice = self.faults.lines and self.faults.lines[-1].endswith("done twice")
-        if not late and not twice and not is_allowed(self.world, what, status, str(message)):
+        if (
+            not late
+            and not twice
+            and not self.misled()
+            and not is_allowed(self.world, what, status, str(message))
+        ):
             self.refused.append(f"{gate.NAME} {what}: {status} {message}")
 
     def check_rules(self) -> None:
@@ -309,6 +427,33 @@ class Schedule:
         """Add a line to the log, after what was sent since the last one."""
         self.result.log += [*self.simulation.log, line]
         self.simulation.log.clear()
+
+
+def matches_of(proposal: planning.Proposal) -> Matches:
+    """The live agent of each declared one."""
+    return {
+        (name, found.desired.key): found.live.id  # type: ignore[misc]
+        for name, draft in proposal.drafts.items()
+        for found in draft.matches
+    }
+
+
+def visible(portal: str, each: dict[str, Any], world: World) -> list[tuple[str, Any]]:
+    """The values of an agent that a file declares, that the portal shows and that a person can
+    edit, each with a new value; None stands for the opposite."""
+    if portal == "rentix":
+        found = [("name", "Later")] if "name" in each else []
+        found += [(f"settings.{name}", None) for name in each.get("settings", {})]
+        return found + [
+            (name, f"https://{form}later") for name, form in SOCIAL.items() if name in each
+        ]
+    section = each["propertyfinder"]
+    found = [("profile.name", "Later")] if "name" in section else []
+    if "status" in section:
+        found.append(("status", "inactive" if section["status"] == "active" else "active"))
+    if world.pf_readings.names == "parts":
+        found.append(("first_name", "Later"))
+    return found
 
 
 def is_allowed(world: World, what: Any, status: int, message: str) -> bool:

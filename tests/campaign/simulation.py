@@ -8,7 +8,7 @@ the client gave up, as on a real network.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -52,6 +52,17 @@ class Moment:
 
 
 @dataclass
+class Disturbance:
+    """What happens to a run without ending it, at one of its requests, before or after its effect:
+    the process is `paused` for some seconds, or the wall clock `jumps` by them."""
+
+    at: int
+    after: bool
+    how: str
+    seconds: float
+
+
+@dataclass
 class Exchange:
     """A request in progress, and the part of its response that was sent."""
 
@@ -85,22 +96,25 @@ class Simulation(httpx.BaseTransport):
         self.state = state
         self.random = Random(seed)
         self.now = START
+        self.skew = self.longest = 0.0
         self.application = Application(state)
         self.urls = {gate.NAME: HOST + path for path, gate in self.application.gates.items()}
         self.pending: list[Pending] = []
         self.requests = self.unreached = self.disk = self.overtook = 0
         self.moment: Moment | None = None
+        self.disturbances: list[Disturbance] = []
         self.dead = False
         self.cancellation = SimulatedCancellation(self)
         self.log: list[str] = []
-        self.between: Callable[[], None] = lambda: None
         state.clock = lambda: self.now
         state.sleep = asleep
 
-    def begin(self, moment: Moment | None) -> None:
+    def begin(self, moment: Moment | None, disturbances: Sequence[Disturbance] = ()) -> None:
         """Start a new process, which may be ended at a moment."""
         self.moment, self.dead = moment, False
+        self.disturbances = list(disturbances)
         self.requests = self.disk = self.overtook = 0
+        self.skew = self.longest = 0.0
         self.cancellation = SimulatedCancellation(self)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -108,14 +122,15 @@ class Simulation(httpx.BaseTransport):
         self.check_alive()
         self.requests += 1
         self._end_here(after=False)
+        self._disturb(request, after=False)
         self.pass_time(self.random.uniform(0.01, 0.2))
-        self.between()
         if self.application.faults is not None and self.random.random() < UNREACHED:
             self.unreached += 1
             self._write_log(request, "could not connect")
             raise httpx.ConnectError("connection refused", request=request)
         exchange = self._exchange(request)
         self._end_here(after=True)
+        self._disturb(request, after=True)
         if exchange.dropped:
             self._write_log(request, "dropped")
             broken = httpx.RemoteProtocolError if exchange.status else httpx.ReadError
@@ -182,6 +197,24 @@ class Simulation(httpx.BaseTransport):
         while self.pending:
             self.pass_time(max(0.0, self.pending[0].due - self.now))
 
+    def wall(self) -> float:
+        """The wall clock of the machine that runs the program; the portals have their own."""
+        return self.now + self.skew
+
+    def _disturb(self, request: httpx.Request, *, after: bool) -> None:
+        """Pause the process, or let its clock jump, if this is the moment. Raises httpx.ReadError
+        if the connection did not outlast a pause."""
+        for each in self.disturbances:
+            if (each.at, each.after) != (self.requests, after):
+                continue
+            self.log.append(f"  {each.how} by {each.seconds:.0f} s")
+            if each.how == "jumps":
+                self.skew += each.seconds
+                continue
+            self.pass_time(each.seconds)
+            if after and self.random.random() < 0.5:
+                raise httpx.ReadError("the connection ended", request=request)
+
     def _end_here(self, *, after: bool) -> None:
         """End the run if this is the moment: kill it, or ask it to end."""
         moment = self.moment
@@ -211,6 +244,7 @@ class Simulation(httpx.BaseTransport):
         self.check_alive()
         if self.cancellation.requested:
             raise Interrupted
+        self.longest = max(self.longest, seconds)
         self.pass_time(seconds)
 
     def merge_streams(

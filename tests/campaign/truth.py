@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import propertyfinder_truth
 import rentix_truth
@@ -12,8 +12,12 @@ import rentix_truth
 from reconciler.core.model import Operation, Plan, Report
 from reconciler.sandbox import rentix
 from reconciler.sandbox.agent import Agent
+from reconciler.sandbox.faults import Edit
 from reconciler.sandbox.propertyfinder import calls as propertyfinder
 from reconciler.sandbox.state import Call, State
+
+if TYPE_CHECKING:
+    from campaign.excuses import Excuses
 
 Truth = Mapping[str, Mapping[int, Any]]
 """All agents of the portals, by portal and id."""
@@ -33,6 +37,11 @@ class Portals:
             "rentix": {each.id: each for each in self.state.store.agents()},
             "propertyfinder": {each.id: each for each in self.state.propertyfinder.users.all()},
         }
+
+    def save(self, portal: str, agent: Any) -> None:
+        """Store an agent, as a person's edit does."""
+        store: Any = self.state.store if portal == "rentix" else self.state.propertyfinder.users
+        store.save(agent)
 
     def importing(self) -> bool:
         """Whether a picture is being imported and will arrive."""
@@ -60,39 +69,40 @@ class Portals:
         return self.state.propertyfinder.readings
 
 
-def check_claims(portals: Portals, report: Report) -> None:
-    """What the report calls applied is what the portal has."""
+def check_claims(portals: Portals, report: Report, excuses: Excuses, edits: Sequence[Edit]) -> None:
+    """What the report calls applied is what the portal has, unless a person changed it in one of
+    these edits."""
     truth = portals.truth()
     for _, outcome in report.outcomes:
         operation = outcome.operation
-        if outcome.status != "applied":
+        if outcome.status != "applied" or excuses.is_misdirected(operation.portal, outcome.id):
             continue
         where = f"claimed: {operation.name} of {outcome.id} on {operation.portal}"
         found = truth[operation.portal].get(outcome.id)  # type: ignore[call-overload]
         assert found is not None, f"{where}: there is no such agent"
+        given = {"externalId": operation.external_id, **operation.values}
+        values = excuses.expected(operation.portal, operation.key, outcome.id, given, edits)
+        linked = values.pop("externalId", ...)
         try:
             if operation.verb == "link":
-                assert found.external_id == operation.external_id
+                assert linked in (..., found.external_id)
             elif operation.verb == "unlink":
-                assert found.external_id != unlinked(operation)
+                assert linked != found.external_id
             else:
-                _check_values(portals, operation, found)
+                _check_values(portals, operation, values, found)
         except AssertionError as error:
             raise AssertionError(f"{where}: {error} {operation.values} {found}") from error
 
 
-def unlinked(operation: Operation) -> str | None:
-    """The external id that an unlink takes away."""
-    return operation.external_id
-
-
-def _check_values(portals: Portals, operation: Operation, found: Any) -> None:
-    """An agent has an operation's values."""
+def _check_values(
+    portals: Portals, operation: Operation, values: Mapping[str, Any], found: Any
+) -> None:
+    """An agent has these values of an operation."""
     if operation.portal == "rentix":
         if portals.reading.strings == "kept":
-            rentix_truth.declared_is_true(operation.values, found, portals.reading)
+            rentix_truth.declared_is_true(values, found, portals.reading)
     elif portals.pf_reading.strings == "kept":
-        wanted = set_at_once(operation.values, portals.pf_reading)
+        wanted = set_at_once(values, portals.pf_reading)
         propertyfinder_truth.declared_is_true(wanted, found, portals.pf_reading, operation.name)
 
 
@@ -106,12 +116,13 @@ def set_at_once(wanted: Mapping[str, Any], reading: Any) -> dict[str, Any]:
     return wanted
 
 
-def check_others(portals: Portals, files: Files, before: Truth) -> None:
-    """Agents that no file declares are as before the round, and no agent was created twice."""
-    truth = portals.truth()
+def check_others(portals: Portals, files: Files, excuses: Excuses) -> None:
+    """Agents that no file declares are as before the round, except for what people edited, and no
+    agent was created twice."""
+    truth, before = portals.truth(), excuses.baseline
     for portal, agents in before.items():
         for number, agent in agents.items():
-            if not files.declare(portal, agent):
+            if not files.declare(portal, agent) and not excuses.is_relinked(portal, number):
                 found = truth[portal][number]
                 assert without_picture(found) == without_picture(agent), (
                     f"no file declares {portal} {number}: {agent} became {found}"
@@ -178,51 +189,87 @@ def digits(phone: str) -> str:
     return "".join(filter(str.isdigit, phone))
 
 
-def check_result(
-    portals: Portals, plan: Plan, matches: Matches, declared: list[dict[str, Any]], before: Truth
+def check_declared(
+    portals: Portals,
+    declared: list[dict[str, Any]],
+    matches: Matches,
+    excuses: Excuses,
+    edits: Sequence[Edit],
 ) -> None:
-    """After a clean apply, declared values are set and everything else is as before the round.
-    `matches` has the live id of each declared agent, by portal and key; agents that wait or are in
-    conflict are not checked."""
+    """Each declared agent that has a live one has its declared values, except for what people
+    changed in these edits and what was reported as not taken."""
     truth = portals.truth()
-    skipped = {(each.portal, each.key) for each in plan.conflicts} | set(plan.waiting)
     for each in declared:
-        key = each.get("externalId") or f"id:{each['id']}"
-        for portal in ("rentix", "propertyfinder"):
-            if (portal, key) in skipped or (portal == "propertyfinder" and portal not in each):
+        for portal, number in _matched(each, matches):
+            if excuses.is_misdirected(portal, number) or number not in truth[portal]:
                 continue
-            number = matches.get((portal, key))
-            where = f"{portal} {key} {number}"
-            if number is None and each.get(portal, {}).get("status") == "inactive":
-                continue  # an inactive agent is not created
-            assert number is not None, f"{where}: no such agent, and the plan is empty"
-            after = truth[portal][number]
-            was = before[portal].get(number)
+            found, key = truth[portal][number], key_of(each)
             try:
                 if portal == "rentix":
-                    _check_rentix(portals, each, was, after)
+                    wanted = excuses.expected(portal, key, number, each, edits)
+                    linked = wanted.get("externalId", found.external_id)
+                    assert (number, found.external_id) == (each.get("id", number), linked)
+                    if portals.reading.strings == "kept":
+                        rentix_truth.declared_is_true(wanted, found, portals.reading)
+                elif portals.pf_reading.strings == "kept":
+                    wanted = propertyfinder_truth.wishes(each)
+                    wanted = excuses.expected(portal, key, number, wanted, edits)
+                    propertyfinder_truth.declared_is_true(
+                        set_at_once(wanted, portals.pf_reading), found, portals.pf_reading, portal
+                    )
+            except AssertionError as error:
+                message = f"{portal} {key} {number}: {error}: {each} is {found}"
+                raise AssertionError(message) from error
+
+
+def key_of(each: Mapping[str, Any]) -> str:
+    """The key of a declared agent."""
+    return each.get("externalId") or f"id:{each['id']}"
+
+
+def _matched(each: Mapping[str, Any], matches: Matches) -> list[tuple[str, int]]:
+    """The live agents of a declared one, by portal."""
+    found = [
+        (portal, matches.get((portal, key_of(each)))) for portal in ("rentix", "propertyfinder")
+    ]
+    return [(portal, number) for portal, number in found if number is not None]
+
+
+def check_kept(
+    portals: Portals, declared: list[dict[str, Any]], matches: Matches, excuses: Excuses
+) -> None:
+    """What the file of an agent does not declare is as before the round, except for what people
+    edited."""
+    truth = portals.truth()
+    for each in declared:
+        for portal, number in _matched(each, matches):
+            was, after = excuses.baseline[portal].get(number), truth[portal][number]
+            if was is None:
+                continue
+            where = f"{portal} {key_of(each)} {number}"
+            try:
+                if portal == "rentix":
+                    late = {"avatar": ...} if was.avatar_pending is not None else {}
+                    rentix_truth.undeclared_is_kept({**late, **each}, was, after, portals.reading)
+                    assert "externalId" in each or after.external_id == was.external_id
                 else:
-                    _check_propertyfinder(portals, each, was, after, where)
+                    late = {"avatar": ...} if was.picture_pending else {}
+                    wanted = late | propertyfinder_truth.wishes(each)
+                    propertyfinder_truth.undeclared_is_untouched(
+                        wanted, was, after, portals.pf_reading, where
+                    )
             except AssertionError as error:
                 raise AssertionError(f"{where}: {error}: {each}, {was} became {after}") from error
 
 
-def _check_rentix(portals: Portals, each: Mapping[str, Any], was: Any, after: Any) -> None:
-    assert after.external_id == each.get("externalId", was and was.external_id)
-    assert after.id == each.get("id", after.id)
-    if portals.reading.strings == "kept":
-        rentix_truth.declared_is_true(each, after, portals.reading)
-    if was is not None:
-        named = each if "avatar" in each or was.avatar_pending is None else {**each, "avatar": ...}
-        rentix_truth.undeclared_is_kept(named, was, after, portals.reading)
-
-
-def _check_propertyfinder(
-    portals: Portals, each: Mapping[str, Any], was: Any, after: Any, where: str
-) -> None:
-    wanted, reading = propertyfinder_truth.wishes(each), portals.pf_reading
-    if reading.strings == "kept":
-        propertyfinder_truth.declared_is_true(set_at_once(wanted, reading), after, reading, where)
-    if was is not None:
-        late = {"avatar": ...} if was.picture_pending else {}
-        propertyfinder_truth.undeclared_is_untouched(late | wanted, was, after, reading, where)
+def check_present(plan: Plan, matches: Matches, declared: list[dict[str, Any]]) -> None:
+    """After a clean apply, each declared agent has a live one, unless it waits or is in conflict,
+    or would be created inactive."""
+    skipped = {(each.portal, each.key) for each in plan.conflicts} | set(plan.waiting)
+    for each in declared:
+        for portal in ("rentix", "propertyfinder"):
+            who = (portal, key_of(each))
+            if who in skipped or (portal == "propertyfinder" and portal not in each):
+                continue
+            if each.get(portal, {}).get("status") != "inactive":
+                assert who in matches, f"{who}: no such agent, and the plan is empty"

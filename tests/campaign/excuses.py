@@ -1,0 +1,132 @@
+"""What no client can know or prevent: edits by people, unreadable values that were lost, and agents
+that the portal changed in place of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaign.truth import Portals, Truth
+from reconciler.sandbox.faults import Edit
+from reconciler.sandbox.faults.memory import Memory, Who
+from reconciler.sandbox.faults.people import value_at, with_value
+
+DECLARED_AS = {
+    "external_id": "externalId",
+    "first_name": "firstName",
+    "role_id": "roleId",
+    "avatar_source": "avatar",
+    "avatar_pending": "avatar",
+    "picture_source": "avatar",
+    "picture_pending": "avatar",
+    "description_put_as_string": "description",
+    "imageVariants": "avatar",
+}
+"""What a file calls a value, where the portal's storage has another name for it."""
+SENT_ALONG = ("settings.", "description", "profile.bio", "profile.position")
+"""Values that are sent with their neighbours, so that an edit of them can be overwritten."""
+
+
+def declared_as(path: str) -> tuple[str, str]:
+    """What a file calls a stored value: its name, and the part of it (a switch, a language)."""
+    name, _, part = path.removeprefix("profile.").partition(".")
+    return DECLARED_AS.get(name, name), part
+
+
+@dataclass
+class Excuses:
+    """What happened to the portals' agents besides the program's writes, since a round began.
+
+    `baseline` are the agents before the round, with the edits of people since then. `reported` has
+    the declared values that a plan reports as not taken, by portal and key.
+    """
+
+    memory: Memory
+    portals: Portals
+    baseline: dict[str, dict[int, Any]] = field(default_factory=dict)
+    original: Truth = field(default_factory=dict)
+    hidden: set[tuple[Who, str]] = field(default_factory=set)
+    reported: set[tuple[str, str, str]] = field(default_factory=set)
+    _seen: int = 0
+    _round: int = 0
+
+    def begin(self) -> None:
+        """Begin a round: the agents are as they are now."""
+        self.original = self.portals.truth()
+        self.baseline = {name: dict(agents) for name, agents in self.portals.truth().items()}
+        self._round = self._seen = len(self.memory.edits)
+
+    def of_round(self) -> list[Edit]:
+        """The edits since the round began."""
+        return self.memory.edits[self._round :]
+
+    def take(self) -> list[Edit]:
+        """Take the edits since the last call into the baseline, and return them."""
+        new = self.memory.edits[self._seen :]
+        self._seen = len(self.memory.edits)
+        for change in new:
+            self._edit(change)
+        truth = self.portals.truth()
+        for change in self.of_round():
+            portal, number = change.who
+            agent, now = self.baseline[portal].get(number), truth[portal].get(number)
+            if agent is not None and change.path.startswith(SENT_ALONG):
+                value = value_at(now, change.path)
+                self.baseline[portal][number] = with_value(agent, change.path, value)
+        for portal, number in self.memory.misdirected:
+            if number in self.baseline[portal]:
+                self.baseline[portal][number] = truth[portal][number]
+        self.hidden |= {(who, path) for who, path in self.memory.losses if self._is_hidden(path)}
+        return new
+
+    def _edit(self, change: Edit) -> None:
+        portal, number = change.who
+        agent = self.baseline[portal].get(number)
+        if agent is not None:
+            self.baseline[portal][number] = with_value(agent, change.path, change.after)
+
+    def _is_hidden(self, path: str) -> bool:
+        """Whether a read cannot show that this value was lost."""
+        name, _ = declared_as(path)
+        if name == "description":
+            return bool(self.portals.reading.description != "object")
+        if name in ("bio", "position"):
+            return bool(self.portals.pf_reading.texts == "string")
+        return name == "avatar"
+
+    def expected(
+        self, portal: str, key: str, number: int, values: Mapping[str, Any], edits: Iterable[Edit]
+    ) -> dict[str, Any]:
+        """The declared values of an agent that have to be true, given the last edits."""
+        who = (portal, number)
+        paths = {declared_as(path) for other, path in self.hidden if other == who}
+        paths |= {declared_as(change.path) for change in edits if change.who == who}
+        paths |= {
+            (path.partition(".")[0], path.partition(".")[2])
+            for name, other, path in self.reported
+            if (name, other) == (portal, key)
+        }
+        return _without(values, paths)
+
+    def is_relinked(self, portal: str, number: int) -> bool:
+        """Whether a person changed the external id of this agent."""
+        return any(
+            (change.who, change.path) == ((portal, number), "external_id")
+            for change in self.memory.edits
+        )
+
+    def is_misdirected(self, portal: str, number: Any) -> bool:
+        """Whether the portal changed this agent in place of another one."""
+        return (portal, number) in self.memory.misdirected
+
+
+def _without(values: Mapping[str, Any], paths: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The values without these: whole values, or parts of them."""
+    left = dict(values)
+    for name, part in paths:
+        if part and isinstance(left.get(name), dict):
+            left[name] = {key: value for key, value in left[name].items() if key != part}
+        else:
+            left.pop(name, None)
+    return left
