@@ -8,7 +8,7 @@ import os
 import random
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ class Result:
     log: list[str] = field(default_factory=list)
 
 
-def run(seed: int, kinds: Sequence[str] = ENABLED) -> Result:
+def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
     """Run one seed, with faults of these kinds."""
     result = Result(seed)
     with TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def run(seed: int, kinds: Sequence[str] = ENABLED) -> Result:
 class Schedule:
     """A world, its files and its faults, and the applies so far."""
 
-    def __init__(self, seed: int, root: Path, result: Result, kinds: Sequence[str]) -> None:
+    def __init__(self, seed: int, root: Path, result: Result, kinds: Collection[str]) -> None:
         self.random = Random(f"schedule {seed}")
         random.seed(seed)  # the program's jitter
         self.root, self.result = root, result
@@ -124,7 +124,9 @@ class Schedule:
         )
         self.portals = Portals(state)
         self.simulation = Simulation(state, f"simulation {seed}")
-        self.faults = Faults(seed, self.random.choice(SHARES), kinds)
+        share, count = self.random.choice(SHARES), self.random.choice((8, 16, len(kinds)))
+        some = self.random.sample(list(kinds), min(count, len(kinds)))  # rare combinations meet more often
+        self.faults = Faults(seed, share, some)
         self.excuses = Excuses(self.faults.memory, self.portals)
         self.simulation.application.faults = self.faults
         self.environment = {
