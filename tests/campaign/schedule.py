@@ -125,7 +125,9 @@ class Schedule:
         self.portals = Portals(state)
         self.simulation = Simulation(state, f"simulation {seed}")
         share, count = self.random.choice(SHARES), self.random.choice((8, 16, len(kinds)))
-        some = self.random.sample(list(kinds), min(count, len(kinds)))  # rare combinations meet more often
+        some = self.random.sample(
+            list(kinds), min(count, len(kinds))
+        )  # rare combinations meet more often
         self.faults = Faults(seed, share, some)
         self.excuses = Excuses(self.faults.memory, self.portals)
         self.simulation.application.faults = self.faults

@@ -33,7 +33,8 @@ class Copy:
     """An older or partial copy of a portal's agents, and how many more reads show it.
 
     `lists` counts reads of the whole list, `look_ups` reads of single agents. With `alternates`,
-    only every other read shows the copy, as behind a balancer. After the time `until`, none does.
+    every other read shows the copy, the first one too, as behind a load balancer. After the time
+    `until`, none does.
     """
 
     agents: list[Any]
@@ -55,7 +56,7 @@ class Copy:
         if target.continues_list:
             return self._in_list
         self._reads += 1
-        shown = not (self.alternates and self._reads % 2)
+        shown = not self.alternates or self._reads % 2 == 1
         if target.lists:
             self.lists -= 1
             self._in_list = shown = shown and self.lists >= 0
