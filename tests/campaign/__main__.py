@@ -29,7 +29,7 @@ def main(seeds: int, first: int, replay: int | None) -> None:
         for result in workers.map(run, range(first, first + seeds), chunksize=20):
             results.append(result)
             if result.wrong:
-                click.echo(f"{result.seed}: {result.wrong}")
+                click.echo(f"{result.seed}: {result.wrong}", err=True)
             if not len(results) % 500:
                 click.echo(f"{len(results)} of {seeds} seeds ...", err=True)
     _finish(results, time.monotonic() - began)
@@ -37,24 +37,32 @@ def main(seeds: int, first: int, replay: int | None) -> None:
 
 def _finish(results: list[Result], seconds: float) -> None:
     """Print the figures; exit 1 if anything is wrong."""
-    requests, faulted, killed, interrupted = (
-        sum(getattr(each, name) for each in results)
-        for name in ("requests", "faulted", "killed", "interrupted")
-    )
     applies = Counter(count for each in results for count in each.applies)
     kinds = sum((Counter(each.kinds) for each in results), Counter())
     wrong = [each for each in results if each.wrong]
-    click.echo(f"{len(results)} seeds, {seconds:.0f} s")
-    click.echo(f"{requests} requests, {faulted} of them with a fault ({faulted / requests:.1%})")
-    click.echo(f"{killed} applies killed, {interrupted} interrupted")
     click.echo(
         f"applies until clean: {', '.join(f'{count}×{n}' for n, count in sorted(applies.items()))}"
     )
     click.echo("faults: " + ", ".join(f"{count} {name}" for name, count in kinds.most_common()))
-    click.echo(f"wrong: {len(wrong)}")
     for each in wrong:
-        click.echo(f"  {each.seed}: {each.wrong.splitlines()[0]}\n    --replay {each.seed}")
+        click.echo(f"{each.seed}: {each.wrong.splitlines()[0]}\n  --replay {each.seed}")
+    click.echo(_summary(results, seconds, max(applies, default=0), len(wrong)))
     raise SystemExit(1 if wrong else 0)
+
+
+def _summary(results: list[Result], seconds: float, most: int, wrong: int) -> str:
+    """The figures in one line, as the README has them."""
+    requests, faulted, killed, interrupted, disturbed = (
+        sum(getattr(each, name) for each in results)
+        for name in ("requests", "faulted", "killed", "interrupted", "disturbed")
+    )
+    pace = f" ({len(results) / seconds:.0f} a second)" if seconds else ""
+    return (
+        f"{len(results):,} seeds in {seconds:.0f} s{pace}: {requests:,} requests, "
+        f"{faulted / requests:.1%} of them faulted; {killed:,} applies killed, {interrupted:,} "
+        f"interrupted; {disturbed:,} pauses and clock jumps; every round clean within {most} "
+        f"applies; {wrong} seeds wrong"
+    )
 
 
 if __name__ == "__main__":
