@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -131,8 +131,14 @@ def check_others(portals: Portals, files: Files, excuses: Excuses) -> None:
         new = [agent for number, agent in agents.items() if number not in before[portal]]
         for agent in new:
             assert files.create(portal, agent), f"created without a file: {portal} {agent}"
+            assert not is_twin(agent, before[portal].values()), f"existed before: {agent}"
         keys = [creation_key(agent) for agent in new]
         assert len(keys) == len(set(keys)), f"created twice: {keys}"
+
+
+def is_twin(new: Any, before: Iterable[Any]) -> bool:
+    """Whether a new agent of Rentix is one that existed: it has the phone of one."""
+    return isinstance(new, Agent) and digits(new.phone) in {digits(each.phone) for each in before}
 
 
 def creation_key(agent: Any) -> str:

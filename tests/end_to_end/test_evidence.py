@@ -412,3 +412,50 @@ def test_an_unlink_of_an_id_that_a_person_set_meanwhile(agency: Agency) -> None:
     assert report["exit"] == 3
     assert agency.truth()[1].external_id == "theirs"
     assert "theirs" in json.dumps(report)
+
+
+@wire
+def test_an_external_id_that_a_person_gives_away_between_unlink_and_link(agency: Agency) -> None:
+    """The link is refused, so the agent gets the former id back; the report says which."""
+    agency.live(user(1, externalId="old"), user(2))
+    agency.declare({"id": 1, "externalId": "new"})
+    after_write(agency, lambda: change(agency, 2, external_id="new"))
+    result = agency.run("apply", "--yes", "--force", "--format", "json")
+    assert result.code == 3
+    assert [agent.external_id for agent in agency.truth().values()] == ["old", "new"]
+    assert "old" in json.dumps(result.json["results"])
+
+
+# -- between list and write ----------------------------------------------------------------------
+
+
+def test_a_person_edits_another_value_between_list_and_write(agency: Agency) -> None:
+    """A write carries only what differs, so it stays."""
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+
+    async def edits(call: Call) -> Response | None:
+        if call.method == "PUT":
+            change(agency, 1, tiktok="https://tiktok.com/@theirs")
+        return None
+
+    agency.portal.state.before[:] = [edits]
+    assert agency.apply()["exit"] == 0
+    agent = agency.truth()[1]
+    assert (agent.name, agent.tiktok) == ("Ana", "https://tiktok.com/@theirs")
+
+
+def test_a_process_that_is_paused_beyond_its_session(agency: Agency) -> None:
+    """Between the list and the first write: it logs in again."""
+    agency.live_pf(person(1, email="user-1@agency.example"))
+    agency.use(propertyfinder={})
+    agency.declare({"externalId": "a", "propertyfinder": section(1, firstName="Ana")})
+
+    async def pause(call: Call, _: Response) -> Response | None:
+        if call.method == "GET":
+            agency.pf.tokens.clear()
+        return None
+
+    agency.portal.state.after[:] = [pause]
+    assert agency.apply()["exit"] == 0
+    assert agency.truth_pf()[1].first_name == "Ana"
