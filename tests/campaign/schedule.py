@@ -232,7 +232,8 @@ class Schedule:
                     check_declared(self.portals, declared, self.matches, self.excuses, edits)
         self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
-        check_others(self.portals, files, self.excuses)
+        known = self.ours if self.misled() else None
+        check_others(self.portals, files, self.excuses, known)
         self.check_ledger()
         assert self.simulation.longest <= PATIENCE, f"waited {self.simulation.longest:.0f} s"
 
@@ -403,12 +404,9 @@ class Schedule:
         """Record a refusal, unless the program could not avoid it."""
         late = self.simulation.overtook  # the program cannot know of a late request
         twice = self.faults.lines and self.faults.lines[-1].endswith("done twice")
-        if (
-            not late
-            and not twice
-            and not self.misled()
-            and not is_allowed(self.world, what, status, str(message))
-        ):
+        misled = self.misled() or self.faults.memory.losses
+        allowed = is_allowed(self.world, what, status, str(message))
+        if not (late or twice or misled or allowed):
             self.refused.append(f"{gate.NAME} {what}: {status} {message}")
 
     def check_rules(self) -> None:
@@ -434,11 +432,13 @@ class Schedule:
 
 
 def matches_of(proposal: planning.Proposal) -> Matches:
-    """The live agent of each declared one."""
+    """The live agent of each declared one that is not in conflict."""
+    conflicts = {(each.portal, each.key) for each in proposal.plan.conflicts}
     return {
         (name, found.desired.key): found.live.id  # type: ignore[misc]
         for name, draft in proposal.drafts.items()
         for found in draft.matches
+        if (name, found.desired.key) not in conflicts
     }
 
 

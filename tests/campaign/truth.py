@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +116,12 @@ def set_at_once(wanted: Mapping[str, Any], reading: Any) -> dict[str, Any]:
     return wanted
 
 
-def check_others(portals: Portals, files: Files, excuses: Excuses) -> None:
+def check_others(
+    portals: Portals, files: Files, excuses: Excuses, known: Container[tuple[str, int]] | None
+) -> None:
     """Agents that no file declares are as before the round, except for what people edited, and no
-    agent was created twice."""
+    agent was created twice. An agent that lists may have omitted can be created once more, unless
+    it is in `known` (None: lists were whole)."""
     truth, before = portals.truth(), excuses.baseline
     for portal, agents in before.items():
         for number, agent in agents.items():
@@ -131,7 +134,12 @@ def check_others(portals: Portals, files: Files, excuses: Excuses) -> None:
         new = [agent for number, agent in agents.items() if number not in before[portal]]
         for agent in new:
             assert files.create(portal, agent), f"created without a file: {portal} {agent}"
-            assert not is_twin(agent, before[portal].values()), f"existed before: {agent}"
+            others = [
+                each
+                for number, each in before[portal].items()
+                if known is None or (portal, number) in known
+            ]
+            assert not is_twin(agent, others), f"existed before: {agent}"
         keys = [creation_key(agent) for agent in new]
         assert len(keys) == len(set(keys)), f"created twice: {keys}"
 
@@ -250,7 +258,7 @@ def check_kept(
     for each in declared:
         for portal, number in _matched(each, matches):
             was, after = excuses.baseline[portal].get(number), truth[portal][number]
-            if was is None:
+            if was is None or excuses.is_relinked(portal, number):
                 continue
             where = f"{portal} {key_of(each)} {number}"
             try:
