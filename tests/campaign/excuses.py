@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaign.truth import Portals, Truth
+from reconciler.core.model import Unmet
 from reconciler.sandbox.faults import Edit
 from reconciler.sandbox.faults.memory import Memory, Who
 from reconciler.sandbox.faults.people import value_at, with_value
@@ -56,6 +57,14 @@ class Excuses:
         self.original = self.portals.truth()
         self.baseline = {name: dict(agents) for name, agents in self.portals.truth().items()}
         self._round = self._seen = len(self.memory.edits)
+
+    def report(self, unmet: Iterable[Unmet]) -> None:
+        """Take these values as reported, and no others."""
+        self.reported = {(each.portal, each.key, each.path) for each in unmet}
+
+    def lost(self) -> set[Who]:
+        """The agents that lost a value."""
+        return {who for who, _ in self.memory.losses}
 
     def of_round(self) -> list[Edit]:
         """The edits since the round began."""

@@ -62,12 +62,7 @@ MISLEADING = {
 }
 """Kinds of faults after which a program cannot avoid a refused request, or a clean report of what
 someone else has changed."""
-WAITING = {
-    *("lost", "lost for good", "one value lost", "one operation lost"),
-    *("half of the operations lost", "lists lag", "lists lag for seconds", "reads lag"),
-    *("second node lags", "list cut short", "empty list", "edited before", "edited after"),
-    *("another agent changed", "another agent changed and named"),
-}
+WAITING = {"list cut short", "empty list"}
 """Kinds of faults that the program does not withstand yet."""
 ENABLED = tuple(name for name in KINDS if name not in WAITING)
 ALL = Selection()
@@ -140,6 +135,7 @@ class Schedule:
         }
         self.ours: set[tuple[str, int]] = set()
         self.matches: Matches = {}
+        self.recorded: set[tuple[str, str]] = set()
         self.former: list[dict[str, Any]] = []
         self.ends = any(
             each["on_removed"] != "report" for each in self.world.config["portals"].values()
@@ -226,10 +222,14 @@ class Schedule:
             self.log(report_lines(report))
             self.result.interrupted += report.interrupted
             if not self.simulation.overtook:  # a late request may have undone what was applied
-                check_claims(self.portals, report, self.excuses, edits)
-                if report.exit_code == 0 and report.checked is not None:
+                losses = set() if is_verified(report) else self.excuses.lost()
+                check_claims(self.portals, report, self.excuses, edits, losses)
+                if is_verified(report) and report.exit_code == 0:
+                    self.excuses.report(report.unmet)
                     edits = self.excuses.of_round()
                     check_declared(self.portals, declared, self.matches, self.excuses, edits)
+            if is_verified(report):
+                self.recorded |= self.matches.keys() | applied_in(report)
         self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
         known = self.ours if self.misled() else None
@@ -278,7 +278,12 @@ class Schedule:
             for portal in ("rentix", "propertyfinder"):
                 who = (portal, key_of(each))
                 number = self.matches.get(who)
-                if number is None or who in conflicts or self.random.random() < 0.3:
+                if (
+                    number is None
+                    or who in conflicts
+                    or who not in self.recorded
+                    or self.random.random() < 0.3
+                ):
                     continue
                 values = visible(portal, each, self.world)
                 if values:
@@ -371,11 +376,8 @@ class Schedule:
         with self.proposal() as proposal:
             plan = proposal.plan
             self.matches = matches_of(proposal)
-            self.excuses.reported = {
-                (unmet.portal, unmet.key, unmet.path)
-                for draft in proposal.drafts.values()
-                for unmet in draft.not_taken
-            }
+            drafts = proposal.drafts.values()
+            self.excuses.report([unmet for draft in drafts for unmet in draft.not_taken])
         assert not plan.unread, plan.unread
         self.log("inspect")
         return plan
@@ -498,14 +500,27 @@ def is_clean(report: Report) -> bool:
     plan = report.plan
     return (
         statuses <= {"applied", "waiting"}
-        and not report.interrupted
         and report.remaining == 0
-        and report.checked is not None
         and plan is not None
         and not plan.unread
         and plan.complete
-        and not any("Could not verify" in note for note in report.notes)
+        and is_verified(report)
     )
+
+
+def is_verified(report: Report) -> bool:
+    """Whether the portals were read after what was sent."""
+    unread = any("Could not verify" in note for note in report.notes)
+    return not report.interrupted and report.checked is not None and not unread
+
+
+def applied_in(report: Report) -> set[tuple[str, str]]:
+    """The agents that an apply changed."""
+    return {
+        (outcome.operation.portal, outcome.operation.key)
+        for _, outcome in report.outcomes
+        if outcome.status == "applied"
+    }
 
 
 def plan_lines(plan: Plan) -> str:

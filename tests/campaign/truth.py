@@ -69,13 +69,20 @@ class Portals:
         return self.state.propertyfinder.readings
 
 
-def check_claims(portals: Portals, report: Report, excuses: Excuses, edits: Sequence[Edit]) -> None:
+def check_claims(
+    portals: Portals,
+    report: Report,
+    excuses: Excuses,
+    edits: Sequence[Edit],
+    lost: Container[tuple[str, Any]],
+) -> None:
     """What the report calls applied is what the portal has, unless a person changed it in one of
-    these edits."""
+    these edits, or it was `lost` and the report says that it was not verified."""
     truth = portals.truth()
     for _, outcome in report.outcomes:
         operation = outcome.operation
-        if outcome.status != "applied" or excuses.is_misdirected(operation.portal, outcome.id):
+        who = (operation.portal, outcome.id)
+        if outcome.status != "applied" or excuses.is_misdirected(*who) or who in lost:
             continue
         where = f"claimed: {operation.name} of {outcome.id} on {operation.portal}"
         found = truth[operation.portal].get(outcome.id)  # type: ignore[call-overload]
