@@ -33,7 +33,7 @@ from campaign.truth import (
 from campaign.worlds import World, world
 from reconciler.core.model import Plan, Report
 from reconciler.core.selection import Selection
-from reconciler.engine import applying, planning, session
+from reconciler.engine import applying, planning, session, settling
 from reconciler.errors import InputError, Interrupted, PortalError
 from reconciler.sandbox.agent import SOCIAL
 from reconciler.sandbox.faults import KINDS, Edit, Faults
@@ -51,6 +51,8 @@ MOST = FAULTY + 3
 """Applies after which one has to be clean."""
 ENDED = 3
 """Of these, the number that may be ended from outside."""
+PAUSES = settling.PAUSES
+"""The real pauses, which other tests set to zero: here they take no time."""
 PATIENCE = 160.0
 """Seconds that a run may wait at a time: what a portal may ask for, and a backoff."""
 SHARES = (0.3, 0.35, 0.4)
@@ -91,7 +93,10 @@ def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
     with TemporaryDirectory() as folder:
         schedule = Schedule(seed, Path(folder), result, kinds)
         try:
-            with mock.patch.object(Gate, "_effect", schedule.watched(Gate._effect)):
+            with (
+                mock.patch.object(Gate, "_effect", schedule.watched(Gate._effect)),
+                mock.patch.object(settling, "PAUSES", PAUSES),
+            ):
                 schedule.run()
         except AssertionError as error:
             where = traceback.extract_tb(error.__traceback__)[-1]

@@ -155,6 +155,7 @@ async def changes_another(admits: bool, target: Target) -> Response:
     ).carry_out()
     if response.status_code < 300:
         target.memory.misdirected.add((target.portal, wrong.id))
+        target.memory.losses.add(((target.portal, right.id), ""))
         if not admits and response.body:
             document = document_of(response)
             if isinstance(right, User):

@@ -70,9 +70,9 @@ class Memory:
     """What faults left behind.
 
     Writes to the agents in `lost` are acknowledged and undone. `copies` has the copy of each portal
-    that some reads see. `losses` are the values that were acknowledged and undone. `edits` are what
-    people changed. `misdirected` are the agents that were changed in place of the one that a call
-    was about.
+    that some reads see. `losses` are the values that were acknowledged and undone; an empty path
+    stands for all of a call. `edits` are what people changed. `misdirected` are the agents that
+    were changed in place of the one that a call was about.
     """
 
     lost: set[Who] = field(default_factory=set)
