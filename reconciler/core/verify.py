@@ -41,6 +41,8 @@ from reconciler.core.state import field_state, judge
 Who = tuple[str, str]
 """A portal's name and an agent's key."""
 
+_MAY_BE_DONE = ("applied", "unknown")
+
 UPDATED_INSTEAD = (
     "agent {id} already existed and was updated instead; check that this is the same person"
 )
@@ -190,7 +192,8 @@ def collect_evidence(
     lost = _lost_matches(run, matching, listing, sent, handle)
     replaced = {found.desired.key for found in lost}
     covered = {found.desired.key for found in run.matches}
-    covered |= {each.operation.key for each in run.applied}
+    # The list can show what an unknown creation made.
+    covered |= {each.operation.key for each in run.outcomes if each.status in _MAY_BE_DONE}
     current = (
         found
         for found in matching.matches

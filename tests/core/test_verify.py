@@ -122,6 +122,16 @@ def test_a_link_alone_records_no_value_as_sent():
     assert fields_of(state) == {"1": []}
 
 
+def test_an_unknown_creation_is_recorded_once_it_is_listed():
+    """Else a later edit of the agent would be no drift."""
+    desired = [file("a", {"name": "A"}, phone="+373 22 111 111")]
+    created = live(99, "a", {"name": "A"}, phone="+373 22 111 111")
+    unknown = {"create:a": "unknown"}
+    state = rentix(desired, [], [created], statuses=unknown, create=True)
+    assert fields_of(state) == {"99": ["name"]}
+    assert rentix(desired, [], [], statuses=unknown, create=True).agents == {}
+
+
 def test_a_created_agent_is_recorded_with_the_id_that_it_got():
     """Also if the portal was not read afterwards: then only what it cannot show."""
     desired = [file("a", {"name": "A", "avatar": URL}, phone="+373 22 111 111")]

@@ -320,6 +320,31 @@ def test_one_empty_list_creates_no_one_again(agency: Agency, known: bool) -> Non
     assert len(agency.truth()) == 5
 
 
+def test_a_creation_that_only_the_check_shows_is_recorded(agency: Agency) -> None:
+    """Its response and the look-up were lost; an edit weeks later is drift."""
+    agency.live()
+    agency.live_pf(person(1, email="user-1@agency.example"))
+    agency.use(propertyfinder={})
+    other = {"externalId": "b", "propertyfinder": section(1, firstName="Ben")}
+    new = {"externalId": "a", "name": "Ana", "propertyfinder": section(9, **NEW)}
+    agency.declare(new, other)
+
+    async def lose(call: Call, _: Response) -> Response | None:
+        if call.method == "POST" and call.path == "/v1/users":
+            return Response("<html>Bad Gateway</html>", 502)
+        return Response("{}", 200) if "email=" in call.path else None
+
+    agency.portal.state.after[:] = [lose]
+    report = agency.apply()
+    assert (report["exit"], set(statuses(report))) == (0, {"applied"})
+    agency.portal.state.after.clear()
+    assert agency.run("drift").code == 0
+    created = agency.truth_pf()[2]
+    created.first_name = "Theirs"
+    agency.pf.users.save(created)
+    assert agency.run("drift").code == 2
+
+
 # -- other agents --------------------------------------------------------------------------------
 
 
