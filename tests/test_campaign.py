@@ -16,7 +16,7 @@ from reconciler.net import transport
 from reconciler.portals.propertyfinder.write import Writer
 from reconciler.portals.rentix import answers, write
 
-SEEDS, CHUNK = 80, 10
+SEEDS, CHUNK = 70, 10
 FAILED = (160,)
 """Seeds that once found a bug. Each bug has its own test, too."""
 
