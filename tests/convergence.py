@@ -94,3 +94,16 @@ def _gain(missing: Iterable[frozenset[tuple[str, Any]]], case: dict[str, Any], n
     """The number of missing groups with a name that a case covers."""
     item = (name, case[name])
     return sum(item in each and each <= case.items() for each in missing)
+
+
+def not_taken(report: dict[str, Any]) -> set[tuple[str, str]]:
+    """Key and path of the values that the portal accepted and did not take."""
+    results = report["results"]
+    failed = {each["key"] for each in results if each.get("code") == "not_taken"}
+    differences = report["verified"]["differences"]
+    return {(each["key"], each["path"]) for each in differences if each["key"] in failed}
+
+
+def changes(plan: dict[str, Any]) -> set[tuple[str, str]]:
+    """Key and path of the changes in a plan."""
+    return {(each["key"], change["path"]) for each in plan["agents"] for change in each["changes"]}

@@ -173,6 +173,7 @@ def _unmet(value: _Compared, found: Match) -> Unmet:
         have,
         form=is_form(field, value.path, desired, live),
         late=value.is_late(live),
+        public=field.public,
     )
 
 

@@ -64,7 +64,9 @@ def _with_not_taken(entries: Iterable[Entry], draft: Draft) -> Iterator[Entry]:
     others: dict[str, list[Change]] = {}
     for each in draft.not_taken:
         if not (each.form or each.late):
-            change = Change(each.path, each.live, each.declared, "different", "drift")
+            change = Change(
+                each.path, each.live, each.declared, "different", "drift", each.public, sent=True
+            )
             others.setdefault(each.key, []).append(change)
     for entry in entries:
         yield replace(entry, changes=(*entry.changes, *others.pop(entry.key, ())))

@@ -185,7 +185,8 @@ class Change:
     `after` is what the file declares. `attribution` says who changed it: `pending`, the file since
     the last apply; `drift`, someone on the portal; None if the ledger records nothing. Compared
     with a base, `pending` is split: `pull_request`, these files change it; `base`, it was pending
-    before. `public` values are shown to visitors of the portal.
+    before. `public` values are shown to visitors of the portal. `sent`: the value was sent, and is
+    not sent again, since the portal shows another one.
     """
 
     path: str
@@ -194,6 +195,7 @@ class Change:
     kind: Kind = "different"
     attribution: Attribution | None = None
     public: bool = True
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +388,7 @@ Event = Started | Finished
 @dataclass(frozen=True, slots=True)
 class Unmet:
     """A declared value that was sent and that the portal does not show. `form`: what it shows is a
-    form of the value; `late`: it may be about to arrive."""
+    form of the value; `late`: it may be about to arrive; `public`: visitors see it."""
 
     portal: str
     key: str
@@ -396,6 +398,7 @@ class Unmet:
     live: Value
     form: bool = False
     late: bool = False
+    public: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,11 +158,17 @@ def _entry(entry: Entry) -> PlanDocument:
         "source": source(entry.source),
         "matched_by": entry.matched_by,
         "actions": list(entry.actions),
-        "changes": [asdict(change) for change in entry.changes],
+        "changes": [_change(change) for change in entry.changes],
         "attribution": entry.attribution,
         "reason": entry.reason,
         "live": dict(entry.live),
     }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """A change; `sent` is there if it is true."""
+    form = asdict(change)
+    return form if form.pop("sent") is False else {**form, "sent": True}
 
 
 def parse(document: Mapping[str, Any]) -> Plan:

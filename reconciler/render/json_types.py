@@ -103,6 +103,8 @@ class ChangeJson(TypedDict):
     `pull_request` or `base`. null: unknown."""
     public: bool
     """Whether visitors see the value."""
+    sent: NotRequired[bool]
+    """True if the value was sent and the portal shows another one; only in drift."""
 
 
 @_closed

@@ -185,6 +185,8 @@ def line(change: Change, *, new: bool = False, drift: bool = False, whose: bool 
     """A change in words, with a note on `whose` it is. For a `new` agent there is no old side."""
     before, after, sides = change.before, change.after, ("the portal has", "the file has")
     remarks = [ATTRIBUTIONS[change.attribution]] if whose and not drift else []
+    if change.sent:
+        remarks.append("was sent; it is not sent again until the file or the portal changes")
     if drift:
         before, after, sides = after, before, sides[::-1]
     elif change.kind == "unreadable":

@@ -249,6 +249,36 @@ def test_a_person_edits_after_both_writes(agency: Agency) -> None:
     assert len(agency.plan()["requests"]) == 1
 
 
+def test_another_value_shown_twice_is_recorded(agency: Agency) -> None:
+    """Exit 3 once. Until the file or the portal changes, each plan warns and drift reports it; once
+    the portal shows anything else, the value is planned again."""
+    agency.live(user(1, externalId="a", name="Old"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+
+    async def replace(call: Any, _: Any) -> None:
+        if call.method == "PUT":
+            change(agency, 1, name="Moderated")
+
+    agency.portal.state.after.append(replace)
+    report = agency.apply()
+    assert (report["exit"], report["results"][0]["code"]) == (3, "not_taken")
+    assert "It is not sent again" in report["results"][0]["error"]
+    for _ in range(2):
+        plan = agency.plan()
+        assert plan["agents"] == []
+        assert "“Ana” was sent, but the portal shows “Moderated”" in plan["warnings"][0]["message"]
+        drift = agency.run("drift")
+        assert drift.code == 2
+        assert "was sent; it is not sent again until" in " ".join(drift.out.split())
+        assert agency.apply()["exit"] == 0
+    change(agency, 1, name="Third")
+    assert len(agency.plan()["agents"]) == 1
+    agency.portal.state.after.clear()
+    assert agency.apply()["exit"] == 0
+    change(agency, 1, name="Moderated")
+    assert len(agency.plan()["agents"]) == 1
+
+
 def test_a_person_restores_the_former_value_between_write_and_check(agency: Agency) -> None:
     """It looks like a lost write, and is resent."""
     agency.live(user(1, externalId="a"))

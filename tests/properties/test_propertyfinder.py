@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from agency import Agency, writes
+from convergence import changes, not_taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from propertyfinder_truth import declared_is_true, undeclared_is_untouched, wishes
@@ -161,7 +162,10 @@ class World:
         self.now += 3
         calls = agency.calls()
         skipped = {each["key"] for each in plan["conflicts"]}
-        assert report["exit"] == (3 if skipped else 0), report
+        self.lost = not_taken(report)
+        excused = reading.strings != "kept" or reading.nulls == "ignored"
+        assert not self.lost or excused, report
+        assert report["exit"] == (3 if skipped or self.lost else 0), report
         skipped |= {each["key"] for each in plan["waiting"]}
         self.check_refusals(calls)
         after = agency.truth_pf()
@@ -181,8 +185,7 @@ class World:
                 assert after[number] == replace(user, **self.pictures(after[number]))
         assert set(after) - set(before) <= touched
         for _ in range(2):
-            again = agency.plan()
-            assert (again["requests"], again["agents"]) == ([], [])
+            assert changes(agency.plan()) <= self.lost
             self.now += 3
         return ours | touched
 
@@ -277,13 +280,15 @@ def test_two_rounds_of_files_are_applied(
     on_removed: str,
 ) -> None:
     """Any users, any files and then any others, under any reading. In between no one edits the
-    portal, so nothing is drift."""
+    portal, so nothing is drift, except what the portal did not take."""
     world = World(agency, live, reading, on_removed)
     ours = world.round(first, set())
     if ours:
         drift = agency.run("drift")
-        assert drift.code == 0, drift.out
+        excused = world.lost or reading.texts_taken == "string"  # then a language is not taken
+        assert drift.code == 0 or excused, drift.out
     world.round(second, ours)
     agency.calls()
-    assert agency.apply()["results"] == []
-    assert writes(agency.calls()) == []
+    results = agency.apply()["results"]
+    assert {each["key"] for each in results} <= {key for key, _ in world.lost}
+    assert bool(writes(agency.calls())) is bool(results)

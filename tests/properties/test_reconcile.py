@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from agency import FAST, Agency, user
+from convergence import changes, not_taken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rentix_truth import declared_is_true, undeclared_is_kept
@@ -118,7 +119,9 @@ def apply_round(
     agency.calls()
     report: dict[str, Any] = agency.apply()
     conflicts = {each["key"] for each in plan["conflicts"]}
-    assert report["exit"] == (3 if conflicts else 0), report
+    lost = not_taken(report)
+    assert not lost or reading.strings != "kept" or reading.social_null == "ignored", report
+    assert report["exit"] == (3 if conflicts or lost else 0), report
     refused = [call for call in agency.calls() if call[3] >= 400]
     invited = reading.creation == "invite"
     assert all(invited or call[1] == "/users/bulk" for call in refused), refused
@@ -132,8 +135,7 @@ def apply_round(
     for number, agent in before.items():
         if number not in touched:
             assert after[number] == agent
-    again = agency.plan()
-    assert (again["requests"], again["agents"]) == ([], [])
+    assert changes(agency.plan()) <= lost
     return report
 
 
@@ -171,7 +173,7 @@ def test_two_rounds_of_files_are_applied(
     reading: Readings,
 ) -> None:
     """Any live agents, any files and then any others, under any reading. In between no one edits
-    the portal, so nothing is drift."""
+    the portal, so nothing is drift, except what the portal did not take."""
     agency.ledger.unlink(missing_ok=True)
     limits = type(FAST)(
         rate_limit=10**9, bulk_rate_limit=10**9, bulk_limit=2, page_size=2, import_reads=1
@@ -182,5 +184,5 @@ def test_two_rounds_of_files_are_applied(
     if report["verified"]["agents"]:
         agency.declare(*second)
         drift = agency.run("drift")
-        assert drift.code == 0, drift.out
+        assert drift.code == 0 or not_taken(report), drift.out
     apply_round(agency, second, reading)
