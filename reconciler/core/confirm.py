@@ -37,8 +37,12 @@ from reconciler.core.model import (
 Place = tuple[str, str]
 """A live agent's id, as text, and a path."""
 
+AGAIN = "if the portal keeps showing it, declare what it shows, or change it there"
+"""What to do about a value that the portal does not take."""
 ABSENT = ""
 """The path of an agent that the portal does not show at all."""
+CLEARED: tuple[Value, ...] = (None, "", [])
+"""What is sent to clear a value."""
 CODE = "not_taken"
 """The code of an operation that succeeded, while the portal shows another value."""
 
@@ -78,7 +82,7 @@ class Unconfirmed:
 
     def clears(self, field: Field) -> bool:
         """Whether a text, a link or a number was to be cleared."""
-        return field.sort is not Sort.PICTURE and self.sent in (None, "", [])
+        return field.sort is not Sort.PICTURE and self.sent in CLEARED
 
 
 Unconfirmeds = Mapping[Place, Unconfirmed]
@@ -267,12 +271,18 @@ def _why(
             f"the portal confirmed it, but does not show agent {outcome.id}. Look for the agent on "
             f"the portal, then run again"
         )
-    shows = "; ".join(
-        f"{path} was sent as {quoted(value.sent)}, but the portal shows {quoted(value.shown)}"
-        for path, value in sent.items()
-    )
-    fields = (catalogue.by_name.get(parent(path)) for path in sent)
-    advice = next((field.advice for field in fields if field is not None and field.advice), "")
+    shows = "; ".join(f"{path} was {_shown(value)}" for path, value in sent.items())
     if final:
         return f"{shows}. It is not sent again until the file or the portal changes"
-    return f"{shows}. {advice[:1].upper() + advice[1:] or 'Run again later'}".removesuffix(".")
+    fields = (catalogue.by_name.get(parent(path)) for path in sent)
+    advice = next((field.advice for field in fields if field is not None and field.advice), "")
+    return f"{shows}. Run again later. {_upper(advice or AGAIN)}".removesuffix(".")
+
+
+def _shown(value: Unconfirmed) -> str:
+    sent = "cleared" if value.sent in CLEARED else f"sent as {quoted(value.sent)}"
+    return f"{sent}, but the portal shows {quoted(value.shown)}"
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

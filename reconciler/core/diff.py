@@ -228,6 +228,8 @@ def quoted(value: Value) -> str:
     """A value in a sentence, cut to a length that can be read."""
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return "on" if value else "off"
     text = " / ".join(map(str, value.values() if isinstance(value, Mapping) else [value]))
     return f"“{text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + '…'}”"
 

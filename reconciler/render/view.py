@@ -206,7 +206,9 @@ def drift(plan: Plan) -> View:
     keys = [[each.key for each in group] for group in (plan.entries, plan.conflicts, plan.warnings)]
     changed = len({*keys[0], *keys[1], *keys[2]})
     title = f"{plural(changed, 'agent')} changed on the portal"
-    headline, lead = f"Drift: {title}.", ADVICE if plan.entries else ""
+    sent = [change.sent for entry in plan.entries for change in entry.changes]
+    advice = ADVICE if plan.entries and not (sent and all(sent)) else ""
+    headline, lead = f"Drift: {title}.", advice
     if not changed:
         title, lead = "No drift", "No agent was changed on the portal since the last apply."
         headline = f"{title}: {lead[0].lower()}{lead[1:]}"
@@ -226,7 +228,7 @@ def drift(plan: Plan) -> View:
         agents=agents(plan.entries, drift=True),
         before="In the file",
         after="On the portal now",
-        closing=(ADVICE,) if plan.entries else (),
+        closing=(advice,) if advice else (),
     )
 
 
