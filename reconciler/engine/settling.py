@@ -20,6 +20,8 @@ from reconciler.errors import Interrupted, PortalError
 
 PAUSES = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Seconds before each further reading, both before and after the values are resent."""
+SILENT = 2
+"""Readings before the user learns what the run waits for: they take about two seconds."""
 MOST_BY_ID = 10
 """The most agents to read one by one; for more, a list takes fewer requests."""
 
@@ -95,15 +97,25 @@ class _Portal:
 
     def wait(self, settled: Settled) -> Iterator[Settled]:
         """Read the agents in question after growing pauses, until all is shown as it was sent."""
-        for pause in PAUSES:
+        for number, pause in enumerate(PAUSES):
             if not settled.unconfirmed:
                 return
+            if number == SILENT:
+                self.notify(settled)
             self.proposal.cancellation.sleep(pause)
             found = self.read(sorted({number for number, _ in settled.unconfirmed}))
             listing = _with_agents(settled.listing, found)
             unconfirmed = confirm.find_unconfirmed(self.run, listing, self.catalogue)
             settled = Settled(listing, unconfirmed)
             yield settled
+
+    def notify(self, settled: Settled) -> None:
+        """Show what the run waits for."""
+        agents = len({number for number, _ in settled.unconfirmed})
+        who = "an agent" if agents == 1 else f"{agents} agents"
+        self.proposal.planner.session.runtime.notify(
+            f"{self.name}: does not show {who} as sent yet; reading again"
+        )
 
     def read(self, ids: list[str]) -> dict[str, Live]:
         """The agents with these ids that the portal shows, by id."""

@@ -74,6 +74,25 @@ def test_a_pause_is_shown_on_a_terminal(
     assert limited.run("-q", *command).err == ""
 
 
+def test_a_wait_for_a_value_is_shown_on_a_terminal(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The portal loses the write, so it is read again and again, before and after it is resent."""
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr(options, "sys", SimpleNamespace(stderr=terminal))
+    agency.live(user(1, externalId="a"))
+    agency.declare({"externalId": "a", "name": "Ana"})
+
+    async def lose(call: Call) -> Response | None:
+        return JSONResponse({"id": 1, "updated": True}) if call.method == "PUT" else None
+
+    agency.portal.state.before.append(lose)
+    result = agency.run("apply", "--yes")
+    assert result.code == 3
+    assert result.err.count("rentix: does not show an agent as sent yet; reading again") == 2
+    assert agency.run("-q", "apply", "--yes").err == ""
+
+
 def test_a_pause_is_not_shown_without_a_terminal(limited: Agency) -> None:
     """In a workflow or a pipe, only -v logs it."""
     assert limited.run("plan").err == ""
