@@ -101,21 +101,14 @@ class _Portal:
             if not settled.unconfirmed:
                 return
             if number == SILENT:
-                self.notify(settled)
+                message = f"{self.name}: not all changes are visible yet; reading again"
+                self.proposal.planner.session.runtime.notify(message)
             self.proposal.cancellation.sleep(pause)
             found = self.read(sorted({number for number, _ in settled.unconfirmed}))
             listing = _with_agents(settled.listing, found)
             unconfirmed = confirm.find_unconfirmed(self.run, listing, self.catalogue)
             settled = Settled(listing, unconfirmed)
             yield settled
-
-    def notify(self, settled: Settled) -> None:
-        """Show what the run waits for."""
-        agents = len({number for number, _ in settled.unconfirmed})
-        who = "an agent" if agents == 1 else f"{agents} agents"
-        self.proposal.planner.session.runtime.notify(
-            f"{self.name}: does not show {who} as sent yet; reading again"
-        )
 
     def read(self, ids: list[str]) -> dict[str, Live]:
         """The agents with these ids that the portal shows, by id."""

@@ -89,7 +89,7 @@ def test_a_wait_for_a_value_is_shown_on_a_terminal(
     agency.portal.state.before.append(lose)
     result = agency.run("apply", "--yes")
     assert result.code == 3
-    assert result.err.count("rentix: does not show an agent as sent yet; reading again") == 2
+    assert result.err.count("rentix: not all changes are visible yet; reading again") == 2
     assert agency.run("-q", "apply", "--yes").err == ""
 
 
