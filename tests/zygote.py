@@ -263,5 +263,7 @@ def _import() -> None:
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
     _import()
+    # No pauses between readings of what a portal does not show, as in the process of the tests.
+    sys.modules["reconciler.engine.settling"].PAUSES = (0.0,) * 5  # type: ignore[attr-defined]
     gc.freeze()  # or a child's last collection copies all imported modules, which takes 50 ms
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -33,11 +33,13 @@ PATIENCE = 120.0
 PROGRAM = """
 import sys
 from reconciler.cli import main
+from reconciler.engine import settling
 from reconciler.store import claim
+settling.PAUSES = (0.0,) * 5
 claim.LEASE, claim.RENEWAL, claim.POLL_INTERVAL, claim.TICK = {lease}, {lease} / 3, 0.1, 0.1
 main()
 """
-"""The program, with a shorter lease."""
+"""The program, with a shorter lease and no pauses between readings."""
 NO_LIMIT = {"floor": 100_000}
 PLACE = "git:reconciler-ledger"
 
