@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rentix_truth
 from agency import Agency, person, section, user, writes
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox import propertyfinder
@@ -510,3 +510,36 @@ def test_a_process_that_is_paused_beyond_its_session(agency: Agency) -> None:
     agency.portal.state.after[:] = [pause]
     assert agency.apply()["exit"] == 0
     assert agency.truth_pf()[1].first_name == "Ana"
+
+
+def test_a_cut_list_turns_no_update_into_a_creation(agency: Agency) -> None:
+    """Nothing is known of the agent yet, and the list omits them once. A creation would switch
+    their contact channels on."""
+    settings = {**user(1)["settings"], "contact_viber": False}
+    agency.live(
+        user(1, externalId="a", settings=settings), user(2), readings=Readings(creation="upsert")
+    )
+    agency.use(rentix={"create": "upsert"})
+    agency.declare(
+        {"externalId": "a", "name": "Ana", "phone": "+373 69 131 313"},
+        {"externalId": "b", "name": "Boris", "phone": "+373 69 141 414"},
+    )
+    cut = [True]
+
+    async def cut_short(call: Any, response: Any) -> Any:
+        if call.method == "GET" and call.path.endswith("/users") and cut and cut.pop():
+            items = json.loads(bytes(response.body))["items"]
+            return JSONResponse({"items": items[1:]})
+        return None
+
+    agency.portal.state.after.append(cut_short)
+    report = agency.apply()
+    assert [(each["key"], each["status"]) for each in report["results"]] == [
+        ("a", "failed"),
+        ("b", "applied"),
+    ]
+    assert "agent 1 Agent 1 already has the externalId a" in report["results"][0]["error"]
+    assert report["exit"] == 3
+    assert agency.apply()["exit"] == 0
+    agent = agency.truth()[1]
+    assert (agent.name, agent.settings["contact_viber"]) == ("Ana", False)

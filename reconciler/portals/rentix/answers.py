@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.conversation import is_inconclusive
-from reconciler.core.model import Operation, Outcome, Response, Status
+from reconciler.core.model import Live, Operation, Outcome, Response, Status
 from reconciler.portals.rentix.read import message
 from reconciler.portals.rentix.table import ADVICE, UNNAMED
 from reconciler.portals.uncertain import Uncertain, given_up, is_name, object_of
@@ -65,6 +65,18 @@ def other_id(operation: Operation, external_id: str) -> str:
         f"someone changed the externalId of agent {operation.id} from {operation.external_id} to "
         f"{external_id} after the plan was made, so plan again"
     )
+
+
+def not_created(operation: Operation, status: int | None, existing: Live | None) -> Outcome:
+    """The outcome of a creation that was not sent because the agent exists, or may exist."""
+    error = f"could not check whether an agent has the externalId {operation.external_id}"
+    if existing is not None:
+        error = (
+            f"agent {existing.id} {existing.name} already has the externalId "
+            f"{operation.external_id}, although the portal's list did not show them"
+        )
+    error = f"{error}. Nothing was sent; run again"
+    return Outcome(operation, "failed", status, error)
 
 
 def failed(operation: Operation, response: Response) -> Outcome:

@@ -97,10 +97,15 @@ class Writer:
         return {"op": "upsert", **_profile(operation, self.section.bulk_by)}
 
     def perform(self, step: Step) -> Conversation[tuple[Outcome, ...]]:
-        """Send a step; one outcome per operation."""
-        if step.request.path != BULK:
-            return ((yield from _send(step.operations[0])),)
-        outcomes = yield from self._send_bulk(step.operations, resent=False)
+        """Send a step; one outcome per operation. A creation is not sent if the agent exists after
+        all: it would reset what no file declares."""
+        outcomes = yield from _refuse_creations(step.operations)
+        refused = {outcome.operation.name for outcome in outcomes}
+        ready = [each for each in step.operations if each.name not in refused]
+        if ready and step.request.path == BULK:
+            outcomes += yield from self._send_bulk(ready, resent=False)
+        elif ready:
+            outcomes.append((yield from _send(ready[0])))
         found = {outcome.operation.name: outcome for outcome in outcomes}
         return tuple(found[each.name] for each in step.operations)
 
@@ -227,11 +232,26 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
     return answers.abandoned(uncertain)
 
 
+def _refuse_creations(operations: Sequence[Operation]) -> Outcomes:
+    """The outcomes of the creations that must not be sent: the list may have omitted the agent."""
+    refused = []
+    for operation in operations:
+        if operation.verb == "create":
+            status, agent = yield from one(_external(operation))
+            if agent is not None or status != 404:
+                refused.append(answers.not_created(operation, status, agent))
+    return refused
+
+
+def _external(operation: Operation) -> str:
+    return f"external/{quote(str(operation.external_id), safe='')}"
+
+
 def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Live | None]]:
     """Read one agent: whether it has what the operation wants (None: it could not be read), and
     the agent."""
-    path = f"external/{quote(str(operation.external_id), safe='')}"
-    status, agent = yield from one(path if operation.id is None else str(operation.id))
+    path = _external(operation) if operation.id is None else str(operation.id)
+    status, agent = yield from one(path)
     if status == 404 and operation.id is None:
         return Verdict.DIFFERENT, None
     if agent is None or not _is_meant(operation, agent):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from conversations import ok
+from conversations import deny, ok
 
 from reconciler.core.model import Operation, Response, Source
 from reconciler.portals.rentix import Rentix
@@ -125,4 +125,4 @@ def bulk(*operations, portal=None):
     portal = portal or rentix()
     (step,) = portal.steps(operations)
     assert step.request.path == "/users/bulk"
-    return portal.perform(step)
+    return deny(portal.perform(step), sum(each.verb == "create" for each in operations))

@@ -7,7 +7,18 @@ from conversations import LOST, ok, perform, play, serve
 
 from reconciler.core.model import Response
 
-from .build import SINGLE, create, link, rejected, rentix, unlink, update, user
+from .build import (
+    SINGLE,
+    create,
+    link,
+    rejected,
+    rentix,
+    results,
+    succeeded,
+    unlink,
+    update,
+    user,
+)
 
 
 def test_successful_update_is_applied():
@@ -247,3 +258,29 @@ def test_missing_access_is_not_verified_by_reading(status):
         perform(rentix(), link(1, "a")), ("POST /users/1/link", rejected("Invalid API key", status))
     )
     assert (outcome.status, outcome.http_status) == ("failed", status)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (ok(user(7, externalId="new", name="Ana")), "agent 7 Ana already has the externalId new"),
+        (Response(503), "could not check whether an agent has the externalId new"),
+        (ok({"id": "?"}), "could not check whether an agent has the externalId new"),
+    ],
+)
+def test_creation_of_an_agent_who_may_exist_is_not_sent(answer, error):
+    """The list may have omitted the agent; a creation would reset what no file declares."""
+    (step,) = rentix().steps((create(),))
+    (outcome,), _ = play(rentix().perform(step), ("GET /users/external/new", answer))
+    assert (outcome.status, outcome.id) == ("failed", None)
+    assert error in outcome.error
+    both = rentix().steps((create(), update(5)))[0]
+    outcomes, _ = play(
+        rentix().perform(both),
+        ("GET /users/external/new", answer),
+        ("POST /users/bulk", results(succeeded(5))),
+    )
+    assert [(each.operation.verb, each.status) for each in outcomes] == [
+        ("create", "failed"),
+        ("update", "applied"),
+    ]
