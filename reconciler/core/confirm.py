@@ -239,7 +239,11 @@ def fail(
         operation = outcome.operation
         applied = outcome.status == "applied" and operation.portal == catalogue.portal
         paths = by_agent.get(str(outcome.id), ()) if applied else ()
-        sent = {path: values[str(outcome.id), path] for path in paths if _sends(operation, path)}
+        sent = {
+            path: values[str(outcome.id), path]
+            for path in paths
+            if _sends(operation, path, catalogue.handle)
+        }
         yield step, _failed(outcome, sent, accepted, catalogue) if sent else outcome
 
 
@@ -255,11 +259,11 @@ def _failed(
     return replace(outcome, status="failed", error=error, path=next(iter(sent)), code=CODE)
 
 
-def _sends(operation: Operation, path: str) -> bool:
-    """Whether an operation sent this path."""
-    if operation.verb in ("link", "unlink") or path == ABSENT:
-        return path == ABSENT or not operation.values
-    return parent(path) in operation.values
+def _sends(operation: Operation, path: str, handle: str | None) -> bool:
+    """Whether an operation sent this path. `handle` is the external id's."""
+    if operation.verb in ("link", "unlink"):
+        return path in (ABSENT, handle)
+    return path == ABSENT or parent(path) in operation.values
 
 
 def _why(

@@ -250,6 +250,15 @@ def test_a_link_or_an_agent_that_is_not_shown_has_failed():
     assert "does not show agent 2" in gone["update:2"].error
 
 
+def test_a_link_has_not_failed_because_of_a_value():
+    """Another operation of the same agent sent the value."""
+    desired = [file("b", {"name": "B"}, id=2)]
+    draft = rentix_draft(desired, [live(2)])
+    outcomes = [(each.name, Outcome(each, "applied", id=2)) for each in draft.operations]
+    failed = dict(fail(outcomes, {("2", "name"): value("B", "Old", "Old")}, (), RENTIX))
+    assert [failed[name].status for name in ("link:2", "update:2")] == ["applied", "failed"]
+
+
 def test_a_login_is_resent_as_a_value():
     """On a portal whose keys are values."""
     desired = [member("a", EMAIL_1, {"firstName": "Ana"}, id=1)]
