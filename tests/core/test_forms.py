@@ -14,6 +14,7 @@ from .build import BY_NAME, file, live
 LONG = "Specialist in apartments and houses"
 PHONE = Field("phone", Sort.PHONE)
 ROLE = Field("role", Sort.CODES)
+MAILBOX = Field("email", Sort.MAILBOX)
 
 
 def form(field, want, have):
@@ -82,10 +83,14 @@ def test_another_value_is_not_a_form(want, have):
         ),
         (BY_NAME["instagram"], "https://instagram.com/ion", "https://instagram.com/ana", False),
         (ROLE, "a", "A", False),
+        (MAILBOX, "Ion.Rusu@agency.example", "ion.rusu@agency.example ", True),
+        (MAILBOX, "ion.rusu@agency.example", "ionrusu@agency.example", False),
+        (MAILBOX, "ion.rusu.chisinau@agency.example", "ion.rusu.chisinau@agency.ex", False),
     ],
 )
 def test_phones_and_addresses_have_a_canonical_form(field, want, have, expected):
-    """Prefixes of a phone; scheme, case and escapes of an address. Other sorts have no forms."""
+    """Prefixes of a phone; scheme, case and escapes of an address; case and whitespace of an e-mail.
+    Other sorts have no forms."""
     assert form(field, want, have) is expected
 
 
