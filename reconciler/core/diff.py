@@ -226,10 +226,13 @@ def not_taken_message(catalogue: Catalogue, unmet: Unmet) -> str:
 
 def quoted(value: Value) -> str:
     """A value in a sentence, cut to a length that can be read."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "on" if value else "off"
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "on" if value else "off"
+        case {"id": number}:
+            return f"picture {number}"
     text = " / ".join(map(str, value.values() if isinstance(value, Mapping) else [value]))
     return f"“{text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + '…'}”"
 

@@ -250,6 +250,22 @@ def test_a_link_or_an_agent_that_is_not_shown_has_failed():
     assert "does not show agent 2" in gone["update:2"].error
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "shown", "expected"),
+    [
+        ("instagram", None, "https://i/x", "cleared, but the portal shows “https://i/x”"),
+        ("settings.contact_phone", False, True, "sent as off, but the portal shows on"),
+        ("avatar", None, {"id": 5, "variants": {}}, "cleared, but the portal shows picture 5"),
+    ],
+)
+def test_a_failure_shows_values_in_words(path, sent, shown, expected):
+    """As in a plan."""
+    draft = rentix_draft([file("b", {path: sent}, id=2)], [live(2, "b", {path: shown})])
+    outcomes = [(each.name, Outcome(each, "applied", id=2)) for each in draft.operations]
+    ((_, outcome),) = fail(outcomes, {("2", path): value(sent, shown, shown)}, (), RENTIX)
+    assert expected in outcome.error
+
+
 def test_a_link_has_not_failed_because_of_a_value():
     """Another operation of the same agent sent the value."""
     desired = [file("b", {"name": "B"}, id=2)]

@@ -147,7 +147,7 @@ def test_an_altered_text_in_several_languages_is_one_warning(shown):
             {"avatar": None},
             {"avatar": {"id": 5}},
             ("avatar", None, {"id": 5}),
-            "avatar: null was sent, but the portal shows “5”.",
+            "avatar: null was sent, but the portal shows picture 5.",
         ),
     ],
 )
