@@ -181,7 +181,6 @@ def _announce(sandbox: Running) -> None:
 
 
 def _read_users(path: Path) -> Users:
-    """Read the users to load. Raises UsageError."""
     try:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -207,7 +207,6 @@ def resend(
 
 
 def _again(operation: Operation, values: Unconfirmeds, handle: str | None) -> Iterator[Operation]:
-    """The part of an operation that sends these values, if there is one."""
     number = str(operation.id)
     if operation.verb in ("link", "unlink"):
         if (number, str(handle)) in values:
@@ -253,7 +252,6 @@ def _failed(
     accepted: Container[Place],
     catalogue: Catalogue,
 ) -> Outcome:
-    """The outcome of an operation that sent these unconfirmed values."""
     final = all((str(outcome.id), path) in accepted for path in sent)
     error = _why(outcome, sent, catalogue, final=final)
     return replace(outcome, status="failed", error=error, path=next(iter(sent)), code=CODE)

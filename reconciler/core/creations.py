@@ -61,7 +61,6 @@ def _why_not_created(
 
 
 def _why_not_creatable(desired: Desired, operation: Operation, scope: Scope) -> str | None:
-    """Why a creation cannot succeed; None if it can."""
     policy = scope.catalogue.policy
     if policy.off is not None and desired.values.get(policy.off[0]) == policy.off[1]:
         return f"not on the portal, and declared {policy.off[1]}: nothing to do."

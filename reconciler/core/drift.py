@@ -92,7 +92,6 @@ def _is_drift(change: Change) -> bool:
 
 
 def _missing_agents(draft: Draft, lost: AbstractSet[str]) -> tuple[Warning, ...]:
-    """A warning for each lost agent that is waiting."""
     message = "was on the portal at the last apply, and is not there now."
     return tuple(
         Warning(each.portal, each.key, each.source, message, each.name)

@@ -94,7 +94,6 @@ def move_keys(
 
 
 def _holders(scope: Scope) -> dict[str, Live]:
-    """The live agents by their external id."""
     return {
         str(external): live
         for live in scope.listing.agents

@@ -135,7 +135,6 @@ Noted = TypeVar("Noted", Conflict, Warning)
 
 
 def _named(notes: Iterable[Noted], names: Mapping[str, str]) -> Iterator[Noted]:
-    """The conflicts or warnings with the name of their person, if it is known."""
     for each in notes:
         yield each if each.name else replace(each, name=names.get(each.key, ""))
 

@@ -333,7 +333,6 @@ def _field_states(
 def _field_state(
     field: Field, path: str, found: Match, agent: AgentState | None, evidence: Evidence
 ) -> FieldState | None:
-    """What to record of one declared value; None for nothing."""
     number = str(found.live.id)
     want, have = found.desired.values[path], shown(field, path, found.live)
     now = digest(field, have)

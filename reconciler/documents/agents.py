@@ -250,7 +250,6 @@ def _section(document: Document, part: Part) -> tuple[dict[str, Value], dict[str
 
 
 def _at(data: Mapping[str, Value], path: Sequence[str]) -> Value:
-    """The value at these keys; None if there is none."""
     value: Value = data
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None

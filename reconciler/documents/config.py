@@ -69,7 +69,6 @@ def _some(portals: dict[str, Section]) -> dict[str, Section]:
 
 
 def _share(value: object) -> float:
-    """A percentage as a number from 0 to 1."""
     if isinstance(value, str) and re.search(_PERCENT, value):
         return float(value[:-1]) / 100
     raise _rule("a limit must be a percentage from 0% to 100%, such as 30%")
@@ -88,7 +87,6 @@ def _place(ledger: str) -> str:
 
 
 def _rule(message: str) -> PydanticCustomError:
-    """An error with a message for the user."""
     return PydanticCustomError("rule", "{message}", {"message": message})
 
 

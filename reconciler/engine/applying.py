@@ -207,7 +207,6 @@ def _verify(proposal: Proposal, report: Report) -> Report:
 
 
 def _runs(proposal: Proposal, report: Report) -> dict[str, PortalRun]:
-    """What was applied on each portal."""
     return {
         name: PortalRun(
             snapshot.desired,
@@ -308,7 +307,6 @@ def _states(
     listings: Mapping[str, Listing],
     ledger: Ledger,
 ) -> dict[str, PortalState]:
-    """What to record of each portal, given what `ledger` records now."""
     return {
         name: verify.record(
             state_at(ledger, name, snapshot.prior.url),

@@ -41,7 +41,6 @@ def schemas() -> dict[str, str]:
 
 
 def _text(schema: Mapping[str, Any], title: str) -> str:
-    """A schema of pydantic's as the text of a file."""
     plain = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": title,

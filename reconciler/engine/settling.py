@@ -145,7 +145,6 @@ class _Portal:
 
 
 def _with_agents(listing: Listing, found: Mapping[str, Live]) -> Listing:
-    """The listing with these agents as they were read by themselves."""
     listed = {str(live.id) for live in listing.agents}
     agents = [found.get(str(live.id), live) for live in listing.agents]
     agents += [live for number, live in found.items() if number not in listed]

@@ -176,7 +176,6 @@ class GitHub:
         return _Attempt(method, reply)
 
     def _message(self, reply: Reply) -> str:
-        """GitHub's own message on one line, redacted."""
         try:
             body = json.loads(reply.content)
         except (ValueError, RecursionError):

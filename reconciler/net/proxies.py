@@ -104,7 +104,6 @@ def _covers(entry: str, server: httpx.URL) -> bool | None:
 
 
 def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is; None if it is a name."""
     try:
         return ip_address(host)
     except ValueError:
@@ -112,6 +111,5 @@ def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_below(domain: str, server: httpx.URL) -> bool:
-    """Whether a server's name is a domain or in it."""
     names = (server.host.rstrip("."), server.raw_host.decode("ascii").rstrip("."))
     return any(name == domain or name.endswith(f".{domain}") for name in names)

@@ -369,7 +369,6 @@ def _again(attempt: _Attempt) -> bool:
 
 
 def _reason(response: Response) -> str:
-    """Why a request is retried."""
     error = response.error or f"the portal returned {response.status}"
     return error.removeprefix("the portal ")
 

@@ -162,8 +162,6 @@ def _card(
     kind: Literal["old", "new", "same"],
     brief: bool,
 ) -> Card:
-    """A side as a card. `edits` has the changed paths."""
-
     def spot(path: str, label: str) -> Spot:
         value, language = side.get(path), path.partition(".")[2]
         if path not in edits:

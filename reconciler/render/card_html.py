@@ -47,7 +47,6 @@ def side(label: str, card: Card | None, kind: Kind) -> Html | str:
 
 
 def _head(card: Card, kind: Kind) -> Html:
-    """Picture, name and position."""
     url = address(card.picture.value)
     positions = [_text(spot, kind) for spot in card.texts if parent(spot.path) == "position"]
     name = el(
@@ -82,7 +81,6 @@ def _picture(card: Card, url: str | None) -> Html:
 
 
 def _caption(picture: Spot, url: str | None, kind: Kind) -> Html | str:
-    """A picture in words, where it changes or cannot be shown."""
     if picture.changed:
         shown = _value(picture, kind)
     elif picture.value and url is None:
@@ -93,7 +91,6 @@ def _caption(picture: Spot, url: str | None, kind: Kind) -> Html | str:
 
 
 def _initials(name: str) -> str:
-    """Two letters in place of a picture."""
     letters = [next((each for each in word if each.isalpha()), "") for word in name.split()]
     return "".join([each for each in letters if each][:2])
 
@@ -118,20 +115,17 @@ def _text(spot: Spot, kind: Kind) -> Html:
 
 
 def _brief(spot: Spot, kind: Kind) -> Html:
-    """What changes in a long text, or its beginning."""
     if spot.pieces:
         return join(_runs(shorten(spot.pieces), kind))
     return _marked(spot, clip(str(spot.value), LONG), kind)
 
 
 def _line(spot: Spot, kind: Kind) -> Html:
-    """A value on a separate line."""
     value = el("dd", el("bdi", _value(spot, kind), lang=""), _note(spot))
     return el("div", el("dt", one_line(spot.label)), value)
 
 
 def _switches(switches: Sequence[Spot], kind: Kind) -> Html | str:
-    """The ways of contact, on or off."""
     if not switches:
         return ""
     return el("ul", *(_switch(spot, kind) for spot in switches), class_="switches")
@@ -149,7 +143,6 @@ def _switch(spot: Spot, kind: Kind) -> Html:
 
 
 def _value(spot: Spot, kind: Kind) -> Html:
-    """A value; a changed one is marked, and of an edited text the words that change."""
     if not spot.changed:
         return join((_words(spot.value),))
     if spot.pieces:

@@ -44,7 +44,6 @@ def report(report: Report) -> str:
 
 
 def _lay_out(shown: View) -> str:
-    """A view from top to bottom."""
     index, changes = _agents(shown)
     return _document(
         f"{shown.kind}: {shown.title}",
@@ -83,7 +82,6 @@ def _document(title: str, top: Html, *parts: str) -> str:
 
 
 def _top(shown: View) -> Html:
-    """The verdict and the counts, as tiles."""
     tiles = [
         el(
             "li",
@@ -106,7 +104,6 @@ def _top(shown: View) -> Html:
 
 
 def _dangers(sections: Sequence[Section]) -> Html | str:
-    """The dangers, in a frame."""
     if not sections:
         return ""
     parts = [part for each in sections for part in (el("h3", each.title), *_items(each))]
@@ -114,7 +111,6 @@ def _dangers(sections: Sequence[Section]) -> Html | str:
 
 
 def _section(section: Section) -> Html:
-    """A section; a long list is folded."""
     parts = _items(section)
     if len(section.items) > LISTED:
         summary = el("summary", plural(len(section.items), section.noun))
@@ -123,13 +119,11 @@ def _section(section: Section) -> Html:
 
 
 def _items(section: Section) -> list[Html]:
-    """What holds for all items of a section, and their list."""
     text = [el("p", *_message(section.text))] if section.text else []
     return [*text, el("ul", stack(_item(item) for item in section.items))]
 
 
 def _item(item: Item) -> Html:
-    """Who it is about, and the sentence."""
     parts: list[str] = []
     if item.key:
         name = _name(item.name, item.key)
@@ -147,7 +141,6 @@ def _item(item: Item) -> Html:
 
 
 def _name(name: str, key: str) -> Html:
-    """An agent by name, or by key where none is known."""
     return el("bdi", one_line(name) or one_line(key) or "without a name", lang="")
 
 
@@ -156,7 +149,6 @@ def _place(source: Source) -> Html:
 
 
 def _message(text: str) -> list[str]:
-    """A sentence, its code as such."""
     return [el("code", part) if is_code else part for part, is_code in code_parts(text)]
 
 
@@ -164,7 +156,6 @@ def _message(text: str) -> list[str]:
 
 
 def _agents(shown: View) -> tuple[Html | str, Html | str]:
-    """The list of agents, to jump by, and their cards."""
     entries, cards_ = [], []
     for place, agent in enumerate(shown.agents):
         rows = agent.rows()
@@ -177,7 +168,6 @@ def _agents(shown: View) -> tuple[Html | str, Html | str]:
 
 
 def _index(entries: Sequence[Html]) -> Html:
-    """The list of agents; a long one is folded."""
     head, listed = el("h2", plural(len(entries), "agent")), el("ol", stack(entries))
     if len(entries) > LISTED:
         listed = el("details", el("summary", "Show the list"), listed)
@@ -185,7 +175,6 @@ def _index(entries: Sequence[Html]) -> Html:
 
 
 def _entry(agent: Agent, rows: Sequence[Row], shown: View) -> Html:
-    """An agent in the list, with the changed fields."""
     danger = any(row.danger for row in rows)
     sign = next((row.mark for row in rows if row.danger), rows[0].mark)
     mark = el("span", sign, class_="mark", aria_hidden="true")
@@ -205,7 +194,6 @@ def _does(rows: Sequence[Row], shown: View) -> str:
 
 
 def _agent(shown: View, agent: Agent, rows: Sequence[Row], *, brief: bool) -> Html:
-    """One agent on all portals."""
     title = el("h3", _name(agent.name, agent.key))
     key = el("code", one_line(agent.key))
     portals = [
@@ -234,7 +222,6 @@ def _on_portal(shown: View, row: Row, seen: Cards) -> Html:
 
 
 def _badges(row: Row) -> list[Html]:
-    """What is done, and whose change it is."""
     badges = [
         el("span", action, class_=f"badge {action}" if action in NOUNS else "badge")
         for action in filter(None, row.actions.split(", "))
@@ -254,7 +241,6 @@ def _sides(shown: View, seen: Cards) -> list[str]:
 
 
 def _private(seen: Cards, row: Row) -> Html | str:
-    """The changes that visitors do not see."""
     lines = [line for line in row.lines if line.path in seen.private]
     if not lines:
         return ""
@@ -273,7 +259,6 @@ def _private(seen: Cards, row: Row) -> Html | str:
 
 
 def _results(shown: View) -> Html | str:
-    """Every agent of an apply, with the ids of new ones."""
     if not shown.results:
         return ""
     items = []

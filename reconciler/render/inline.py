@@ -49,7 +49,6 @@ def prose(text: str, most: int = MESSAGE, *, html: bool = False) -> str:
 
 
 def _prose(line: str, *, html: bool = False) -> str:
-    """Words and the spaces between them; unsafe words in a row are one code span."""
     words, spaces = SPACE.split(line)[::2], [*SPACE.split(line)[1::2], ""]
     runs: list[str] = []
     open_ended = False

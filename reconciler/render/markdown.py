@@ -177,7 +177,6 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]], keep: Sequence
 
 
 def _item(item: Item) -> str:
-    """Who it is about, and the sentence."""
     text = message(item.text)
     label = f"**{prose(item.label, NAME)}**" if item.label else ""
     line = ": ".join(filter(None, (_who(item), label, text)))
@@ -233,14 +232,12 @@ def _agents(page: _Page, shown: View, reserved: int) -> None:
 
 
 def _cell(row: Row) -> list[str]:
-    """An agent in the table."""
     fields = ", ".join([code(path, NAME // 2) for path in row.paths] + [row.more] * bool(row.more))
     what = ": ".join(filter(None, (prose(row.actions, NAME), fields)))
     return [f"`{row.mark}`", _named(row.name, row.key), prose(row.portal, NAME), what, row.whose]
 
 
 def _block(agent: Agent, rows: Sequence[Row], shown: View, most: int) -> str:
-    """The changes of one agent, folded; on each portal in at most so many bytes."""
     most //= len(rows)
     parts = []
     for row in rows:
@@ -272,7 +269,6 @@ TAGS = {"same": "{}", "gap": "{}", "old": "<del>{}</del>", "new": "<b>{}</b>"}
 
 
 def _pieces(pieces: Sequence[Piece], most: int) -> str:
-    """A word diff, in at most so many characters."""
     parts: list[str] = []
     for kind, text in pieces:
         if most <= 1:
@@ -304,7 +300,6 @@ def _request(step: Step, room: int) -> str:
 
 
 def _results(page: _Page, shown: View, reserved: int) -> None:
-    """Every agent of an apply in a table; `reserved` bytes are for what comes after."""
     if not shown.results:
         return
     room, lines = page.room - reserved - RESERVED, []
@@ -320,7 +315,6 @@ def _results(page: _Page, shown: View, reserved: int) -> None:
 
 
 def _result(each: Result) -> list[str]:
-    """An agent of an apply in the table."""
     item = each.item
     outcome = ", ".join(filter(None, (each.outcome, prose(each.ids, 2 * NAME))))
     return [_named(item.name, item.key), prose(item.portal, NAME), each.verbs, outcome]

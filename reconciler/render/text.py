@@ -54,7 +54,6 @@ def _lay_out(
     results: Sequence[Result] = (),
     of_plan: bool = True,
 ) -> str:
-    """A view from top to bottom."""
     page = _Page(width, color=color)
     page.line(shown.headline, "bold")
     for section in shown.first:
@@ -76,7 +75,6 @@ def _lay_out(
 
 
 def _section(page: _Page, section: Section) -> None:
-    """A title and its items, after a blank line."""
     page.blank()
     page.line(section.title, "bold red" if section.danger else "bold")
     if section.text:
@@ -99,12 +97,10 @@ def _sentence(item: Item) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A sentence with its code in quotation marks."""
     return CODE.sub(r'"\1"', text)
 
 
 def _agents(page: _Page, shown: View) -> None:
-    """The agents with their changes, a blank line between them."""
     if shown.agents and shown.first:
         page.blank()
         page.line("Changes", "bold")
@@ -130,7 +126,6 @@ def _row(page: _Page, row: Row, *, several: bool) -> None:
 
 
 def _results(page: _Page, results: Sequence[Result]) -> None:
-    """What was applied, with the ids of new agents."""
     if results:
         page.blank()
         page.line("Applied", "bold")
@@ -141,7 +136,6 @@ def _results(page: _Page, results: Sequence[Result]) -> None:
 
 
 def _requests(page: _Page, shown: View) -> None:
-    """Every request as it would be sent."""
     if shown.steps:
         page.blank()
         page.line("Nothing is sent. An apply would send:", "bold")
@@ -284,6 +278,5 @@ class _Page:
 
 
 def _piece(kind: str, text: str) -> Span:
-    """A run of a word diff, between its marks."""
     before, after, style = PIECES[kind]
     return before + one_line(clip(text, CLIP), strip=False) + after, style

@@ -134,7 +134,6 @@ def _counts(plan: Plan) -> list[Count]:
 
 
 def _dangers(people: _People, found: Iterable[Agent]) -> list[Section]:
-    """Who is taken off a portal or off their listings, the worst first."""
     items: dict[Danger, list[Item]] = {kind: [] for kind in DANGERS}
     for agent in found:
         for entry in agent.entries:
@@ -159,7 +158,6 @@ def _limits(plan: Plan) -> Section:
 
 
 def _unread(plan: Plan, effect: str) -> Section:
-    """What could not be read from the portals, with the effect."""
     items = [Item(f"{portal} could not be read, so {effect}: {why}") for portal, why in plan.unread]
     if not plan.complete and not plan.unread:
         items.append(Item("The portal returned an incomplete list of its agents."))
@@ -172,7 +170,6 @@ def _conflicts(people: _People, plan: Plan, *, of_plan: bool = False) -> Section
 
 
 def _waiting(people: _People, plan: Plan, *, of_plan: bool = False) -> Section:
-    """Declared agents whom the portal does not have."""
     warned = {(each.portal, each.key): each for each in plan.warnings}
     items = []
     for portal, key in plan.waiting:
@@ -266,7 +263,6 @@ def report(report: Report) -> View:
 
 
 def _ending(report: Report) -> str:
-    """How an apply ended."""
     if report.interrupted:
         return "Interrupted. Run again to apply the rest."
     if not report.outcomes:
@@ -293,13 +289,11 @@ def _failures(people: _People, outcomes: Iterable[Outcome], *, interrupted: bool
 
 
 def _refused(people: _People, outcomes: Iterable[Outcome]) -> Section:
-    """Agents whom the portal did not create."""
     items = [_ended(people, each) for each in outcomes if each.status == "waiting"]
     return Section("Waiting (not created)", items, noun="waiting agent")
 
 
 def _ended(people: _People, outcome: Outcome) -> Item:
-    """An operation that was not applied, and why."""
     operation = replace(outcome.operation, source=outcome.source)
     label = f"{operation.verb} {outcome.status}"
     return people.item(operation, outcome.error or "", label=label)
@@ -347,7 +341,6 @@ def _results(people: _People, outcomes: Iterable[Outcome]) -> list[Result]:
 
 
 def _result(people: _People, group: Sequence[Outcome]) -> Result:
-    """What became of one agent; of each operation, where they differ."""
     statuses = [each.status for each in group]
     outcome: str = statuses[0]
     if len(set(statuses)) > 1:

@@ -148,7 +148,6 @@ class Table(Generic[Row]):
             self.save(row)
 
     def _to_sql(self, row: Row) -> list[object]:
-        """Return the values of a row, in the order of the columns."""
         values = ((column, getattr(row, name)) for name, column in self._columns.items())
         return [
             json.dumps(value, ensure_ascii=False) if column.json and value is not None else value
@@ -156,7 +155,6 @@ class Table(Generic[Row]):
         ]
 
     def _from_sql(self, row: tuple[Any, ...]) -> Row:
-        """Return the row of these values, in the order of the columns."""
         columns = zip(self._columns.items(), row, strict=True)
         values = {
             name: json.loads(value) if column.json and value is not None else value
@@ -166,7 +164,6 @@ class Table(Generic[Row]):
 
 
 def _column(name: str, hint: Any, constraint: str) -> _Column:  # noqa: ANN401 - a type hint
-    """Return the column of a field with this type hint."""
     optional = isinstance(hint, UnionType)
     kind = next(each for each in get_args(hint) if each is not NoneType) if optional else hint
     is_json = get_origin(kind) is dict

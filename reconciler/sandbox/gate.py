@@ -176,7 +176,6 @@ class Gate(ABC):
         return response
 
     def _match(self, request: Request) -> Match:
-        """Find the route of a request."""
         scope = request.scope
         segments = _path(scope, query=False).split("/")[1 + scope["root_path"].count("/") :]
         matches = [

@@ -67,7 +67,6 @@ class Writer:
         )
 
     def _request(self, operation: Operation) -> Request:
-        """An operation's request, in the form that the portal seems to accept."""
         values = operation.values
         if operation.verb == "create":
             # A creation takes the role as a number, a patch as a string.

@@ -111,7 +111,6 @@ async def repeated_page(target: Target) -> Response:
 
 
 def _users(document: Any) -> list[Any]:  # noqa: ANN401
-    """Return the users of a list response; empty for any other."""
     users: list[Any] = document.get("items") or document.get("data") or []
     return users
 

@@ -206,7 +206,6 @@ def _name_in(target: Target) -> tuple[str | None, Any]:
 
 
 def _about(target: Target, agent: Any) -> Call:  # noqa: ANN401 - an `Agent` or a `User`
-    """Return the call, about another agent."""
     call, (name, _) = target.call, _name_in(target)
     if name == "body":
         return replace(call, body={**call.body, "id": agent.id})

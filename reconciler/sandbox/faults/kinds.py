@@ -67,7 +67,6 @@ def _starts_list(target: Target) -> bool:
 
 
 def _updates(target: Target) -> bool:
-    """Whether this may change agents that exist."""
     return _writes_agents(target) and target.endpoint != "POST /v1/users"
 
 
@@ -102,7 +101,6 @@ def _uses_token(target: Target) -> bool:
 
 
 def _is_bulk(target: Target) -> bool:
-    """Whether this is a bulk request of several operations, within the limit."""
     return 1 < len(target.operations) <= target.state.limits.bulk_limit
 
 
