@@ -23,16 +23,7 @@ from reconciler.core.fields import (
     shown,
 )
 from reconciler.core.forms import is_form
-from reconciler.core.model import (
-    Desired,
-    Listing,
-    Live,
-    Match,
-    Operation,
-    Outcome,
-    Source,
-    Value,
-)
+from reconciler.core.model import Desired, Listing, Live, Match, Operation, Outcome, Source, Value
 
 Place = tuple[str, str]
 """A live agent's id, as text, and a path."""
@@ -192,9 +183,9 @@ def resend(
     shown to anyone. A link is left out if it needs an operation that is left out; so is an unlink
     without its link."""
     kept = [each for operation in operations for each in _again(operation, values, handle)]
+    planned = {each.name for each in operations}
     while True:
         names = {each.name for each in kept}
-        planned = {each.name for each in operations}
         left = [
             each
             for each in kept

@@ -143,16 +143,7 @@ def phone(value: Scalar, region: str | None = None) -> str:
     return f"{e164};ext={number.extension}" if number.extension else e164
 
 
-TRACKING = (
-    "igsh",
-    "igshid",
-    "fbclid",
-    "gclid",
-    "ttclid",
-    "si",
-    "feature",
-    "is_from_webapp",
-)
+TRACKING = ("igsh", "igshid", "fbclid", "gclid", "ttclid", "si", "feature", "is_from_webapp")
 
 
 def link(value: Value) -> Value:

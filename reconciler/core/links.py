@@ -241,8 +241,7 @@ def operations(
             return ()
         claim, name = by_id[live.id], f"unlink:{live.id}"
         done.setdefault(
-            name,
-            Operation(name, "unlink", portal, claim.key, claim.source, live.id, str(held)),
+            name, Operation(name, "unlink", portal, claim.key, claim.source, live.id, str(held))
         )
         return (name,)
 

@@ -11,15 +11,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.confirm import ABSENT, Place, PortalRun, find_unconfirmed
-from reconciler.core.fields import (
-    Field,
-    Sort,
-    Verdict,
-    arrives_late,
-    digest,
-    parent,
-    shown,
-)
+from reconciler.core.fields import Field, Sort, Verdict, arrives_late, digest, parent, shown
 from reconciler.core.match import Matching, is_linked, match
 from reconciler.core.model import (
     AgentState,
@@ -160,10 +152,7 @@ class Evidence:
 
 
 def record(
-    prior: PortalState,
-    run: PortalRun,
-    after: Listing | None,
-    catalogue: Catalogue,
+    prior: PortalState, run: PortalRun, after: Listing | None, catalogue: Catalogue
 ) -> PortalState:
     """The portal's state to write to the ledger after an apply.
 
@@ -176,10 +165,7 @@ def record(
 
 
 def collect_evidence(
-    prior: PortalState,
-    run: PortalRun,
-    after: Listing | None,
-    catalogue: Catalogue,
+    prior: PortalState, run: PortalRun, after: Listing | None, catalogue: Catalogue
 ) -> Evidence:
     """What an apply leaves to record; the parameters are those of `record`."""
     sent = _sent_paths(run)

@@ -24,13 +24,7 @@ from reconciler.core.review import review, review_all
 from reconciler.core.selection import Selection
 from reconciler.documents.agents import Document, desired
 from reconciler.engine.concurrency import Cancellation
-from reconciler.engine.session import (
-    Repository,
-    Runtime,
-    Session,
-    open_session,
-    state_at,
-)
+from reconciler.engine.session import Repository, Runtime, Session, open_session, state_at
 from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
 from reconciler.portals.registry import Portal
 from reconciler.render.visible import one_line
@@ -100,11 +94,7 @@ def _read_portal(
 
 
 def _with_omitted(
-    portal: Portal,
-    desired: tuple[Desired, ...],
-    listing: Listing,
-    prior: PortalState,
-    send: Send,
+    portal: Portal, desired: tuple[Desired, ...], listing: Listing, prior: PortalState, send: Send
 ) -> Listing:
     """The list, completed with the known agents that it omits and that the portal shows by id."""
     wanted = to_look_up(desired, listing, prior, catalogue_of(portal))

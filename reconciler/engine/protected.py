@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from reconciler.documents.config import DEFAULT_FILE, Config, read_config
 from reconciler.documents.discovery import yaml_files
@@ -19,13 +18,6 @@ DEFAULT_FOLDER = "agents"
 YAML = (".yaml", ".yml")
 
 
-class _Protected(NamedTuple):
-    """A file of the repository, and what it is for people."""
-
-    path: Path
-    role: str
-
-
 def check_not_protected(root: Path, file: Path | None, option: str, path: Path) -> None:
     """Raise UsageError if `path`, the value of an option, would replace a file of the repository
     at `root`, or become an agent's file. `file` is the configuration, None for the default one."""
@@ -33,12 +25,10 @@ def check_not_protected(root: Path, file: Path | None, option: str, path: Path) 
     with suppress(ConfigError, InputError):  # `show` needs no valid configuration
         config = read_config(root, file, sections())
     target = Path(os.path.realpath(path))
-    for each in _files(root, file, config):
-        if _is_same(target, each.path):
-            name = os.path.relpath(each.path, root)
-            raise UsageError(
-                f"{option} {path} would replace {each.role} ({name}). Choose another file."
-            )
+    for each, role in _files(root, file, config):
+        if _is_same(target, each):
+            name = os.path.relpath(each, root)
+            raise UsageError(f"{option} {path} would replace {role} ({name}). Choose another file.")
     folder = root / (config.agents if config else DEFAULT_FOLDER)
     below = any(_is_one(parent, folder) for parent in target.parents)
     if below and target.suffix.casefold() in YAML:
@@ -48,16 +38,16 @@ def check_not_protected(root: Path, file: Path | None, option: str, path: Path) 
         )
 
 
-def _files(root: Path, file: Path | None, config: Config | None) -> Iterator[_Protected]:
-    """The files; of an invalid configuration, only itself."""
+def _files(root: Path, file: Path | None, config: Config | None) -> Iterator[tuple[Path, str]]:
+    """The files, each with what it is; of an invalid configuration, only itself."""
     for path in filter(None, (file, root / DEFAULT_FILE)):
-        yield _Protected(path, "the configuration")
+        yield path, "the configuration"
     if config is None:
         return
     if not config.ledger.startswith(BRANCH_PREFIX):
-        yield _Protected(root / config.ledger, "the ledger")
+        yield root / config.ledger, "the ledger"
     for _, name in yaml_files(root, config.agents, []):
-        yield _Protected(Path(name), "an agent's file")
+        yield Path(name), "an agent's file"
 
 
 def _is_same(target: Path, other: Path) -> bool:

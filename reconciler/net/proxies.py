@@ -20,7 +20,6 @@ VARIABLES = {"https": "HTTPS_PROXY", "all": "ALL_PROXY"}
 """The variables that name a proxy for https, by their names in `getproxies`; the first one wins."""
 MAX_PORT = 65535
 HTTPS_PORT = 443
-MAX_PORT = 65535
 _WITH_PORT = re.compile(r"(?P<host>\[.*\]|[^:]*):(?P<port>\d+)")
 _HOST = re.compile(r"[^\s*/:@\[\]]+")
 

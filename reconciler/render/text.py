@@ -47,12 +47,7 @@ def report(report: Report, *, width: int, color: bool) -> str:
 
 
 def _lay_out(
-    shown: View,
-    *,
-    width: int,
-    color: bool,
-    results: Sequence[Result] = (),
-    of_plan: bool = True,
+    shown: View, *, width: int, color: bool, results: Sequence[Result] = (), of_plan: bool = True
 ) -> str:
     page = _Page(width, color=color)
     page.line(shown.headline, "bold")

@@ -11,15 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from reconciler.core.model import (
-    Conflict,
-    Entry,
-    Outcome,
-    Plan,
-    Report,
-    Status,
-    Warning,
-)
+from reconciler.core.model import Conflict, Entry, Outcome, Plan, Report, Status, Warning
 from reconciler.core.plan_json import counts
 from reconciler.render.parts import Count, Item, Located, Result, Section, View
 from reconciler.render.phrases import NOUNS, clip, plural, price, sentence, words

@@ -113,9 +113,7 @@ def load_agents(users: Iterable[Any]) -> list[Agent]:
     """Return agents from users as GET shows them; a key that is left out gets a default.
 
     The checks are looser than those of PUT: an agency's old data need not pass today's checks.
-
-    Raises:
-        LoadError: a value has the wrong type, is unknown, or appears twice but must be unique.
+    Raises LoadError if a value has the wrong type, is unknown, or appears twice but must be unique.
     """
     objects = load_objects(users, _USER_KEYS)
     agents = [_load_agent(user, f"user {place}") for place, user in enumerate(objects)]

@@ -100,8 +100,7 @@ class Table(Generic[Row]):
     ) -> None:
         """Create the table unless it exists; `constraints` adds SQL to single columns.
 
-        Raises:
-            sqlite3.Error: an existing table of this name has other columns.
+        Raises sqlite3.Error if an existing table of this name has other columns.
         """
         self._database = database
         self._name = name

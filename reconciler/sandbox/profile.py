@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 def object_of(body: object, *keys: str) -> Json:
     """Return the body as an object, with these keys only if any are given.
 
-    Raises:
-        RefusalError: 400.
+    Raises a RefusalError of 400.
     """
     if not isinstance(body, dict):
         raise RefusalError(400, ["body must be an object"])
@@ -46,8 +45,7 @@ def external_id_of(body: Json) -> str:
 def identifier_of(body: Json) -> int | str:
     """Return the one identifier of a body: the id (int) or the external id (str).
 
-    Raises:
-        RefusalError: 400, there is none, there are both, or it is invalid.
+    Raises a RefusalError of 400 if there is none, there are both, or it is invalid.
     """
     if "id" in body and "externalId" in body:
         raise RefusalError(400, "Cannot use both id and externalId")
@@ -137,9 +135,7 @@ def new_agent(number: int, external_id: str, profile: Json) -> Agent:
     """Return the agent that a checked profile creates, with all channels on (doubt 1).
 
     `apply` writes the rest of the profile.
-
-    Raises:
-        RefusalError: 400, the name or phone is missing, or the phone is invalid.
+    Raises a RefusalError of 400 if the name or phone is missing, or the phone is invalid.
     """
     required = ("name", "phone")
     if missing := [key for key in required if not profile.get(key, "").strip()]:
@@ -165,8 +161,7 @@ def _international(phone: str) -> str | None:
 def apply(agent: Agent, profile: Json, readings: Readings, limits: Limits, store: Store) -> None:
     """Write a checked profile into an agent; what it omits is kept. The agent is not saved.
 
-    Raises:
-        RefusalError: 400, the picture is unknown.
+    Raises a RefusalError of 400 if the picture is unknown.
     """
     if "name" in profile:
         agent.name = _stored(profile["name"], readings, one_line=True)

@@ -85,8 +85,7 @@ class Running:
 def serve(application: Application, port: int, ready: Callable[[Running], None]) -> None:
     """Serve on `port` (0: a free one) until SIGINT or SIGTERM; call `ready` once listening.
 
-    Raises:
-        OSError: the port is in use.
+    Raises OSError if the port is in use.
     """
     with _bound(port) as listener:
         _Server(application, listener, ready).run(sockets=[listener])
@@ -98,10 +97,7 @@ def running(state: State | None = None, port: int = 0) -> Iterator[Running]:
 
     The store of a state that is passed in stays open; without a state, a new one is made and its
     store closed at the end. To start over, call `restart`, or `state.reset(users, readings)` if no
-    request is in progress.
-
-    Raises:
-        OSError: the port is in use.
+    request is in progress. Raises OSError if the port is in use.
     """
     if state is None:
         with closing(Store()) as store, running(State(store), port) as sandbox:

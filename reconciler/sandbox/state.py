@@ -97,8 +97,7 @@ class PropertyFinderState:
     def load(self, users: Iterable[Mapping[str, Any]]) -> None:
         """Replace all users with these, given as GET shows them.
 
-        Raises:
-            LoadError: a user is invalid; the users in place stay.
+        Raises LoadError if a user is invalid; the users in place stay.
         """
         self.users.replace(load_users(users))
 
@@ -111,9 +110,7 @@ class PropertyFinderState:
         """Start over with these users: all scopes, no tokens, empty rate windows.
 
         Readings and limits that are not given go back to their defaults.
-
-        Raises:
-            LoadError: a user is invalid.
+        Raises LoadError if a user is invalid.
         """
         self.load(users)
         self.readings = readings or propertyfinder.Readings()
@@ -157,8 +154,7 @@ class State:
     def load(self, users: Iterable[Mapping[str, Any]]) -> None:
         """Replace all of Rentix's agents with these, given as GET shows them.
 
-        Raises:
-            LoadError: a user is invalid; the agents in place stay.
+        Raises LoadError if a user is invalid; the agents in place stay.
         """
         self.store.replace(load_agents(users))
 
@@ -172,9 +168,7 @@ class State:
 
         Readings and limits that are not given go back to their defaults. Property Finder is reset
         too and has no users then; load them with its own `reset`.
-
-        Raises:
-            LoadError: a user is invalid.
+        Raises LoadError if a user is invalid.
         """
         self.load(users)
         self.readings = readings or Readings()

@@ -50,8 +50,7 @@ def expect(condition: bool, where: str, problem: str) -> None:
 def load_objects(users: Iterable[Any], keys: Collection[str]) -> list[Json]:
     """Return users as objects with these keys only; one without an id gets the next free id.
 
-    Raises:
-        LoadError: a user is not an object, has an unknown key or an invalid id.
+    Raises LoadError if a user is not an object, has an unknown key or an invalid id.
     """
     objects = [load_object(user, f"user {place}", keys) for place, user in enumerate(users)]
     assign_ids(objects, "id", 1)

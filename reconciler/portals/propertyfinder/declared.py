@@ -95,10 +95,7 @@ PART = Part(
     required=("email", "id"),
     example="email: ivan@agency.example",
     refused={
-        "compliances": (
-            "`compliances` is not managed",
-            "delete this line",
-        ),
+        "compliances": ("`compliances` is not managed", "delete this line"),
         "imageUrl": ("unknown key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
         "isActive": ("unknown key `isActive` in `propertyfinder`", "write status: active"),
         "avatar.id": (

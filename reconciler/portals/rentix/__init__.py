@@ -9,15 +9,7 @@ from typing import ClassVar
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import (
-    Desired,
-    Listing,
-    Live,
-    RateLimit,
-    Response,
-    Scalar,
-    Session,
-)
+from reconciler.core.model import Desired, Listing, Live, RateLimit, Response, Scalar, Session
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART

@@ -12,13 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.sandbox.gate import RefusalError
 from reconciler.sandbox.propertyfinder.readings import Limits, Readings
-from reconciler.sandbox.propertyfinder.user import (
-    STATUSES,
-    STRINGS,
-    TEXT_LANGUAGES,
-    TEXTS,
-    User,
-)
+from reconciler.sandbox.propertyfinder.user import STATUSES, STRINGS, TEXT_LANGUAGES, TEXTS, User
 from reconciler.sandbox.values import Json, is_id, split_https
 
 SPOKEN_LANGUAGES = {

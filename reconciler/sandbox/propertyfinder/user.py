@@ -143,9 +143,7 @@ def load_users(users: Iterable[Any]) -> list[User]:
 
     The checks are looser than those of POST: old data need not pass today's checks. A user has a
     public profile unless it is null.
-
-    Raises:
-        LoadError: a value has the wrong type, is unknown, or appears twice but must be unique.
+    Raises LoadError if a value has the wrong type, is unknown, or appears twice but must be unique.
     """
     objects = load_objects(users, _USER_KEYS)
     for place, user in enumerate(objects):
