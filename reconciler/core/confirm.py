@@ -88,7 +88,7 @@ def find_unconfirmed(
     agent who is not listed is unconfirmed at `ABSENT`.
     """
     desired = {each.key: each for each in run.desired}
-    before, listed = ({str(live.id): live for live in each.agents} for each in (run.before, after))
+    before, listed = run.before.by_id(), after.by_id()
     found: dict[Place, Unconfirmed] = {}
     for outcome in run.applied:
         number, operation = str(outcome.id), outcome.operation

@@ -90,6 +90,10 @@ class Listing:
     found: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
 
+    def by_id(self) -> dict[str, Live]:
+        """The agents by live id, as text."""
+        return {str(live.id): live for live in self.agents}
+
 
 @dataclass(frozen=True, slots=True)
 class FieldState:

@@ -191,8 +191,8 @@ def collect_evidence(
     return Evidence(
         matches=(*lost, *current),
         sent=sent,
-        before=_by_id(run.before),
-        after=None if after is None else _by_id(after),
+        before=run.before.by_id(),
+        after=None if after is None else after.by_id(),
         removed={str(each.id) for each in run.applied if each.operation.source is None},
         refused={
             each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
@@ -260,10 +260,6 @@ def _lost_matches(
         and found.live.id in listed
         and is_linked(found, handle)
     ]
-
-
-def _by_id(listing: Listing) -> dict[str, Live]:
-    return {str(live.id): live for live in listing.agents}
 
 
 # -- the record ----------------------------------------------------------------------------------

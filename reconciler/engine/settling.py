@@ -120,8 +120,8 @@ class _Portal:
             listing, _ = drive(portal.read(()), self.send)
         except PortalError:  # as if it showed what it showed before
             return {}
-        wanted = set(ids)
-        return {str(live.id): live for live in listing.agents if str(live.id) in wanted}
+        listed = listing.by_id()
+        return {number: listed[number] for number in ids if number in listed}
 
     def resend(self, settled: Settled) -> bool:
         """Send the values again that the portal does not show, as a new plan would. Returns whether
@@ -145,7 +145,4 @@ class _Portal:
 
 
 def _with_agents(listing: Listing, found: Mapping[str, Live]) -> Listing:
-    listed = {str(live.id) for live in listing.agents}
-    agents = [found.get(str(live.id), live) for live in listing.agents]
-    agents += [live for number, live in found.items() if number not in listed]
-    return replace(listing, agents=tuple(agents))
+    return replace(listing, agents=tuple({**listing.by_id(), **found}.values()))

@@ -215,7 +215,7 @@ class Writer:
         for start in range(0, len(ids), table.PAGE_SIZE):
             group = list(map(str, ids[start : start + table.PAGE_SIZE]))
             found = yield from self._find(f"id={','.join(group)}")
-            shown = {str(each.id): each for each in found.agents} if found is not None else {}
+            shown = found.by_id() if found is not None else {}
             if found is not None and found.complete and shown.keys() <= set(group):
                 agents |= dict.fromkeys(group)  # else the portal ignored the filter
             agents |= {number: shown[number] for number in group if number in shown}
