@@ -405,6 +405,9 @@ class Unmet:
     public: bool = True
 
 
+EMPTY_PLAN = Plan((), (), (), (), 0, 0, (), True, (), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What an apply did and what the portal showed afterwards.
@@ -422,7 +425,7 @@ class Report:
     unmet: tuple[Unmet, ...] = ()
     stale: tuple[Conflict, ...] = ()
     remaining: int = 0
-    plan: Plan | None = None
+    plan: Plan = EMPTY_PLAN
     interrupted: bool = False
     notes: tuple[str, ...] = ()
 
@@ -437,8 +440,6 @@ class Report:
             return 130
         if self.count("unknown"):
             return 4
-        conflicts = self.plan is not None and self.plan.conflicts
         failures = self.count("failed") + self.count("skipped") + self.remaining
-        unread = self.plan is not None and self.plan.unread
-        partly = failures or self.stale or conflicts or unread
+        partly = failures or self.stale or self.plan.conflicts or self.plan.unread
         return 3 if partly else 0

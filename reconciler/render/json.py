@@ -23,9 +23,8 @@ def report(report: Report, digest: str) -> str:
                 "failed": report.count("failed"),
                 "skipped": report.count("skipped") + len(report.stale),
                 "unknown": report.count("unknown"),
-                "waiting": report.count("waiting")
-                + (len(report.plan.waiting) if report.plan else 0),
-                "conflicts": len(report.plan.conflicts) if report.plan else 0,
+                "waiting": report.count("waiting") + len(report.plan.waiting),
+                "conflicts": len(report.plan.conflicts),
             },
             "results": [_result(step, outcome) for step, outcome in report.outcomes]
             + [
@@ -57,12 +56,9 @@ def report(report: Report, digest: str) -> str:
                     for each in report.unmet
                 ],
             },
-            "conflicts": [conflict(each) for each in report.plan.conflicts] if report.plan else [],
-            "warnings": [warning(each) for each in report.plan.warnings] if report.plan else [],
-            "unread": [
-                {"portal": portal, "error": why}
-                for portal, why in (report.plan.unread if report.plan else ())
-            ],
+            "conflicts": [conflict(each) for each in report.plan.conflicts],
+            "warnings": [warning(each) for each in report.plan.warnings],
+            "unread": [{"portal": portal, "error": why} for portal, why in report.plan.unread],
             "interrupted": report.interrupted,
             "notes": list(report.notes),
         }

@@ -226,7 +226,7 @@ def drift(plan: Plan) -> View:
 
 def report(report: Report) -> View:
     """What an apply did: how it ended, who was not applied and why, and every agent."""
-    plan = report.plan or Plan((), (), (), (), 0, 0, (), True, (), 0)
+    plan = report.plan
     people = _People(plan)
     outcomes = [outcome for _, outcome in report.outcomes]
     title, lead = _ending(report), tally(report)

@@ -511,7 +511,6 @@ def is_clean(report: Report) -> bool:
     return (
         statuses <= {"applied", "waiting"}
         and report.remaining == 0
-        and plan is not None
         and not plan.unread
         and plan.complete
         and is_verified(report)
