@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from reconciler.core import names, spelling
 from reconciler.core.catalogue import Catalogue
@@ -24,6 +25,8 @@ from reconciler.core.state import former
 
 LEDGER = "ledger"
 """`Match.by` of an agent that only the ledger identifies."""
+NAMED = 10
+"""The most agents that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,16 @@ def label(live: Live) -> str:
     return f"{live.id} {live.name}".rstrip()
 
 
-def labels(agents: Iterable[Live]) -> str:
+def labels(agents: Collection[Live]) -> str:
     """Several live agents in a sentence."""
-    return ", ".join(map(label, agents))
+    return _first(map(label, agents), len(agents))
+
+
+def _first(names: Iterable[str], count: int) -> str:
+    """The first of `count` names, and how many more there are: an office may share one phone."""
+    first = list(islice(names, NAMED))
+    rest = [f"{count - NAMED} more"] if count > NAMED else []
+    return ", ".join([*first, *rest])
 
 
 class _Matcher:
@@ -340,8 +350,9 @@ class _Matcher:
         """Why a shared value does not identify the agent; None if it does, or no one has it."""
         value = f"{shared.name} {desired.identity[shared.name]}"
         if len(group) > 1 and (holders or self.catalogue.policy.create):
-            others = ", ".join(f"{each.key} ({each.source})" for each in group if each != desired)
-            return f"{value} is also declared for {others}, so it does not identify the agent."
+            others = (f"{each.key} ({each.source})" for each in group if each is not desired)
+            named = _first(others, len(group) - 1)
+            return f"{value} is also declared for {named}, so it does not identify the agent."
         if not holders:
             return None
         if not self.listing.complete:

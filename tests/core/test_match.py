@@ -511,3 +511,18 @@ def test_resembling_ids_are_folded_once_each(monkeypatch):
     folded.clear()
     assert len(match_agents([file(f"k{at}") for at in range(50)], agents).matches) == 50
     assert folded == []
+
+
+def test_a_phone_that_very_many_share_makes_no_endless_messages():
+    """Each message names the first ones and counts the rest."""
+    shared = [file(f"a{number}", phone=PHONE) for number in range(50)]
+    holders = [live(number, phone=PHONE) for number in range(1, 51)]
+    files = match_agents(shared, holders[:1]).conflicts
+    (agents,) = match_agents([file("a", phone=PHONE)], holders).conflicts
+    assert len(files) == 50
+    for reason in (*(each.reason for each in files), agents.reason):
+        assert len(reason) < 600
+    assert "a0 (" in files[-1].reason
+    assert "39 more" in files[-1].reason
+    assert "matches 50 agents" in agents.reason
+    assert "40 more" in agents.reason
