@@ -133,9 +133,11 @@ def _make_plan(
 def _ask(
     candidate: Reviewed, make_plan: Callable[[Planner], Reviewed], show: Callable[..., None]
 ) -> Reviewed:
-    """Show a plan and ask whether to apply it, until the portals show the same after the answer as
-    before the prompt. Returns the plan to apply, made of what they show now. Raises PortalError,
+    """Show a plan and ask whether to apply it, until it is the same after the answer as before the
+    prompt. Returns the plan to apply, made of what they show now. Raises PortalError,
     StaleError, LimitsError, UsageError and Exit."""
+    from reconciler.core import plan_json
+
     for prompt in range(PROMPTS):
         if prompt:
             console.write_message(
@@ -151,7 +153,7 @@ def _ask(
         except PortalError as error:
             raise PortalError(f"{error} Nothing was sent.") from None
         fresh = make_plan(planner)
-        if fresh.proposal.document["digest"] == candidate.proposal.document["digest"]:
+        if plan_json.is_same(fresh.proposal.document, candidate.proposal.document):
             return fresh
         candidate = fresh
     raise PortalError(

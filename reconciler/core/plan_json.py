@@ -137,6 +137,21 @@ def warning(each: Warning) -> PlanDocument:
     }
 
 
+def is_same(one: PlanDocument, other: PlanDocument) -> bool:
+    """Whether two plans change the same, from the same values; values that an agent has and that
+    the plan leaves alone may differ."""
+    return _without_live(one) == _without_live(other)
+
+
+def _without_live(document: PlanDocument) -> PlanDocument:
+    agents = [
+        {name: value for name, value in agent.items() if name != "live"}
+        for agent in document["agents"]
+    ]
+    rest = {name: value for name, value in document.items() if name != "digest"}
+    return {**rest, "agents": agents}
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """The digest of a plan's document, without its own `digest`."""
     rest = {name: value for name, value in document.items() if name != "digest"}

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from reconciler.core.limits import Limits
 from reconciler.core.model import Candidate, Operation, RateLimit, Request, Step
 from reconciler.core.plan import join
-from reconciler.core.plan_json import counts, digest, form, parse, request_bytes, selection, text
+from reconciler.core.plan_json import (
+    counts,
+    digest,
+    form,
+    is_same,
+    parse,
+    request_bytes,
+    selection,
+    text,
+)
 from reconciler.core.selection import Selection
 
 from .build import (
@@ -230,6 +239,17 @@ def test_an_empty_plan_can_be_parsed():
 def test_the_selection_can_be_parsed():
     """Targets, excludes and portals of the saved plan."""
     assert selection(json.loads(json.dumps(make_document()))) == (SELECTION, PORTALS)
+
+
+def test_a_plan_is_the_same_if_only_values_that_it_leaves_alone_differ():
+    """The digest covers those values too; a value that the plan changes makes another plan."""
+    document, other = make_document(), make_document()
+    other["agents"][0]["live"]["instagram"] = "new"
+    other["digest"] = digest(other)
+    assert other["digest"] != document["digest"]
+    assert is_same(document, other)
+    other["agents"][0]["changes"][0]["before"] = "new"
+    assert not is_same(document, other)
 
 
 def leaves(value, path=()):

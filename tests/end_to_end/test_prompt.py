@@ -86,7 +86,7 @@ def test_a_changed_plan_is_shown_again(
     assert "changed" in result.err
 
 
-@pytest.mark.parametrize("number", [2, 3], ids=["declared", "unmanaged"])
+@pytest.mark.parametrize("number", [1, 2, 3], ids=["planned", "declared", "unmanaged"])
 def test_an_edit_outside_the_plan_does_not_matter(
     agency: Agency, answer: Answer, number: int
 ) -> None:
