@@ -102,6 +102,22 @@ def find_unconfirmed(
             values = _values(operation, declared, live, former, catalogue)
             left = {(number, path) for path in outcome.omitted}
             found |= {place: value for place, value in values.items() if place not in left}
+    return found | _unrestored(run, listed, catalogue)
+
+
+def _unrestored(
+    run: PortalRun, listed: Mapping[str, Live], catalogue: Catalogue
+) -> dict[Place, Unconfirmed]:
+    """The former external ids that were restored and that the portal does not show."""
+    found = {}
+    for outcome in run.outcomes:
+        live = listed.get(str(outcome.id))
+        if outcome.restored is None or live is None:
+            continue
+        have = catalogue.external_id(live.identity)
+        if have != outcome.restored:
+            place = str(live.id), str(catalogue.handle)
+            found[place] = Unconfirmed(outcome.restored, have, outcome.restored)
     return found
 
 
@@ -197,10 +213,25 @@ def resend(
         kept = left
 
 
+def restores(
+    outcomes: Iterable[Outcome], values: Unconfirmeds, handle: str | None
+) -> list[Operation]:
+    """The links that restore these external ids again."""
+    return [
+        replace(outcome.operation, verb="link", external_id=outcome.restored, values={}, waits=())
+        for outcome in outcomes
+        if outcome.restored is not None and (str(outcome.id), str(handle)) in values
+    ]
+
+
 def _again(operation: Operation, values: Unconfirmeds, handle: str | None) -> Iterator[Operation]:
     number = str(operation.id)
     if operation.verb in ("link", "unlink"):
-        if (number, str(handle)) in values:
+        value = values.get((number, str(handle)))
+        # A link that failed is not tried again: its agent's former id was restored.
+        if value is not None and (
+            operation.verb == "unlink" or value.sent == operation.external_id
+        ):
             yield operation
         return
     names = {parent(path) for place, path in values if place == number}
@@ -234,7 +265,19 @@ def fail(
             for path in paths
             if _sends(operation, path, catalogue.handle)
         }
-        yield step, _failed(outcome, sent, accepted, catalogue) if sent else outcome
+        if sent:
+            yield step, _failed(outcome, sent, accepted, catalogue)
+        else:
+            yield step, _not_restored(outcome, values, catalogue)
+
+
+def _not_restored(outcome: Outcome, values: Unconfirmeds, catalogue: Catalogue) -> Outcome:
+    """The outcome; its error says so if a former external id was restored and is not shown."""
+    value = values.get((str(outcome.id), str(catalogue.handle)))
+    if outcome.restored is None or value is None:
+        return outcome
+    shows = f"but the portal shows {quoted(value.shown)}. Check agent {outcome.id} on the portal"
+    return replace(outcome, error=f"{outcome.error}, {shows}")
 
 
 def _failed(

@@ -178,6 +178,7 @@ class _Run:
             if outcome.operation.verb == "link":
                 end = Outcome(unlink, "failed", None, REVERTED, unlink.id)
                 self.reverted.append(Finished(step, (end,)))
+            outcome = replace(outcome, restored=former)
             result = f"its external id {former} was restored"
         else:
             result = (

@@ -132,6 +132,8 @@ class _Portal:
         after = replace(snapshot, listing=settled.listing, prior=state)
         draft = planner.draft(after, self.proposal.selection)
         operations = confirm.resend(draft.operations, settled.unconfirmed, self.catalogue.handle)
+        handle = self.catalogue.handle
+        operations += confirm.restores(self.run.outcomes, settled.unconfirmed, handle)
         steps = snapshot.portal.steps(operations)
         # The outcomes do not matter: what the portal shows next decides.
         for _ in execute(steps, snapshot.portal.perform, self.send):

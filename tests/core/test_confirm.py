@@ -15,6 +15,7 @@ from reconciler.core.confirm import (
     fail,
     find_unconfirmed,
     resend,
+    restores,
 )
 from reconciler.core.model import Listing, Outcome
 from reconciler.portals.propertyfinder import table as propertyfinder
@@ -214,6 +215,39 @@ def test_a_link_is_sent_again_with_all_that_it_needs():
     assert resend(both, lost, "externalId") == []
     everything = {**lost, ("1", "externalId"): value("b", "a", "a")}
     assert len(resend(both, everything, "externalId")) == 4
+
+
+def restored_run():
+    """A link of agent 1 to `b` failed, and its former external id `a` was restored."""
+    before = [live(1, "a"), live(2)]
+    desired = [file("b", id=1)]
+    draft = rentix_draft(desired, before)
+    outcomes = [
+        Outcome(each, "failed", id=1, error="refused; a was restored", restored="a")
+        for each in draft.operations
+        if each.verb == "link"
+    ]
+    return PortalRun(desired, Listing(tuple(before)), draft.matches, outcomes)
+
+
+@pytest.mark.parametrize("shown", [None, "c"])
+def test_a_restored_external_id_that_is_not_shown_is_restored_again(shown):
+    """The link that failed is not tried again; the error ends with what the portal shows."""
+    run = restored_run()
+    assert find_unconfirmed(run, run.before, RENTIX) == {}
+    assert find_unconfirmed(run, Listing((live(2),)), RENTIX) == {}
+    values = find_unconfirmed(run, Listing((live(1, shown), live(2))), RENTIX)
+    assert values == {("1", "externalId"): Unconfirmed("a", shown, "a")}
+    now = rentix_draft(run.desired, [live(1, shown), live(2)]).operations
+    assert resend(now, values, "externalId") == []
+    (link,) = restores(run.outcomes, values, "externalId")
+    assert (link.name, link.external_id, link.waits) == ("link:1", "a", ())
+    assert restores(run.outcomes, {}, "externalId") == []
+    assert accept(values, values, RENTIX) == frozenset()
+    ((_, outcome),) = fail([("r2", run.outcomes[0])], values, (), RENTIX)
+    assert outcome.status == "failed"
+    assert "agent 1" in outcome.error
+    assert (shown or "nothing") in outcome.error.split("but the portal shows")[1]
 
 
 # -- the outcomes ----------------------------------------------------------------------------------

@@ -336,6 +336,17 @@ def test_a_refused_link_restores_the_former_external_id():
     assert "a was restored" in error
 
 
+def test_an_outcome_has_the_external_id_that_was_restored():
+    """For the check of what the portal shows; not if it could not be restored."""
+    for refused, restored in (([(1, "x")], "a"), ([(1, "x"), (1, "a")], None)):
+        portal = Directory({1: "a"}, refused=refused)
+        events = portal.run(in_steps(*move(1, "a", "x")))
+        outcomes = [
+            each for event in events if isinstance(event, Finished) for each in event.outcomes
+        ]
+        assert [each.restored for each in outcomes if each.operation.verb == "link"] == [restored]
+
+
 def test_a_skipped_link_restores_the_former_external_id():
     """It waited for another unlink, which failed."""
     portal = Directory({1: "a", 2: "b"}, released={2: "z"}, refused=[(2, "z")])
