@@ -123,7 +123,8 @@ def _row(page: _Page, row: Row, *, several: bool) -> None:
 def _results(page: _Page, results: Sequence[Result]) -> None:
     if results:
         page.blank()
-        page.line("Applied", "bold")
+        applied = all(each.status == "applied" for each in results)
+        page.line("Applied" if applied else "Results", "bold")
     for each in results:
         mark = "+" if each.ids else "✓"
         text = f"{each.verbs} {each.outcome}" if len(each.outcome.split()) == 1 else each.outcome

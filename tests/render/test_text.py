@@ -484,6 +484,15 @@ def reported(*outcomes, made=None, **more):
     return text.report(done, width=100, color=False)
 
 
+def test_only_what_was_applied_is_listed_as_applied():
+    """A new agent without a value that was sent has failed, and its id is shown."""
+    ids = {"id": 4711, "aliases": {"publicProfileId": 9}}
+    assert "\nApplied\n" in reported(outcome("propertyfinder", "a", **ids))
+    failed = reported(outcome("propertyfinder", "a", "failed", error="not taken", **ids))
+    assert "\nApplied\n" not in failed
+    assert "create failed, id 4711, publicProfileId 9\n" in failed
+
+
 def test_the_ids_of_a_created_agent_are_shown():
     """Where the portal has several: they are what its own tools ask for."""
     created = outcome("propertyfinder", "a", id=4711, aliases={"publicProfileId": 9})
