@@ -145,27 +145,34 @@ def _values(
     if declared is None:
         source = Source("", 0)
         declared = Desired(operation.portal, operation.key, source, {}, operation.values)
-    values = (
-        (path, _value(path, declared, live, before, catalogue))
+    confirmed = {
+        path: _compared(path, declared, live, before, catalogue)
         for path in declared.values
         if parent(path) in operation.values
-    )
-    return {(str(live.id), path): value for path, value in values if value is not None}
+    }
+    lost = any(verdict is Verdict.DIFFERENT for verdict, _ in confirmed.values())
+    # If the portal lost what it shows, it may have lost what it does not show.
+    return {
+        (str(live.id), path): value
+        for path, (verdict, value) in confirmed.items()
+        if lost and verdict is not Verdict.SAME
+    }
 
 
-def _value(
+def _compared(
     path: str, declared: Desired, live: Live, before: Live | None, catalogue: Catalogue
-) -> Unconfirmed | None:
-    """A value that was sent, if the portal shows another one that cannot be a form of it; None for
-    a picture that may arrive later."""
+) -> tuple[Verdict, Unconfirmed]:
+    """Whether the portal shows a value that was sent, or a form of it; it is unreadable if the
+    portal does not show it, or may show it later."""
     field, want = catalogue.field(path), declared.values[path]
-    if arrives_late(field, want) or compare(field, path, declared, live) is not Verdict.DIFFERENT:
-        return None
-    have = shown(field, path, live)
+    verdict = compare(field, path, declared, live)
     was = shown(field, path, before) if before is not None else None
-    value = Unconfirmed(want, have, was)
-    is_new = not value.is_unchanged(field)
-    return None if is_new and is_form(field, path, declared, live) else value
+    value = Unconfirmed(want, shown(field, path, live), was)
+    if arrives_late(field, want):
+        verdict = Verdict.UNREADABLE
+    elif verdict is Verdict.DIFFERENT and not value.is_unchanged(field):
+        verdict = Verdict.SAME if is_form(field, path, declared, live) else verdict
+    return verdict, value
 
 
 # -- after the values were sent again --------------------------------------------------------------

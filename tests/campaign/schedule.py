@@ -240,6 +240,7 @@ class Schedule:
                     check_declared(self.portals, declared, self.matches, self.excuses, edits)
             if is_verified(report):
                 self.recorded |= self.matches.keys() | applied_in(report)
+                self.recorded -= {(each.portal, each.key) for each in report.plan.conflicts}
         self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
         known = self.ours if self.misled() else None

@@ -98,6 +98,18 @@ def test_a_picture_from_an_address_is_never_unconfirmed():
         ]
 
 
+def test_what_is_not_shown_is_unconfirmed_with_what_is():
+    """The portal lost the name, so it may have lost the picture and the texts of that request."""
+    values = {"name": "New", "avatar": URL, "description.ru": "Р"}
+    desired, before = [file("a", values)], [live(1, "a", {"description": "old"})]
+    assert {path for _, path in unconfirmed(desired, before, before)} == set(values)
+    shown = [live(1, "a", {"description": "old", "name": "New"})]
+    assert unconfirmed(desired, before, shown) == {}
+    again = rentix_draft(desired, before).operations
+    (operation,) = resend(again, unconfirmed(desired, before, before), "externalId")
+    assert set(operation.values) == {"name", "avatar", "description"}
+
+
 def test_a_value_that_the_portal_accepts_in_no_form_is_not_unconfirmed():
     """It was not sent, and the report says so."""
     desired, before = [file("a", {"name": "New"})], [live(1, "a")]
