@@ -61,11 +61,12 @@ class PortalRun:
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """A value that was sent with success, what the portal shows, and what it showed before the
-    apply."""
+    apply. A `hidden` one cannot be seen, and was sent with one that the portal lost."""
 
     sent: Value
     shown: Value
     before: Value
+    hidden: bool = False
 
     def is_unchanged(self, field: Field) -> bool:
         """Whether the portal shows what it showed before the apply."""
@@ -99,9 +100,7 @@ def find_unconfirmed(
             found |= _link(operation, live, former, catalogue)
         else:
             declared = desired.get(operation.key) if operation.source is not None else None
-            values = _values(operation, declared, live, former, catalogue)
-            left = {(number, path) for path in outcome.omitted}
-            found |= {place: value for place, value in values.items() if place not in left}
+            found |= _values(outcome, declared, live, former, catalogue)
     return found | _unrestored(run, listed, catalogue)
 
 
@@ -135,25 +134,26 @@ def _link(
 
 
 def _values(
-    operation: Operation,
+    outcome: Outcome,
     declared: Desired | None,
     live: Live,
     before: Live | None,
     catalogue: Catalogue,
 ) -> dict[Place, Unconfirmed]:
     """The unconfirmed values of one operation. `declared` is None if no file declares the agent."""
+    operation = outcome.operation
     if declared is None:
         source = Source("", 0)
         declared = Desired(operation.portal, operation.key, source, {}, operation.values)
     confirmed = {
         path: _compared(path, declared, live, before, catalogue)
         for path in declared.values
-        if parent(path) in operation.values
+        if parent(path) in operation.values and path not in outcome.omitted
     }
     lost = any(verdict is Verdict.DIFFERENT for verdict, _ in confirmed.values())
     # If the portal lost what it shows, it may have lost what it does not show.
     return {
-        (str(live.id), path): value
+        (str(live.id), path): replace(value, hidden=verdict is Verdict.UNREADABLE)
         for path, (verdict, value) in confirmed.items()
         if lost and verdict is not Verdict.SAME
     }
@@ -185,18 +185,28 @@ def accept(first: Unconfirmeds, second: Unconfirmeds, catalogue: Catalogue) -> f
     must show the same both times, and not what it showed before the apply, unless a value was to be
     cleared. A status, a switch and an external id are never accepted.
     """
-    off = catalogue.policy.off
-    accepted = set()
-    for place, value in second.items():
-        path = place[1]
-        field = catalogue.by_name.get(parent(path))
-        if field is None or field.sort is Sort.SWITCHES or (off is not None and path == off[0]):
-            continue
-        again = first.get(place)
-        same = again is not None and canonical(field, again.shown) == canonical(field, value.shown)
-        if same and (value.clears(field) or not value.is_unchanged(field)):
-            accepted.add(place)
+    accepted = {
+        place
+        for place, value in second.items()
+        if place in first and _is_accepted(place[1], first[place], value, catalogue)
+    }
+    refused = {
+        place[0] for place, value in second.items() if not value.hidden and place not in accepted
+    }
+    # What cannot be seen was sent again with what is accepted.
+    accepted |= {
+        place for place, value in second.items() if value.hidden and place[0] not in refused
+    }
     return frozenset(accepted)
+
+
+def _is_accepted(path: str, once: Unconfirmed, twice: Unconfirmed, catalogue: Catalogue) -> bool:
+    """Whether a value that is shown differently is recorded as it is shown."""
+    field, off = catalogue.by_name.get(parent(path)), catalogue.policy.off
+    if field is None or field.sort is Sort.SWITCHES or (off is not None and path == off[0]):
+        return False
+    same = canonical(field, once.shown) == canonical(field, twice.shown)
+    return same and not twice.hidden and (twice.clears(field) or not twice.is_unchanged(field))
 
 
 def resend(
@@ -271,6 +281,7 @@ def fail(
             path: values[str(outcome.id), path]
             for path in paths
             if _sends(operation, path, catalogue.handle)
+            and not values[str(outcome.id), path].hidden
         }
         if sent:
             yield step, _failed(outcome, sent, accepted, catalogue)
