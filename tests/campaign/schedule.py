@@ -239,7 +239,9 @@ class Schedule:
                     edits = self.excuses.of_round()
                     check_declared(self.portals, declared, self.matches, self.excuses, edits)
             if is_verified(report):
-                self.recorded |= self.matches.keys() | applied_in(report)
+                written = not any("ledger" in note for note in report.notes)
+                known = self.matches.keys() | applied_in(report)
+                self.recorded = self.recorded | known if written else self.recorded - known
                 self.recorded -= {(each.portal, each.key) for each in report.plan.conflicts}
         self.check_rules()
         files = Files([*self.former, *declared], self.ends, frozenset(self.ours))
@@ -304,7 +306,7 @@ class Schedule:
                     new = (not now) if new is None else new
                     if was is not None and value_at(was, path) != now:
                         new = value_at(was, path)
-                    if new != now and not {new, now} <= GONE:
+                    if not is_same(new, now):
                         edits.append((who[1], Edit((portal, number), path, now, new)))
         return edits
 
@@ -516,6 +518,16 @@ def is_clean(report: Report) -> bool:
         and plan.complete
         and is_verified(report)
     )
+
+
+def is_same(value: Any, other: Any) -> bool:
+    """Whether two values mean the same: links but for `www.` and a slash at the end, statuses off
+    all listings."""
+    texts = [
+        each.replace("://www.", "://").rstrip("/") if isinstance(each, str) else each
+        for each in (value, other)
+    ]
+    return texts[0] == texts[1] or (isinstance(value, str) and {value, other} <= GONE)
 
 
 def is_in_former_form(report: Report) -> bool:
