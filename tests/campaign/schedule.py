@@ -535,7 +535,11 @@ def is_in_former_form(report: Report) -> bool:
     before the apply: a form, or lost writes. No client can know, so they are sent by each apply."""
     failed = [outcome for _, outcome in report.outcomes if outcome.status == "failed"]
     agents = {(each.operation.portal, each.operation.key) for each in failed}
-    values = [each for each in report.unmet if (each.portal, each.key) in agents]
+    values = [
+        each
+        for each in report.unmet
+        if (each.portal, each.key) in agents and each.path != "avatar"  # sent along
+    ]
     return (
         bool(values)
         and all(each.code == "not_taken" for each in failed)
