@@ -43,14 +43,12 @@ class PortalRun:
     """An apply on one portal: what its plan was made from, and an outcome for each operation.
 
     `matches` are the planned agents that are not in conflict, as the portal listed them `before`.
-    `accepted` are the unconfirmed values to record as the portal shows them.
     """
 
     desired: Sequence[Desired]
     before: Listing
     matches: Sequence[Match]
     outcomes: Sequence[Outcome]
-    accepted: AbstractSet[Place] = frozenset()
 
     @property
     def applied(self) -> list[Outcome]:
@@ -78,6 +76,26 @@ class Unconfirmed:
 
 
 Unconfirmeds = Mapping[Place, Unconfirmed]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a portal lists after an apply, the values that were sent and that it does not show, and
+    those of them to record as it shows them."""
+
+    listing: Listing
+    unconfirmed: Unconfirmeds
+    accepted: frozenset[Place] = frozenset()
+
+    @property
+    def lost(self) -> AbstractSet[Place]:
+        """The values that are not recorded."""
+        return self.unconfirmed.keys() - self.accepted
+
+
+def settled(run: PortalRun, after: Listing, catalogue: Catalogue) -> Settled:
+    """What one reading after the apply shows."""
+    return Settled(after, find_unconfirmed(run, after, catalogue))
 
 
 def find_unconfirmed(

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.confirm import ABSENT, Place, PortalRun, find_unconfirmed
+from reconciler.core.confirm import ABSENT, Place, PortalRun, Settled
 from reconciler.core.fields import Field, Sort, Verdict, arrives_late, digest, parent, shown
 from reconciler.core.match import Matching, is_linked, match
 from reconciler.core.model import (
@@ -152,7 +152,7 @@ class Evidence:
 
 
 def record(
-    prior: PortalState, run: PortalRun, after: Listing | None, catalogue: Catalogue
+    prior: PortalState, run: PortalRun, after: Settled | None, catalogue: Catalogue
 ) -> PortalState:
     """The portal's state to write to the ledger after an apply.
 
@@ -165,14 +165,11 @@ def record(
 
 
 def collect_evidence(
-    prior: PortalState, run: PortalRun, after: Listing | None, catalogue: Catalogue
+    prior: PortalState, run: PortalRun, after: Settled | None, catalogue: Catalogue
 ) -> Evidence:
     """What an apply leaves to record; the parameters are those of `record`."""
     sent = _sent_paths(run)
-    unconfirmed: AbstractSet[Place] = frozenset()
-    if after is not None:
-        unconfirmed = find_unconfirmed(run, after, catalogue).keys() - run.accepted
-    listing = _with_created(run, run.before if after is None else after)
+    listing = _with_created(run, run.before if after is None else after.listing)
     matching = match(run.desired, listing, prior, catalogue)
     handle = catalogue.handle
     lost = _lost_matches(run, matching, listing, sent, handle)
@@ -192,14 +189,14 @@ def collect_evidence(
         matches=(*lost, *current),
         sent=sent,
         before=run.before.by_id(),
-        after=None if after is None else after.by_id(),
+        after=None if after is None else after.listing.by_id(),
         removed={str(each.id) for each in run.applied if each.operation.source is None},
         refused={
             each.operation.key: creation_form(each.operation) if each.status == "waiting" else None
             for each in run.outcomes
             if each.operation.verb == "create"
         },
-        unconfirmed=unconfirmed,
+        unconfirmed=frozenset() if after is None else after.lost,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core import confirm, verify
-from reconciler.core.confirm import PortalRun
+from reconciler.core.confirm import PortalRun, Settled
 from reconciler.core.model import (
     Conflict,
     Event,
@@ -186,11 +186,9 @@ def _verify(proposal: Proposal, report: Report) -> Report:
     runs = _runs(proposal, report)
     readings = settling.first_reading(proposal, runs, listings)
     if any(each.unconfirmed for each in readings.values()):
-        _save(proposal, runs, listings)  # settling takes time, and the run may be killed
+        _save(proposal, runs, readings)  # settling takes time, and the run may be killed
         readings = settling.settle(proposal, runs, readings)
-    listings = {name: each.listing for name, each in readings.items()}
-    runs |= {name: replace(runs[name], accepted=each.accepted) for name, each in readings.items()}
-    saved = _save(proposal, runs, listings)
+    saved = _save(proposal, runs, readings)
     report = _noted(report, *saved.notes)
     planner, drafts = proposal.planner, dict(proposal.drafts)
     for name, each in readings.items():
@@ -199,11 +197,11 @@ def _verify(proposal: Proposal, report: Report) -> Report:
         report = replace(report, outcomes=tuple(outcomes))
     if proposal.cancellation.requested:
         return _cancelled(report, proposal.cancellation)
-    for name in sent_to & listings.keys():
+    for name in sent_to & readings.keys():
         snapshot = planner.snapshots[name]
-        after = replace(snapshot, listing=listings[name], prior=saved.states[name])
+        after = replace(snapshot, listing=readings[name].listing, prior=saved.states[name])
         drafts[name] = planner.draft(after, proposal.selection)
-    return verify.verify(report, {name: drafts[name] for name in listings}, sent_to)
+    return verify.verify(report, {name: drafts[name] for name in readings}, sent_to)
 
 
 def _runs(proposal: Proposal, report: Report) -> dict[str, PortalRun]:
@@ -259,9 +257,9 @@ class _Saved:
 
 
 def _save(
-    proposal: Proposal, runs: Mapping[str, PortalRun], listings: Mapping[str, Listing]
+    proposal: Proposal, runs: Mapping[str, PortalRun], readings: Mapping[str, Settled]
 ) -> _Saved:
-    """Record what was done in the ledger. `listings` is what the portals list after the apply; a
+    """Record what was done in the ledger. `readings` is what the portals show after the apply; a
     portal without one was not read again.
 
     The ledger is read again first, because another apply may have written it; and again each
@@ -272,7 +270,7 @@ def _save(
             with suppress(Interrupted):  # asked to end: try again at once
                 proposal.cancellation.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - no secret
         try:
-            return _try_save(proposal, runs, listings)
+            return _try_save(proposal, runs, readings)
         except LedgerChanged:
             continue
         except ConfigError as error:
@@ -284,16 +282,16 @@ def _save(
             "send values again that the portal does not show."
         )
     prior = {name: snapshot.prior for name, snapshot in proposal.planner.snapshots.items()}
-    return _Saved(_states(proposal, runs, listings, prior), (note,))
+    return _Saved(_states(proposal, runs, readings, prior), (note,))
 
 
 def _try_save(
-    proposal: Proposal, runs: Mapping[str, PortalRun], listings: Mapping[str, Listing]
+    proposal: Proposal, runs: Mapping[str, PortalRun], readings: Mapping[str, Settled]
 ) -> _Saved:
     """Record what was done. Raises LedgerChanged and ConfigError."""
     store = proposal.planner.session.store
     loaded = store.load()
-    states = _states(proposal, runs, listings, loaded.ledger)
+    states = _states(proposal, runs, readings, loaded.ledger)
     ledger = {**loaded.ledger, **states}
     if ledger == loaded.ledger and loaded.note is None:
         return _Saved(states)
@@ -304,14 +302,14 @@ def _try_save(
 def _states(
     proposal: Proposal,
     runs: Mapping[str, PortalRun],
-    listings: Mapping[str, Listing],
+    readings: Mapping[str, Settled],
     ledger: Ledger,
 ) -> dict[str, PortalState]:
     return {
         name: verify.record(
             state_at(ledger, name, snapshot.prior.url),
             runs[name],
-            listings.get(name),
+            readings.get(name),
             snapshot.catalogue,
         )
         for name, snapshot in proposal.planner.snapshots.items()

@@ -11,7 +11,7 @@ from functools import partial
 
 from reconciler.core import confirm, verify
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.confirm import Place, PortalRun, Unconfirmed
+from reconciler.core.confirm import PortalRun, Settled
 from reconciler.core.conversation import drive
 from reconciler.core.model import Listing, Live, Request, Response
 from reconciler.engine.execute import execute
@@ -26,23 +26,13 @@ MOST_BY_ID = 10
 """The most agents to read one by one; for more, a list takes fewer requests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a portal lists, the values that were sent and that it does not show, and those of them
-    to record as it shows them."""
-
-    listing: Listing
-    unconfirmed: Mapping[Place, Unconfirmed]
-    accepted: frozenset[Place] = frozenset()
-
-
 def first_reading(
     proposal: Proposal, runs: Mapping[str, PortalRun], listings: Mapping[str, Listing]
 ) -> dict[str, Settled]:
     """What each portal shows in the list that was read after the apply."""
     catalogues = {name: each.catalogue for name, each in proposal.planner.snapshots.items()}
     return {
-        name: Settled(listing, confirm.find_unconfirmed(runs[name], listing, catalogues[name]))
+        name: confirm.settled(runs[name], listing, catalogues[name])
         for name, listing in listings.items()
     }
 
@@ -106,8 +96,7 @@ class _Portal:
             self.proposal.cancellation.sleep(pause)
             found = self.read(sorted({number for number, _ in settled.unconfirmed}))
             listing = _with_agents(settled.listing, found)
-            unconfirmed = confirm.find_unconfirmed(self.run, listing, self.catalogue)
-            settled = Settled(listing, unconfirmed)
+            settled = confirm.settled(self.run, listing, self.catalogue)
             yield settled
 
     def read(self, ids: list[str]) -> dict[str, Live]:
@@ -128,7 +117,7 @@ class _Portal:
         anything was sent: a creation is not repeated."""
         planner = self.proposal.planner
         snapshot = planner.snapshots[self.name]
-        state = verify.record(snapshot.prior, self.run, settled.listing, self.catalogue)
+        state = verify.record(snapshot.prior, self.run, settled, self.catalogue)
         after = replace(snapshot, listing=settled.listing, prior=state)
         draft = planner.draft(after, self.proposal.selection)
         operations = confirm.resend(draft.operations, settled.unconfirmed, self.catalogue.handle)

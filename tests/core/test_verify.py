@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.catalogue import Catalogue, Policy
+from reconciler.core.confirm import settled
 from reconciler.core.fields import digest
 from reconciler.core.model import (
     AgentState,
@@ -44,6 +45,12 @@ from .build import (
 # -- recording -------------------------------------------------------------------------------------
 
 
+def recorded(prior, run, after, catalogue):
+    """The recorded state after a run, if the portal lists `after` then (None: it was not read)."""
+    shown = None if after is None else settled(run, after, catalogue)
+    return record(prior, run, shown, catalogue)
+
+
 def rentix(desired, before, after, *, prior=EMPTY_STATE, run=None, statuses=None, **policy):
     """The recorded state after an apply of the whole plan for these agents.
 
@@ -55,7 +62,7 @@ def rentix(desired, before, after, *, prior=EMPTY_STATE, run=None, statuses=None
         Outcome(each, (statuses or {}).get(each.name, "applied"), id=each.id or 99)
         for each in draft.operations
     ]
-    return record(
+    return recorded(
         prior,
         PortalRun(desired, Listing(tuple(before)), draft.matches, outcomes),
         None if after is None else Listing(tuple(after)),
@@ -97,7 +104,7 @@ def test_only_agents_that_the_plan_covers_are_recorded():
     agents = [live(1, "a", {"name": "A"}), live(2, "b", {"name": "B"})]
     only_a = Selection(("a",))
     matches = rentix_draft(desired, agents, selection=only_a).matches
-    state = record(
+    state = recorded(
         EMPTY_STATE,
         PortalRun(desired, Listing(tuple(agents)), matches, []),
         Listing(tuple(agents)),
@@ -151,7 +158,7 @@ def test_a_refused_creation_is_recorded_until_it_succeeds():
     created = live(99, "a", {"name": "A"}, phone="+373 22 111 111")
     policy = Policy(order=ORDER, needs=NEEDS, create=True)
     run = PortalRun(desired, Listing(()), [], [Outcome(operation, "applied", id=99)])
-    again = record(
+    again = recorded(
         state, run, Listing((created,)), Catalogue("rentix", FIELDS, IDENTIFIERS, policy)
     )
     assert again.refused == {}
@@ -163,7 +170,7 @@ def test_a_creation_without_an_id_records_no_agent():
     (operation,) = rentix_draft(desired, [], create=True).operations
     run = PortalRun(desired, Listing(()), [], [Outcome(operation, "applied")])
     policy = Policy(order=ORDER, needs=NEEDS, create=True)
-    state = record(EMPTY_STATE, run, None, Catalogue("rentix", FIELDS, IDENTIFIERS, policy))
+    state = recorded(EMPTY_STATE, run, None, Catalogue("rentix", FIELDS, IDENTIFIERS, policy))
     assert state.agents == {}
 
 
@@ -206,9 +213,9 @@ def test_former_agents_are_matched_by_the_record():
         Policy(order=("id", "email"), recall=True),
     )
     listing = Listing(tuple(agents))
-    assert recorded_keys(record(prior, run, listing, catalogue)) == {"1": "a"}
+    assert recorded_keys(recorded(prior, run, listing, catalogue)) == {"1": "a"}
     forgetful = replace(catalogue, policy=replace(catalogue.policy, recall=False))
-    state = record(prior, run, listing, forgetful)
+    state = recorded(prior, run, listing, forgetful)
     assert fields_of(state) == {"1": []}
 
 
