@@ -11,12 +11,10 @@ from starlette.responses import Response
 
 from reconciler.sandbox.faults.memory import PICTURES, Copy, changed_paths
 from reconciler.sandbox.faults.people import value_at, with_value
-from reconciler.sandbox.faults.target import Handler, Target, document_of
+from reconciler.sandbox.faults.target import Agents, Target, document_of
 from reconciler.sandbox.propertyfinder.user import User, show
 from reconciler.sandbox.state import Call
 from reconciler.sandbox.values import Json
-
-Agents = dict[int, Any]
 
 # Lost writes: acknowledged, then undone.
 
@@ -29,7 +27,7 @@ async def lost(choose: Callable[[Target, list[int]], list[int]], target: Target)
         for number in choose(target, changed):
             target.memory.undo(target, before[number], after[number])
 
-    return await _altered(target, undo)
+    return await target.altering(undo).carry_out()
 
 
 def every(target: Target, changed: list[int]) -> list[int]:  # noqa: ARG001
@@ -69,22 +67,7 @@ async def one_value_lost(target: Target) -> Response:
             former = value_at(before[number], path)
             target.save(with_value(after[number], path, former))
 
-    return await _altered(target, undo)
-
-
-async def _altered(target: Target, alter: Callable[[Agents, Agents], None]) -> Response:
-    """Carry out the call; alter the stored agents before anyone else can see them."""
-
-    def altering(handler: Handler) -> Handler:
-        def handle(call: Call) -> Response:
-            before = target.agents
-            response = handler(call)
-            alter(before, target.agents)
-            return response
-
-        return handle
-
-    return await target.with_handler(altering).carry_out()
+    return await target.altering(undo).carry_out()
 
 
 # Old and partial lists.

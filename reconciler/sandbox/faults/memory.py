@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from reconciler.sandbox.faults.target import Handler, Target
+from reconciler.sandbox.faults.target import Agents, Handler, Target
 from reconciler.sandbox.state import Call
 
 Who = tuple[str, int]
@@ -96,18 +96,11 @@ class Memory:
         if not numbers:
             return target
 
-        def losing(handler: Handler) -> Handler:
-            def handle(call: Call) -> Response:
-                before = target.agents
-                response = handler(call)
-                after = target.agents
-                for number in numbers & before.keys():
-                    self.undo(target, before[number], after[number])
-                return response
+        def undo(before: Agents, after: Agents) -> None:
+            for number in numbers & before.keys():
+                self.undo(target, before[number], after[number])
 
-            return handle
-
-        return target.with_handler(losing)
+        return target.altering(undo)
 
     def undo(self, target: Target, before: Any, after: Any) -> None:  # noqa: ANN401
         """Store an agent as it was before a write."""

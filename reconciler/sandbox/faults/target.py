@@ -24,6 +24,8 @@ _PATIENCE = (35.0, 90.0)
 
 
 Handler = Callable[[Call], Response]
+Agents = dict[int, Any]
+"""The agents of a portal, by id."""
 
 
 class Dropped(Exception):  # noqa: N818 - an outcome, not an error
@@ -92,7 +94,7 @@ class Target:
         return by_path or (self.endpoint == "GET /v1/users" and not self.lists)
 
     @property
-    def agents(self) -> dict[int, Any]:
+    def agents(self) -> Agents:
         """The true agents of the portal, by id, in new objects each time."""
         store = self.state.store
         listed = store.agents() if self.portal == "rentix" else store.propertyfinder.all()
@@ -114,6 +116,21 @@ class Target:
         route = self.exchange.route
         route = replace(route, handler=wrap(route.handler))
         return replace(self, exchange=replace(self.exchange, route=route))
+
+    def altering(self, alter: Callable[[Agents, Agents], None]) -> Target:
+        """Return the same request; `alter` changes the stored agents after its effect, before
+        anyone else can see them. It gets the agents before and after, by id."""
+
+        def wrap(handler: Handler) -> Handler:
+            def handle(call: Call) -> Response:
+                before = self.agents
+                response = handler(call)
+                alter(before, self.agents)
+                return response
+
+            return handle
+
+        return self.with_handler(wrap)
 
     async def carry_out(self, body: Any = None) -> Response:  # noqa: ANN401 - as in `Call`
         """Carry out the call, or the same call with another body; return its true response."""
