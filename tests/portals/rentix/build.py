@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import agency
 from conversations import deny, ok
 
 from reconciler.core.model import Operation, Response, Source
@@ -25,25 +26,13 @@ def rentix(**section):
 
 def user(number, **more):
     """A User as GET shows it."""
-    return {
-        "id": number,
+    values = {
         "externalId": f"agent-{number}",
         "name": f"Name {number}",
         "phone": "+373 22 123 456",
         "description": "Sells flats",
-        "avatar": None,
-        "instagram": None,
-        "youtube": None,
-        "tiktok": None,
-        "settings": {
-            "posting_type": "agent",
-            "contact_phone": True,
-            "contact_whatsapp": True,
-            "contact_viber": True,
-            "contact_telegram": True,
-        },
-        **more,
     }
+    return agency.user(number, **{**values, **more})
 
 
 def update(number, *, external=True, **values):
