@@ -22,6 +22,7 @@ from reconciler.core.fields import (
     parent,
     shown,
 )
+from reconciler.core.findings import sentence
 from reconciler.core.forms import is_form
 from reconciler.core.model import Desired, Listing, Live, Match, Operation, Outcome, Source, Value
 
@@ -348,13 +349,9 @@ def _why(
         return f"{shows}. It is not sent again until the file or the portal changes"
     fields = (catalogue.by_name.get(parent(path)) for path in sent)
     advice = next((field.advice for field in fields if field is not None and field.advice), "")
-    return f"{shows}. Run again later. {_upper(advice or AGAIN)}".removesuffix(".")
+    return f"{shows}. Run again later. {sentence(advice or AGAIN)}".removesuffix(".")
 
 
 def _shown(value: Unconfirmed) -> str:
     sent = "cleared" if value.sent in CLEARED else f"sent as {quoted(value.sent)}"
     return f"{sent}, but the portal shows {quoted(value.shown)}"
-
-
-def _upper(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
 
+from reconciler.core.findings import sentence
 from reconciler.core.model import Plan, Report, Source, Step
 from reconciler.render import view
 from reconciler.render.card import Cards, cards
 from reconciler.render.card_html import side
 from reconciler.render.element import Html, el, join, stack
 from reconciler.render.parts import Item, Section, View
-from reconciler.render.phrases import NOUNS, bodies, code_parts, plural, sentence, target
+from reconciler.render.phrases import NOUNS, bodies, code_parts, plural, target
 from reconciler.render.rows import Agent, Row
 from reconciler.render.visible import one_line
 

@@ -24,11 +24,6 @@ CODE = re.compile(r"(?<!\S)`([^`\s][^`]*)`(?=[.,;:!?)]*(?:\s|$))")
 """Code in a sentence: a word or more between backticks."""
 
 
-def sentence(text: str) -> str:
-    """The text with a capital."""
-    return text[:1].upper() + text[1:]
-
-
 def clip(text: str, most: int) -> str:
     """At most so many characters of a text, cut between words where there are any."""
     if len(text) <= most:

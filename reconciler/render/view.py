@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from reconciler.core.findings import sentence
 from reconciler.core.model import Conflict, Entry, Outcome, Plan, Report, Status, Warning
 from reconciler.core.plan_json import counts
 from reconciler.render.parts import Count, Item, Located, Result, Section, View
-from reconciler.render.phrases import NOUNS, clip, plural, price, sentence, words
+from reconciler.render.phrases import NOUNS, clip, plural, price, words
 from reconciler.render.rows import DANGERS, Agent, Danger, agents, danger
 
 STATUSES: tuple[Status, ...] = ("failed", "unknown", "skipped", "waiting", "applied")
