@@ -1,4 +1,4 @@
-"""Base addresses of APIs: which ones are safe to send a key to."""
+"""Base addresses of APIs: which ones are safe to send a key to, and which ones are the same."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]\\:]+)(:[0-9]*)?")
 """A host and an optional port that every URL parser reads the same way."""
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def is_loopback(host: str) -> bool:
@@ -40,3 +41,18 @@ def check_url(url: str) -> str | None:
     if parts.scheme == "http" and not is_loopback(host):
         return "the address must start with https:// (http:// is only for this machine)"
     return None
+
+
+def canonical(url: str) -> str:
+    """The canonical form of a base address: scheme and host in lower case, no default port, no
+    slash at the end. Text that is not a URL is returned unchanged."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return url
+    if not host:
+        return url
+    host = f"[{host}]" if ":" in host else host
+    end = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
+    return f"{parts.scheme}://{host}{end}{parts.path.rstrip('/')}"

@@ -124,17 +124,24 @@ class AgentState:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run reads and writes: a portal, and its address in canonical form. At another
+    address, the same ids belong to other people."""
+
+    portal: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class PortalState:
-    """One portal's part of the ledger, which is empty if the ledger was lost.
+    """One target's part of the ledger, which is empty if the ledger was lost.
 
     `agents` is by live id (as text). `refused` has the digest of each creation that the portal
-    refused, by key. `url` is the portal's address; at another address, the same ids belong to other
-    people.
+    refused, by key.
     """
 
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +329,8 @@ class Plan:
     `declared` counts the agents in scope and `unchanged` those that match their files; `waiting`
     has portal and key of those that the portal does not have yet. `over_limits` describes each
     exceeded limit. `seconds` estimates how long the portals' rate limits make an apply take.
-    `unread` has the portals that could not be read, and why; `portals` has the others.
+    `unread` has the portals that could not be read, and why; `portals` has the others. `targets`
+    has the address of each.
     """
 
     entries: tuple[Entry, ...]
@@ -337,6 +345,7 @@ class Plan:
     seconds: int
     unread: tuple[tuple[str, str], ...] = ()
     portals: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
 
     @property
     def several(self) -> bool:

@@ -29,6 +29,7 @@ from reconciler.core.model import (
     PortalState,
     RateLimit,
     Step,
+    Target,
     Unmet,
     Warning,
 )
@@ -150,9 +151,11 @@ def join(
     steps: Mapping[str, Sequence[Step]],
     rate_limits: Mapping[str, Sequence[RateLimit]],
     unread: Mapping[str, str] | None = None,
+    targets: Iterable[Target] = (),
 ) -> Plan:
     """One plan of all portals, from their drafts and steps: ordered by agent, with the steps
-    numbered throughout. `unread` has the portals that could not be read, and why."""
+    numbered throughout. `unread` has the portals that could not be read, and why; `targets` has the
+    address of every portal."""
     entries = _by_agent(each.entries for each in drafts.values())
     conflicts = _by_agent(each.conflicts for each in drafts.values())
     waiting = tuple((name, key) for name, each in drafts.items() for key in each.waiting)
@@ -176,6 +179,7 @@ def join(
         seconds=max((seconds(steps[name], rate_limits[name]) for name in drafts), default=0),
         unread=tuple((unread or {}).items()),
         portals=tuple(drafts),
+        targets=tuple(targets),
     )
 
 

@@ -23,6 +23,7 @@ from reconciler.core.model import (
     Request,
     Source,
     Step,
+    Target,
     Verb,
     Warning,
 )
@@ -79,6 +80,9 @@ def form(
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
         "complete": plan.complete,
+        "targets": [
+            {"portal": each.portal, "url": each.url, "account": None} for each in plan.targets
+        ],
         "summary": counts(plan),
         "agents": [_entry(entry) for entry in plan.entries],
         "requests": [
@@ -245,6 +249,7 @@ def parse(document: Mapping[str, Any]) -> Plan:
             unread := tuple((each["portal"], each["error"]) for each in document.get("unread", ()))
         ),
         portals=tuple(each for each in document["selection"]["portal"] if each not in dict(unread)),
+        targets=tuple(Target(each["portal"], each["url"]) for each in document.get("targets", ())),
     )
 
 

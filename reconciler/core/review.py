@@ -29,11 +29,26 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
     return tuple(stale)
 
 
+def why_elsewhere(saved: Plan, fresh: Plan) -> str | None:
+    """Why a saved plan does not count for the addresses of a fresh one; None if it does."""
+    if not saved.targets and fresh.targets:
+        return "an older version saved it, without the address that it is for"
+    now = {each.portal: each.url for each in fresh.targets}
+    for each in saved.targets:
+        url = now.get(each.portal, each.url)
+        if url != each.url:
+            return f"it is for {each.portal} at {each.url}, and this run is at {url}"
+    return None
+
+
 def review_all(
     saved: Sequence[Plan], fresh: Plan, desired: Sequence[Desired]
 ) -> tuple[Conflict, ...]:
     """The agents of a fresh plan whose changes none of the saved plans (newest first) shows, and
-    why. An agent in none of them was never reviewed."""
+    why. An agent in none of them was never reviewed. Plans for another address do not count."""
+    elsewhere = [reason for plan in saved if (reason := why_elsewhere(plan, fresh))]
+    saved = [plan for plan in saved if not why_elsewhere(plan, fresh)]
+    unknown = "; ".join(["in no reviewed plan", *elsewhere[:1]])
     stale = [
         {(each.portal, each.key): each for each in review(plan, fresh, desired)} for plan in saved
     ]
@@ -43,8 +58,7 @@ def review_all(
         agent = (entry.portal, entry.key)
         plans = [number for number, places in enumerate(shown) if _place(entry) in places]
         if not plans:
-            reason = "in no reviewed plan"
-            found.append(Conflict(entry.portal, entry.key, entry.source, reason, name=entry.name))
+            found.append(Conflict(entry.portal, entry.key, entry.source, unknown, name=entry.name))
         elif all(agent in stale[number] for number in plans):
             found.append(stale[plans[0]][agent])
     return tuple(found)

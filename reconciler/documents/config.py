@@ -100,7 +100,7 @@ Url = Annotated[
     AfterValidator(_checked_url),
     Field(
         description="Address of the portal's API.",
-        json_schema_extra={"pattern": r"^https?://[^@?#\s]+$"},
+        json_schema_extra={"pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^@?#\s]+$"},
     ),
 ]
 """A portal's base address."""
@@ -302,7 +302,7 @@ def _advise(sections: Sections, path: str, text: str) -> str | None:
             name = re.sub(r"[^\w./-]+", "-", text.removeprefix("git:").strip()).strip("./-")
             return f"git:{name}" if re.search(_BRANCH, f"git:{name}") else "git:reconciler-ledger"
         case ["portals", _, "url"]:
-            secure = re.sub("^http:", "https:", text)
+            secure = re.sub("^http:", "https:", text, flags=re.IGNORECASE)
             return secure if check_url(secure) is None else None
         case ["portals", portal, key]:
             advise = sections[portal].advice.get(key)

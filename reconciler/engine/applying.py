@@ -27,9 +27,8 @@ from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.execute import execute, half_done, interruption
 from reconciler.engine.planning import Proposal, read_portals
-from reconciler.engine.session import state_at
 from reconciler.errors import ConfigError, Interrupted
-from reconciler.store.ledger import Ledger, LedgerChanged
+from reconciler.store.ledger import Ledger, LedgerChanged, with_addresses
 
 Watch = Callable[[Event], None]
 
@@ -250,7 +249,8 @@ PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """What is recorded now, by portal, and notes if it could not be written."""
+    """What is recorded now of each portal at this run's address, and notes if it could not be
+    written."""
 
     states: Mapping[str, PortalState]
     notes: tuple[str, ...] = ()
@@ -281,21 +281,23 @@ def _save(
             "The ledger could not be written: other applies kept writing it. The next plan may "
             "send values again that the portal does not show."
         )
-    prior = {name: snapshot.prior for name, snapshot in proposal.planner.snapshots.items()}
-    return _Saved(_states(proposal, runs, readings, prior), (note,))
+    session = proposal.planner.session
+    return _Saved(_states(proposal, runs, readings, session.ledger), (note,))
 
 
 def _try_save(
     proposal: Proposal, runs: Mapping[str, PortalRun], readings: Mapping[str, Settled]
 ) -> _Saved:
     """Record what was done. Raises LedgerChanged and ConfigError."""
-    store = proposal.planner.session.store
-    loaded = store.load()
-    states = _states(proposal, runs, readings, loaded.ledger)
-    ledger = {**loaded.ledger, **states}
+    session = proposal.planner.session
+    loaded = session.store.load()
+    recorded = with_addresses(loaded.ledger, session.targets)
+    states = _states(proposal, runs, readings, recorded)
+    now = {session.connections[name].target: state for name, state in states.items()}
+    ledger = {**recorded, **now}
     if ledger == loaded.ledger and loaded.note is None:
         return _Saved(states)
-    note = store.save(ledger, loaded, _message(runs))
+    note = session.store.save(ledger, loaded, _message(runs))
     return _Saved(states, (note,) if note else ())
 
 
@@ -305,9 +307,10 @@ def _states(
     readings: Mapping[str, Settled],
     ledger: Ledger,
 ) -> dict[str, PortalState]:
+    session = proposal.planner.session
     return {
         name: verify.record(
-            state_at(ledger, name, snapshot.prior.url),
+            ledger.get(session.connections[name].target, PortalState()),
             runs[name],
             readings.get(name),
             snapshot.catalogue,

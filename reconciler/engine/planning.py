@@ -20,11 +20,11 @@ from reconciler.core.omissions import LOOK_UPS, omits_most, to_look_up, with_fou
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.plan_json import PlanDocument, form, parse
 from reconciler.core.plan_json import selection as saved_selection
-from reconciler.core.review import review, review_all
+from reconciler.core.review import review, review_all, why_elsewhere
 from reconciler.core.selection import Selection
 from reconciler.documents.agents import Document, desired
 from reconciler.engine.concurrency import Cancellation
-from reconciler.engine.session import Repository, Runtime, Session, open_session, state_at
+from reconciler.engine.session import Repository, Runtime, Session, open_session
 from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
 from reconciler.portals.registry import Portal
 from reconciler.render.visible import one_line
@@ -75,7 +75,7 @@ def _read_portal(
     connection = session.connections[name]
     send = partial(connection.send, session.cancellation)
     clean = connection.transport.clean
-    prior = state_at(session.ledger, name, connection.url)
+    prior = session.state(name)
     for left in reversed(range(READS)):
         try:
             listing, declared = drive(connection.portal.read(desired), send)
@@ -189,6 +189,7 @@ class Planner:
             {name: portal.steps(drafts[name].operations) for name, portal in portals.items()},
             {name: portal.rate_limits for name, portal in portals.items()},
             self.unread,
+            self.session.targets,
         )
 
     def _propose(self, plan: Plan, drafts: Mapping[str, Draft], selection: Selection) -> Proposal:
@@ -260,7 +261,7 @@ def _read(session: Session, base: Sequence[Document] | None) -> Planner:
             portals[name],
             reading.desired[: len(here[name])],
             reading.listing,
-            state_at(session.ledger, name, session.connections[name].url),
+            session.state(name),
             reading.desired[len(here[name]) :],
         )
         for name, reading in readings.read.items()
@@ -320,10 +321,13 @@ class Reviewed(NamedTuple):
 def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Reviewed:
     """A fresh plan, without the agents for which it differs from a saved one.
 
-    Raises StaleError if there are any, unless `skip`.
+    Raises StaleError if there are any, unless `skip`; and if the plan is for another address.
     """
     chosen, _ = saved_selection(saved)
-    stale = partial(review, parse(saved), desired=_all_desired(proposal))
+    plan = parse(saved)
+    if reason := why_elsewhere(plan, proposal.plan):
+        raise StaleError(f"The whole plan is stale; nothing was sent: {reason}. Plan again here.")
+    stale = partial(review, plan, desired=_all_desired(proposal))
     reviewed = _without_stale(proposal, chosen, stale)
     if reviewed.stale and not skip:
         raise StaleError(_stale_message(reviewed))

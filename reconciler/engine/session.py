@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.address import check_url
-from reconciler.core.model import PortalState, Request, Response
+from reconciler.core.address import canonical, check_url
+from reconciler.core.model import PortalState, Request, Response, Target
 from reconciler.documents.agents import Document, read_agents
 from reconciler.documents.config import Config, read_config
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import ConfigError, InputError, LockedError, UsageError
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
 from reconciler.store import open_store
-from reconciler.store.ledger import Ledger, Store
+from reconciler.store.ledger import Ledger, Store, with_addresses
 from reconciler.store.lock import LockWait
 from reconciler.store.revision import checked_out
 
@@ -64,6 +64,11 @@ class Connection:
     transport: Transport
     url: str
 
+    @property
+    def target(self) -> Target:
+        """The portal and its address."""
+        return Target(self.portal.name, self.url)
+
     def send(self, cancellation: Cancellation, request: Request) -> Response:
         """Send a request. Raises Interrupted if the run was asked to end."""
         cancellation.check()
@@ -86,6 +91,15 @@ class Session:
     def cancellation(self) -> Cancellation:
         """How to end the run early."""
         return self.runtime.cancellation
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Each portal and its address."""
+        return tuple(each.target for each in self.connections.values())
+
+    def state(self, portal: str) -> PortalState:
+        """What the ledger records of a portal at the address of this run."""
+        return self.ledger.get(self.connections[portal].target, PortalState())
 
     def check(self) -> None:
         """Raise LockedError if the lock was lost before anything was sent, Interrupted if the run
@@ -135,7 +149,7 @@ def open_session(
     """
     runtime = runtime or Runtime()
     portals = _open_portals(repository.config, names)
-    urls = {portal.name: _url(portal, environment) for portal in portals}
+    targets = [Target(portal.name, _url(portal, environment)) for portal in portals]
     secrets = _secrets(portals, environment)
     store = open_store(repository.root, repository.config.ledger)
     with ExitStack() as stack:
@@ -144,14 +158,14 @@ def open_session(
             notes = stack.enter_context(_locked(store, runtime.cancellation, lock))
         loaded = store.load()
         notes += () if loaded.note is None else (loaded.note,)
-        notes += tuple(_other_addresses(loaded.ledger, urls))
+        ledger = with_addresses(loaded.ledger, targets)
+        notes += tuple(_other_addresses(ledger, targets))
         connections = {}
-        for portal in portals:
-            url = urls[portal.name]
-            client = stack.enter_context(_client(portal, url, secrets[portal.name], runtime))
-            connections[portal.name] = Connection(portal, client, url)
+        for portal, target in zip(portals, targets, strict=True):
+            client = stack.enter_context(_client(portal, target.url, secrets[portal.name], runtime))
+            connections[portal.name] = Connection(portal, client, target.url)
             notes += tuple(note for note in client.notes if note not in notes)
-        yield Session(repository, runtime, connections, store, loaded.ledger, notes)
+        yield Session(repository, runtime, connections, store, ledger, notes)
 
 
 def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
@@ -171,15 +185,15 @@ def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
 
 
 def _url(portal: Portal, environment: Mapping[str, str]) -> str:
-    """The portal's address: from the environment if it is set there, else from the configuration.
-    Raises ConfigError."""
+    """The portal's address in canonical form: from the environment if it is set there, else from
+    the configuration. Raises ConfigError."""
     name = f"{portal.name.upper()}_URL"
     url = environment.get(name, "").strip()
     if not url:
-        return portal.url
+        return canonical(portal.url)
     if problem := check_url(url):
         raise ConfigError(f"{name}: {problem}")
-    return url.rstrip("/")
+    return canonical(url)
 
 
 def _secrets(
@@ -240,18 +254,13 @@ def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runti
     )
 
 
-def state_at(ledger: Ledger, portal: str, url: str) -> PortalState:
-    """What the ledger records of a portal at an address; at another address the ids are not the
-    same agents."""
-    state = ledger.get(portal, PortalState())
-    return replace(state, url=url) if state.url in ("", url) else PortalState(url=url)
-
-
-def _other_addresses(ledger: Ledger, urls: Mapping[str, str]) -> Iterator[str]:
-    """A note for each portal whose records are for another address."""
-    for name, state in ledger.items():
-        if name in urls and state.url not in ("", urls[name]):
+def _other_addresses(ledger: Ledger, targets: Iterable[Target]) -> Iterator[str]:
+    """A note for each target without a state whose portal has one at another address."""
+    for target in targets:
+        others = [each.url for each in ledger if each.portal == target.portal]
+        if others and target not in ledger:
             yield (
-                f"The ledger's records of {name} are for another address ({state.url}), so they "
-                f"are ignored."
+                f"The ledger's records of {target.portal} are for another address "
+                f"({', '.join(others)}), so they do not count for {target.url}. An apply here "
+                f"starts a separate record and leaves them unchanged."
             )

@@ -77,6 +77,28 @@ class WarningJson(TypedDict):
 
 
 @_closed
+class AccountJson(TypedDict):
+    """An account on a portal."""
+
+    id: Id
+    """The portal's id of the account."""
+    name: str
+    """Name on the portal."""
+
+
+@_closed
+class TargetJson(TypedDict):
+    """A portal at one address."""
+
+    portal: str
+    """Portal."""
+    url: str
+    """Address of its API, in canonical form."""
+    account: AccountJson | None
+    """The account; null if it is unknown."""
+
+
+@_closed
 class UnreadJson(TypedDict):
     """A portal that could not be read; nothing is planned there."""
 
@@ -215,6 +237,8 @@ class PlanJson(TypedDict):
     """Version of reconciler that made the plan."""
     complete: bool
     """Whether every portal's list of agents is known to be complete."""
+    targets: list[TargetJson]
+    """The portals, at the addresses for which the plan is valid."""
     summary: PlanSummaryJson
     """Counts."""
     agents: list[EntryJson]

@@ -1,34 +1,45 @@
 """The ledger: what was applied to each portal, as JSON, and the interface of where it is stored.
 
-    {"version": 1, "portals": {"rentix": {"url": "https://…",
+    {"version": 2, "portals": {"rentix": [{"url": "https://…",
         "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}},
                           "aliases": {"publicProfileId": 9}}},
-        "refused": {"agent-009": …}}}}
+        "refused": {"agent-009": …}}]}}
 
-It is safe to lose, so one that cannot be parsed is treated as lost. It is stored in a file
-(`store.file`) or on a branch (`store.branch`), in the same format.
+Each portal has a state for each address. Version 1 had a single one, possibly without its address.
+A ledger is safe to lose, so one that cannot be parsed is treated as lost. It is stored in a file
+(`store.file`) or on a branch (`store.branch`), in the same format. Reasons:
+docs/decisions/0019-a-state-for-each-address.md.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, NotRequired, Protocol, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict
 
-from reconciler.core.model import AgentState, PortalState
+from reconciler.core.address import canonical
+from reconciler.core.model import AgentState, PortalState, Target
 from reconciler.errors import ConfigError
 from reconciler.store.lock import LockWait
 
-VERSION = 1
+VERSION = 2
 Entry = TypeVar("Entry")
-Ledger = Mapping[str, PortalState]
-"""What is recorded, by portal."""
+Ledger = Mapping[Target, PortalState]
+"""What is recorded, by portal and address. The address is "" if an old ledger does not contain
+it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +79,14 @@ def _supported(version: int) -> int:
     return version
 
 
+def _listed(states: object) -> object:
+    """A portal's states; version 1 has a single one."""
+    return [states] if isinstance(states, dict) else states
+
+
 @with_config(ConfigDict(strict=True))
 class _Portal(TypedDict):
-    """A portal's part of the document; keys that are not known are ignored."""
+    """A portal's part of the document, at one address; keys that are not known are ignored."""
 
     agents: dict[str, AgentState]
     refused: NotRequired[dict[str, str]]
@@ -82,7 +98,7 @@ class _Document(TypedDict):
     """The document; the version is checked first."""
 
     version: Annotated[int, AfterValidator(_supported)]
-    portals: dict[str, _Portal]
+    portals: dict[str, Annotated[list[_Portal], BeforeValidator(_listed)]]
 
 
 class _LaterVersion(Exception):  # noqa: N818 - caught here
@@ -108,7 +124,13 @@ def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:
             f"The ledger {name} cannot be parsed and is treated as lost: values that the portal "
             f"does not return may be sent again. The next apply writes a new one."
         )
-    return {portal: PortalState(**state) for portal, state in document["portals"].items()}, None
+    return {
+        Target(portal, canonical(state.get("url", ""))): PortalState(
+            state["agents"], state.get("refused", {})
+        )
+        for portal, states in document["portals"].items()
+        for state in states
+    }, None
 
 
 def _validated(content: bytes) -> _Document:
@@ -132,16 +154,18 @@ def unwritten(name: str, reason: str) -> str:
 
 def text(ledger: Ledger) -> bytes:
     """A ledger's content, one agent per line: fast to write, and to compare in git."""
-    parts = []
-    for name, state in sorted(ledger.items()):
+    portals: dict[str, list[str]] = {}
+    for target, state in sorted(ledger.items(), key=lambda item: (item[0].portal, item[0].url)):
         agents = ",\n".join(
             f"  {_json(key)}: {_json(_agent(agent))}" for key, agent in sorted(state.agents.items())
         )
         refused = _json(dict(sorted(state.refused.items())))
-        url = f'"url": {_json(state.url)}, ' if state.url else ""
-        parts.append(f' {_json(name)}: {{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}')
-    portals = ",\n".join(parts)
-    document = f'{{"version": {VERSION}, "portals": {{\n{portals}\n}}}}\n'
+        url = f'"url": {_json(target.url)}, ' if target.url else ""
+        portals.setdefault(target.portal, []).append(
+            f'{{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}'
+        )
+    parts = ",\n".join(f" {_json(name)}: [{', '.join(all_)}]" for name, all_ in portals.items())
+    document = f'{{"version": {VERSION}, "portals": {{\n{parts}\n}}}}\n'
     return document.encode(errors="surrogatepass")
 
 
@@ -167,31 +191,32 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def with_addresses(ledger: Ledger, targets: Iterable[Target]) -> Ledger:
+    """The ledger, with each state whose address is unknown recorded at the first target of its
+    portal, unless that has a state."""
+    found = dict(ledger)
+    for target in targets:
+        unknown = Target(target.portal, "")
+        if target.url and unknown in found and target not in found:
+            found[target] = found.pop(unknown)
+    return found
+
+
 def merge(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
     """Merge two ledgers that started as `base`, agent by agent: theirs, or ours where only we
     changed the agent. States of one portal at two addresses are not mixed, since ids mean other
-    people there: then theirs is taken, or ours if only we changed anything."""
+    people there."""
+    known = [*ours, *theirs]
+    base, ours, theirs = (with_addresses(each, known) for each in (base, ours, theirs))
     nothing = PortalState()
     merged = {}
-    for portal in {**theirs, **ours}:
-        was, here, there = (each.get(portal, nothing) for each in (base, ours, theirs))
-        if not _same_address(here, there):
-            merged[portal] = here if there == was else there
-            continue
-        url = there.url or here.url
-        if not _same_address(was, PortalState(url=url)):
-            was = nothing
-        merged[portal] = PortalState(
+    for target in {**theirs, **ours}:
+        was, here, there = (each.get(target, nothing) for each in (base, ours, theirs))
+        merged[target] = PortalState(
             _merged(was.agents, here.agents, there.agents),
             _merged(was.refused, here.refused, there.refused),
-            url,
         )
     return merged
-
-
-def _same_address(one: PortalState, other: PortalState) -> bool:
-    """Whether two states may be of one address; an old ledger does not contain it."""
-    return one.url == other.url or not (one.url and other.url)
 
 
 def _merged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.address import check_url, is_loopback
+from reconciler.core.address import canonical, check_url, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,45 @@ def test_this_computer(host: str) -> None:
 def test_other_computers(host: str) -> None:
     """Anything else, also what only some resolvers take for loopback."""
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://crm.rentix.md/api/v1", "https://crm.rentix.md/api/v1"),
+        ("HTTPS://CRM.Rentix.MD/api/v1", "https://crm.rentix.md/api/v1"),
+        ("https://crm.rentix.md/api/v1/", "https://crm.rentix.md/api/v1"),
+        ("https://crm.rentix.md/api/v1//", "https://crm.rentix.md/api/v1"),
+        ("https://crm.rentix.md:443", "https://crm.rentix.md"),
+        ("https://crm.rentix.md:/", "https://crm.rentix.md"),
+        ("HTTP://LOCALHOST:80/", "http://localhost"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+    ],
+)
+def test_forms_of_one_address(url: str, expected: str) -> None:
+    """Letter case of scheme and host, the default port and slashes at the end do not count."""
+    assert canonical(url) == expected
+    assert canonical(expected) == expected
+    assert check_url(expected) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/api", "https://a.example/API"),
+        ("https://a.example:80", "https://a.example"),
+        ("http://localhost:443", "http://localhost"),
+        ("https://a.example", "http://a.example"),
+        ("https://a.example/v1", "https://a.example/v2"),
+        ("https://staging.a.example", "https://a.example"),
+    ],
+)
+def test_different_addresses(one: str, other: str) -> None:
+    """Anything else counts, also a port that is another scheme's default."""
+    assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize("text", ["", "not a url", "https://a.example:port", "https://[::1"])
+def test_text_that_is_no_url_is_unchanged(text: str) -> None:
+    """An old ledger may contain anything."""
+    assert canonical(text) == text

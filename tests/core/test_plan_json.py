@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.limits import Limits
-from reconciler.core.model import Candidate, Operation, RateLimit, Request, Step
+from reconciler.core.model import Candidate, Operation, RateLimit, Request, Step, Target
 from reconciler.core.plan import join
 from reconciler.core.plan_json import (
     counts,
@@ -37,6 +37,8 @@ from .build import (
     rentix_draft,
     user,
 )
+
+TARGET = Target("rentix", "https://crm.example/api")
 
 
 def step(name, request, *operations, after=()):
@@ -75,7 +77,8 @@ def full_plan():
         for at, each in enumerate(draft.operations[:5])
     ]
     steps.append(step("s5", Request("DELETE", "/users/2/link"), *draft.operations[5:]))
-    return join({"rentix": draft}, {"rentix": steps}, {"rentix": (RateLimit("all", 2),)})
+    limits = {"rentix": (RateLimit("all", 2),)}
+    return join({"rentix": draft}, {"rentix": steps}, limits, None, [TARGET])
 
 
 SELECTION = Selection(("agents/*",), ("z*",))
@@ -91,7 +94,7 @@ def test_a_document_has_every_key_of_the_format():
     """At every level; a minor version only adds keys."""
     document = make_document()
     assert document["format_version"] == "1.0"
-    keys = {"tool_version", "digest", "complete", "summary", "agents", "requests"}
+    keys = {"tool_version", "digest", "complete", "targets", "summary", "agents", "requests"}
     assert keys <= document.keys()
     assert {"conflicts", "warnings"} <= document.keys()
     agent, request = document["agents"][0], document["requests"][0]
@@ -102,6 +105,17 @@ def test_a_document_has_every_key_of_the_format():
     assert {"id", "method", "path", "body", "covers", "after"} <= request.keys()
     assert {"portal", "key", "source", "reason", "candidates"} <= document["conflicts"][0].keys()
     assert {"key", "source", "message"} <= document["warnings"][0].keys()
+
+
+def test_a_document_names_the_address_of_each_portal():
+    """The account is unknown."""
+    document = make_document()
+    assert document["targets"] == [
+        {"portal": "rentix", "url": "https://crm.example/api", "account": None}
+    ]
+    assert parse(document).targets == (TARGET,)
+    del document["targets"]  # saved by an older version
+    assert parse(document).targets == ()
 
 
 def test_the_summary_counts_agents_by_action():

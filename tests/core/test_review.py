@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.review import review, review_all
+from reconciler.core.model import Target
+from reconciler.core.review import review, review_all, why_elsewhere
 
 from .build import PHONE, file, ledger, live
 from .reviewing import KEY, PETR, rentix_plan, saved_plan, stale_reasons
@@ -298,3 +299,44 @@ def test_a_stale_agent_has_its_name():
         assert conflict.name == name
     (conflict,) = review_all([], rentix_plan([oleg], [PETR]), [oleg])
     assert conflict.name == "Oleg"
+
+
+# -- addresses -----------------------------------------------------------------------------------
+
+HERE, THERE = Target("rentix", "https://a.example"), Target("rentix", "https://b.example")
+ON_PF = Target("propertyfinder", "https://pf.example")
+
+
+@pytest.mark.parametrize("targets", [(), (HERE,), (HERE, ON_PF)], ids=len)
+def test_a_plan_for_these_addresses_counts(targets):
+    """Also if the run is for one more portal."""
+    saved = replace(BEFORE, targets=targets)
+    assert why_elsewhere(saved, saved) is None
+    assert (
+        why_elsewhere(replace(BEFORE, targets=(HERE,)), replace(BEFORE, targets=(HERE, ON_PF)))
+        is None
+    )
+
+
+@pytest.mark.parametrize("targets", [(THERE,), (ON_PF, THERE)], ids=len)
+def test_a_plan_for_another_address_does_not_count(targets):
+    """The reason names the portal and both addresses."""
+    fresh = replace(BEFORE, targets=(HERE, ON_PF))
+    saved = replace(BEFORE, targets=targets)
+    reason = why_elsewhere(saved, fresh)
+    assert "rentix at https://b.example" in reason
+    assert "https://a.example" in reason
+    [conflict] = review_all([saved], fresh, [IVAN])
+    assert conflict.key == KEY
+    assert "https://b.example" in conflict.reason
+
+
+def test_a_plan_without_addresses_does_not_count():
+    """An older version saved it."""
+    assert "older version" in why_elsewhere(BEFORE, replace(BEFORE, targets=(HERE,)))
+
+
+def test_plans_for_another_address_are_skipped():
+    """A plan for this one is enough."""
+    fresh = replace(BEFORE, targets=(HERE,))
+    assert review_all([replace(BEFORE, targets=(THERE,)), fresh], fresh, [IVAN]) == ()

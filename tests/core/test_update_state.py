@@ -165,13 +165,6 @@ def test_an_agent_whose_removal_is_unconfirmed_stays_recorded(path):
     assert recorded_keys(prior)["2"] == "b"
 
 
-def test_the_portals_address_is_kept():
-    """At another URL the same ids are other agents."""
-    assert state_after(match_of({}, {}), PortalState(url="https://portal.example")).url == (
-        "https://portal.example"
-    )
-
-
 def test_of_an_agent_that_was_sent_nothing_only_shown_values_are_recorded():
     """Those that the portal shows as declared."""
     match = match_of({"name": "Ivan", "tiktok": None}, {"name": "Ivan", "tiktok": "https://x"})

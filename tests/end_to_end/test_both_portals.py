@@ -223,7 +223,7 @@ def test_a_creation_takes_one_call_and_records_both_ids(pf: Agency) -> None:
     created = pf.truth_pf()[2]
     (result,) = report["results"]
     assert result["ids"] == {"id": 2, "publicProfileId": created.profile_id}
-    recorded = json.loads(pf.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
+    [recorded] = json.loads(pf.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
     assert str(created.profile_id) in json.dumps(recorded)
     assert list(recorded["agents"]) == ["2"]
     assert pf.plan()["agents"] == []
@@ -318,7 +318,7 @@ def test_a_lost_ledger_is_rebuilt_by_email(pf: Agency) -> None:
     assert [change["kind"] for change in entry["changes"]] == ["unreadable"]
     assert pf.apply()["exit"] == 0
     again = json.loads(pf.ledger.read_text("utf-8"))
-    agents = [each["portals"]["propertyfinder"]["agents"] for each in (recorded, again)]
+    agents = [each["portals"]["propertyfinder"][0]["agents"] for each in (recorded, again)]
     assert agents[0].keys() == agents[1].keys()
     assert "publicProfileId" in json.dumps(agents[1])
     assert pf.plan()["agents"] == []
@@ -942,8 +942,8 @@ def test_an_interrupted_creation_is_recorded(both: Agency, ctrl_c: Callable[[], 
     both.portal.state.after.clear()
     assert result.code == 130
     assert statuses(result.json)["propertyfinder", "n"] == "applied"
-    recorded = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]["agents"]
-    assert "4" in recorded
+    [recorded] = json.loads(both.ledger.read_text("utf-8"))["portals"]["propertyfinder"]
+    assert "4" in recorded["agents"]
     assert both.plan()["agents"] == []
     assert len(both.truth_pf()) == 4
 

@@ -21,7 +21,7 @@ from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import OutputError
 from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
-from reconciler.sandbox.server import Running
+from reconciler.sandbox.server import Running, running
 from reconciler.store.refs import git
 
 A: dict[str, Any] = {"externalId": "a", "name": "Ana"}
@@ -560,9 +560,11 @@ def test_apply_with_one_portal_down(hub: Project) -> None:
     """The other one is applied: exit 3, with a message."""
     hub.desk.use(rentix={}, propertyfinder={}, ledger="git:reconciler-ledger")
     number = change(hub, {**A, "name": "Anica"}, B, C)
-    hub.plan(number)
+    with running() as other:
+        url = other.urls["propertyfinder"]
+        hub.plan(number, PROPERTYFINDER_URL=url)
     hub.merge(number)
-    step = hub.apply(PROPERTYFINDER_URL="http://127.0.0.1:9")
+    step = hub.apply(PROPERTYFINDER_URL=url)
     assert (step.code, names(hub)[0]) == (3, "Anica")
     assert "propertyfinder could not be read" in step.annotated("error")[0]
 

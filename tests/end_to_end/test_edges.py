@@ -167,7 +167,7 @@ def test_no_file_takes_the_number_of_a_closed_stream(agency: Agency, run: Run) -
     """Without any stream, what is printed goes into no file and no connection."""
     process = run("-v", *APPLY, streams=dict.fromkeys(range(3), "closed"))
     assert process.end() == 0
-    assert json.loads(agency.ledger.read_bytes())["version"] == 1
+    assert json.loads(agency.ledger.read_bytes())["version"] == 2
     assert name(agency) == "Ana"
 
 

@@ -104,7 +104,7 @@ def recorded(remote: Path) -> dict[str, str]:
     kept = json.loads(git(remote, "show", f"{REF}:ledger.json"))
     return {
         each["key"]: each["fields"]["avatar"]["value"]["url"]
-        for each in kept["portals"]["rentix"]["agents"].values()
+        for each in kept["portals"]["rentix"][0]["agents"].values()
     }
 
 
@@ -261,7 +261,7 @@ def test_an_upgrade_during_an_apply(
 
     def upgrade() -> None:
         git(other, "switch", "-q", "--orphan", "reconciler-ledger")
-        (other / "ledger.json").write_text('{"version": 2}')
+        (other / "ledger.json").write_text('{"version": 3}')
         commit(other)
         git(other, "push", "-q", "origin", "reconciler-ledger")
 
@@ -271,7 +271,7 @@ def test_an_upgrade_during_an_apply(
     [note] = done["notes"]
     assert note.startswith("The ledger was not written. The ledger git:reconciler-ledger was writ")
     assert done["verified"] == {"agents": 2, "as_declared": 2, "differences": []}
-    assert git(remote, "show", f"{REF}:ledger.json") == b'{"version": 2}'
+    assert git(remote, "show", f"{REF}:ledger.json") == b'{"version": 3}'
     refused = a.run("plan")
     assert refused.code == 1
     assert "later version" in refused.err

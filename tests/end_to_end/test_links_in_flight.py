@@ -79,7 +79,8 @@ def error(report: Any, number: int) -> str:
 def recorded(agency: Agency) -> dict[str, str]:
     """The key that the ledger has for each live id."""
     ledger = json.loads(agency.ledger.read_bytes())
-    agents = ledger["portals"].get("rentix", {}).get("agents", {})
+    [state] = ledger["portals"].get("rentix", [{"agents": {}}])
+    agents = state["agents"]
     return {number: agent["key"] for number, agent in agents.items()}
 
 

@@ -191,7 +191,7 @@ def keys(agency: Agency) -> set[str]:
     ledger = json.loads(agency.ledger.read_bytes())
     return {
         f"{name} {each['key']}"
-        for name, portal in ledger["portals"].items()
+        for name, [portal] in ledger["portals"].items()
         for each in portal["agents"].values()
     }
 

@@ -8,12 +8,13 @@ from repositories import (
     say,
 )
 
-from reconciler.core.model import AgentState, FieldState, PortalState
+from reconciler.core.model import AgentState, FieldState, PortalState, Target
 from reconciler.store import open_store
 from reconciler.store.refs import git
 
 PLACE = "git:reconciler-ledger"
 REF = "refs/heads/reconciler-ledger"
+RENTIX = Target("rentix", "https://crm.example/api")
 
 
 def agent(name):
@@ -23,7 +24,7 @@ def agent(name):
 
 def ledger_of(**agents):
     """A ledger for Rentix: agents' names by id, with a letter before the id."""
-    return {"rentix": PortalState({key[1:]: agent(name) for key, name in agents.items()})}
+    return {RENTIX: PortalState({key[1:]: agent(name) for key, name in agents.items()})}
 
 
 def save(folder, ledger, message="Applied: 1 update"):

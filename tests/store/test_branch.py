@@ -172,7 +172,7 @@ def test_a_damaged_ledger_on_a_remote_is_lost(pair, remote):
 
 def test_a_later_version_is_rejected(single):
     """ConfigError, since writing would lose what a later version recorded."""
-    commit_on_branch(single, b'{"version": 2}')
+    commit_on_branch(single, b'{"version": 3}')
     with pytest.raises(ConfigError, match=f"{PLACE} was written by a later version"):
         open_store(single, PLACE).load()
 

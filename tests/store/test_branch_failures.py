@@ -19,7 +19,7 @@ from reconciler.store import branch, open_store, refs
 from reconciler.store.ledger import LedgerChanged
 from reconciler.store.refs import GitError, git
 
-from .branches import PLACE, REF, history, ledger_of, load, save
+from .branches import PLACE, REF, RENTIX, history, ledger_of, load, save
 from .test_ledger import KEPT
 
 # Rejected and lost pushes
@@ -75,8 +75,8 @@ def test_unpushed_results_are_dropped_once_the_remote_has_them(pair, remote):
         save(a, ledger_of(a1="x"))
     save(b, ledger_of(a1="x"))
     assert load(a) == ledger_of(a1="x")
-    save(b, {"rentix": PortalState()})
-    assert load(a) == {"rentix": PortalState()}
+    save(b, {RENTIX: PortalState()})
+    assert load(a) == {RENTIX: PortalState()}
 
 
 def test_damaged_unpushed_results_are_dropped(pair, remote, monkeypatch):

@@ -19,7 +19,18 @@ from reconciler.store import open_store, refs
 from reconciler.store.ledger import LedgerChanged
 from reconciler.store.refs import git
 
-from .branches import PLACE, REF, agent, commit_on_branch, history, ledger_of, load, save, shallow
+from .branches import (
+    PLACE,
+    REF,
+    RENTIX,
+    agent,
+    commit_on_branch,
+    history,
+    ledger_of,
+    load,
+    save,
+    shallow,
+)
 from .test_ledger import KEPT
 
 
@@ -145,8 +156,8 @@ def test_the_second_of_two_saves_must_reload(pair, remote, first):
         store.save(ledger_of(a2="b"), kept, "b")
     assert load(a) == ledger_of(a1="a")
     again = store.load()
-    assert again.ledger["rentix"].agents["1"] == agent("a")
-    assert again.ledger["rentix"].agents["2"] == agent("b"), "what could not be pushed waits here"
+    assert again.ledger[RENTIX].agents["1"] == agent("a")
+    assert again.ledger[RENTIX].agents["2"] == agent("b"), "what could not be pushed waits here"
     assert store.save(ledger_of(a1="a", a2="b"), again, "b") is None
     assert history(remote)[:2] == ["b", "a"]
     assert load(a) == load(b) == ledger_of(a1="a", a2="b")
@@ -175,7 +186,7 @@ def test_ten_thousand_agents(pair, remote):
     commit."""
     a, b = pair
     large = {
-        "rentix": PortalState(
+        RENTIX: PortalState(
             {
                 str(number): AgentState(
                     f"agent-{number:05}",
@@ -191,7 +202,7 @@ def test_ten_thousand_agents(pair, remote):
     began = sum(os.times()[:4])  # CPU seconds, with those of git
     assert save(a, large) is None
     assert load(b) == large
-    changed = {"rentix": PortalState({**large["rentix"].agents, "5": agent("x")})}
+    changed = {RENTIX: PortalState({**large[RENTIX].agents, "5": agent("x")})}
     assert save(b, changed) is None
     assert load(a) == changed
     assert sum(os.times()[:4]) - began < 30

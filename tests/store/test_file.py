@@ -7,12 +7,14 @@ import os
 
 import pytest
 
-from reconciler.core.model import PortalState
+from reconciler.core.model import PortalState, Target
 from reconciler.errors import ConfigError
 from reconciler.store.file import File
 from reconciler.store.ledger import LedgerChanged, StoredLedger
 
 from .test_ledger import KEPT
+
+THIRD = Target("third", "https://third.example")
 
 
 def names(folder):
@@ -60,7 +62,7 @@ def test_unchanged_content_is_not_written_again(store):
     """The same file stays, so that file watchers see no change."""
     assert save(store, KEPT)
     assert not save(store, dict(reversed(KEPT.items())))
-    assert save(store, {**KEPT, "third": PortalState()})
+    assert save(store, {**KEPT, THIRD: PortalState()})
 
 
 def test_a_changed_file_is_not_overwritten(store):
@@ -70,10 +72,10 @@ def test_a_changed_file_is_not_overwritten(store):
     with pytest.raises(LedgerChanged):
         store.save({}, first, "")
     second = store.load()
-    save(store, {**KEPT, "third": PortalState()})
+    save(store, {**KEPT, THIRD: PortalState()})
     with pytest.raises(LedgerChanged):
         store.save({}, second, "")
-    assert store.load().ledger == {**KEPT, "third": PortalState()}
+    assert store.load().ledger == {**KEPT, THIRD: PortalState()}
 
 
 def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
@@ -97,7 +99,7 @@ def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):
 def test_a_later_version_is_rejected(store):
     """ConfigError; the file is not changed."""
     store.path.parent.mkdir()
-    store.path.write_text(json.dumps({"version": 2, "portals": {}}))
+    store.path.write_text(json.dumps({"version": 3, "portals": {}}))
     before = store.path.read_bytes()
     with pytest.raises(ConfigError, match="later version"):
         store.load()

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repositories import repository
 
-from reconciler.core.model import AgentState, FieldState, PortalState
+from reconciler.core.model import AgentState, FieldState, PortalState, Target
 from reconciler.errors import ConfigError
 from reconciler.store import open_store
 from reconciler.store.branch import Local
 from reconciler.store.file import File
-from reconciler.store.ledger import parse, text
+from reconciler.store.ledger import parse, text, with_addresses
 
 ONE = b'{"version": 1, "portals": {"rentix": {"agents": {"1": %b}}}}'
 """A ledger of one agent."""
 
+RENTIX = Target("rentix", "https://crm.example")
+OTHER = Target("other", "")
+
 KEPT = {
-    "rentix": PortalState(
+    RENTIX: PortalState(
         agents={
             "15": AgentState(
                 "agent-001",
@@ -34,11 +38,15 @@ KEPT = {
         },
         refused={"agent-009": "ff"},
     ),
-    "propertyfinder": PortalState({"4": AgentState("agent-001", {}, {"publicProfileId": 9})}),
-    "other": PortalState(),
+    Target("rentix", "https://staging.example"): PortalState({"15": AgentState("agent-002", {})}),
+    Target("propertyfinder", "https://pf.example"): PortalState(
+        {"4": AgentState("agent-001", {}, {"publicProfileId": 9})}
+    ),
+    OTHER: PortalState(),
 }
 
 TEXT = st.text(st.characters(), max_size=6)
+URLS = st.sampled_from(["", "https://a.example", "http://localhost:1/api"])
 VALUE = st.none() | TEXT | st.booleans() | st.dictionaries(TEXT, TEXT, max_size=2)
 TRACE = st.builds(FieldState, TEXT, st.none() | TEXT, VALUE, st.none() | TEXT)
 ALIASES = st.dictionaries(TEXT, TEXT | st.integers(), max_size=2)
@@ -61,7 +69,7 @@ def test_saving_and_loading():
 
 
 @settings(deadline=None, max_examples=60, database=None)
-@given(kept=st.dictionaries(TEXT, MEMORY, max_size=2))
+@given(kept=st.dictionaries(st.builds(Target, TEXT, URLS), MEMORY, max_size=3))
 def test_saving_and_loading_any_ledger(kept):
     """With control characters, lone surrogates, empty names."""
     assert parse(text(kept), "it") == (kept, None)
@@ -69,15 +77,17 @@ def test_saving_and_loading_any_ledger(kept):
 
 
 def test_the_documented_format():
-    """Version 1, by portal, agents by id, sorted; empty values are left out."""
-    found = document({"rentix": KEPT["rentix"], "other": KEPT["other"]})
-    assert found["version"] == 1
-    assert list(found["portals"]) == ["other", "rentix"]
-    assert list(found["portals"]["rentix"]["agents"]) == ["15", "7"]
-    fields = found["portals"]["rentix"]["agents"]["15"]["fields"]
-    assert fields["name"] == {"applied": "aa", "shown": "aa"}
-    assert found["portals"]["rentix"]["refused"] == {"agent-009": "ff"}
-    assert found["portals"]["rentix"]["agents"]["7"] == {"key": "id:7", "fields": {}}
+    """Version 2, by portal and address, agents by id, sorted; empty values are left out."""
+    found = document(KEPT)
+    assert found["version"] == 2
+    assert list(found["portals"]) == ["other", "propertyfinder", "rentix"]
+    assert found["portals"]["other"] == [{"agents": {}, "refused": {}}]
+    rentix, staging = found["portals"]["rentix"]
+    assert (rentix["url"], staging["url"]) == ("https://crm.example", "https://staging.example")
+    assert list(rentix["agents"]) == ["15", "7"]
+    assert rentix["agents"]["15"]["fields"]["name"] == {"applied": "aa", "shown": "aa"}
+    assert rentix["refused"] == {"agent-009": "ff"}
+    assert rentix["agents"]["7"] == {"key": "id:7", "fields": {}}
     assert text(KEPT).endswith(b"}\n")
     assert text(KEPT) == text(dict(reversed(KEPT.items())))
 
@@ -85,8 +95,8 @@ def test_the_documented_format():
 def test_aliases_keep_their_type():
     """Numbers stay numbers and strings stay strings."""
     for number in (9, "9"):
-        kept = {"pf": PortalState({"4": AgentState("a", {}, {"publicProfileId": number})})}
-        agent = document(kept)["portals"]["pf"]["agents"]["4"]
+        kept = {RENTIX: PortalState({"4": AgentState("a", {}, {"publicProfileId": number})})}
+        agent = document(kept)["portals"]["rentix"][0]["agents"]["4"]
         assert agent == {"key": "a", "fields": {}, "aliases": {"publicProfileId": number}}
         assert parse(text(kept), "it") == (kept, None)
 
@@ -96,12 +106,33 @@ def test_a_ledger_without_aliases():
     before = ONE % b'{"key": "a", "fields": {"name": {"applied": "x", "shown": "x"}}}'
     kept, word = parse(before, "it")
     assert word is None
-    assert kept["rentix"].agents["1"] == AgentState("a", {"name": FieldState("x", "x")})
-    agents = document(kept)["portals"]["rentix"]["agents"]
+    state = kept[Target("rentix", "")]
+    assert state.agents["1"] == AgentState("a", {"name": FieldState("x", "x")})
+    agents = document(kept)["portals"]["rentix"][0]["agents"]
     assert agents == json.loads(before)["portals"]["rentix"]["agents"]
 
 
-@pytest.mark.parametrize("version", [2, 10**6])
+@pytest.mark.parametrize("url", ["https://crm.example/api", "HTTPS://CRM.example:443/api//"])
+def test_a_ledger_of_version_1(url):
+    """A single state for each portal; its address is read in canonical form."""
+    state = {"url": url, "agents": {"1": {"key": "a", "fields": {}}}, "refused": {"b": "x"}}
+    content = json.dumps({"version": 1, "portals": {"rentix": state}}).encode()
+    target = Target("rentix", "https://crm.example/api")
+    expected = {target: PortalState({"1": AgentState("a", {})}, {"b": "x"})}
+    assert parse(content, "it") == (expected, None)
+
+
+def test_an_unknown_address_is_that_of_the_first_run():
+    """Unless there is a state at that address."""
+    old = Target("rentix", "")
+    state, other = PortalState({"1": AgentState("a", {})}), PortalState()
+    assert with_addresses({old: state}, [RENTIX]) == {RENTIX: state}
+    assert with_addresses({old: state}, [replace(RENTIX, portal="pf")]) == {old: state}
+    assert with_addresses({old: state, RENTIX: other}, [RENTIX]) == {old: state, RENTIX: other}
+    assert with_addresses({old: state}, [old]) == {old: state}
+
+
+@pytest.mark.parametrize("version", [3, 10**6])
 @pytest.mark.parametrize("rest", [{"portals": {}}, {"portals": "unknown"}, {}], ids=str)
 def test_a_later_version_is_rejected(version, rest):
     """Whatever else the ledger contains."""
@@ -122,7 +153,7 @@ def test_a_lone_surrogate_is_loaded(value):
     content = ONE % (b'{"key": "a", "fields": {"name": {"applied": "x", "value": %b}}}' % value)
     ledger, note = parse(content, "it")
     assert note is None
-    assert ledger["rentix"].agents["1"].fields["name"].value == "\ud83d"
+    assert ledger[Target("rentix", "")].agents["1"].fields["name"].value == "\ud83d"
 
 
 def check_lost(content):
@@ -148,6 +179,9 @@ def check_lost(content):
         b'{"portals": {}}',
         b'{"version": 1, "portals": []}',
         b'{"version": 1, "portals": {"rentix": null}}',
+        b'{"version": 2, "portals": {"rentix": [null]}}',
+        b'{"version": 2, "portals": {"rentix": [{"url": "https://a.example"}]}}',
+        b'{"version": 2, "portals": {"rentix": [{"url": 5, "agents": {}}]}}',
         b'{"version": 1, "portals": {"rentix": {}}}',
         b'{"version": 1, "portals": {"rentix": {"agents": []}}}',
         b'{"version": 1, "portals": {"rentix": {"agents": {"1": {"key": "a"}}}}}',
