@@ -3,6 +3,7 @@
     ReconcilerError            1
     ├── InputError             1   mistakes in the files, all of them at once
     ├── ConfigError            1   reconciler.yaml or the environment
+    │   └── LedgerPathError      1   `ledger` names a file that must not be written
     ├── UsageError             1   an option or argument
     ├── PortalError            1   the portal cannot be read: no access or no response
     │   └── ResponseError        1   its response is not as documented
@@ -53,6 +54,15 @@ class InputError(ReconcilerError):
 
 class ConfigError(ReconcilerError):
     """The configuration or the environment is wrong or incomplete."""
+
+
+class LedgerPathError(ConfigError):
+    """The ledger's path must not be written: `path` as configured, what is wrong, and the fix."""
+
+    def __init__(self, path: str, problem: str, hint: str) -> None:
+        self.problem = f"the ledger {path} {problem}"
+        self.hint = hint
+        super().__init__(f"The ledger {path} {problem}. {hint[:1].upper()}{hint[1:]}.")
 
 
 class UsageError(ReconcilerError):

@@ -38,6 +38,9 @@ from reconciler.errors import ConfigError, InputError, Problem
 DEFAULT_FILE = "reconciler.yaml"
 """The configuration's name in the repository's top folder."""
 
+LEDGER = ".reconciler/ledger.json"
+"""The default path of the ledger."""
+
 OTHER_FILES = ("reconciler.yml", "reconciler.yaml.txt")
 """Likely wrong names for it, which are refused."""
 
@@ -47,6 +50,8 @@ _BRANCH = (
     r"[^\x00-\x20\x7f~^:?*\[\\./]([^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\./])?$"
 )
 """A branch that `git check-ref-format` accepts, but neither a full reference nor HEAD."""
+_NOT_A_LEDGER = r"(^|/)(\.\.|\.[Gg][Ii][Tt]([Ii][Gg][Nn][Oo][Rr][Ee])?)(/|$)"
+"""A path outside the repository, or one of git's files."""
 _SECRET = re.compile(r"(key|secret|token(?!_path)|passw)\w*[\"']?\s*:|://[^/\s]*@", re.IGNORECASE)
 
 
@@ -79,6 +84,13 @@ def _place(ledger: str) -> str:
         if not re.search(_BRANCH, ledger) or ledger.endswith("\n"):
             raise _rule("`ledger` must have a valid branch name after git:")
         return ledger
+    if ledger.startswith("~"):
+        raise _rule("`ledger` must be a path inside the repository; ~ is not expanded")
+    parts = {part.casefold() for part in Path(ledger).parts}
+    if ".." in parts:
+        raise _rule("`ledger` must be a path inside the repository, without ..")
+    if parts & {".git", ".gitignore"}:
+        raise _rule("`ledger` must not be one of git's files: an apply would overwrite it")
     if ledger.endswith((".yaml", ".yml")):
         raise _rule("`ledger` must not be a YAML file: an apply would overwrite it")
     if not re.search(ONE_LINE, ledger):
@@ -176,12 +188,15 @@ class Config(_Strict, defer_build=True):
             "git:BRANCH, a branch of this repository for the ledger alone.",
             json_schema_extra={
                 "anyOf": [
-                    {"pattern": ONE_LINE, "not": {"pattern": r"^git:|\.ya?ml$"}},
+                    {
+                        "pattern": ONE_LINE,
+                        "not": {"pattern": rf"^git:|^~|{_NOT_A_LEDGER}|\.ya?ml$"},
+                    },
                     {"pattern": _BRANCH},
                 ]
             },
         ),
-    ] = ".reconciler/ledger.json"
+    ] = LEDGER
     limits: Annotated[Limits, Field(description="How much may change at once without --force.")] = (
         Limits()
     )
@@ -238,8 +253,7 @@ def read_config(root: Path, file: Path | None, sections: Sections) -> Config:
     except OSError as error:
         name = printable(str(path))
         raise ConfigError(f"Cannot read {name}: {error.strerror}.") from None
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-    return _parse(printable(name), data, sections)
+    return _parse(_name(root, path), data, sections)
 
 
 def _without(root: Path, sections: Sections) -> Config:
@@ -263,6 +277,23 @@ def _refuse_strange(root: Path, path: Path) -> None:
         raise ConfigError(f"{name} is a link out of the repository. Replace it with the file.")
     if not path.is_file() and not path.is_dir():
         raise ConfigError(f"{name} is not a regular file.")
+
+
+def at_key(root: Path, file: Path | None, key: str, message: str, hint: str) -> InputError | None:
+    """A problem with a top-level key's value, at its place in the configuration; None if that does
+    not set the key."""
+    path = file or root / DEFAULT_FILE
+    try:
+        trees, _ = load(_name(root, path), path.read_bytes())
+        return InputError([tree.problem((key,), message, hint) for tree in trees[:1]])
+    except (OSError, LookupError):
+        return None
+
+
+def _name(root: Path, path: Path) -> str:
+    """The configuration's name in messages."""
+    name = path.relative_to(root) if path.is_relative_to(root) else path
+    return printable(name.as_posix())
 
 
 def _parse(name: str, data: bytes, sections: Sections) -> Config:
@@ -301,6 +332,8 @@ def _advise(sections: Sections, path: str, text: str) -> str | None:
         case ["ledger"] if text.startswith("git:"):
             name = re.sub(r"[^\w./-]+", "-", text.removeprefix("git:").strip()).strip("./-")
             return f"git:{name}" if re.search(_BRANCH, f"git:{name}") else "git:reconciler-ledger"
+        case ["ledger"] if text.startswith("~") or ".." in text or ".git" in text.casefold():
+            return LEDGER
         case ["portals", _, "url"]:
             secure = re.sub("^http:", "https:", text, flags=re.IGNORECASE)
             return secure if check_url(secure) is None else None

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.address import canonical, check_url
 from reconciler.core.model import PortalState, Request, Response, Target
 from reconciler.documents.agents import Document, read_agents
-from reconciler.documents.config import Config, read_config
+from reconciler.documents.config import Config, at_key, read_config
 from reconciler.engine.concurrency import Cancellation, merge_streams
-from reconciler.errors import ConfigError, InputError, LockedError, UsageError
+from reconciler.errors import ConfigError, InputError, LedgerPathError, LockedError, UsageError
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
 from reconciler.store import open_store
 from reconciler.store.ledger import Ledger, Store, with_addresses
@@ -30,11 +30,13 @@ if TYPE_CHECKING:  # imported where it is used: httpx takes 100 ms
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A user's repository: its folder, its configuration and the agents that its files declare."""
+    """A user's repository: its folder, its configuration and the agents that its files declare.
+    `config_file` is the configuration, None for the default one."""
 
     root: Path
     config: Config
     documents: Sequence[Document]
+    config_file: Path | None = None
 
 
 MergeStreams = Callable[
@@ -112,7 +114,7 @@ class Session:
 def open_repository(root: Path, config: Path | None) -> Repository:
     """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
     settings = read_config(root, config, sections())
-    return Repository(root, settings, read_agents(root, settings.agents, parts()))
+    return Repository(root, settings, read_agents(root, settings.agents, parts()), config)
 
 
 def open_base(repository: Repository, reference: str) -> Sequence[Document]:
@@ -144,8 +146,8 @@ def open_session(
     """Open the ledger and a connection to each portal in `names` (all configured ones if empty).
 
     With `lock`, no one else can apply until the context ends; `lock` is called with messages for
-    the user, such as that the run waits for another apply. Raises ConfigError, UsageError and
-    LockedError.
+    the user, such as that the run waits for another apply. Raises ConfigError, InputError,
+    UsageError and LockedError.
     """
     runtime = runtime or Runtime()
     portals = _open_portals(repository.config, names)
@@ -154,9 +156,10 @@ def open_session(
     store = open_store(repository.root, repository.config.ledger)
     with ExitStack() as stack:
         notes: tuple[str, ...] = ()
-        if lock is not None:
-            notes = stack.enter_context(_locked(store, runtime.cancellation, lock))
-        loaded = store.load()
+        with _at_ledger_key(repository):
+            if lock is not None:
+                notes = stack.enter_context(_locked(store, runtime.cancellation, lock))
+            loaded = store.load()
         notes += () if loaded.note is None else (loaded.note,)
         ledger = with_addresses(loaded.ledger, targets)
         notes += tuple(_other_addresses(ledger, targets))
@@ -166,6 +169,18 @@ def open_session(
             connections[portal.name] = Connection(portal, client, target.url)
             notes += tuple(note for note in client.notes if note not in notes)
         yield Session(repository, runtime, connections, store, ledger, notes)
+
+
+@contextmanager
+def _at_ledger_key(repository: Repository) -> Iterator[None]:
+    """Report a problem with the ledger's path at its place in the configuration. Raises InputError
+    then, or LedgerPathError for the default path."""
+    try:
+        yield
+    except LedgerPathError as error:
+        root, file = repository.root, repository.config_file
+        placed = at_key(root, file, "ledger", error.problem, error.hint)
+        raise placed or error from None
 
 
 def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:

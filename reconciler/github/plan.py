@@ -20,6 +20,7 @@ from reconciler.github.run import PullRequest
 from reconciler.render import html, inline, markdown, text
 from reconciler.render.phrases import plural
 from reconciler.store import planfile
+from reconciler.store.links import link_in
 from reconciler.store.refs import GitError, git
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def plan_pull_request(job: Job, folder: Path) -> int:
         return _plan_without_keys(job, repository, before)
     with planning.open_planner(repository, job.environment, ALL_AGENTS, (), before) as planner:
         proposal = planner.make_plan(ALL_AGENTS)
-    _save(folder, proposal)
+    _save(job.root, folder, proposal)
     log_text(text.plan(proposal.plan, width=100, color=False), job.log)
     job.annotate([*proposal_annotations(proposal), *_comment(job, pull, base, proposal.plan)])
     job.summarize(markdown.plan(proposal.plan, budget=SUMMARY_BYTES))
@@ -102,12 +103,20 @@ def _plan_without_keys(
     return 0
 
 
-def _save(folder: Path, proposal: planning.Proposal) -> None:
-    """Save the plan and its report for the artifact. Raises UsageError."""
+def _save(root: Path, folder: Path, proposal: planning.Proposal) -> None:
+    """Save the plan and its report for the artifact. Raises UsageError, also for a link: a pull
+    request could let it point to any file of the runner."""
+    plan, report = folder / "plan.json", folder / "report.html"
+    for path in (plan, report):
+        if link := link_in(path, root) or link_in(path, Path.cwd()):
+            raise UsageError(
+                f"{path} is not written, because {link.name} is a symbolic link. Delete the link "
+                f"from the branch."
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        planfile.save(folder / "plan.json", proposal.document)
-        (folder / "report.html").write_text(html.plan(proposal.plan), "utf-8", errors="replace")
+        planfile.save(plan, proposal.document)
+        report.write_text(html.plan(proposal.plan), "utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
 

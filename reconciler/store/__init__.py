@@ -14,11 +14,11 @@ BRANCH_PREFIX = "git:"
 
 def open_store(root: Path, location: str) -> Store:
     """The store at a location from the configuration's `ledger`, in the repository at `root`.
-    Raises ConfigError if it is a branch that cannot be used."""
+    Raises ConfigError if it is a branch that cannot be used, or a path outside."""
     if location.startswith(BRANCH_PREFIX):
         from reconciler.store.branch import open_branch  # noqa: PLC0415 - git, which few need
 
         return open_branch(root, location.removeprefix(BRANCH_PREFIX))
     from reconciler.store.file import File  # noqa: PLC0415
 
-    return File(root / location)
+    return File(root, location)

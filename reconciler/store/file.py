@@ -1,4 +1,5 @@
-"""The ledger in a file. A file that cannot be parsed is renamed, not overwritten."""
+"""The ledger in a file of the repository. Nothing else is overwritten: no file outside, none behind
+a link, and none that is not a ledger. In our own folder, a damaged ledger is renamed."""
 
 from __future__ import annotations
 
@@ -9,41 +10,59 @@ from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
 
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, LedgerPathError
 from reconciler.store import atomic
 from reconciler.store.ledger import Ledger, LedgerChanged, StoredLedger, parse, text, unwritten
+from reconciler.store.links import is_below, link_in
 from reconciler.store.lock import LockWait, local_lock
 
 OWN_FOLDER = ".reconciler"
 """The folder for our files only, which git ignores."""
+OTHER_PATH = "set `ledger` to another path, such as .reconciler/ledger.json"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The file with the ledger; its folder is created with it."""
+    """The file with the ledger, by its name in the repository at `root`; its folder is created
+    with it."""
 
-    path: Path
+    root: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The path of the ledger."""
+        return self.root / self.name
 
     @contextmanager
     def lock(self, wait: LockWait) -> Iterator[tuple[str, ...]]:
         """Keep other applies with this file out. The lock file is in our own folder, wherever the
-        ledger is. Raises LockedError."""
+        ledger is. Raises LockedError and LedgerPathError."""
         beside = self.path.parent
         folder = beside if beside.name == OWN_FOLDER else beside / OWN_FOLDER
+        lock_file = folder / f"{self.path.name}.lock"
+        self._check(self.path, lock_file)
         with suppress(OSError):  # then locking fails too, and reports it
             folder.mkdir(parents=True, exist_ok=True)
             _ignore_in_git(folder)
-        with local_lock(folder / f"{self.path.name}.lock", wait) as note:
+        with local_lock(lock_file, wait) as note:
             if note is None:
                 atomic.clear(self.path)
             yield (note,) if note else ()
 
     def load(self) -> StoredLedger:
-        """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it."""
+        """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it;
+        LedgerPathError if the file is of another kind."""
         content = self._content()
         if content is None:
             return StoredLedger({})
-        return StoredLedger(*parse(content, str(self.path)), _version(content))
+        ledger, note = parse(content, str(self.path))
+        if note is not None and not self._is_ours:
+            if content.strip():
+                problem = "is not a ledger, and an apply would overwrite it"
+                raise LedgerPathError(self.name, problem, f"move that file away, or {OTHER_PATH}")
+            note = None  # an empty file, for example of `touch`
+        return StoredLedger(ledger, note, _version(content))
 
     def save(self, ledger: Ledger, stored: StoredLedger, message: str) -> str | None:  # noqa: ARG002 - for git
         """Write the ledger if it differs from the file. Raises LedgerChanged and ConfigError."""
@@ -63,12 +82,26 @@ class File:
             return unwritten(str(self.path), str(error.strerror))
         return None
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the file cannot be anything but a ledger."""
+        return self.path.parent.name == OWN_FOLDER and self.path.suffix == ".json"
+
+    def _check(self, *paths: Path) -> None:
+        """Raise LedgerPathError if a path is outside the repository or goes through a link."""
+        if not is_below(self.path, self.root):
+            raise LedgerPathError(self.name, "is outside the repository", OTHER_PATH)
+        for path in paths:
+            if link := link_in(path, self.root):
+                problem = f"cannot be used, because {link.name} is a symbolic link"
+                hint = f"replace the link with what it points to, or {OTHER_PATH}"
+                raise LedgerPathError(self.name, problem, hint)
+
     def _content(self) -> bytes | None:
+        self._check(self.path)
         try:
             if not S_ISREG(self.path.stat().st_mode):  # a pipe or a device may never end
-                raise ConfigError(
-                    f"The ledger {self.path} is not a regular file. Set `ledger` to another path."
-                )
+                raise LedgerPathError(self.name, "is not a regular file", OTHER_PATH)
             return self.path.read_bytes()
         except FileNotFoundError:
             return None

@@ -153,6 +153,9 @@ def test_configuration_is_frozen() -> None:
 
 SHARE = "a limit must be a percentage from 0% to 100%, such as 30%"
 TOKEN_PATH = "`token_path` must be a path that begins with /, such as /v1/auth/token"
+INSIDE = "`ledger` must be a path inside the repository"
+NOT_GIT = "`ledger` must not be one of git's files: an apply would overwrite it"
+LEDGER_HINT = "write ledger: .reconciler/ledger.json"
 BRANCH = "`ledger` must have a valid branch name after git:"
 SECURE = "the address must start with https:// (http:// is only for this machine)"
 
@@ -206,6 +209,12 @@ REFUSED = [
     ("ledger: git:refs/heads/ledger", f"1:9: {BRANCH}", "write ledger: git:reconciler-ledger"),
     ("ledger: state.yaml", "1:9: `ledger` must not be a YAML file: an apply would overwrite it", ""),
     ("ledger: ' '", "1:9: `ledger` must be a file name", ""),
+    ("ledger: ~/ledger.json", f"1:9: {INSIDE}; ~ is not expanded", LEDGER_HINT),
+    ("ledger: ../ledger.json", f"1:9: {INSIDE}, without ..", LEDGER_HINT),
+    ("ledger: a/../ledger.json", f"1:9: {INSIDE}, without ..", LEDGER_HINT),
+    ("ledger: .git/config", f"1:9: {NOT_GIT}", LEDGER_HINT),
+    ("ledger: a/.GIT/x.json", f"1:9: {NOT_GIT}", LEDGER_HINT),
+    ("ledger: .reconciler/.gitignore", f"1:9: {NOT_GIT}", LEDGER_HINT),
     ("unreadable: skip", "1:13: `unreadable` must be send or hold", ""),
     ("version: 1\n---\nversion: 1", "3:1: the configuration must be a single document, and a second one starts here", "delete the `---` line"),
     ("version: *x", "1:10: aliases (*) are not supported", "write out the value"),

@@ -301,6 +301,30 @@ def test_ledger_for_another_address_is_a_warning(hub: Project) -> None:
     assert "for another address" in " ".join(hub.apply(RENTIX_URL=other).annotated("warning"))
 
 
+@pytest.mark.parametrize("name", ["reconciler-plan", "reconciler-plan/report.html"])
+def test_a_plan_is_not_written_through_a_link(
+    hub: Project, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pull request's link, as the folder or a file in it, may point to any file of the runner."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "report.html").write_text("of the runner", "utf-8")
+    hub.branch("link")
+    hub.desk.declare({**A, "name": "Anica"}, B, C)
+    link = hub.desk.root / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(other if name == "reconciler-plan" else other / "report.html")
+    git(hub.desk.root, "add", "-f", name)
+    number = hub.open("link")
+    out = hub.folder / f"step-{hub.steps + 1}" / "work" / "reconciler-plan"
+    monkeypatch.setattr(Project, "out", lambda *_: out)
+    step = hub.plan(number)
+    assert step.code == 1
+    assert "symbolic link" in step.err
+    assert [each.name for each in other.iterdir()] == ["report.html"]
+    assert (other / "report.html").read_text("utf-8") == "of the runner"
+
+
 @pytest.mark.parametrize("whose", ["fork", "dependabot"])
 def test_without_keys_only_the_files_are_compared(hub: Project, whose: str) -> None:
     """For forks and Dependabot: no portal is read, nothing is written on GitHub."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -164,3 +165,74 @@ def test_a_plan_without_an_address_is_stale(one: Agency) -> None:
     result = one.run("apply", "--plan", str(plan), "--yes")
     assert result.code == 5
     assert writes(one.calls()) == []
+
+
+# -- the ledger's place in the repository ----------------------------------------------------------
+
+
+def configure(agency: Agency, ledger: str) -> None:
+    """Set `ledger` in the third line of the configuration."""
+    text = f"version: 1\nportals: {{rentix: {{}}}}\nledger: {json.dumps(ledger)}\n"
+    (agency.root / "reconciler.yaml").write_text(text, "utf-8")
+
+
+def check_refused(agency: Agency, *expected: str) -> None:
+    """No command with a ledger sends or writes anything; the error is at the key's line."""
+    before = contents(agency.root)
+    for command in (["plan"], ["drift"], ["apply", "--yes"]):
+        result = agency.run(*command)
+        assert result.code == 1, command
+        for each in ("reconciler.yaml:3:", *expected):
+            assert each in result.err, command
+    assert agency.calls() == []
+    assert contents(agency.root) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files in a folder, without locks."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    ours = (path for path in files if path.parts[-2:] != (".reconciler", ".gitignore"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in ours}
+
+
+@pytest.mark.parametrize("name", [".git/config", "../x", "~/x", "a/../../x", "/etc/x", "README.md"])
+def test_the_ledger_is_no_other_file(one: Agency, name: str) -> None:
+    """Not git's, not one outside the repository, not one of another kind."""
+    (one.root / ".git").mkdir()
+    for other in (".git/config", "README.md"):
+        (one.root / other).write_text("of the user", "utf-8")
+    configure(one, name)
+    check_refused(one, name, ".reconciler/ledger.json")
+
+
+@pytest.mark.parametrize("name", ["link/ledger.json", "link.json"])
+def test_the_ledger_is_behind_no_link(one: Agency, name: str) -> None:
+    """Neither the file nor a directory of its path."""
+    other = one.root / "other"
+    other.mkdir()
+    (other / "ledger.json").write_text('{"version": 1, "portals": {}}', "utf-8")
+    (one.root / "link").symlink_to(other)
+    (one.root / "link.json").symlink_to(other / "ledger.json")
+    configure(one, name)
+    check_refused(one, name, "symbolic link")
+
+
+def test_the_default_folder_is_no_link(one: Agency) -> None:
+    """No key sets it, so the message names the path."""
+    other = one.root / "other"
+    other.mkdir()
+    (one.root / ".reconciler").symlink_to(other)
+    result = one.run("apply", "--yes")
+    assert result.code == 1
+    assert ".reconciler is a symbolic link" in result.err
+    assert one.calls() == []
+    assert list(other.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["state.json", "a/b/state", ".reconciler/other.json"])
+def test_another_place_in_the_repository(one: Agency, name: str) -> None:
+    """It is created, and read by the next plan."""
+    configure(one, name)
+    assert one.apply()["exit"] == 0
+    assert json.loads((one.root / name).read_bytes())["version"] == 2
+    check_empty(one)

@@ -294,7 +294,7 @@ def busy(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
     slept: list[float] = []
     monkeypatch.setattr(session, "LockWait", partial(LockWait, now=lambda: sum(slept)))
     monkeypatch.setattr(Cancellation, "sleep", lambda _, seconds: slept.append(seconds))
-    with File(agency.ledger).lock(LockWait(print, print)):
+    with File(agency.root, ".reconciler/ledger.json").lock(LockWait(print, print)):
         yield agency
 
 

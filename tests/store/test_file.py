@@ -8,9 +8,10 @@ import os
 import pytest
 
 from reconciler.core.model import PortalState, Target
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, LedgerPathError
 from reconciler.store.file import File
 from reconciler.store.ledger import LedgerChanged, StoredLedger
+from reconciler.store.lock import LockWait
 
 from .test_ledger import KEPT
 
@@ -36,7 +37,7 @@ def save(store, ledger):
 @pytest.fixture
 def store(tmp_path):
     """A ledger in a folder that does not exist yet."""
-    return File(tmp_path / ".reconciler" / "ledger.json")
+    return File(tmp_path, ".reconciler/ledger.json")
 
 
 def test_a_missing_file_is_an_empty_ledger(store):
@@ -54,7 +55,7 @@ def test_saving_and_loading(store):
 
 def test_only_our_own_folder_gets_a_gitignore(tmp_path):
     """Another folder has only the ledger."""
-    assert save(File(tmp_path / "state" / "ledger.json"), KEPT)
+    assert save(File(tmp_path, "state/ledger.json"), KEPT)
     assert names(tmp_path / "state") == ["ledger.json"]
 
 
@@ -128,15 +129,119 @@ def test_a_folder_with_the_files_name(store):
 def test_a_file_with_the_folders_name(tmp_path):
     """ConfigError with the reason."""
     (tmp_path / "state").write_text("a file")
-    store = File(tmp_path / "state" / "ledger.json")
+    store = File(tmp_path, "state/ledger.json")
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
         store.load()
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to(os.devnull)])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_only_a_regular_file_is_read(tmp_path, make):
     """A pipe would block, and a device might never end."""
     path = tmp_path / "ledger.json"
     make(path)
     with pytest.raises(ConfigError, match="is not a regular file"):
-        File(path).load()
+        File(tmp_path, path.name).load()
+
+
+# Files that are not ours
+
+OTHER_KINDS = [
+    b"# Agency\n",
+    b"[core]\n\tbare = false\n",
+    b"{}",
+    b'{"version": 1}',
+    b"\xff\xfe\x00",
+]
+
+
+def lock(store):
+    """Take and release the lock."""
+    with store.lock(LockWait(print, print)):
+        pass
+
+
+@pytest.mark.parametrize("content", OTHER_KINDS)
+@pytest.mark.parametrize("name", ["README.md", "state.json", ".reconciler/fleet.db"])
+def test_another_kind_of_file_is_not_replaced(tmp_path, name, content):
+    """Neither it nor a copy; the error names it and the fix."""
+    store = File(tmp_path, name)
+    store.path.parent.mkdir(exist_ok=True)
+    store.path.write_bytes(content)
+    with pytest.raises(LedgerPathError) as error:
+        store.load()
+    assert name in str(error.value)
+    assert "`ledger`" in str(error.value)
+    with pytest.raises(LedgerChanged):
+        store.save(KEPT, StoredLedger({}), "")
+    assert store.path.read_bytes() == content
+    assert names(store.path.parent) == [store.path.name]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_file_becomes_the_ledger(tmp_path, content):
+    """Outside our own folder too."""
+    store = File(tmp_path, "state.json")
+    store.path.write_bytes(content)
+    assert store.load() == StoredLedger({}, None, store.load().version)
+    assert save(store, KEPT)
+    assert store.load().ledger == KEPT
+    assert names(tmp_path) == ["state.json"]
+
+
+@pytest.mark.parametrize("name", ["link.json", "link/ledger.json", "a/link/b/ledger.json"])
+def test_a_link_is_not_followed(tmp_path, name):
+    """As any part of the path: nothing is read or written there, and no lock is made."""
+    root, other = tmp_path / "root", tmp_path / "other"
+    store = File(root, name)
+    place = next(each for each in (store.path, *store.path.parents) if each.name.startswith("link"))
+    place.parent.mkdir(parents=True)
+    other.mkdir()
+    save(File(tmp_path, "other/ledger.json"), KEPT)
+    before = (other / "ledger.json").read_bytes()
+    place.symlink_to(other / "ledger.json" if place == store.path else other)
+    for act in (store.load, lambda: lock(store), lambda: store.save({}, StoredLedger({}), "")):
+        with pytest.raises(LedgerPathError, match=f"{place.name} is a symbolic link"):
+            act()
+    assert (other / "ledger.json").read_bytes() == before
+    assert names(other) == ["ledger.json"]
+    assert names(place.parent) == [place.name]
+
+
+@pytest.mark.parametrize("name", ["ledger.json", ".reconciler/ledger.json"])
+@pytest.mark.parametrize("part", ["", "ledger.json.lock"], ids=["the folder", "the lock file"])
+def test_a_lock_is_not_made_through_a_link(tmp_path, name, part):
+    """What the link points to is unchanged."""
+    root, other = tmp_path / "root", tmp_path / "other"
+    root.mkdir()
+    other.mkdir()
+    (other / "ledger.json.lock").write_text("mine")
+    place = root / ".reconciler" / part
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(other / part)
+    with pytest.raises(LedgerPathError, match="is a symbolic link"):
+        lock(File(root, name))
+    assert names(other) == ["ledger.json.lock"]
+    assert (other / "ledger.json.lock").read_text() == "mine"
+
+
+def test_a_path_outside_is_refused(tmp_path):
+    """Also one whose name only starts like the repository's."""
+    (tmp_path / "root").mkdir()
+    for outside in (tmp_path / "ledger.json", tmp_path / "root2" / "ledger.json"):
+        store = File(tmp_path / "root", str(outside))
+        for act in (store.load, lambda store=store: lock(store)):
+            with pytest.raises(LedgerPathError, match="outside the repository"):
+                act()
+    assert names(tmp_path) == ["root"]
+
+
+def test_an_absolute_path_inside_is_used(tmp_path):
+    """Also if the repository is named through a link, which is the user's own."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "link").symlink_to("root")
+    for root in ("root", "link"):
+        for other in ("root", "link"):
+            store = File(tmp_path / root, str(tmp_path / other / "ledger.json"))
+            if (root, other) != ("root", "link"):
+                store.save(KEPT, store.load(), "")
+                assert store.load().ledger == KEPT

@@ -219,7 +219,7 @@ def test_truncated_content_is_lost(cut):
 
 def test_the_configuration_names_a_file_or_a_branch(tmp_path):
     """A path in the repository, or git: and a branch."""
-    assert open_store(tmp_path, "a/b.json") == File(tmp_path / "a" / "b.json")
+    assert open_store(tmp_path, "a/b.json") == File(tmp_path, "a/b.json")
     store = open_store(repository(tmp_path), "git:memory/ledger")
     assert isinstance(store, Local)
     assert store.branch.reference == "refs/heads/memory/ledger"
