@@ -31,6 +31,8 @@ from reconciler.store.refs import GitError, Refs
 FILE = "ledger.json"
 REMOTE_TIMEOUT = 60.0
 """Seconds for a remote to answer."""
+FETCHES = 8
+"""Attempts to fetch the ledger if objects in this clone are damaged: each names one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ class Shared:
         branch, refs = self.branch, self.branch.refs
         notes = []
         try:
-            version = refs.commit_of(self.fetched)
+            version = self._copy()
             try:
                 version = self._fetch(version)
             except GitError as error:
@@ -269,15 +271,49 @@ class Shared:
 
     def _fetch(self, known: str | None) -> str | None:
         """Update `fetched`, which is `known`, to the remote's commit. Raises GitError."""
-        branch, refs = self.branch, self.branch.refs
+        refs = self.branch.refs
         commit = self._remote_commit()
         if commit is None:
             if known is not None:
                 refs.delete(self.fetched)
             return None
         if commit != known:
-            refs.fetch(self.remote, f"+{branch.reference}:{self.fetched}", REMOTE_TIMEOUT)
+            self._fetch_copy()
         return refs.commit_of(self.fetched)
+
+    def _copy(self) -> str | None:
+        """The remote's commit as last seen, None if there is none here. What is damaged here is
+        dropped: the remote has the ledger, and unpushed results are safe to lose. Raises
+        GitError."""
+        branch, refs = self.branch, self.branch.refs
+        for reference in (self.fetched, self.unpushed):
+            try:
+                commit = refs.commit_of(reference)
+                branch.content(commit)
+                if commit is not None and reference == self.unpushed:
+                    branch.content(refs.parent(commit))
+            except GitError:
+                refs.delete(reference)
+                continue
+            if commit is None:  # git ignores a damaged file, but then cannot fetch
+                with suppress(OSError):
+                    (branch.git_folder / reference).unlink(missing_ok=True)
+        return refs.commit_of(self.fetched)
+
+    def _fetch_copy(self) -> None:
+        """Fetch the remote's commit; again, with all its objects, if some are damaged or missing
+        here. Raises GitError."""
+        branch, refs = self.branch, self.branch.refs
+        refspec = f"+{branch.reference}:{self.fetched}"
+        for attempt in range(FETCHES):
+            try:
+                refs.fetch(self.remote, refspec, REMOTE_TIMEOUT, whole=attempt > 0)
+                branch.content(refs.commit_of(self.fetched))
+            except GitError as error:
+                if not refs.drop_damaged(error) and attempt:
+                    raise
+            else:
+                return
 
     def _with_unpushed(self, theirs: Ledger) -> Ledger:
         """The remote's ledger with the unpushed changes from here. Raises GitError."""

@@ -27,6 +27,9 @@ KEY_SUFFIXES = ("_API_KEY", "_API_SECRET")
 NOISE = ("hint:", "To ", "error: failed to push some refs")
 """How lines of git's errors start that do not give the reason."""
 
+OBJECT = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+"""The name of an object."""
+
 DEFAULT_IDENTITY = {
     "GIT_AUTHOR_NAME": "reconciler",
     "GIT_AUTHOR_EMAIL": "reconciler@localhost",
@@ -142,8 +145,9 @@ class Refs:
         entries = [line.split("\t") for line in output.split("\n") if line]
         return next((commit for commit, name in entries if name == reference), None)
 
-    def fetch(self, remote: str, refspec: str, timeout: float) -> None:
-        """Fetch a refspec from a remote, and nothing else."""
+    def fetch(self, remote: str, refspec: str, timeout: float, *, whole: bool = False) -> None:
+        """Fetch a refspec from a remote, and nothing else. `whole`: with the objects that this
+        clone should have."""
         self.git(
             "fetch",
             "--quiet",
@@ -153,6 +157,7 @@ class Refs:
             "--no-write-fetch-head",
             "--refmap=",
             *(("--depth=1",) if self.shallow else ()),
+            *(("--refetch",) if whole else ()),
             "--",
             remote,
             refspec,
@@ -177,6 +182,20 @@ class Refs:
             f"{commit or ''}:{reference}",
             timeout=timeout,
         )
+
+    def drop_damaged(self, error: GitError) -> bool:
+        """Delete the file of an object that an error names and that git cannot read, so that it is
+        fetched again; whether there was one."""
+        for name in OBJECT.findall(str(error)):
+            try:
+                self.git("cat-file", "-p", name)
+            except GitError:
+                place = f"objects/{name[:2]}/{name[2:]}"
+                path = self.root / self.git("rev-parse", "--git-path", place)
+                if path.exists():
+                    path.unlink()
+                    return True
+        return False
 
     def has(self, commit: str) -> bool:
         """Whether a commit is in this clone."""
