@@ -7,7 +7,7 @@
     ├── UsageError             1   an option or argument
     ├── PortalError            1   the portal cannot be read: no access or no response
     │   └── ResponseError        1   its response is not as documented
-    ├── LockedError            1   another apply holds the lock, or has taken it over
+    ├── LockedError            1   another apply holds the lock, or this one lost it
     ├── LimitsError            1   the plan is over `limits`
     ├── PlanFileError          1   a saved plan was edited, truncated or has another version
     ├── OutputError            1   a result cannot be written
@@ -74,7 +74,8 @@ class PortalError(ReconcilerError):
 
 
 class LockedError(ReconcilerError):
-    """Another apply holds the lock, or has taken it over. Nothing was sent."""
+    """Another apply holds the lock, this one lost it, or it cannot be released. Nothing was
+    sent."""
 
 
 class ResponseError(PortalError):

@@ -216,19 +216,8 @@ def _show_plan(
 
 
 def confirm() -> None:
-    """Ask whether to apply. Raises UsageError without a terminal, and Exit after a no or Ctrl-C."""
-    if not sys.stdin.isatty() or streams.is_closed("stderr"):
-        raise UsageError(
-            "Nothing was sent: there is no terminal to ask on. Add --yes to apply without a prompt."
-        )
-    try:
-        confirmed = click.confirm("Apply these changes?", err=True)
-    except click.Abort:
-        click.echo("\nInterrupted. Nothing was sent.", err=True)
-        raise click.exceptions.Exit(130) from None
-    if not confirmed:
-        click.echo("Nothing was sent.", err=True)
-        raise click.exceptions.Exit(1)
+    """Ask whether to apply. Raises UsageError and Exit."""
+    console.confirm("Apply these changes?", "Nothing was sent")
     click.echo(err=True)
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": ("reconciler.cli.plan", "Show what an apply would change."),
     "apply": ("reconciler.cli.apply", "Apply the changes and verify the result."),
     "drift": ("reconciler.cli.drift", "Show changes made outside these files (drift)."),
+    "unlock": ("reconciler.cli.unlock", "Release the lock of an apply that is known to be dead."),
     "show": ("reconciler.cli.show", "Show a saved plan."),
     "schema": ("reconciler.cli.schema", "Write JSON Schemas for editors."),
     "ci": ("reconciler.cli.ci", "Run plan, apply or drift in a GitHub workflow."),

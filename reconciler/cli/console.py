@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from reconciler.cli import streams
-from reconciler.errors import InputError, OutputError, ReconcilerError
+from reconciler.errors import InputError, OutputError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.core.model import Event, Plan
@@ -72,6 +72,23 @@ def write_error(text: str) -> None:
     """Write to standard error, safely in a workflow, and above a progress bar."""
     line = without_workflow_commands(text)
     click.echo(line, file=sys.stderr, nl=not text.endswith("\n"))
+
+
+def confirm(question: str, refusal: str) -> None:
+    """Ask a question on the terminal. `refusal` is what did not happen after a no. Raises
+    UsageError without a terminal, and Exit after a no or Ctrl-C."""
+    if not sys.stdin.isatty() or streams.is_closed("stderr"):
+        raise UsageError(
+            f"{refusal}: there is no terminal to ask on. Add --yes to continue without a prompt."
+        )
+    try:
+        confirmed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(f"\nInterrupted. {refusal}.", err=True)
+        raise click.exceptions.Exit(130) from None
+    if not confirmed:
+        click.echo(f"{refusal}.", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def print_error(error: ReconcilerError) -> int:

@@ -18,8 +18,9 @@ from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import ConfigError, InputError, LedgerPathError, LockedError, UsageError
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
 from reconciler.store import open_store
+from reconciler.store.holder import WorkflowRun
 from reconciler.store.ledger import Ledger, Store, with_addresses
-from reconciler.store.lock import LockWait
+from reconciler.store.lock import Lock, LockWait
 from reconciler.store.revision import checked_out
 
 if TYPE_CHECKING:  # imported where it is used: httpx takes 100 ms
@@ -48,7 +49,8 @@ MergeStreams = Callable[
 class Runtime:
     """What a run takes from its surroundings, replaced in a simulation: how it is cancelled, a
     monotonic clock, the HTTP transport (None: the network), how streams run concurrently, the wall
-    clock (seconds since the epoch), and how the user learns what the run waits for."""
+    clock (seconds since the epoch), how the user learns what the run waits for, and the workflow
+    run that it is part of."""
 
     cancellation: Cancellation = field(default_factory=Cancellation)
     now: Callable[[], float] = time.monotonic
@@ -56,6 +58,7 @@ class Runtime:
     merge_streams: MergeStreams = merge_streams
     wall: Callable[[], float] = time.time
     notify: Callable[[str], None] = lambda _: None
+    workflow_run: WorkflowRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything that a run has open: the files, a connection to each portal, and the ledger as it
-    was read. `notes` are for the user."""
+    """Everything that a run has open: the files, a connection to each portal, the ledger as it was
+    read, and the lock. `notes` are for the user."""
 
     repository: Repository
     runtime: Runtime
     connections: Mapping[str, Connection]
     store: Store
     ledger: Ledger
+    lock: Lock
     notes: tuple[str, ...]
 
     @property
@@ -106,6 +110,7 @@ class Session:
     def check(self) -> None:
         """Raise LockedError if the lock was lost before anything was sent, Interrupted if the run
         was asked to end for any other reason."""
+        self.lock.check()
         if self.cancellation.requested and self.cancellation.reason is not None:
             raise LockedError(f"{self.cancellation.reason} Nothing was sent. Run again.")
         self.cancellation.check()
@@ -115,6 +120,11 @@ def open_repository(root: Path, config: Path | None) -> Repository:
     """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
     settings = read_config(root, config, sections())
     return Repository(root, settings, read_agents(root, settings.agents, parts()), config)
+
+
+def open_ledger(root: Path, config: Path | None) -> Store:
+    """Where the ledger of a repository is stored. Raises ConfigError and InputError."""
+    return open_store(root, read_config(root, config, sections()).ledger)
 
 
 def open_base(repository: Repository, reference: str) -> Sequence[Document]:
@@ -155,20 +165,22 @@ def open_session(
     secrets = _secrets(portals, environment)
     store = open_store(repository.root, repository.config.ledger)
     with ExitStack() as stack:
-        notes: tuple[str, ...] = ()
+        held = Lock()
         with _at_ledger_key(repository):
             if lock is not None:
-                notes = stack.enter_context(_locked(store, runtime.cancellation, lock))
+                held = stack.enter_context(_locked(store, runtime, lock))
             loaded = store.load()
-        notes += () if loaded.note is None else (loaded.note,)
+        notes = held.notes + (() if loaded.note is None else (loaded.note,))
         ledger = with_addresses(loaded.ledger, targets)
         notes += tuple(_other_addresses(ledger, targets))
         connections = {}
         for portal, target in zip(portals, targets, strict=True):
-            client = stack.enter_context(_client(portal, target.url, secrets[portal.name], runtime))
+            client = stack.enter_context(
+                _client(portal, target.url, secrets[portal.name], runtime, held)
+            )
             connections[portal.name] = Connection(portal, client, target.url)
             notes += tuple(note for note in client.notes if note not in notes)
-        yield Session(repository, runtime, connections, store, ledger, notes)
+        yield Session(repository, runtime, connections, store, ledger, held, notes)
 
 
 @contextmanager
@@ -237,25 +249,33 @@ def _secrets(
 
 
 @contextmanager
-def _locked(
-    store: Store, cancellation: Cancellation, say: Callable[[str], None]
-) -> Iterator[tuple[str, ...]]:
-    """Hold the store's lock and yield notes for the user; a run that loses the lock is cancelled.
-    Raises LockedError."""
+def _locked(store: Store, runtime: Runtime, notify: Callable[[str], None]) -> Iterator[Lock]:
+    """Hold the store's lock; a run that loses the lock is cancelled. Raises LockedError."""
+    cancellation = runtime.cancellation
 
     def lose(reason: str) -> None:
         cancellation.reason = reason
         cancellation.request()
-        say(f"{reason} Finishing the requests in progress; nothing else will be sent.")
+        notify(f"{reason} Finishing the requests in progress; nothing else will be sent.")
 
-    wait = LockWait(say, lose, cancellation.sleep)
-    with store.lock(wait) as notes:
+    wait = LockWait(notify, lose, cancellation.sleep, run=runtime.workflow_run)
+    with store.lock(wait) as lock:
         if wait.waited:
-            say("The other apply has finished; continuing.")
-        yield notes
+            notify("The other apply has ended; continuing.")
+        yield lock
 
 
-def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runtime) -> Transport:
+def _client(
+    portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runtime, lock: Lock
+) -> Transport:
+    """A client for a portal. Before each write, it checks the lock, and that the run was not asked
+    to end."""
+
+    def before_write() -> None:
+        runtime.cancellation.check()
+        lock.check()
+        runtime.cancellation.check()
+
     from reconciler.net.transport import Clock, Transport  # noqa: PLC0415 - httpx, 100 ms
 
     return Transport(
@@ -266,6 +286,7 @@ def _client(portal: Portal, url: str, secrets: Mapping[str, str], runtime: Runti
         clock=Clock(runtime.now, runtime.cancellation.sleep, runtime.wall),
         wire=runtime.wire,
         notify=lambda message: runtime.notify(f"{portal.name}: {message}"),
+        before_write=before_write,
     )
 
 

@@ -83,10 +83,12 @@ class Transport:
         clock: Clock | None = None,
         wire: httpx.BaseTransport | None = None,
         notify: Callable[[str], None] = lambda _: None,
+        before_write: Callable[[], None] = lambda: None,
     ) -> None:
         """`url` is the base URL; `login` asks the portal for a session and returns it, or the
         response that refused one; `secrets` are redacted in messages; `wire` replaces the network;
-        `notify` is called with the reason of each wait, once they add up. Raises ConfigError."""
+        `notify` is called with the reason of each wait, once they add up; `before_write` just
+        before each attempt of a write, which it may prevent by raising. Raises ConfigError."""
         self._client = Client(url, "the portal", wire)
         self._url = url.rstrip("/")
         self._login = login
@@ -96,6 +98,7 @@ class Transport:
         self._quotas = [_Quota(rate_limit) for rate_limit in rate_limits]
         self._secrets = [secret for secret in (*secrets, *proxy_passwords()) if secret]
         self._notify = notify
+        self._before_write = before_write
         self._lost = 0.0
 
     def __enter__(self) -> Self:
@@ -176,6 +179,8 @@ class Transport:
         """One attempt: wait for the rate limits, send, interpret the reply."""
         quotas = [quota for quota in self._quotas if quota.rate_limit.counts(request)]
         self._wait_for(quotas)
+        if request.writes:
+            self._before_write()
         try:
             reply = self._send(request)
         except RequestError as error:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from reconciler.errors import ConfigError
-from reconciler.store.claim import remote_lock
+from reconciler.errors import ConfigError, LockedError
+from reconciler.store.claim import find_remote_lock, remote_lock
 from reconciler.store.ledger import (
     Ledger,
     LedgerChanged,
@@ -25,7 +25,7 @@ from reconciler.store.ledger import (
     text,
     unwritten,
 )
-from reconciler.store.lock import LockWait, local_lock
+from reconciler.store.lock import FoundLock, Lock, LockWait, find_local_lock, local_lock
 from reconciler.store.refs import GitError, Refs
 
 FILE = "ledger.json"
@@ -147,11 +147,15 @@ class Local:
     branch: Branch
 
     @contextmanager
-    def lock(self, wait: LockWait) -> Iterator[tuple[str, ...]]:
+    def lock(self, wait: LockWait) -> Iterator[Lock]:
         """Keep other applies in this repository out, from all its work trees. Raises
         LockedError."""
         with local_lock(self.branch.lock_file, wait) as note:
-            yield (note,) if note else ()
+            yield Lock((note,) if note else ())
+
+    def find_lock(self) -> FoundLock | None:
+        """The lock of a process in this repository."""
+        return find_local_lock(self.branch.lock_file)
 
     def load(self) -> StoredLedger:
         """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it."""
@@ -206,15 +210,25 @@ class Shared:
         return f"refs/reconciler/ledger/{self.branch.digest}"
 
     @contextmanager
-    def lock(self, wait: LockWait) -> Iterator[tuple[str, ...]]:
+    def lock(self, wait: LockWait) -> Iterator[Lock]:
         """Keep other applies out, in this repository and in all that share the remote. Raises
         LockedError."""
         branch = self.branch
         with (
-            local_lock(branch.lock_file, wait) as local,
-            remote_lock(branch.refs, self.remote, branch.claim, wait) as shared,
+            local_lock(branch.lock_file, wait) as note,
+            remote_lock(branch.refs, self.remote, branch.claim, wait) as lock,
         ):
-            yield tuple(note for note in (local, shared) if note)
+            yield replace(lock, notes=((note,) if note else ()) + lock.notes)
+
+    def find_lock(self) -> FoundLock | None:
+        """The lock on the remote, else the one of a process in this repository. Raises
+        LockedError."""
+        branch = self.branch
+        try:
+            found = find_remote_lock(branch.refs, self.remote, branch.claim)
+        except GitError as error:
+            raise LockedError(f"The lock on {self.remote} cannot be read: {error}.") from None
+        return found or find_local_lock(branch.lock_file)
 
     def load(self) -> StoredLedger:
         """Read the remote's ledger, or the one last fetched, with unpushed changes from here.

@@ -1,194 +1,214 @@
-"""The lock among machines that share a remote: a reference there, renewed while it is held.
+"""The lock among machines that share a remote: a reference there.
 
-It is taken, renewed, taken over and released by pushes that state the expected commit, so one of
-two concurrent pushes fails. Clocks of different machines are not compared: a waiter takes a claim
-over if the reference has not changed for LEASE seconds by the waiter's own clock.
-Reasons: docs/decisions/0013-one-apply-at-a-time.md.
+It is taken and released by pushes that state the expected commit, so one of two concurrent pushes
+fails. It does not expire: another apply takes it only if its holder released it or is known to have
+ended, or if someone released it with `unlock`. A holder that has not seen it for FRESH seconds
+checks it before the next write. Reasons: docs/decisions/0020-a-lock-does-not-expire.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from secrets import token_hex
-from threading import Event, Thread
+from threading import Lock as Mutex
 
-from reconciler.store.lock import Holder, LockWait, parse_holder, this_process
+from reconciler.errors import LockedError
+from reconciler.store.holder import Holder, how_it_ended, parse_holder, this_process
+from reconciler.store.lock import FINISH, FoundLock, Lock, LockWait
 from reconciler.store.refs import GitError, Refs
 
-LEASE = 90.0
-"""Seconds without a change after which a claim may be taken over."""
-RENEWAL = 30.0
-"""Seconds between two renewals."""
-RETRY = 5.0
-"""Seconds after which a failed renewal is retried."""
-TICK = 1.0
-"""Seconds between two checks of the clock: after sleep, an expired claim is noticed this fast."""
+FRESH = 10.0
+"""Seconds after which the lock is checked before the next write."""
+CHECK_TIMEOUT = 9.0
+"""Seconds for a remote to answer a check. Below FRESH: one that took longer than that was stopped
+itself, so it is repeated."""
 POLL_INTERVAL = 3.0
 """Seconds between two checks of another's claim."""
+ASK_INTERVAL = 30.0
+"""Seconds between two questions whether the holder's workflow run has ended."""
 REMOTE_TIMEOUT = 20.0
-"""Seconds for a remote to answer, short enough for a second attempt within a lease."""
-LOST = (
-    "This apply did not renew its lock in time (did the machine sleep?), so another one may have "
-    "taken it over."
-)
+"""Seconds for a remote to answer."""
 ATTEMPTS = 3
-"""Rejected pushes of an unclaimed reference after which the remote is taken to refuse claims."""
+"""Attempts to push to an unclaimed reference, or to check a claim."""
+LOST = (
+    "This apply lost its lock: someone released it with `reconciler unlock`, or another apply "
+    "started."
+)
+UNLOCK = (
+    f"{FINISH} If you know that it is dead, release its lock with `reconciler unlock`, or start "
+    f"the apply workflow with the input unlock."
+)
 
 
 class Claim:
-    """One apply's claim on a reference of a remote. It remembers all its commits, since a push may
-    take effect although its answer is lost."""
+    """One apply's claim on a reference of a remote: a commit that names the holder. A push may take
+    effect although its answer is lost, so the commit stays the same for all attempts. `taken`: the
+    remote has confirmed it."""
 
-    def __init__(self, refs: Refs, remote: str, reference: str) -> None:
+    def __init__(self, refs: Refs, remote: str, reference: str, wait: LockWait) -> None:
         self._refs = refs
         self._remote = remote
         self._reference = reference
-        self._line = this_process().to_line()
-        self._current: str | None = None
-        self._mine: set[str] = set()
-        self._other: str | None = None
+        self._wait = wait
+        self.taken = False
+        self._commit: str | None = None
+        self._seen = 0.0
+        self._reported = False
+        self._mutex = Mutex()
 
-    def take(self, wait: LockWait) -> str | None:
-        """Take the claim, after waiting for others. Returns a message for the user if it was taken
-        over. Raises GitError if the remote is unreachable or refuses it, and LockedError."""
-        expired: tuple[str, Holder | None] | None = None
-        while not self._put(None if expired is None else expired[0]):
-            expired = self._wait(wait)
-        if expired is None:
-            return None
-        who = "" if expired[1] is None else f" ({expired[1]})"
-        return (
-            f"The previous apply{who} did not finish: it has not renewed its lock for "
-            f"{LEASE:.0f} s. This apply continues from the portal's current state."
-        )
+    def take(self) -> str | None:
+        """Take the claim, after waiting for others. Returns a message for the user if it was a dead
+        apply's. Raises GitError if the remote is unreachable or refuses it, and LockedError."""
+        line = this_process(self._wait.run).to_line()
+        self._commit = self._refs.empty_commit(f"{line}\n\n{token_hex(8)}")
+        old = note = None
+        while (found := self._push(old)) != self._commit:
+            old, note = self._wait_for(found)
+        self.taken = True
+        return note
 
-    def renew(self) -> bool:
-        """Renew the claim; False if another apply has taken it over. Raises GitError if that is
-        unknown."""
-        return self._put(self._current)
+    def check(self) -> None:
+        """Call `on_lost` if the claim is not ours any more. Asks the remote if the claim was not
+        seen for FRESH seconds. A remote that does not answer is reported once."""
+        with self._mutex:
+            if not self.taken or self._is_fresh(self._seen):
+                return
+            problem = "no answer in time"
+            for _ in range(ATTEMPTS):
+                start = self._wait.now()
+                try:
+                    if self._remote_commit(CHECK_TIMEOUT) != self._commit:
+                        self._wait.on_lost(LOST)
+                        return
+                    self._seen = start
+                except GitError as error:
+                    problem = str(error)
+                if self._is_fresh(start):
+                    break
+            if not self._is_fresh(self._seen):
+                self._report(problem)
+                self._seen = self._wait.now()
 
     def release(self) -> None:
-        """Release the claim. Raises GitError."""
-        while self._mine and (holder := self._remote_commit()) in self._mine:
-            self._push(None, holder)
-
-    def _put(self, old: str | None) -> bool:
-        """Replace the commit `old` by a new one; False if another's is there. Raises GitError."""
-        new = self._refs.empty_commit(f"{self._line}\n\n{token_hex(8)}")
-        self._mine.add(new)
+        """Release the claim if it is ours. Raises GitError."""
         for left in reversed(range(ATTEMPTS)):
+            if self._commit is None or self._remote_commit() != self._commit:
+                return
             try:
-                self._push(new, old)
+                self._refs.push(self._remote, None, self._reference, self._commit, REMOTE_TIMEOUT)
+            except GitError:
+                if not left:
+                    raise
+
+    def _is_fresh(self, moment: float) -> bool:
+        return self._wait.now() - moment < FRESH
+
+    def _report(self, problem: str) -> None:
+        """Notify the user, once, that the claim could not be checked."""
+        if not self._reported:
+            self._reported = True
+            self._wait.notify(
+                f"note: The lock could not be checked on {self._remote} ({problem}). If someone "
+                f"released it, an apply from elsewhere may have started."
+            )
+
+    def _push(self, old: str | None) -> str | None:
+        """Replace the commit `old` by ours. Returns the commit that is there now. Raises
+        GitError."""
+        for left in reversed(range(ATTEMPTS)):
+            self._seen = self._wait.now()
+            try:
+                self._refs.push(self._remote, self._commit, self._reference, old, REMOTE_TIMEOUT)
                 break
             except GitError:
                 try:
-                    holder = self._remote_commit()
+                    found = self._remote_commit()
                 except GitError:
                     if not left:
                         raise
                     continue
-                if holder == new:
-                    break
-                if holder in self._mine:  # from a push whose answer was lost
-                    old = holder
-                elif holder != old:
-                    self._other = holder
-                    return False
+                if found not in (None, old):  # ours, if only the answer was lost
+                    return found
                 if not left:
                     raise
-        self._current = new
-        return True
+                old = found
+        return self._commit
 
-    def _wait(self, wait: LockWait) -> tuple[str, Holder | None] | None:
-        """Wait until the claim is free (None), or expired: its commit and who took it. Raises
-        LockedError."""
-        commit = self._other
-        seen, who, since = commit, None, wait.now()
+    def _wait_for(self, commit: str | None) -> tuple[str | None, str | None]:
+        """Wait until the claim at a commit is released, or its holder has ended. Returns the commit
+        to replace, and a message for the user. Raises LockedError."""
+        ask_at = self._wait.now()
         while commit is not None:
-            if commit != seen:
-                seen, since = commit, wait.now()
-            who = self._holder(commit) or who
-            wait.wait(who, POLL_INTERVAL)
-            asked = wait.now()
+            holder = _holder(self._refs, self._remote, self._reference, commit)
+            run = self._wait.run if self._wait.now() >= ask_at else None
+            if run is not None:
+                ask_at = self._wait.now() + ASK_INTERVAL
+            if holder is not None and (reason := how_it_ended(holder, run)):
+                return commit, (
+                    f"The previous apply ({holder}) did not release its lock, and {reason}. This "
+                    f"apply continues from the portal's current state."
+                )
+            self._wait.wait(holder, POLL_INTERVAL, UNLOCK)
             with suppress(GitError):  # until the wait times out
                 commit = self._remote_commit()
-                if commit == seen and asked - since >= LEASE:
-                    return seen, who
-        return None
+        return None, None
 
-    def _remote_commit(self) -> str | None:
-        return self._refs.remote_commit_of(self._remote, self._reference, REMOTE_TIMEOUT)
+    def _remote_commit(self, timeout: float = REMOTE_TIMEOUT) -> str | None:
+        return self._refs.remote_commit_of(self._remote, self._reference, timeout)
 
-    def _push(self, commit: str | None, old: str | None) -> None:
-        self._refs.push(self._remote, commit, self._reference, old, REMOTE_TIMEOUT)
 
-    def _holder(self, commit: str) -> Holder | None:
-        """Who pushed a commit, if that can be read."""
-        with suppress(GitError):
-            if not self._refs.has(commit):
-                self._refs.fetch(self._remote, self._reference, REMOTE_TIMEOUT)
-            return parse_holder(self._refs.subject(commit))
-        return None
+def _holder(refs: Refs, remote: str, reference: str, commit: str) -> Holder | None:
+    """Who pushed a commit, if that can be read."""
+    with suppress(GitError):
+        if not refs.has(commit):
+            refs.fetch(remote, reference, REMOTE_TIMEOUT)
+        return parse_holder(refs.subject(commit))
+    return None
 
 
 @contextmanager
-def remote_lock(refs: Refs, remote: str, reference: str, wait: LockWait) -> Iterator[str | None]:
-    """Hold the lock on a remote; `wait.on_lost` is called if another apply takes it over. Yields a
-    message for the user, if there is one. Raises LockedError."""
-    claim = Claim(refs, remote, reference)
-    finished, lost = Event(), Event()
-    thread: Thread | None = None
-
-    def lose() -> None:
-        lost.set()
-        wait.on_lost(LOST)
-
+def remote_lock(refs: Refs, remote: str, reference: str, wait: LockWait) -> Iterator[Lock]:
+    """Hold the lock on a remote. If that is not possible, a note says so. Raises LockedError."""
+    claim = Claim(refs, remote, reference, wait)
     try:
         try:
-            note = claim.take(wait)
-            thread = Thread(target=_keep, args=(claim, finished, wait, lose), daemon=True)
-            thread.start()
+            note = claim.take()
         except GitError as error:
             note = (
                 f"The lock could not be taken on {remote} ({error}), so an apply from elsewhere at "
                 f"the same time would not be detected."
             )
-        yield note
+        yield Lock((note,) if note else (), claim.check)
     finally:
-        finished.set()
-        if thread is not None:
-            thread.join()
-        if not lost.is_set():
-            try:
-                claim.release()
-            except GitError as error:
-                if thread is not None:
-                    wait.notify(
-                        f"note: The lock could not be released on {remote} ({error}). The next "
-                        f"apply from elsewhere takes it over after {LEASE:.0f} s."
-                    )
-
-
-def _keep(claim: Claim, finished: Event, wait: LockWait, lose: Callable[[], None]) -> None:
-    """Renew a claim until the apply has finished or the claim is lost."""
-    renewed = wait.now()
-    due = renewed + RENEWAL
-    notified = False
-    while not finished.wait(min(TICK, RENEWAL)):
-        if wait.now() < due:
-            continue
-        start = wait.now()
         try:
-            if not claim.renew():
-                lose()
-                return
-            renewed, due = start, start + RENEWAL
+            claim.release()
         except GitError as error:
-            due = wait.now() + RETRY
-            if not notified and due - renewed >= LEASE:
-                notified = True
+            if claim.taken:
                 wait.notify(
-                    f"note: The lock could not be renewed for {LEASE:.0f} s ({error}). An apply "
-                    f"from elsewhere may start meanwhile."
+                    f"note: The lock could not be released on {remote} ({error}). Run `reconciler "
+                    f"unlock`, or the next apply from elsewhere waits for it."
                 )
+
+
+def find_remote_lock(refs: Refs, remote: str, reference: str) -> FoundLock | None:
+    """The lock on a remote, if someone holds it. Raises GitError."""
+    commit = refs.remote_commit_of(remote, reference, REMOTE_TIMEOUT)
+    if commit is None:
+        return None
+
+    def release() -> None:
+        try:
+            refs.push(remote, None, reference, commit, REMOTE_TIMEOUT)
+        except GitError as error:
+            found: str | None = commit
+            with suppress(GitError):
+                found = refs.remote_commit_of(remote, reference, REMOTE_TIMEOUT)
+            if found == commit:
+                raise LockedError(f"The lock could not be released on {remote}: {error}.") from None
+            if found is not None:
+                raise LockedError(
+                    "Another apply has taken the lock meanwhile. Its lock was not released."
+                ) from None
+
+    return FoundLock(_holder(refs, remote, reference, commit), release)

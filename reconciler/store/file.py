@@ -14,7 +14,7 @@ from reconciler.errors import ConfigError, LedgerPathError
 from reconciler.store import atomic
 from reconciler.store.ledger import Ledger, LedgerChanged, StoredLedger, parse, text, unwritten
 from reconciler.store.links import is_below, link_in
-from reconciler.store.lock import LockWait, local_lock
+from reconciler.store.lock import FoundLock, Lock, LockWait, find_local_lock, local_lock
 
 OWN_FOLDER = ".reconciler"
 """The folder for our files only, which git ignores."""
@@ -34,21 +34,30 @@ class File:
         """The path of the ledger."""
         return self.root / self.name
 
-    @contextmanager
-    def lock(self, wait: LockWait) -> Iterator[tuple[str, ...]]:
-        """Keep other applies with this file out. The lock file is in our own folder, wherever the
-        ledger is. Raises LockedError and LedgerPathError."""
+    @property
+    def lock_file(self) -> Path:
+        """The file that an apply locks, in our own folder, wherever the ledger is."""
         beside = self.path.parent
         folder = beside if beside.name == OWN_FOLDER else beside / OWN_FOLDER
-        lock_file = folder / f"{self.path.name}.lock"
-        self._check(self.path, lock_file)
+        return folder / f"{self.path.name}.lock"
+
+    @contextmanager
+    def lock(self, wait: LockWait) -> Iterator[Lock]:
+        """Keep other applies with this file out. Raises LockedError and LedgerPathError."""
+        self._check(self.path, self.lock_file)
+        folder = self.lock_file.parent
         with suppress(OSError):  # then locking fails too, and reports it
             folder.mkdir(parents=True, exist_ok=True)
             _ignore_in_git(folder)
-        with local_lock(lock_file, wait) as note:
+        with local_lock(self.lock_file, wait) as note:
             if note is None:
                 atomic.clear(self.path)
-            yield (note,) if note else ()
+            yield Lock((note,) if note else ())
+
+    def find_lock(self) -> FoundLock | None:
+        """The lock of a process in this folder. Raises LedgerPathError."""
+        self._check(self.path, self.lock_file)
+        return find_local_lock(self.lock_file)
 
     def load(self) -> StoredLedger:
         """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it;

@@ -33,7 +33,7 @@ from typing_extensions import TypedDict
 from reconciler.core.address import canonical
 from reconciler.core.model import AgentState, PortalState, Target
 from reconciler.errors import ConfigError
-from reconciler.store.lock import LockWait
+from reconciler.store.lock import FoundLock, Lock, LockWait
 
 VERSION = 2
 Entry = TypeVar("Entry")
@@ -60,9 +60,13 @@ class LedgerChanged(Exception):  # noqa: N818 - the caller reads again
 class Store(Protocol):
     """Where a ledger is stored."""
 
-    def lock(self, wait: LockWait) -> AbstractContextManager[tuple[str, ...]]:
-        """Keep other applies on this ledger out. Yields messages for the user where that is not
-        possible. Raises LockedError if another apply does not finish in time."""
+    def lock(self, wait: LockWait) -> AbstractContextManager[Lock]:
+        """Keep other applies on this ledger out. Where that is not possible, the lock has notes.
+        Raises LockedError if another apply does not finish in time."""
+
+    def find_lock(self) -> FoundLock | None:
+        """The lock on this ledger, if someone holds it. Raises LockedError if that cannot be
+        read."""
 
     def load(self) -> StoredLedger:
         """Read the ledger. Raises ConfigError if that fails, or if a later version wrote it."""

@@ -1,30 +1,28 @@
 """One apply at a time on a ledger: the lock on this machine, and waiting for a lock.
 
 The lock is the kernel's, so it ends with its process. `store.claim` is the lock among machines
-that share a remote. Reasons: docs/decisions/0013-one-apply-at-a-time.md.
+that share a remote. Reasons: docs/decisions/0020-a-lock-does-not-expire.md.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from reconciler.errors import LockedError
+from reconciler.store.holder import Holder, WorkflowRun, parse_holder, this_process
 
 TIMEOUT = 300.0
 """Seconds that an apply waits for others before it fails."""
 POLL_INTERVAL = 0.25
 """Seconds between two attempts to take a lock on this machine."""
-MAX_HOST = 64
-"""Characters of a host's name to show."""
+FINISH = "It may be waiting for someone's confirmation: finish or cancel it there, then run again."
+"""What to do about a lock that is not released."""
 
 
 def boot_time() -> float:
@@ -34,55 +32,44 @@ def boot_time() -> float:
     return time.monotonic()
 
 
+def _do_nothing() -> None:
+    """Do nothing: the kernel keeps the lock on this machine."""
+
+
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lock; shown to people, and used for nothing else."""
+class Lock:
+    """A lock that this apply holds. `notes` are for the user. `check` is called before each write:
+    it calls the wait's `on_lost` if the lock is not held any more."""
 
-    host: str
-    process: int
-    since: datetime
-
-    def __str__(self) -> str:
-        """As text, in the reader's time zone; with the date if that is not today."""
-        since = self.since.astimezone()
-        today = since.date() == datetime.now(since.tzinfo).date()
-        return (
-            f"{self.host}, process {self.process}, "
-            f"since {since.strftime('%H:%M' if today else '%Y-%m-%d %H:%M')}"
-        )
-
-    def to_line(self) -> str:
-        """As a line of JSON."""
-        data = {"host": self.host, "process": self.process, "since": self.since.isoformat()}
-        return json.dumps(data)
+    notes: tuple[str, ...] = ()
+    check: Callable[[], None] = _do_nothing
 
 
-def this_process() -> Holder:
-    """This process as a holder, starting now."""
-    return Holder(socket.gethostname(), os.getpid(), datetime.now(UTC))
+@dataclass(frozen=True, slots=True)
+class FoundLock:
+    """A lock that someone holds: who, if that is known, and how to release it (None: it ends with
+    its process). `release` raises LockedError if it changed or cannot be released."""
 
+    holder: Holder | None
+    release: Callable[[], None] | None = None
 
-def parse_holder(line: str) -> Holder | None:
-    """The holder who wrote a line; None if it is not such a line. Control characters are
-    replaced."""
-    try:
-        data = json.loads(line)
-        host = "".join(each if each.isprintable() else "?" for each in data["host"][:MAX_HOST])
-        since = datetime.fromisoformat(data["since"]).astimezone()
-        return Holder(host, int(data["process"]), since)
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
-        return None
+    @property
+    def owner(self) -> str:
+        """The holder as text."""
+        return "an unknown apply" if self.holder is None else str(self.holder)
 
 
 @dataclass(slots=True)
 class LockWait:
     """Waiting for a lock: `notify` shows the user a message, `on_lost` is called with the reason if
-    the lock is lost later; `sleep` waits and `now` is the clock, in seconds."""
+    the lock is lost later; `sleep` waits and `now` is the clock, in seconds. `run` is the workflow
+    run that this process is part of."""
 
     notify: Callable[[str], None]
     on_lost: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = boot_time
+    run: WorkflowRun | None = None
     _start: float | None = field(default=None, init=False)
     _notified: str | None = field(default=None, init=False)
 
@@ -91,17 +78,16 @@ class LockWait:
         """Whether another apply held the lock."""
         return self._start is not None
 
-    def wait(self, other: Holder | None, seconds: float) -> None:
+    def wait(self, other: Holder | None, seconds: float, fix: str = FINISH) -> None:
         """Sleep after notifying the user, once for each holder (None: unknown). Raises LockedError
-        after TIMEOUT."""
+        after TIMEOUT, with `fix`, which says what to do."""
         who = "" if other is None else f": {other}"
         if self._start is None:
             self._start = self.now()
         if self.now() - self._start >= TIMEOUT:
             raise LockedError(
                 f"Another apply is still in progress{who}. Waited {TIMEOUT / 60:.0f} minutes; "
-                f"nothing was sent. It may be waiting for someone's confirmation: finish or cancel "
-                f"it there, then run again."
+                f"nothing was sent. {fix}"
             )
         if who != self._notified:
             self.notify(
@@ -118,9 +104,8 @@ def local_lock(path: Path, wait: LockWait) -> Iterator[str | None]:
     possible: the file system has no locks, or is read-only. Raises LockedError."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - only an apply needs it
 
-    lock = FileLock(
-        path, fallback_to_soft=False, on_acquired=partial(_write_holder, this_process().to_line())
-    )
+    line = this_process(wait.run).to_line()
+    lock = FileLock(path, fallback_to_soft=False, on_acquired=partial(_write_holder, line))
     note = None
     try:
         while True:
@@ -144,6 +129,23 @@ def local_lock(path: Path, wait: LockWait) -> Iterator[str | None]:
                 os.truncate(path, 0)
         with suppress(OSError):
             lock.release()
+
+
+def find_local_lock(path: Path) -> FoundLock | None:
+    """The lock of a file, if a process holds it."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - only few commands need it
+
+    if not path.exists():
+        return None
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return FoundLock(_read_holder(path))
+    except OSError:  # such as a read-only folder: no one locks there
+        return None
+    lock.release()
+    return None
 
 
 def _write_holder(line: str, file: int) -> None:

@@ -29,6 +29,7 @@ from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.sandbox.readings import Readings
 from reconciler.store.branch import Local, Shared
 from reconciler.store.ledger import LedgerChanged
+from reconciler.store.lock import Lock
 from reconciler.store.refs import git
 
 PLACE = "git:reconciler-ledger"
@@ -92,7 +93,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], Any]) -> None
             act = left.pop(0)
             with monkeypatch.context() as patch:
                 patch.setattr(Shared, "save", whole)
-                patch.setattr(Shared, "lock", lambda *_: nullcontext(()))
+                patch.setattr(Shared, "lock", lambda *_: nullcontext(Lock()))
                 act()
         return whole(store, *arguments)
 

@@ -19,6 +19,7 @@ from reconciler.engine import applying
 from reconciler.portals.rentix import Rentix
 from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
+from reconciler.store.lock import Lock
 
 NO_LIMIT = {"floor": 100_000}
 
@@ -848,7 +849,7 @@ def test_two_applies_keep_each_others_records(
 ) -> None:
     """Without locks, one apply ends between the plan and the end of another: the ledger has
     both."""
-    monkeypatch.setattr(File, "lock", lambda *_: nullcontext(()))
+    monkeypatch.setattr(File, "lock", lambda *_: nullcontext(Lock()))
     agency.live(user(1, externalId="a"), user(2, externalId="b"))
     agency.declare(
         {"externalId": "a", "avatar": {"url": "https://a.example/1.jpg"}},

@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,34 +27,48 @@ from reconciler.engine import session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.sandbox.readings import Readings
 from reconciler.store.file import File
-from reconciler.store.lock import LockWait
+from reconciler.store.lock import Lock, LockWait
 
 PATIENCE = 120.0
 """Seconds after which a test that hangs fails; no test waits that long otherwise."""
 PROGRAM = """
 import sys
+from functools import partial
+from pathlib import Path
 from reconciler.cli import main
-from reconciler.engine import settling
-from reconciler.store import claim
+from reconciler.engine import session, settling
+from reconciler.store import claim, lock
+slept = Path({slept!r})
+now = lambda: lock.boot_time() + (120 if slept.exists() else 0)
+session.LockWait = partial(lock.LockWait, now=now)
+claim.POLL_INTERVAL = 0.1
 settling.PAUSES = (0.0,) * 5
-claim.LEASE, claim.RENEWAL, claim.POLL_INTERVAL, claim.TICK = {lease}, {lease} / 3, 0.1, 0.1
 main()
 """
-"""The program, with a shorter lease and no pauses between readings."""
+"""The program, with shorter waits and no pauses between readings; two minutes have
+passed on its clock once a file exists."""
+SLOW_GIT = """#!/bin/sh
+case "$*" in *ls-remote*refs/reconciler/applying*) sleep 0.5;; esac
+exec {git} "$@"
+"""
+"""A git that is slow to show who holds a lock."""
 NO_LIMIT = {"floor": 100_000}
 PLACE = "git:reconciler-ledger"
 
 
 class Process:
-    """An apply in its own process."""
+    """An apply in its own process; `path` is searched first for programs, `prefix` starts it."""
 
-    def __init__(self, agency: Agency, lease: float) -> None:
-        command = [sys.executable, "-c", PROGRAM.format(lease=lease), "-C", str(agency.root)]
+    def __init__(self, agency: Agency, path: Path | None, prefix: Sequence[str]) -> None:
+        self._slept = agency.root.with_name(f"{agency.root.name}.slept")
+        program = PROGRAM.format(slept=str(self._slept))
+        command = [*prefix, sys.executable, "-c", program, "-C", str(agency.root)]
         command += ["apply", "--yes", "--force", "--format", "json"]
         environment = {
             **os.environ,
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "PYTHONFAULTHANDLER": "1",  # SIGABRT prints where each thread is
+            "PATH": os.pathsep.join([*([str(path)] if path else []), os.environ["PATH"]]),
             "RENTIX_URL": agency.portal.url,
             "RENTIX_API_KEY": KEY,
             "PROPERTYFINDER_URL": agency.portal.urls["propertyfinder"],
@@ -101,6 +116,11 @@ class Process:
         """Send a signal to the process."""
         self._process.send_signal(number)
 
+    def wake(self) -> None:
+        """Continue a stopped process, after two minutes by its clock."""
+        self._slept.touch()
+        self.signal(signal.SIGCONT)
+
     def end(self) -> tuple[int, Any]:
         """Wait for the end. Returns the exit code, and the report if there is one. Fails if
         the process hangs."""
@@ -134,8 +154,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     plain_git(monkeypatch)
     processes: list[Process] = []
 
-    def start(agency: Agency, lease: float = 90.0) -> Process:
-        processes.append(Process(agency, lease))
+    def start(agency: Agency, path: Path | None = None, prefix: Sequence[str] = ()) -> Process:
+        processes.append(Process(agency, path, prefix))
         return processes[-1]
 
     yield start
@@ -234,7 +254,7 @@ def test_two_applies_in_one_folder_run_one_after_the_other(agency: Agency, start
         assert (code, applied(report)) == (0, 6)
         code, report = second.end()
         assert (code, applied(report), report["results"]) == (0, 0, [])
-    assert "\nThe other apply has finished" in second.err
+    assert "\nThe other apply has ended" in second.err
     assert "Another apply" not in first.err
     assert refused(agency) == []
     assert {each.external_id: each.id for each in agency.truth().values()} == {
@@ -336,11 +356,11 @@ def test_an_apply_that_loses_its_lock_before_sending_sends_nothing(
     turns: list[LockWait] = []
 
     @contextmanager
-    def taken(_: File, turn: LockWait) -> Iterator[tuple[str, ...]]:
+    def taken(_: File, turn: LockWait) -> Iterator[Lock]:
         turns.append(turn)
         if moment == "while it plans":
             turn.on_lost("It slept.")
-        yield ()
+        yield Lock()
 
     monkeypatch.setattr(File, "lock", taken)
     monkeypatch.setattr("reconciler.cli.apply.confirm", lambda: turns[0].on_lost("It slept."))
@@ -407,49 +427,129 @@ def test_two_clones_run_one_after_the_other(
     assert a.run("drift").code == 0
 
 
-def test_a_killed_clone_is_taken_over_after_the_lease(
+def test_a_clone_continues_after_a_killed_one(
     clones: tuple[Agency, Agency, Path], start: Start
 ) -> None:
-    """It no longer renews its claim; the other clone says so and continues."""
+    """Its process is gone from this machine, so its claim is free at once; a note says so."""
     a, b, remote = clones
     with held(a, is_write) as gate:
-        first = start(a, lease=3.0)
+        first = start(a)
         gate.wait(first)
-        second = start(b, lease=3.0)
+        second = start(b)
         second.expect("Another apply is in progress")
         first.signal(signal.SIGKILL)
         code, report = second.end()
     assert (code, applied(report)) == (0, 2)
     assert f"process {first._process.pid}, since" in second.err
-    assert "note: The previous apply (" in second.err
+    assert "its process has ended" in second.err
     assert refused(a) == []
     assert names(a) == ["Ana Maria", "Bogdan"]
     assert claims(remote) == ""
 
 
-def test_a_clone_that_wakes_up_sends_nothing_more(
-    clones: tuple[Agency, Agency, Path], start: Start
+@pytest.fixture
+def slow_git(tmp_path: Path) -> Path:
+    """A folder with a slow git."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(SLOW_GIT.format(git=shutil.which("git")))
+    (folder / "git").chmod(0o755)
+    return folder
+
+
+def test_a_stopped_clone_that_was_unlocked_sends_nothing_more(
+    clones: tuple[Agency, Agency, Path], start: Start, slow_git: Path
 ) -> None:
-    """Another clone has applied meanwhile. The request in progress is the last one, and is
+    """Another clone waits until a person releases the lock, and applies. When the first one
+    continues two minutes later, with a slow git, the request in progress is its last, and is
     recorded; the report says why the run ended."""
     a, b, remote = clones
     a.declare({"id": 1, "externalId": "b"}, {"id": 2, "externalId": "c"})
     with held(a, is_write) as gate:
-        first = start(a, lease=3)
+        first = start(a, slow_git)
         gate.wait(first)
         first.signal(signal.SIGSTOP)
-        second = start(b, lease=3)
+        second = start(b)
+        second.expect("Another apply is in progress")
+        unlocked = b.run("unlock", "--yes")
+        assert unlocked.code == 0
+        assert f"process {first._process.pid}, since" in unlocked.out
+        assert "still runs" in unlocked.err
         assert second.end()[0] == 0
-        first.signal(signal.SIGCONT)
-        first.expect("nothing else will be sent.")
         a.calls()
+        first.wake()
         gate.open.set()
         code, report = first.end()
     assert (code, len(writes(a.calls()))) == (130, 0)
     assert {each["status"] for each in report["results"]} == {"applied", "skipped"}
     [note] = report["notes"]
-    assert note.startswith("This apply did not renew its lock in time (did the machine sleep?)")
+    assert "lost its lock" in note
     assert note.endswith("Nothing more was sent. Run again.")
+    assert claims(remote) == ""
+
+
+def test_a_stopped_clone_that_keeps_its_lock_continues(
+    clones: tuple[Agency, Agency, Path], start: Start
+) -> None:
+    """However long it was away: the other clone waits for it."""
+    a, b, remote = clones
+    with held(a, is_write) as gate:
+        first = start(a)
+        gate.wait(first)
+        first.signal(signal.SIGSTOP)
+        second = start(b)
+        second.expect("Another apply is in progress")
+        first.wake()
+        gate.open.set()
+        assert first.end()[0] == 0
+        assert second.end()[0] == 0
+    assert names(a) == ["Ana Maria", "Bogdan"]
+    assert claims(remote) == ""
+
+
+CONTAINER = ("unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Starts a process as the first one of a container with the same host name."""
+
+
+@pytest.mark.skipif(
+    subprocess.run([*CONTAINER, "true"], check=False, capture_output=True).returncode != 0,
+    reason="this system allows no containers",
+)
+def test_two_containers_run_one_after_the_other(
+    clones: tuple[Agency, Agency, Path], start: Start
+) -> None:
+    """Both have the same host name and process number, and neither sees the other's processes."""
+    a, b, remote = clones
+    with held(a, is_write) as gate:
+        first = start(a, prefix=CONTAINER)
+        gate.wait(first)
+        second = start(b, prefix=CONTAINER)
+        second.expect("Another apply is in progress")
+        assert "process 1, since " in second.err
+        gate.open.set()
+        assert first.end()[0] == 0
+        assert second.end()[0] == 0
+    assert refused(a) == []
+    assert names(a) == ["Ana Maria", "Bogdan"]
+    assert claims(remote) == ""
+
+
+def test_an_apply_that_is_unlocked_while_it_asks_sends_nothing(
+    clones: tuple[Agency, Agency, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error: the answer came after more than ten seconds, and the lock is gone."""
+    a, b, remote = clones
+    clock = [0.0]
+    monkeypatch.setattr(session, "LockWait", partial(LockWait, now=lambda: clock[0]))
+
+    def answer() -> None:
+        clock[0] += 120
+        assert b.run("unlock", "--yes").code == 0
+
+    monkeypatch.setattr("reconciler.cli.apply.confirm", answer)
+    result = a.run("apply")
+    assert (result.code, writes(a.calls())) == (1, [])
+    assert "lost its lock" in result.err
     assert claims(remote) == ""
 
 

@@ -1,12 +1,12 @@
-"""The lock on a remote: one clone holds it, and an expired one is taken over after a lease without
-a change."""
+"""The lock on a remote: one clone holds it, until it is released or its holder has ended."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from repositories import (
@@ -23,8 +23,10 @@ from repositories import (
 
 from reconciler.errors import LockedError
 from reconciler.store import claim as module
-from reconciler.store import lock, open_store
-from reconciler.store.claim import LEASE, Claim, remote_lock
+from reconciler.store import lock as lock_module
+from reconciler.store import open_store
+from reconciler.store.claim import ASK_INTERVAL, ATTEMPTS, FRESH, find_remote_lock, remote_lock
+from reconciler.store.holder import WorkflowRun, this_process
 from reconciler.store.refs import GitError, Refs, git
 
 from .test_lock import HERE, Waiting
@@ -32,8 +34,9 @@ from .test_lock import HERE, Waiting
 PLACE = "git:reconciler-ledger"
 LOOK = 40.0
 """Seconds between two looks here: fewer looks, and the same decisions."""
-LONG = 60
-"""Seconds after which a test that hangs fails; none waits for it otherwise."""
+NO_PROCESS = 2**22 + 1
+"""A number above that of any process on Linux."""
+PAGE = "https://github.example/agency/agents/actions/runs/7"
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +74,14 @@ def pair(remote, tmp_path):
     return [open_store(tmp_path / name, PLACE).branch for name in "ab"]
 
 
-@pytest.fixture
-def no_renewal(monkeypatch):
-    """No claim is renewed in the background."""
-    monkeypatch.setattr(module, "RENEWAL", 3600.0)
+def lock(branch, wait=None):
+    """The lock of a branch on its remote."""
+    return remote_lock(branch.refs, "origin", branch.claim, wait or Waiting())
+
+
+def find(branch):
+    """The lock that someone holds on the remote."""
+    return find_remote_lock(branch.refs, "origin", branch.claim)
 
 
 def claims(remote):
@@ -85,48 +92,58 @@ def claims(remote):
     return dict(line.split(" ", 1) for line in listed.split("\n") if line)
 
 
-def taken(branch, wait=None):
-    """A claim that is taken and not renewed."""
-    claim = Claim(branch.refs, "origin", branch.claim)
-    assert claim.take(wait or Waiting()) is None
-    return claim
+def claim_for(branch, line):
+    """Push a claim with this line, as another process would."""
+    new = branch.refs.empty_commit(line)
+    git(branch.refs.root, "push", "-q", "origin", f"+{new}:{branch.claim}")
+    return new
 
 
 @contextmanager
-def lost_answers(monkeypatch, count=1):
+def lost_answers(count=1):
     """The next pushes take effect and raise GitError."""
     left, whole = [None] * count, Refs.push
 
-    def push(branch, *arguments):
-        whole(branch, *arguments)
+    def push(refs, *arguments):
+        whole(refs, *arguments)
         if left:
             left.pop()
             raise GitError("the connection was lost")
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Refs, "push", push)
         yield
 
 
-def test_a_claim_is_a_reference_on_the_remote(pair, remote, no_renewal):
+def test_a_claim_is_a_reference_on_the_remote(pair, remote):
     """While it is held: a commit without files that names the holder; the clone itself does not
     change."""
     before = looks(pair[0].refs.root)
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()) as note:
-        assert note is None
+    with lock(pair[0]) as held:
+        assert held.notes == ()
         [(reference, line)] = claims(remote).items()
         assert reference == pair[0].claim
-        assert json.loads(line).keys() == {"host", "process", "since"}
+        assert json.loads(line).keys() >= {"host", "process", "since", "boot", "namespace", "start"}
         assert say(remote, "ls-tree", "-r", reference) == ""
         assert say(remote, "rev-list", "--count", reference) == "1"
     assert claims(remote) == {}
     assert looks(pair[0].refs.root) == before
 
 
-def test_a_waiter_continues_after_the_release(pair, remote, no_renewal):
+def test_a_claim_of_a_workflow_names_the_run(pair, remote):
+    """The run's page, the attempt, the job and the person."""
+    wait = Waiting()
+    wait.run = WorkflowRun(PAGE, 2, "apply", "ana", lambda *_: False)
+    with lock(pair[0], wait):
+        [line] = claims(remote).values()
+    expected = {"run": PAGE, "attempt": 2, "job": "apply", "user": "ana"}
+    assert json.loads(line).items() >= expected.items()
+
+
+def test_a_waiter_continues_after_the_release(pair, remote):
     """It is notified once, whichever of the two clones is shallow."""
     for one, other in (pair, reversed(pair)):
-        first = remote_lock(one.refs, "origin", one.claim, Waiting())
+        first = lock(one)
         first.__enter__()
         left = [None, lambda first=first: first.__exit__(None, None, None)]
 
@@ -135,8 +152,8 @@ def test_a_waiter_continues_after_the_release(pair, remote, no_renewal):
                 act()
 
         wait = Waiting(then)
-        with remote_lock(other.refs, "origin", other.claim, wait) as note:
-            assert note is None
+        with lock(other, wait) as held:
+            assert held.notes == ()
             assert len(claims(remote)) == 1
         assert wait.slept == [LOOK] * 2
         [message] = wait.messages
@@ -144,212 +161,392 @@ def test_a_waiter_continues_after_the_release(pair, remote, no_renewal):
     assert claims(remote) == {}
 
 
-def test_two_attempts_at_once(pair, remote, no_renewal, monkeypatch):
+def test_two_attempts_at_once(pair, remote, monkeypatch):
     """The remote rejects the second, although the claim was free when it started."""
     whole, first = Refs.push, []
 
     def push(branch, *arguments):
         monkeypatch.setattr(Refs, "push", whole)
-        first.append(taken(pair[1]))
+        first.append(lock(pair[1]))
+        first[0].__enter__()
         whole(branch, *arguments)
 
     monkeypatch.setattr(Refs, "push", push)
-    wait = Waiting(lambda: first.pop().release())
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
+    wait = Waiting(lambda: first.pop().__exit__(None, None, None))
+    with lock(pair[0], wait):
         assert len(wait.messages) == 1
         assert first == []
 
 
-def test_a_renewed_claim_is_not_taken_over(pair, no_renewal):
-    """The waiter times out instead."""
-    held = taken(pair[0])
-    wait = Waiting(held.renew)
-    with pytest.raises(LockedError, match="Waited 5 minutes"):
-        Claim(pair[1].refs, "origin", pair[1].claim).take(wait)
-    assert lock.TIMEOUT <= sum(wait.slept) < lock.TIMEOUT + LOOK
-    assert held.renew()
+# When a claim is free
 
 
-def test_an_expired_claim_is_taken_over(pair, remote):
-    """After the lease by the waiter's clock; the former holder's renewal fails."""
-    dead = taken(pair[0])
+def old_line():
+    """The line of an earlier version, of a process that does not exist."""
+    return json.dumps({"host": "a", "process": NO_PROCESS, "since": "2020-01-01T00:00:00+00:00"})
+
+
+def container_line(**other):
+    """The line of a container on this machine with our host name and our process number."""
+    return replace(this_process(), namespace="pid:[1]", **other).to_line()
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        (old_line(), f"a, process {NO_PROCESS}, since 2020-01-01"),
+        (container_line(), f"process {os.getpid()}"),
+        (container_line(process=NO_PROCESS), f"process {NO_PROCESS}"),
+        ("not a word of ours", ""),
+    ],
+    ids=["an older version", "a container", "a container's dead process", "unknown"],
+)
+def test_a_claim_does_not_expire(pair, remote, line, names):
+    """However old it is, and whoever holds it: the wait fails, says what to do, and takes
+    nothing."""
+    commit = claim_for(pair[0], line)
     wait = Waiting()
-    with remote_lock(pair[1].refs, "origin", pair[1].claim, wait) as note:
-        assert LEASE <= sum(wait.slept) <= LEASE + 2 * LOOK
-        assert note.startswith(f"The previous apply ({HERE}")
-        assert "it has not renewed its lock for 90 s" in note
-        assert not dead.renew()
-        dead.release()
-        assert len(claims(remote)) == 1
-    assert claims(remote) == {}
+    with pytest.raises(LockedError, match="`reconciler unlock`") as caught, lock(pair[1], wait):
+        pytest.fail("two at once")
+    assert lock_module.TIMEOUT <= sum(wait.slept) < lock_module.TIMEOUT + LOOK
+    assert names in str(caught.value)
+    assert say(remote, "rev-parse", pair[0].claim) == commit
 
 
-def test_one_renewal_restarts_the_lease(pair):
-    """The waiter waits a full lease again."""
-    held = taken(pair[0])
-    wait = Waiting(lambda: held.renew() if len(wait.slept) == 2 else None)
-    assert Claim(pair[1].refs, "origin", pair[1].claim).take(wait) is not None
-    assert len(wait.slept) == 5
-
-
-def test_two_takeovers_at_once(pair, remote, tmp_path, monkeypatch):
-    """The second sees the change and waits again."""
-    taken(pair[0])
-    third = open_store(clone(remote, tmp_path / "c"), PLACE).branch
-    whole, first = Refs.push, Claim(third.refs, "origin", third.claim)
-
-    def push(branch, *arguments):
-        if arguments[3] is not None:
-            monkeypatch.setattr(Refs, "push", whole)
-            first._put(arguments[3])
-        whole(branch, *arguments)
-
-    monkeypatch.setattr(Refs, "push", push)
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_dead_process_is_replaced_at_once(pair, remote, lost):
+    """With a note that names it, even if the answer of the remote is lost."""
+    claim_for(pair[0], replace(this_process(), process=NO_PROCESS).to_line())
     wait = Waiting()
-    second = Claim(pair[1].refs, "origin", pair[1].claim)
-    second.take(wait)
-    assert sum(wait.slept) >= 2 * LEASE
-    assert not first.renew()
-    assert second.renew()
+    with lost_answers(lost), lock(pair[1], wait) as held:
+        [note] = held.notes
+        assert f"process {NO_PROCESS}" in note
+        assert "its process has ended" in note
+        [line] = claims(remote).values()
+        assert json.loads(line)["process"] == os.getpid()
+    assert (wait.slept, claims(remote)) == ([], {})
 
 
-def test_a_claim_is_renewed_in_the_background(pair, remote, monkeypatch):
-    """Without any message."""
-    moved = threading.Event()
-    whole = Claim.renew
+def test_two_who_replace_a_dead_process(pair, remote):
+    """One succeeds; the other waits for it."""
+    claim_for(pair[0], replace(this_process(), process=NO_PROCESS).to_line())
+    whole, first = Refs.push, []
+    with pytest.MonkeyPatch.context() as patch:
 
-    def renew(claim):
-        assert whole(claim)
-        moved.set()
-        return True
+        def push(refs, *arguments):
+            if arguments[3] is not None and not first:
+                first.append(lock(pair[0]))
+                first[0].__enter__()
+            whole(refs, *arguments)
 
-    monkeypatch.setattr(Claim, "renew", renew)
-    monkeypatch.setattr(module, "RENEWAL", 0.01)
+        patch.setattr(Refs, "push", push)
+        wait = Waiting(lambda: first[0].__exit__(None, None, None))
+        with lock(pair[1], wait) as held:
+            assert held.notes == ()
+            assert wait.slept == [LOOK]
+
+
+def test_a_dead_process_that_is_unlocked_meanwhile(pair, remote):
+    """The claim is free then; nobody waits."""
+    dead = claim_for(pair[0], replace(this_process(), process=NO_PROCESS).to_line())
+    whole = Refs.push
+    with pytest.MonkeyPatch.context() as patch:
+
+        def push(refs, *arguments):
+            if arguments[3] == dead and claims(remote):
+                say(remote, "update-ref", "-d", pair[0].claim)
+            whole(refs, *arguments)
+
+        patch.setattr(Refs, "push", push)
+        wait = Waiting()
+        with lock(pair[1], wait):
+            assert len(claims(remote)) == 1
+    assert wait.slept == []
+
+
+def test_a_completed_run_is_replaced(pair, remote):
+    """GitHub is asked at first, and at intervals until it reports the end."""
+    wait, asked = Waiting(), []
+
+    def has_ended(page, attempt):
+        asked.append((page, attempt, sum(wait.slept)))
+        return len(asked) == 3
+
+    wait.run = WorkflowRun(f"{PAGE}1", 1, "apply", "ana", has_ended)
+    theirs = WorkflowRun(PAGE, 2, "apply", "ion", lambda *_: False)
+    line = replace(this_process(theirs), boot="another machine").to_line()
+    claim_for(pair[0], line)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "POLL_INTERVAL", ASK_INTERVAL / 2)
+        with lock(pair[1], wait) as held:
+            [note] = held.notes
+    assert asked == [(PAGE, 2, ASK_INTERVAL * n) for n in range(3)]
+    assert f"{PAGE} (attempt 2, job apply)" in note
+
+
+def test_a_rerun_is_not_kept_out_by_its_first_attempt(pair):
+    """On another machine, and without asking GitHub."""
     wait = Waiting()
-    wait.now = lock.boot_time
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
-        assert moved.wait(LONG)
+    first, second = (WorkflowRun(PAGE, n, "apply", "ana", lambda *_: False) for n in (1, 2))
+    claim_for(pair[0], replace(this_process(first), boot="another machine").to_line())
+    wait.run = second
+    with lock(pair[1], wait) as held:
+        assert "a later attempt of the same run" in held.notes[0]
+    assert wait.slept == []
+
+
+# A holder that was away
+
+
+def away(wait, seconds=FRESH):
+    """Let time pass in which the holder does not see its claim."""
+    wait.slept.append(seconds)
+
+
+def test_a_fresh_claim_is_not_checked(pair, remote):
+    """Until ten seconds have passed."""
+    wait = Waiting()
+    with lock(pair[0], wait) as held, unreachable(remote):
+        away(wait, FRESH - 1)
+        held.check()
+        assert wait.messages == []
+        away(wait, 1)
+        held.check()
+        assert len(wait.messages) == 1
+
+
+def test_a_claim_is_still_held(pair, remote):
+    """Nothing happens."""
+    wait = Waiting()
+    with lock(pair[0], wait) as held:
+        for _ in range(3):
+            away(wait)
+            held.check()
     assert (wait.messages, wait.lost) == ([], [])
-    assert claims(remote) == {}
 
 
-def test_a_holder_learns_that_it_lost_the_claim(pair, remote, monkeypatch):
-    """As soon as its machine is awake; the other's claim is left alone."""
-    monkeypatch.setattr(module, "TICK", 0.01)
-    notified, clock = threading.Event(), [0]
+@pytest.mark.parametrize("then", ["nobody", "another"])
+def test_an_unlocked_holder_notices(pair, remote, then):
+    """Before its next write; a claim that another apply has now stays."""
     wait = Waiting()
-    wait.now = lambda: clock[0]
-    wait.on_lost = lambda why: (wait.lost.append(why), notified.set())
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
-        assert Claim(pair[1].refs, "origin", pair[1].claim).take(Waiting()) is not None
-        assert wait.lost == []
-        clock[0] = 1000
-        assert notified.wait(LONG)
-    [why] = wait.lost
-    assert why.startswith("This apply did not renew its lock in time")
-    assert len(claims(remote)) == 1
+    with lock(pair[0], wait) as held:
+        find(pair[1]).release()
+        assert claims(remote) == {}
+        other = lock(pair[1])
+        if then == "another":
+            other.__enter__()
+        away(wait)
+        held.check()
+        [reason] = wait.lost
+        assert "unlock" in reason
+    assert len(claims(remote)) == (then == "another")
+    if then == "another":
+        other.__exit__(None, None, None)
 
 
-def test_a_failed_renewal_is_reported_and_retried(pair, remote, monkeypatch):
-    """One message, once the lease has expired; renewal continues."""
-    monkeypatch.setattr(module, "RENEWAL", 0.0)
-    monkeypatch.setattr(module, "RETRY", 0.0)
-    notified, moved = threading.Event(), threading.Event()
+def test_a_check_that_was_stopped_itself_is_repeated(pair, remote, monkeypatch):
+    """The remote confirmed the claim; then the process was stopped for two minutes, and someone
+    released it. The same if git had no time left to answer."""
+    whole = Refs.remote_commit_of
+    for answer in ("confirmed", "timed out"):
+        wait = Waiting()
+        with lock(pair[0], wait) as held:
+            away(wait)
+            asked = []
+
+            def remote_commit_of(refs, *arguments, wait=wait, asked=asked, answer=answer):
+                found = whole(refs, *arguments)
+                if asked:
+                    return found
+                asked.append(found)
+                say(remote, "update-ref", "-d", pair[0].claim)
+                away(wait, 120)
+                if answer == "timed out":
+                    raise GitError("no answer within 9 seconds")
+                return found
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Refs, "remote_commit_of", remote_commit_of)
+                held.check()
+            assert len(wait.lost) == 1
+
+
+def test_a_slow_remote(pair, monkeypatch):
+    """One that needs three seconds is asked once; one that needs twenty does not stop the apply,
+    and that is reported once."""
+    whole = Refs.remote_commit_of
+    for seconds, times, reports in ((3, 1, 0), (20, ATTEMPTS, 1)):
+        wait, asked = Waiting(), []
+        with lock(pair[0], wait) as held, monkeypatch.context() as patch:
+
+            def remote_commit_of(refs, *arguments, wait=wait, asked=asked, seconds=seconds):
+                asked.append(None)
+                away(wait, seconds)
+                return whole(refs, *arguments)
+
+            patch.setattr(Refs, "remote_commit_of", remote_commit_of)
+            away(wait)
+            held.check()
+            assert len(asked) == times
+            held.check()
+            assert len(asked) == times
+            away(wait)
+            held.check()
+        assert (len(wait.messages), wait.lost) == (reports, [])
+
+
+def test_an_unreachable_remote_does_not_stop_the_holder(pair, remote):
+    """It is reported once, and checked again after ten seconds."""
     wait = Waiting()
-    times = iter(range(0, 10**6, 40))
-    wait.now = lambda: next(times)
-    wait.notify = lambda message: (wait.messages.append(message), notified.set())
-    whole = Claim.renew
-
-    def renew(claim):
-        done = whole(claim)
-        if notified.is_set():
-            moved.set()
-        return done
-
-    monkeypatch.setattr(Claim, "renew", renew)
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
+    with lock(pair[0], wait) as held:
         with unreachable(remote):
-            assert notified.wait(LONG)
-        assert moved.wait(LONG)
-    assert wait.lost == []
-    [message] = wait.messages
-    assert message.startswith("note: The lock could not be renewed for 90 s (")
+            for _ in range(2):
+                away(wait)
+                held.check()
+            [message] = wait.messages
+            assert "could not be checked on origin (" in message
+        find(pair[1]).release()
+        held.check()
+        assert wait.lost == []
+        away(wait)
+        held.check()
+        assert len(wait.lost) == 1
+
+
+# unlock
+
+
+def test_finding_and_releasing_a_claim(pair, remote):
+    """From another clone; none is found after that, and a lost answer does not matter."""
+    assert find(pair[1]) is None
+    for count in (0, 1):
+        with lock(pair[0]):
+            found = find(pair[1])
+            assert found.holder.process == os.getpid()
+            assert find(pair[0]).holder == found.holder
+            with lost_answers(count):
+                found.release()
+            assert find(pair[1]) is None
+
+
+def test_another_apply_is_not_unlocked(pair, remote):
+    """One that took the claim after it was shown."""
+    with lock(pair[0]):
+        found = find(pair[1])
+    with lock(pair[0]):
+        with pytest.raises(LockedError, match="Another apply has taken the lock meanwhile"):
+            found.release()
+        assert len(claims(remote)) == 1
+
+
+def test_a_claim_that_cannot_be_released(pair, remote):
+    """The error has git's reason; so has the one for a remote that cannot be reached."""
+    with lock(pair[0]):
+        found = find(pair[1])
+        with refusing(remote, "ask Ana"), pytest.raises(LockedError, match="released on origin"):
+            found.release()
+        store = open_store(pair[1].refs.root, PLACE)
+        with unreachable(remote), pytest.raises(LockedError, match="origin cannot be read"):
+            store.find_lock()
+
+
+def test_a_store_finds_both_locks(pair):
+    """The remote's first; that of a process in this clone cannot be released."""
+    store = open_store(pair[0].refs.root, PLACE)
+    with store.lock(Waiting()):
+        store.find_lock().release()
+        assert store.find_lock().release is None
+    assert store.find_lock() is None
 
 
 # What goes wrong
 
 
 def test_an_unreachable_remote_is_a_note(pair, remote):
-    """The apply continues."""
+    """The apply continues, and nothing is checked."""
     wait = Waiting()
-    with unreachable(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
+    with unreachable(remote), lock(pair[0], wait) as held:
+        [note] = held.notes
         assert note.startswith("The lock could not be taken on origin (")
         assert note.endswith(
             "), so an apply from elsewhere at the same time would not be detected."
         )
+        away(wait)
+        held.check()
     assert (wait.messages, wait.lost) == ([], [])
 
 
 def test_a_remote_that_rejects_claims_is_a_note(pair, remote):
     """For lack of permission, or by a hook."""
     wait = Waiting()
-    with refusing(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
-        assert "could not be taken on origin (! [remote rejected]" in note
+    with refusing(remote), lock(pair[0], wait) as held:
+        assert "could not be taken on origin (! [remote rejected]" in held.notes[0]
     assert (wait.messages, wait.lost) == ([], [])
 
 
-def test_a_claim_counts_even_if_we_may_not_push(pair, remote, no_renewal):
+def test_a_claim_counts_even_if_we_may_not_push(pair, remote):
     """Reading it is enough to wait."""
-    first = remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting())
+    first = lock(pair[0])
     first.__enter__()
     wait = Waiting(lambda: first.__exit__(None, None, None) if claims(remote) else None)
     hook = remote / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\ntest $3 = 0000000000000000000000000000000000000000\n")
     hook.chmod(0o755)
-    with remote_lock(pair[1].refs, "origin", pair[1].claim, wait) as note:
+    with lock(pair[1], wait) as held:
         assert wait.waited
-        assert "could not be taken" in note
+        assert "could not be taken" in held.notes[0]
 
 
 def test_a_remote_that_disappears_while_waiting(pair, remote):
     """The wait times out, since another apply held the claim."""
-    taken(pair[0])
-    wait = Waiting()
-    gone = unreachable(remote)
-    wait._then = lambda: gone.__enter__() if len(wait.slept) == 1 else None
-    with pytest.raises(LockedError), remote_lock(pair[1].refs, "origin", pair[1].claim, wait):
-        pytest.fail("two at once")
-    gone.__exit__(None, None, None)
+    with lock(pair[0]):
+        wait = Waiting()
+        gone = unreachable(remote)
+        wait._then = lambda: gone.__enter__() if len(wait.slept) == 1 else None
+        with pytest.raises(LockedError), lock(pair[1], wait):
+            pytest.fail("two at once")
+        gone.__exit__(None, None, None)
 
 
-def test_a_push_whose_answer_is_lost_is_ours(pair, remote, no_renewal, monkeypatch):
-    """While taking, renewing and releasing."""
-    claim = Claim(pair[0].refs, "origin", pair[0].claim)
-    with lost_answers(monkeypatch):
-        assert claim.take(Waiting()) is None
-    with lost_answers(monkeypatch):
-        assert claim.renew()
-    away = pair[0].refs.remote_commit_of
-    with monkeypatch.context() as patch, lost_answers(patch, module.ATTEMPTS + 1):
-        patch.setattr(Refs, "remote_commit_of", lambda *_: (_ for _ in ()).throw(GitError("away")))
-        with pytest.raises(GitError):
-            claim.renew()
-    assert away("origin", pair[0].claim, 9) != claim._current
-    assert claim.renew()
-    claim.release()
+def test_a_remote_that_disappears_while_taking(pair, remote, monkeypatch):
+    """The claim counts as not taken, and is released if it arrived after all."""
+    whole = Refs.remote_commit_of
+    answers = [GitError("away")] * ATTEMPTS
+
+    def remote_commit_of(refs, *arguments):
+        if answers:
+            raise answers.pop()
+        return whole(refs, *arguments)
+
+    monkeypatch.setattr(Refs, "remote_commit_of", remote_commit_of)
+    with lost_answers(ATTEMPTS), lock(pair[0]) as held:
+        assert "could not be taken" in held.notes[0]
+        assert len(claims(remote)) == 1
     assert claims(remote) == {}
 
 
-def test_a_failed_release_is_reported(pair, remote, no_renewal):
-    """Others wait for the lease."""
+def test_a_push_whose_answer_is_lost_is_ours(pair, remote):
+    """While taking and releasing."""
     wait = Waiting()
-    with rejecting_deletes(remote), remote_lock(pair[0].refs, "origin", pair[0].claim, wait):
+    with lost_answers(), lock(pair[0], wait) as held:
+        assert (held.notes, wait.slept) == ((), [])
+        away(wait)
+        held.check()
+    assert wait.lost == []
+    with lock(pair[0]) as held, lost_answers():
+        pass
+    assert claims(remote) == {}
+
+
+def test_a_failed_release_is_reported(pair, remote):
+    """With what to do: others wait."""
+    wait = Waiting()
+    with rejecting_deletes(remote), lock(pair[0], wait):
         pass
     [message] = wait.messages
     assert message.startswith("note: The lock could not be released on origin (")
-    assert message.endswith("The next apply from elsewhere takes it over after 90 s.")
+    assert "`reconciler unlock`" in message
 
 
 @contextmanager
@@ -364,19 +561,16 @@ def rejecting_deletes(remote):
     hook.unlink()
 
 
-def test_an_interruption_while_waiting(pair, remote, no_renewal):
+def test_an_interruption_while_waiting(pair, remote):
     """Leaves no claim of ours, and does not touch the other's."""
-    held = taken(pair[0])
 
     def interrupt():
         raise KeyboardInterrupt
 
-    with (
-        pytest.raises(KeyboardInterrupt),
-        remote_lock(pair[1].refs, "origin", pair[1].claim, Waiting(interrupt)),
-    ):
-        pytest.fail("two at once")
-    assert held.renew()
+    with lock(pair[0]):
+        with pytest.raises(KeyboardInterrupt), lock(pair[1], Waiting(interrupt)):
+            pytest.fail("two at once")
+        assert len(claims(remote)) == 1
 
 
 def test_an_interruption_while_taking(pair, remote, monkeypatch):
@@ -390,46 +584,40 @@ def test_an_interruption_while_taking(pair, remote, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Refs, "push", push)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()),
-    ):
+    with pytest.raises(KeyboardInterrupt), lock(pair[0]):
         pytest.fail("it was interrupted")
     assert claims(remote) == {}
 
 
-def test_an_unreadable_claim_is_waited_for(pair, remote, tmp_path):
-    """A commit that does not name its holder."""
+def test_a_commit_with_files_is_waited_for(pair, remote, tmp_path):
+    """One that does not name its holder; it continues once that is gone."""
     source = tmp_path / "source"
     (source / "file.txt").write_text("three")
     commit(source, "not a word of ours")
-    git(source, "push", "-q", str(remote), f"HEAD:refs/reconciler/applying/{pair[0].digest}")
-    wait = Waiting()
-    with remote_lock(pair[0].refs, "origin", pair[0].claim, wait) as note:
-        assert note.startswith("The previous apply did not finish")
+    git(source, "push", "-q", str(remote), f"HEAD:{pair[0].claim}")
+    wait = Waiting(lambda: say(remote, "update-ref", "-d", pair[0].claim))
+    with lock(pair[0], wait) as held:
+        assert held.notes == ()
     assert wait.messages[0].startswith("Another apply is in progress. Waiting")
 
 
-def test_two_ledgers_have_separate_claims(pair, remote, no_renewal, tmp_path):
+def test_two_ledgers_have_separate_claims(pair, remote):
     """Each folder and each branch."""
     folder = pair[1].refs.root / "agency"
     folder.mkdir()
     other = open_store(folder, PLACE).branch
-    with (
-        remote_lock(pair[0].refs, "origin", pair[0].claim, Waiting()),
-        remote_lock(other.refs, "origin", other.claim, wait := Waiting()),
-    ):
+    with lock(pair[0]), lock(other, wait := Waiting()):
         assert len(claims(remote)) == 2
     assert not wait.waited
 
 
-def test_a_store_with_a_remote_has_both_locks(pair, remote, no_renewal):
+def test_a_store_with_a_remote_has_both_locks(pair, remote):
     """The local lock works without the remote; the remote's detects other machines."""
     store = open_store(pair[0].refs.root, PLACE)
-    with store.lock(Waiting()) as notes:
-        assert notes == ()
+    with store.lock(Waiting()) as held:
+        assert held.notes == ()
         assert len(claims(remote)) == 1
         with unreachable(remote), pytest.raises(LockedError), store.lock(Waiting()):
             pytest.fail("two at once")
-    with unreachable(remote), store.lock(Waiting()) as notes:
-        assert len(notes) == 1
+    with unreachable(remote), store.lock(Waiting()) as held:
+        assert len(held.notes) == 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from repositories import plain_git, repository, say
 from reconciler.errors import LockedError
 from reconciler.store import lock as module
 from reconciler.store import open_store
-from reconciler.store.lock import Holder, LockWait, local_lock, parse_holder, this_process
+from reconciler.store.holder import Holder, parse_holder, this_process
+from reconciler.store.lock import LockWait, find_local_lock, local_lock
 
 HERE = f"{os.uname().nodename}, process {os.getpid()}, since "
 HOLD = """
@@ -75,8 +75,8 @@ def test_a_waiter_is_notified_once(path):
         assert wait.waited
     [message] = wait.messages
     assert re.fullmatch(
-        rf"Another apply is in progress: {re.escape(HERE)}\d\d:\d\d\. Waiting up to 5 minutes for "
-        rf"it to finish; nothing has been sent\.",
+        rf"Another apply is in progress: {re.escape(HERE)}\d\d:\d\d, by .+\. Waiting up to 5 minutes "
+        rf"for it to finish; nothing has been sent\.",
         message,
     )
     assert wait.slept == [module.POLL_INTERVAL] * 3
@@ -150,6 +150,17 @@ def test_a_killed_process_holds_no_lock(path):
         assert f"process {process.pid}," in wait.messages[0]
 
 
+def test_finding_a_lock(path):
+    """The holder while it is held; the lock ends with its process. Looking takes and creates
+    nothing."""
+    assert find_local_lock(path) is None
+    assert not path.parent.exists()
+    with local_lock(path, Waiting()):
+        found = find_local_lock(path)
+        assert (found.holder.process, found.release) == (os.getpid(), None)
+    assert find_local_lock(path) is None
+
+
 def test_a_lock_file_that_cannot_be_created_is_a_note(tmp_path):
     """The apply continues."""
     (tmp_path / "file").touch()
@@ -171,48 +182,6 @@ def test_a_file_system_without_locks_is_a_note(path, monkeypatch):
         assert "cannot be locked (Function not implemented)" in note
 
 
-# Who it is
-
-
-def test_parsing_a_holder():
-    """The time is shown in the reader's time zone."""
-    one = Holder("a.example", 12, datetime.now(UTC))
-    assert parse_holder(one.to_line()) == one
-    assert str(one) == f"a.example, process 12, since {one.since.astimezone():%H:%M}"
-
-
-def test_an_older_holder_is_shown_with_the_date():
-    """A claim may be days old."""
-    since = datetime.now(UTC) - timedelta(days=3)
-    assert str(Holder("a", 1, since)).endswith(f"since {since.astimezone():%Y-%m-%d %H:%M}")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "{",
-        "[]",
-        "{}",
-        '{"host": 1, "process": 1, "since": "2026-01-01T00:00:00+00:00"}',
-        '{"host": "a", "process": "x", "since": "2026-01-01T00:00:00+00:00"}',
-        '{"host": "a", "process": 1, "since": "yesterday"}',
-        '{"host": "a", "process": 1e999, "since": "2026-01-01T00:00:00+00:00"}',
-        '{"host": "a", "process": 1, "since": "0001-01-01T00:00:00+14:00"}',
-        "[" * 100_000,
-    ],
-)
-def test_a_malformed_holder(line):
-    """Other text, a partial line, hostile values."""
-    assert parse_holder(line) is None
-
-
-def test_a_hosts_name_is_made_printable():
-    """It comes from another machine; it is truncated too."""
-    message = {"host": "\x1b[31m\n" + "x" * 99, "process": 1, "since": "2026-01-01T00:00:00+00:00"}
-    assert parse_holder(json.dumps(message)).host == "?[31m?" + "x" * 58
-
-
 # Where a ledger is
 
 
@@ -221,8 +190,8 @@ def test_a_lock_file_is_ignored_by_git(tmp_path, monkeypatch, place):
     """Wherever the ledger is."""
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
-    with open_store(root, place).lock(Waiting()) as notes:
-        assert notes == ()
+    with open_store(root, place).lock(Waiting()) as lock:
+        assert lock.notes == ()
         assert list(root.rglob("*.lock"))
         assert say(root, "status", "--porcelain") == ""
     assert say(root, "status", "--porcelain") == ""
@@ -246,8 +215,8 @@ def test_two_ledgers_have_separate_locks(tmp_path, monkeypatch, places):
     plain_git(monkeypatch)
     root = repository(tmp_path / "r")
     one, other = (open_store(root, place) for place in places)
-    with one.lock(Waiting()), other.lock(wait := Waiting()) as notes:
-        assert (notes, wait.waited) == ((), False)
+    with one.lock(Waiting()), other.lock(wait := Waiting()) as lock:
+        assert (lock.notes, wait.waited) == ((), False)
 
 
 def test_work_trees_share_the_lock(tmp_path, monkeypatch):
