@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -55,11 +56,16 @@ class GlobalOptions:
         """The surroundings of a run. On a terminal, the user sees what the run waits for; with -v
         that is in the log."""
         from reconciler.engine.session import Runtime
+        from reconciler.github.lock import workflow_run
         from reconciler.render.visible import one_line
 
+        run = workflow_run(os.environ)
         if self.quiet or self.verbose or not sys.stderr.isatty():
-            return Runtime()
-        return Runtime(notify=lambda message: console.write_message(one_line(message) + "\n"))
+            return Runtime(workflow_run=run)
+        return Runtime(
+            notify=lambda message: console.write_message(one_line(message) + "\n"),
+            workflow_run=run,
+        )
 
     def check_outputs(self, **paths: Path | None) -> None:
         """Raise UsageError if a file that an option names (`out`, `output`) cannot be written, or

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from reconciler.core.model import Conflict, Plan, Report
-from reconciler.engine import applying, planning
+from reconciler.engine import applying, planning, session
 from reconciler.errors import LimitsError, UsageError
 from reconciler.github.annotations import obstacle_annotations, report_annotations
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
+from reconciler.github.lock import workflow_run
 from reconciler.github.reviewed import ReviewedPlan, reviewed_plans
 from reconciler.render import inline, markdown, text
 from reconciler.store.refs import GitError, git
@@ -37,12 +38,15 @@ def apply_branch(job: Job, workflow: str) -> int:
     if branch is None:
         raise UsageError("`ci apply` runs on pushes to a branch and on manual runs only.")
     commits = _history(job)
+    if job.run.unlock:
+        _unlock(job)
     with job.github() as github:
         if _superseded(job, github, branch, commits):
             return 0
         repository = job.open_repository()
+        runtime = session.Runtime(workflow_run=workflow_run(job.environment))
         with planning.open_planner(
-            repository, job.environment, ALL_AGENTS, lock=job.log
+            repository, job.environment, ALL_AGENTS, runtime=runtime, lock=job.log
         ) as planner:
             proposal = planner.make_plan(ALL_AGENTS)
             approved = _approve(job, proposal, reviewed_plans(github, commits, branch, workflow))
@@ -54,6 +58,16 @@ def apply_branch(job: Job, workflow: str) -> int:
                 report = applying.apply(approved.proposal, approved.stale, lambda _: None)
     _report(job, approved.proposal, report, approved.problems if approved.stale else ())
     return report.exit_code
+
+
+def _unlock(job: Job) -> None:
+    """Release the lock of an apply that a person knows to be dead. Raises LockedError."""
+    found = session.open_ledger(job.root, job.config).find_lock()
+    message = "No apply holds the lock, so there is nothing to release."
+    if found is not None and found.release is not None:
+        found.release()
+        message = f"Released the lock of {found.owner}."
+    job.annotate([Annotation("notice", message)])
 
 
 def _history(job: Job) -> list[str]:

@@ -32,7 +32,7 @@ class PullRequest:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A workflow run. `branch` is None for a pull request; `url` is the page for people; `summary`
-    and `output` are the runner's files."""
+    and `output` are the runner's files. `unlock`: a person asked to release the lock first."""
 
     event: str
     repository: str
@@ -45,6 +45,7 @@ class Run:
     summary: Path | None
     output: Path | None
     pull: PullRequest | None
+    unlock: bool = False
 
 
 def read(environment: Mapping[str, str]) -> Run:
@@ -75,11 +76,18 @@ def read(environment: Mapping[str, str]) -> Run:
         summary=_path(environment.get("GITHUB_STEP_SUMMARY")),
         output=_path(environment.get("GITHUB_OUTPUT")),
         pull=_pull_request(event, repository),
+        unlock=_unlock(event),
     )
 
 
 def _path(name: str | None) -> Path | None:
     return Path(name) if name else None
+
+
+def _unlock(event: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether a person set the input `unlock`. GitHub sends a boolean input as text."""
+    inputs = event.get("inputs") if isinstance(event, Mapping) else None
+    return isinstance(inputs, Mapping) and inputs.get("unlock") in (True, "true")
 
 
 def _pull_request(event: Any, repository: str) -> PullRequest | None:  # noqa: ANN401 - JSON

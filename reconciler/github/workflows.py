@@ -59,6 +59,11 @@ on:
   push:
     branches: [<BRANCH>]
   workflow_dispatch:
+    inputs:
+      unlock:
+        description: Release the lock of an apply that is known to be dead, then apply
+        type: boolean
+        default: false
 
 permissions: {}
 

@@ -7,6 +7,8 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,16 @@ from github.runner import Project, Step, lay_out, project
 from repositories import plain_git, say
 
 from reconciler.cli import console
+from reconciler.engine import session
 from reconciler.engine.concurrency import Cancellation
 from reconciler.errors import OutputError
 from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running, running
+from reconciler.store import open_store
+from reconciler.store.branch import Shared
+from reconciler.store.holder import WorkflowRun, this_process
+from reconciler.store.lock import LockWait
 from reconciler.store.refs import git
 
 A: dict[str, Any] = {"externalId": "a", "name": "Ana"}
@@ -962,3 +969,72 @@ def test_token_is_sent_only_to_github(hub: Project) -> None:
     stores = [each for each in hub.platform.asked if each.path.startswith("/store/")]
     assert [each.token for each in stores] == [None]
     assert {each["user"]["login"] for each in hub.platform.comments[number]} == {BOT}
+
+
+# The lock of another apply.
+
+RUNS = f"https://github.example/{REPOSITORY}/actions/runs/"
+
+
+def dead_runner(hub: Project, number: int) -> None:
+    """The lock of a run's first attempt, whose machine is gone."""
+    store = open_store(hub.desk.root, "git:reconciler-ledger")
+    assert isinstance(store, Shared)
+    run = WorkflowRun(f"{RUNS}{number}", 1, "apply", "ion", lambda *_: False)
+    holder = replace(this_process(run), host="runner", boot="another")
+    new = store.branch.refs.empty_commit(holder.to_line())
+    git(hub.desk.root, "push", "-q", "origin", f"{new}:{store.branch.claim}")
+
+
+def locks(hub: Project) -> str:
+    """The locks on the remote."""
+    return say(hub.remote, "for-each-ref", "refs/reconciler")
+
+
+def start_manually(hub: Project, *, unlock: bool = False, **environment: str) -> Step:
+    """Start the apply workflow by hand."""
+    event = hub.event({"inputs": {"unlock": "true" if unlock else "false"}})
+    return hub.apply(event="workflow_dispatch", GITHUB_EVENT_PATH=event, **environment)
+
+
+def test_rerun_after_a_dead_runner(hub: Project) -> None:
+    """The second attempt has the lock at once; it says whose it was."""
+    rename(hub, 1, "Anna")
+    dead_runner(hub, hub.steps + 1)
+    step = start_manually(hub, GITHUB_RUN_ATTEMPT="2")
+    assert (step.code, names(hub)[0], locks(hub)) == (0, "Ana", "")
+    [note] = step.annotated("warning")
+    assert "(attempt 1, job apply)" in note
+
+
+@pytest.mark.parametrize("status", ["completed", "in_progress"])
+def test_apply_after_another_run(hub: Project, status: str) -> None:
+    """A run that GitHub reports as completed holds no lock; one in progress does, and the error
+    names it, the command and the input."""
+    rename(hub, 1, "Anna")
+    dead_runner(hub, 900)
+    hub.platform.runs[900] = {"status": status, "run_attempt": 1}
+    times = iter(range(0, 10**6, 100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "LockWait", partial(LockWait, now=lambda: float(next(times))))
+        step = start_manually(hub)
+    if status == "completed":
+        assert (step.code, names(hub)[0], locks(hub)) == (0, "Ana", "")
+        return
+    assert (step.code, names(hub)[0]) == (1, "Anna")
+    assert f"{RUNS}900 (attempt 1, job apply)" in step.err
+    assert "`reconciler unlock`" in step.err
+    assert "input unlock" in step.err
+
+
+def test_apply_with_the_input_unlock(hub: Project) -> None:
+    """It releases the lock of another run, says whose it was, and applies; without a lock, it says
+    so."""
+    for runs in (1, 2):
+        rename(hub, 1, "Anna")
+        if runs == 1:
+            dead_runner(hub, 900)
+        step = start_manually(hub, unlock=True)
+        assert (step.code, names(hub)[0], locks(hub)) == (0, "Ana", "")
+        [message] = step.annotated("notice")
+        assert (f"{RUNS}900" in message) is (runs == 1)

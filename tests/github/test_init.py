@@ -239,7 +239,10 @@ def test_apply_workflow(agency: Agency) -> None:
     """For every push to the branch and manual runs; one at a time, never cancelled, in an
     environment."""
     data, job = workflow(agency, "apply", "--branch", "trunk")
-    assert data["on"] == {"push": {"branches": ["trunk"]}, "workflow_dispatch": None}
+    assert data["on"].keys() == {"push", "workflow_dispatch"}
+    assert data["on"]["push"] == {"branches": ["trunk"]}
+    unlock = data["on"]["workflow_dispatch"]["inputs"]["unlock"]
+    assert (unlock["type"], unlock["default"]) == ("boolean", False)
     assert data["permissions"] == {}
     rights = {"contents": "write", "actions": "read", "pull-requests": "read"}
     assert job["permissions"] == rights

@@ -46,6 +46,20 @@ def test_a_push(tmp_path: Path) -> None:
     assert (run.pull, run.summary, run.output, run.token) == (None, None, None, "")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "unlock"),
+    [
+        ({"unlock": "true"}, True),
+        ({"unlock": True}, True),
+        ({"unlock": "false"}, False),
+        (None, False),
+    ],
+)
+def test_the_input_unlock(tmp_path: Path, inputs: Any, unlock: bool) -> None:
+    """GitHub sends a boolean input as text."""
+    assert read(environment(tmp_path, {"inputs": inputs})).unlock is unlock
+
+
 @pytest.mark.parametrize("reference", ["refs/tags/v1", "refs/pull/7/merge", ""])
 def test_no_branch(tmp_path: Path, reference: str) -> None:
     """For a tag and a pull request's merge."""
