@@ -1,11 +1,13 @@
-"""GitHub's REST API: bounded retries, pagination, and no token in any message.
+"""GitHub's API: bounded retries, pagination, and no token in any message.
 
-Facts: GitHub's REST reference. The runner names the host (`GITHUB_API_URL`).
+Facts: GitHub's REST and GraphQL references. The runner names the host (`GITHUB_API_URL`).
 """
 
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,9 +20,12 @@ from reconciler.net.client import Client, Reply, RequestError, proxy_passwords
 from reconciler.net.redaction import redact
 
 ATTEMPTS = 5
-"""Attempts for a request while the response is 429 or 5xx, or there is none."""
+"""Attempts for a request while the response is a rate limit or 5xx, or there is none."""
 MAX_WAIT = 60.0
 """Seconds. If GitHub asks for a longer pause, the request fails instead."""
+GRAPHQL = "/graphql"
+ENTERPRISE = "/api/v3"
+"""How the API's base ends on GitHub Enterprise Server; GraphQL is beside it."""
 PAGE_SIZE = 100
 MAX_PAGES = 100
 MAX_BYTES = 100_000_000
@@ -28,6 +33,8 @@ MAX_BYTES = 100_000_000
 MAX_MESSAGE = 300
 """Characters of a message from GitHub."""
 TOO_LARGE = 413
+NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')
+"""The address of the next page in a `Link` header."""
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -48,6 +55,7 @@ class GitHub:
         """`url` is the API's base, `repository` is `owner/name`; `sleep` waits for seconds. Raises
         GitHubError if the address is not safe."""
         self.repository = repository
+        self.sleep = sleep
         self._url = url.rstrip("/")
         self._token = token.strip()
         self._secrets = (self._token, *proxy_passwords())
@@ -82,16 +90,47 @@ class GitHub:
     ) -> Iterator[Mapping[str, Any]]:
         """All entries of a list, page by page; `key` is the list's key if the response is an
         object. Raises GitHubError."""
-        for page in range(1, MAX_PAGES + 1):
-            body = _json(
-                path, self._send("GET", path, query={"per_page": PAGE_SIZE, "page": page, **query})
-            )
+        next_page: str | None = path
+        parameters: Mapping[str, str | int] | None = {"per_page": PAGE_SIZE, **query}
+        for _ in range(MAX_PAGES):
+            if next_page is None:
+                return
+            reply = self._send("GET", next_page, query=parameters)
+            body = _json(path, reply)
             entries = body.get(key) if key and isinstance(body, Mapping) else body
             if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
                 raise GitHubError(f"GET {path}: expected a list of objects in GitHub's response")
             yield from entries
-            if len(entries) < PAGE_SIZE:
-                return
+            next_page, parameters = self._next_page(path, reply), None  # its address has them
+
+    def _next_page(self, path: str, reply: Reply) -> str | None:
+        """The path of a list's next page below the API, None after the last one. Raises
+        GitHubError if it is not below the API, since the token is sent there."""
+        link = NEXT.search(reply.headers.get("link", ""))
+        if link is None:
+            return None
+        if not link[1].startswith(f"{self._url}/"):
+            raise GitHubError(f"GET {path}: the next page is not at {self._url}")
+        return link[1].removeprefix(self._url)
+
+    def viewer(self) -> str | None:
+        """The login that the token writes as, such as `name[bot]` for a GitHub App; None if the
+        token may not ask. Raises GitHubError."""
+        query = {"query": "{viewer {login}}"}
+        try:
+            reply = self._send("POST", GRAPHQL, body=query, repeatable=True)
+        except GitHubError as error:
+            if error.status in (401, 403, 404):
+                return None
+            raise
+        match _json(GRAPHQL, reply):
+            case {"data": {"viewer": {"login": str(login)}}}:
+                return login
+            case {"errors": [{"type": "FORBIDDEN"}, *_]}:
+                return None
+            case {"errors": [{"message": str(message)}, *_]}:
+                raise GitHubError(f"POST {GRAPHQL}: {self._one_line(message)}")
+        raise GitHubError(f"POST {GRAPHQL}: expected a login in GitHub's response")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         """Create, update or delete something below the repository. Raises GitHubError."""
@@ -133,12 +172,15 @@ class GitHub:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
         redirect: bool = False,
+        repeatable: bool | None = None,
     ) -> Reply:
-        """The reply to a request, after retries: a success, or with `redirect` a redirect. Raises
-        GitHubError."""
+        """The reply to a request, after retries: a success, or with `redirect` a redirect.
+        `repeatable`: sending it twice has no more effect than once; None: unless it is a POST.
+        Raises GitHubError."""
         if not self._token:
             raise GitHubError("GITHUB_TOKEN is not set; the workflow needs it to call GitHub's API")
-        result: _Attempt = self._retrying(self._once, method, path, query, body)
+        repeatable = method != "POST" if repeatable is None else repeatable
+        result: _Attempt = self._retrying(self._once, method, path, query, body, repeatable)
         reply = result.reply
         if isinstance(reply, RequestError):
             raise GitHubError(f"{method} {path}: {self._clean(str(reply))}")
@@ -146,7 +188,10 @@ class GitHub:
             raise GitHubError(f"{method} {path}: {reply.problem}", TOO_LARGE)
         if 200 <= reply.status < 300 or (redirect and 300 <= reply.status < 400):
             return reply
-        raise GitHubError(f"{method} {path}: {self._message(reply)}", reply.status)
+        message = f"{method} {path}: {self._message(reply)}"
+        if result.pause > MAX_WAIT:
+            message += f" (rate limit; try again in {result.pause / 60:.0f} min)"
+        raise GitHubError(message, reply.status)
 
     def _once(
         self,
@@ -154,10 +199,8 @@ class GitHub:
         path: str,
         query: Mapping[str, str | int] | None,
         body: Mapping[str, Any] | None,
+        repeatable: bool,
     ) -> _Attempt:
-        below = (
-            path.removeprefix("/") if path.startswith("/") else f"repos/{self.repository}/{path}"
-        )
         content = None if body is None else json.dumps(body).encode()
         headers = {**HEADERS, "Authorization": f"Bearer {self._token}"}
         if content is not None:
@@ -165,15 +208,20 @@ class GitHub:
         try:
             reply = self._client.send(
                 method,
-                f"{self._url}/{below}",
+                self._address(path),
                 content=content,
                 headers=headers,
                 query=query,
                 max_bytes=MAX_BYTES,
             )
         except RequestError as error:
-            return _Attempt(method, error)
-        return _Attempt(method, reply)
+            return _Attempt(error, repeatable)
+        return _Attempt(reply, repeatable, _requested_pause(reply))
+
+    def _address(self, path: str) -> str:
+        if path == GRAPHQL and self._url.endswith(ENTERPRISE):
+            return f"{self._url.removesuffix(ENTERPRISE)}/api{GRAPHQL}"
+        return f"{self._url}{path if path.startswith('/') else f'/repos/{self.repository}/{path}'}"
 
     def _message(self, reply: Reply) -> str:
         try:
@@ -181,8 +229,10 @@ class GitHub:
         except (ValueError, RecursionError):
             body = None
         message = str(body.get("message") or "") if isinstance(body, Mapping) else ""
-        message = " ".join(self._clean(message).split())[:MAX_MESSAGE]
-        return f"{reply.status} {message}".rstrip()
+        return f"{reply.status} {self._one_line(message)}".rstrip()
+
+    def _one_line(self, message: str) -> str:
+        return " ".join(self._clean(message).split())[:MAX_MESSAGE]
 
     def _clean(self, text: str) -> str:
         return redact(text, self._secrets)
@@ -190,10 +240,12 @@ class GitHub:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A request's method, and the reply to it or why there is none."""
+    """The reply to a request, or why there is none; whether the request may be repeated; and the
+    pause that GitHub asks for, in seconds."""
 
-    method: str
     reply: Reply | RequestError
+    repeatable: bool
+    pause: float = 0.0
 
 
 def _json(path: str, reply: Reply) -> Any:  # noqa: ANN401 - JSON
@@ -204,16 +256,24 @@ def _json(path: str, reply: Reply) -> Any:  # noqa: ANN401 - JSON
 
 
 def _again(attempt: _Attempt) -> bool:
-    """Whether to retry. A POST may have taken effect without a response, or with a gateway's; it is
-    retried only if it was certainly refused."""
-    reply, repeatable = attempt.reply, attempt.method != "POST"
+    """Whether to retry. A request that must not be repeated may have taken effect without a
+    response, or with a gateway's; it is retried only if it was certainly refused."""
+    reply = attempt.reply
     if isinstance(reply, RequestError):
-        return not reply.final and (not reply.sent or repeatable)
+        return not reply.final and (not reply.sent or attempt.repeatable)
     if reply.problem:
         return False
-    limited = reply.status == 403 and reply.headers.get("retry-after") is not None
-    unavailable = reply.status in (500, 502, 503, 504) and repeatable
-    return (reply.status == 429 or limited or unavailable) and _requested_pause(reply) <= MAX_WAIT
+    unavailable = reply.status in (500, 502, 503, 504) and attempt.repeatable
+    return (_rate_limited(reply) or unavailable) and attempt.pause <= MAX_WAIT
+
+
+def _rate_limited(reply: Reply) -> bool:
+    forbidden = reply.status == 403 and (_no_requests_left(reply) or "retry-after" in reply.headers)
+    return reply.status == 429 or forbidden
+
+
+def _no_requests_left(reply: Reply) -> bool:
+    return reply.headers.get("x-ratelimit-remaining", "").strip() == "0"
 
 
 def _result(state: RetryCallState) -> _Attempt:
@@ -223,11 +283,18 @@ def _result(state: RetryCallState) -> _Attempt:
 
 def _pause(state: RetryCallState) -> float:
     """Seconds before the next attempt: as requested, at least a doubling backoff."""
-    reply = _result(state).reply
-    requested = 0.0 if isinstance(reply, RequestError) else _requested_pause(reply)
-    return max(requested, float(2 ** (state.attempt_number - 1)))
+    return max(_result(state).pause, float(2 ** (state.attempt_number - 1)))
 
 
 def _requested_pause(reply: Reply) -> float:
-    after = reply.headers.get("retry-after", "").strip()
-    return float(after) if after.isascii() and after.isdigit() and len(after) < 9 else 0.0
+    """Seconds until GitHub accepts requests again: as it asks, or until the rate limit's reset."""
+    after = _number(reply, "retry-after")
+    if after is None and _rate_limited(reply) and _no_requests_left(reply):
+        reset = _number(reply, "x-ratelimit-reset")
+        after = None if reset is None else reset - time.time()
+    return max(after or 0.0, 0.0)
+
+
+def _number(reply: Reply, header: str) -> float | None:
+    value = reply.headers.get(header, "").strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 12 else None

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from reconciler.github.api import GitHub, GitHubError
 
 BOT = "github-actions[bot]"
-"""The author of what is written with a workflow's own token."""
+"""The author of what a workflow's own token writes."""
 
 RUN = "<sub>Run: "
 """How the line with the run's link starts. If only this line changes, nothing is written."""
@@ -26,14 +26,8 @@ def marker(name: str) -> str:
 
 
 def author(github: GitHub) -> str:
-    """The login that the token writes as; a workflow's own token may not ask. Raises
-    GitHubError."""
-    try:
-        return str(github.get("/user").get("login"))
-    except GitHubError as error:
-        if error.status in (401, 403, 404):
-            return BOT
-        raise
+    """The login that the token writes as. Raises GitHubError."""
+    return github.viewer() or BOT
 
 
 def comment(github: GitHub, number: int, name: str, body: str, *, start: bool) -> Change:

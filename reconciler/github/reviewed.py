@@ -26,6 +26,10 @@ ARTIFACT_PREFIX = "reconciler-plan"
 FILE = "plan.json"
 MAX_BYTES = 64_000_000
 """Bytes of an unpacked plan."""
+PAUSES = (2.0, 4.0, 8.0)
+"""Seconds between attempts to find the pull request of a push: GitHub may not know it at once."""
+UNKNOWN_COMMIT = (404, 422)
+"""Statuses for a commit that GitHub does not know."""
 GONE = (404, 410)
 """Statuses for an artifact that no longer exists."""
 UNREADABLE = (
@@ -62,12 +66,33 @@ def reviewed_plans(
     """The plans of the pull requests that led to these commits, the newest first, each once.
     Raises GitHubError."""
     seen: set[Any] = set()
-    for commit in commits:
-        for pull in github.pages(f"commits/{commit}/pulls"):
-            merged = pull.get("merged_at") and (pull.get("base") or {}).get("ref") == branch
-            if merged and pull.get("number") not in seen:
+    for place, commit in enumerate(commits):
+        for pull in _merged(github, commit, branch, () if place else PAUSES):
+            if pull.get("number") not in seen:
                 seen.add(pull.get("number"))
                 yield plan_of(github, pull, workflow)
+
+
+def _merged(
+    github: GitHub, commit: str, branch: str, pauses: Sequence[float]
+) -> list[Mapping[str, Any]]:
+    """The pull requests whose merge into a branch led to a commit; looked up again after each of
+    `pauses` (seconds) while there are none. Raises GitHubError."""
+    for pause in (*pauses, None):
+        try:
+            found = [
+                pull
+                for pull in github.pages(f"commits/{commit}/pulls")
+                if pull.get("merged_at") and (pull.get("base") or {}).get("ref") == branch
+            ]
+        except GitHubError as error:
+            if pause is None or error.status not in UNKNOWN_COMMIT:
+                raise
+            found = []
+        if found or pause is None:
+            break
+        github.sleep(pause)
+    return found
 
 
 def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> ReviewedPlan:

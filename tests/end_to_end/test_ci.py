@@ -64,6 +64,7 @@ def hub(
     """A project whose three agents are on the portal as declared on main; no step waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda *_: 0.0)
+    monkeypatch.setattr(reviewed, "PAUSES", (0.0, 0.0))
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     served.__dict__.update(Platform(url=served.url).__dict__)
     agency.live(*LIVE)
@@ -541,6 +542,15 @@ def test_only_needed_pull_requests_are_read(hub: Project) -> None:
         assert hub.apply().code == 0
     asked = [each.path for each in hub.platform.asked if each.path.startswith("commits/")]
     assert asked == [f"commits/{hub.head()}/pulls"]
+
+
+def test_merge_that_github_does_not_know_at_once(hub: Project) -> None:
+    """The apply asks again instead of refusing what was reviewed."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    hub.plan(number)
+    commit = hub.merge(number)
+    hub.platform.fail("GET", f"commits/{commit}/pulls", Answer(200, []), Answer(200, []))
+    assert (hub.apply().code, names(hub)[0]) == (0, "Anica")
 
 
 def test_branch_that_moves_during_planning(hub: Project) -> None:

@@ -1,5 +1,5 @@
-"""The part of GitHub's REST API that the program uses, on loopback: real HTTP, with switches
-for failures."""
+"""The part of GitHub's API that the program uses, on loopback: real HTTP, with switches for
+failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 REPOSITORY = "agency/agents"
 TOKEN = "token-of-the-runner"
@@ -44,11 +44,12 @@ class Asked(NamedTuple):
 
 @dataclass
 class Platform:
-    """One repository on GitHub. `login` is the token's owner, None for a workflow's own token.
-    `head` returns a branch's commit. A function in `twists` may respond instead of the API."""
+    """One repository on GitHub. `login` is the token's owner: a person, a GitHub App's bot, or the
+    workflow itself. `viewable`: the token may ask who it is. `head` returns a branch's commit. A function in `twists` may respond instead of the API."""
 
     url: str = ""
-    login: str | None = None
+    login: str = BOT
+    viewable: bool = True
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
@@ -127,7 +128,11 @@ class Platform:
 
     def writes(self) -> list[tuple[str, str]]:
         """The requests since the last call that change something."""
-        found = [(each.method, each.path) for each in self.asked if each.method != "GET"]
+        found = [
+            (each.method, each.path)
+            for each in self.asked
+            if each.method != "GET" and "query" not in (each.body or {})
+        ]
         self.asked.clear()
         return found
 
@@ -153,7 +158,7 @@ class Platform:
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         return [
-            ("GET", "/user", self._user),
+            ("POST", "(?:/api)?/graphql", self._viewer),
             ("GET", r"pulls/(\d+)", lambda _, number: Answer(200, self.pulls[int(number)])),
             ("GET", r"issues/(\d+)/comments", self._comments),
             ("POST", r"issues/(\d+)/comments", self._comment),
@@ -169,24 +174,35 @@ class Platform:
             ("GET", r"actions/runs/(\d+)", lambda _, number: Answer(200, self.runs[int(number)])),
         ]
 
-    def _user(self, _: Asked) -> Answer:
-        if self.login is None:
-            return Answer(403, {"message": "Resource not accessible by integration"})
-        return Answer(200, {"login": self.login})
+    def _viewer(self, asked: Asked) -> Answer:
+        assert asked.body == {"query": "{viewer {login}}"}
+        if not self.viewable:
+            error = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
+            return Answer(200, {"data": None, "errors": [error]})
+        return Answer(200, {"data": {"viewer": {"login": self.login}}})
 
-    @staticmethod
-    def _page(asked: Asked, entries: list[Any]) -> list[Any]:
-        size = min(int(asked.query.get("per_page", 30)), 100)
-        start = (int(asked.query.get("page", 1)) - 1) * size
-        return entries[start : start + size]
+    def _page(self, asked: Asked, entries: list[Any], key: str | None = None) -> Answer:
+        """A page of a list, with the next one's address below the repository's number as on
+        GitHub; `key` is the list's key if the response is an object."""
+        size, page = min(int(asked.query.get("per_page", 30)), 100), int(asked.query.get("page", 1))
+        start = (page - 1) * size
+        headers = {}
+        if start + size < len(entries):
+            query = urlencode({**asked.query, "page": page + 1})
+            address = f"{self.url}/repositories/{HOME}/{asked.path}?{query}"
+            headers["Link"] = f'<{self.url}>; rel="first", <{address}>; rel="next"'
+        body = entries[start : start + size]
+        return Answer(
+            200, body if key is None else {"total_count": len(entries), key: body}, headers
+        )
 
     def _comments(self, asked: Asked, number: str) -> Answer:
-        return Answer(200, self._page(asked, self.comments.get(int(number), [])))
+        return self._page(asked, self.comments.get(int(number), []))
 
     def _comment(self, asked: Asked, number: str) -> Answer:
         if len(asked.body["body"]) > LONGEST:
             return Answer(422, {"message": "Validation Failed: body is too long"})
-        return Answer(201, self.say(int(number), asked.body["body"], self.login or BOT))
+        return Answer(201, self.say(int(number), asked.body["body"], self.login))
 
     def _comment_by_id(self, number: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         return next(
@@ -208,10 +224,10 @@ class Platform:
 
     def _issues(self, asked: Asked) -> Answer:
         found = [each for each in self.issues if each["state"] == asked.query.get("state", "open")]
-        return Answer(200, self._page(asked, found))
+        return self._page(asked, found)
 
     def _issue(self, asked: Asked) -> Answer:
-        issue = self.raise_issue(asked.body["title"], asked.body["body"], self.login or BOT)
+        issue = self.raise_issue(asked.body["title"], asked.body["body"], self.login)
         return Answer(201, issue)
 
     def _change(self, asked: Asked, number: str) -> Answer:
@@ -227,12 +243,12 @@ class Platform:
 
     def _pulls_of(self, asked: Asked, commit: str) -> Answer:
         found = [self.pulls[number] for number in self.commits.get(commit, [])]
-        return Answer(200, self._page(asked, found))
+        return self._page(asked, found)
 
     def _artifacts(self, asked: Asked) -> Answer:
         name = asked.query.get("name")
         found = [each for each in self.artifacts if name in (None, each["name"])]
-        return Answer(200, {"total_count": len(found), "artifacts": self._page(asked, found)})
+        return self._page(asked, found, "artifacts")
 
     def _zip(self, _: Asked, number: str) -> Answer:
         if not any(each["id"] == int(number) for each in self.artifacts):
@@ -265,7 +281,11 @@ def serving() -> Iterator[Platform]:
             content = self.rfile.read(length)
             asked = Asked(
                 self.command,
-                unquote(parts.path).removeprefix(f"/repos/{REPOSITORY}/"),
+                re.sub(
+                    f"^(/api/v3)?/(repos/{REPOSITORY}|repositories/{HOME})/",
+                    "",
+                    unquote(parts.path),
+                ),
                 {name: values[-1] for name, values in parse_qs(parts.query).items()},
                 json.loads(content) if content else None,
                 ", ".join(self.headers.get_all("Authorization", [])) or None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
 
-from github.platform import REPOSITORY, TOKEN, Answer, Asked, Platform
+from github.platform import REPOSITORY, TOKEN, Answer, Platform
 from reconciler.github import api
 from reconciler.github.api import GitHub, GitHubError
 
@@ -24,13 +25,36 @@ def unused_address() -> Iterator[str]:
 
 
 def test_all_pages_are_read(platform: Platform, github: GitHub) -> None:
-    """Up to the first page that is not full."""
+    """Each at the address that the page before names."""
     for number in range(250):
         platform.say(7, str(number))
     assert [each["body"] for each in github.pages("issues/7/comments")] == list(
         map(str, range(250))
     )
-    assert [each.query["page"] for each in platform.asked] == ["1", "2", "3"]
+    assert [each.query.get("page", "1") for each in platform.asked] == ["1", "2", "3"]
+    assert {each.query["per_page"] for each in platform.asked} == {"100"}
+
+
+def test_a_short_page_is_not_the_last_one(platform: Platform, github: GitHub) -> None:
+    """GitHub filters a page after it has cut it, so only the next page's address counts."""
+    more = (
+        f'<{platform.url}>; rel="prev", <{platform.url}/repositories/7/issues?page=9>; rel="next"'
+    )
+    platform.fail("GET", "issues", Answer(200, [], {"Link": more}))
+    platform.raise_issue("one", "text")
+    platform.twists.append(
+        lambda asked: Answer(200, platform.issues) if asked.query.get("page") == "9" else None
+    )
+    assert [each["title"] for each in github.pages("issues", state="open")] == ["one"]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/issues", "https://evil.example/", "/x"])
+def test_next_page_must_be_in_the_api(platform: Platform, github: GitHub, address: str) -> None:
+    """The token is not sent to another address."""
+    platform.fail("GET", "issues", Answer(200, [], {"Link": f'<{address}>; rel="next"'}))
+    with pytest.raises(GitHubError, match="the next page is not at"):
+        list(github.pages("issues"))
+    assert len(platform.asked) == 1
 
 
 def test_number_of_pages_is_limited(
@@ -91,9 +115,36 @@ def test_number_of_attempts_is_limited(platform: Platform, github: GitHub) -> No
     assert len(platform.asked) == api.ATTEMPTS
 
 
+@pytest.mark.parametrize("status", [403, 429])
+def test_rate_limit(platform: Platform, github: GitHub, pauses: list[float], status: int) -> None:
+    """The client waits until the limit's reset; for a POST too, since GitHub refused it."""
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 30)}
+    over = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+    platform.fail("POST", "issues", Answer(status, {}, reset), Answer(status, {}, over))
+    github.send("POST", "issues", {"title": "t", "body": "b"})
+    assert 25 < pauses[0] <= 30
+    assert pauses[1:] == [2.0]
+    assert len(platform.issues) == 1
+
+
+def test_rate_limit_that_lasts_too_long(
+    platform: Platform, github: GitHub, pauses: list[float]
+) -> None:
+    """The error says when to try again."""
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1810)}
+    platform.fail("GET", "issues", Answer(403, {"message": "API rate limit exceeded"}, reset))
+    with pytest.raises(GitHubError, match=r"403 API rate limit exceeded .*30 min"):
+        list(github.pages("issues"))
+    assert pauses == []
+
+
 @pytest.mark.parametrize(
     "answer",
-    [Answer(403, {"message": "no"}), Answer(429, {"message": "no"}, {"Retry-After": "3600"})],
+    [
+        Answer(403, {"message": "no"}),
+        Answer(403, {"message": "no"}, {"X-RateLimit-Remaining": "7"}),
+        Answer(429, {"message": "no"}, {"Retry-After": "3600"}),
+    ],
 )
 def test_no_retry(platform: Platform, github: GitHub, pauses: list[float], answer: Answer) -> None:
     """After a plain 403, or if the requested pause is an hour."""
@@ -198,8 +249,42 @@ def test_size_of_a_download_is_limited(
 
 def test_request_has_the_token(platform: Platform, github: GitHub) -> None:
     """Also for a path relative to the API."""
-    asked: list[Asked] = platform.asked
-    platform.login = "ana"
-    assert github.get("/user") == {"login": "ana"}
-    assert asked[0].path == "/user"
-    assert asked[0].token == f"Bearer {TOKEN}"
+    platform.fail("GET", "/rate_limit", Answer(200, {"rate": {}}))
+    assert github.get("/rate_limit") == {"rate": {}}
+    assert platform.asked[0].path == "/rate_limit"
+    assert platform.asked[0].token == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(("base", "path"), [("", "/graphql"), ("/api/v3", "/api/graphql")])
+@pytest.mark.parametrize("login", ["github-actions[bot]", "agents-sync[bot]", "ana"])
+def test_viewer(platform: Platform, base: str, path: str, login: str) -> None:
+    """The login of a workflow, an App or a person, on github.com and on a server of one's own."""
+    platform.login = login
+    with GitHub(platform.url + base, REPOSITORY, TOKEN, list[float]().append) as github:
+        assert github.viewer() == login
+    assert [each.path for each in platform.asked] == [path]
+
+
+def test_viewer_is_asked_for_again(platform: Platform, github: GitHub) -> None:
+    """It is a POST, but changes nothing."""
+    platform.fail("POST", "/graphql", BUSY, BUSY)
+    assert github.viewer() == "github-actions[bot]"
+
+
+def test_unknown_viewer(platform: Platform, github: GitHub) -> None:
+    """A token may not ask; any other failure is an error."""
+    platform.viewable = False
+    assert github.viewer() is None
+    forbidden = [Answer(status, {"message": "no"}) for status in (401, 403, 404)]
+    platform.fail("POST", "/graphql", *forbidden)
+    assert [github.viewer() for _ in forbidden] == [None] * 3
+    limited = {"errors": [{"type": "RATE_LIMITED", "message": f"slow down {TOKEN}"}]}
+    odd = [{}, [], {"data": {"viewer": None}}, {"data": {"viewer": {"login": None}}}]
+    platform.fail("POST", "/graphql", Answer(418), Answer(200, limited))
+    for message in ("418", r"slow down \*\*\*$"):
+        with pytest.raises(GitHubError, match=message):
+            github.viewer()
+    platform.fail("POST", "/graphql", *(Answer(200, body) for body in odd))
+    for _ in odd:
+        with pytest.raises(GitHubError, match="expected a login"):
+            github.viewer()

@@ -78,12 +78,30 @@ def test_a_comment_that_is_too_long(platform: Platform, github: GitHub) -> None:
         comment(github, 7, "plan", BODY + "x" * 70_000, start=True)
 
 
+@pytest.mark.parametrize("login", ["agents-sync[bot]", "robot-of-ours"])
+def test_what_an_app_or_a_person_wrote_is_found_again(
+    platform: Platform, github: GitHub, login: str
+) -> None:
+    """One comment and one issue, however often they are written."""
+    platform.login = login
+    platform.say(7, BODY)  # by the workflow itself, before it got this token
+    for each in (BODY, f"{BODY} More."):
+        comment(github, 7, "plan", each, start=True)
+    assert [each["user"]["login"] for each in platform.comments[7]] == [BOT, login]
+    for each in (DRIFT, f"{DRIFT} More."):
+        issue(github, "drift rentix", "Drift on rentix", each)
+    assert [(each["user"]["login"], each["body"]) for each in platform.issues] == [
+        (login, f"{DRIFT} More.")
+    ]
+
+
 def test_the_tokens_owner(platform: Platform, github: GitHub) -> None:
-    """A workflow's own token may not ask; other failures are errors."""
+    """The workflow itself if the token may not ask; other failures are errors."""
+    platform.login, platform.viewable = "agents-sync[bot]", False
     assert author(github) == BOT
-    platform.login = "robot-of-ours"
-    assert author(github) == "robot-of-ours"
-    platform.fail("GET", "/user", Answer(418))
+    platform.viewable = True
+    assert author(github) == "agents-sync[bot]"
+    platform.fail("POST", "/graphql", Answer(418))
     with pytest.raises(GitHubError):
         author(github)
 

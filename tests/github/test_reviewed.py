@@ -17,7 +17,7 @@ from reconciler.core.plan_json import digest, form
 from reconciler.core.selection import Selection
 from reconciler.github import api, reviewed
 from reconciler.github.api import GitHub, GitHubError
-from reconciler.github.reviewed import artifact, plan_of
+from reconciler.github.reviewed import artifact, plan_of, reviewed_plans
 
 HEAD = "1" * 40
 PULL: dict[str, Any] = {
@@ -239,3 +239,42 @@ def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> 
     assert names(next(found)[0]) == ["Ana Maria"]
     assert not any(each.path.startswith("commits/b") for each in platform.asked)
     assert list(found) == [(None, "no plan was stored for #10")]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (Answer(200, []),),
+        (Answer(200, [{**PULL, "merged_at": None}]), Answer(200, [])),
+        (Answer(422, {"message": "No commit found for SHA"}),),
+    ],
+)
+def test_a_merge_that_github_does_not_know_yet(
+    platform: Platform, github: GitHub, pauses: list[float], answers: tuple[Answer, ...]
+) -> None:
+    """It is looked up again, for the head only: older commits have had their time."""
+    stored(platform)
+    platform.pulls[7] = PULL
+    platform.commits = {HEAD: [7]}
+    platform.fail("GET", f"commits/{HEAD}/pulls", *answers)
+    plans = reviewed_plans(github, [HEAD, "2" * 40], "main", WORKFLOW)
+    assert [names(each.plan) for each in plans] == [["Ana Maria"]]
+    assert pauses == list(reviewed.PAUSES[: len(answers)])
+
+
+def test_a_push_without_a_pull_request(
+    platform: Platform, github: GitHub, pauses: list[float]
+) -> None:
+    """The lookups end; an unknown commit is an error, as is any other failure at once."""
+    found = reviewed_plans(github, [HEAD, "2" * 40], "main", WORKFLOW)
+    assert list(found) == []
+    assert pauses == list(reviewed.PAUSES)
+    assert len(platform.asked) == len(reviewed.PAUSES) + 2
+    platform.fail("GET", f"commits/{HEAD}/pulls", *([Answer(422)] * (len(reviewed.PAUSES) + 1)))
+    with pytest.raises(GitHubError, match="422"):
+        list(reviewed_plans(github, [HEAD], "main", WORKFLOW))
+    pauses.clear()
+    platform.fail("GET", f"commits/{HEAD}/pulls", Answer(403))
+    with pytest.raises(GitHubError, match="403"):
+        list(reviewed_plans(github, [HEAD], "main", WORKFLOW))
+    assert pauses == []
