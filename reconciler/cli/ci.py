@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from reconciler.cli.options import GlobalOptions, examples
 from reconciler.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from reconciler.engine.concurrency import Cancellation
@@ -46,10 +47,11 @@ def command() -> None:
 @click.pass_obj
 def plan(options: GlobalOptions, out: Path) -> int:
     """Plan a pull request and comment on it."""
-    from reconciler.github.plan import plan_pull_request
+    from reconciler.github.plan import FAILED, plan_pull_request
 
-    # The next step of the workflow, which uploads the directory, does not know of -C.
-    return plan_pull_request(_workflow(options), out.absolute() if options.directories else out)
+    with _workflow(options, FAILED) as job:
+        # The next step of the workflow, which uploads the directory, does not know of -C.
+        return plan_pull_request(job, out.absolute() if options.directories else out)
 
 
 @command.command(
@@ -71,7 +73,8 @@ def apply(options: GlobalOptions, workflow: str) -> int:
     """Apply what was reviewed in merged pull requests."""
     from reconciler.github.apply import apply_branch
 
-    return apply_branch(_workflow(options), workflow)
+    with _workflow(options, "The apply failed") as job:
+        return apply_branch(job, workflow)
 
 
 @command.command("drift", epilog=examples("reconciler ci drift", "reconciler -v ci drift"))
@@ -80,11 +83,14 @@ def drift(options: GlobalOptions) -> int:
     """Keep an issue open for each portal with drift."""
     from reconciler.github.drift import report_drift
 
-    return report_drift(_workflow(options))
+    with _workflow(options, "The drift check failed") as job:
+        return report_drift(job)
 
 
-def _workflow(options: GlobalOptions) -> Job:
-    """What a step of a workflow works with; git gets this run's token through the environment."""
+@contextmanager
+def _workflow(options: GlobalOptions, failure: str) -> Iterator[Job]:
+    """What a step of a workflow works with; git gets this run's token through the environment. An
+    error is also annotated and summarized, under the title `failure`."""
     from reconciler.github import run
     from reconciler.github.job import Job
 
@@ -98,4 +104,6 @@ def _workflow(options: GlobalOptions) -> Job:
         with suppress(OutputError):  # the exit code reports what happened on the portals
             console.write_unchanged(f"{console.redact(line)}\n")
 
-    return Job(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)
+    job = Job(Path(), options.config, workflow_run, os.environ, log, console.redact, guard)
+    with job.report_failure(failure):
+        yield job

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.core.selection import Selection
 from reconciler.engine import session
 from reconciler.engine.concurrency import Cancellation
-from reconciler.errors import InputError
+from reconciler.errors import Interrupted
 from reconciler.github.api import GitHub
 from reconciler.github.commands import Annotation, annotate, summarize
+from reconciler.github.failure import failure_annotations, failure_page
 from reconciler.github.notices import RUN
 from reconciler.github.run import Run
-from reconciler.render import inline
-from reconciler.render.phrases import plural
 from reconciler.store.refs import GitError, git
 
 SUMMARY_BYTES = 900_000
 """Size of a step's summary. Past 1 MiB GitHub drops all of it."""
 MAX_ERRORS = 50
-"""Errors in the files that a summary lists."""
+"""Errors that a summary lists."""
 ALL_AGENTS = Selection()
 
 
@@ -68,21 +67,19 @@ class Job:
         return f'{RUN}<a href="{self.run.url}">{text}</a></sub>\n\n'
 
     def open_repository(self) -> session.Repository:
-        """The repository's files; errors in them are annotated too. Raises InputError."""
-        try:
-            return session.open_repository(self.root, self.config)
-        except InputError as error:
-            self._report(error)
-            raise
+        """The repository's files. Raises ConfigError and InputError."""
+        return session.open_repository(self.root, self.config)
 
-    def _report(self, error: InputError) -> None:
-        lines = [f"### {plural(len(error.problems), 'error')} in the files", ""]
-        annotations = []
-        for each in error.problems:
-            message = self.redact(". ".join(filter(None, (each.message, each.hint))))
-            annotations.append(Annotation("error", message, each.file, each.line, each.column))
-            lines.append(f"- {inline.code(f'{each.file}:{each.line}')}: {inline.prose(message)}")
-        if len(annotations) > MAX_ERRORS:
-            lines[MAX_ERRORS + 2 :] = [f"- and {len(annotations) - MAX_ERRORS} more"]
-        self.annotate(annotations)
-        self.summarize("\n".join(lines) + "\n")
+    @contextmanager
+    def report_failure(self, title: str) -> Iterator[None]:
+        """Annotate and summarize, under a title, an error that ends the step; then raise it
+        again."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except Exception as error:
+            self.annotate(failure_annotations(error, self.redact))
+            with suppress(OSError):  # a full disk must not hide the error
+                self.summarize(failure_page(error, title, self.redact, MAX_ERRORS))
+            raise

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.core.model import Plan
 from reconciler.core.plan_json import counts
 from reconciler.engine import planning, session
-from reconciler.errors import UsageError
+from reconciler.errors import Interrupted, UsageError
 from reconciler.github.annotations import proposal_annotations
 from reconciler.github.api import GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
+from reconciler.github.failure import failure_page
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.notices import comment, marker
 from reconciler.github.reviewed import artifact
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 50
 """Agents, and fields of one, that the summary of a pull request without keys lists."""
+MAX_REASONS = 10
+"""Errors that a comment lists: few enough for GitHub's limit."""
+FAILED = "The last commit could not be planned"
 DEPENDABOT = "dependabot[bot]"
 NO_KEYS = (
     "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so "
@@ -37,14 +42,31 @@ NO_KEYS = (
 
 def plan_pull_request(job: Job, folder: Path) -> int:
     """Plan a pull request; comment on it, annotate its files, write the summary, and save plan.json
-    and report.html in `folder`. Returns the exit code. Raises UsageError and InputError."""
+    and report.html in `folder`. A failure replaces the plan in the comment. Returns the exit code.
+    Raises ReconcilerError."""
     pull = job.run.pull
     if pull is None or job.run.event != "pull_request":
         raise UsageError("`ci plan` runs on the event pull_request only.")
+    try:
+        return _plan(job, pull, folder)
+    except Interrupted:
+        raise
+    except Exception as error:
+        if not _without_keys(job, pull):
+            job.annotate(_comment_failure(job, pull, error))
+        raise
+
+
+def _without_keys(job: Job, pull: PullRequest) -> bool:
+    """Whether GitHub gives the run no secrets, and a token that cannot comment."""
+    return pull.from_fork or job.run.actor == DEPENDABOT
+
+
+def _plan(job: Job, pull: PullRequest, folder: Path) -> int:
     base = _base(job.root, pull)
     repository = job.open_repository()
     before = _base_agents(job, repository, base)
-    if pull.from_fork or job.run.actor == DEPENDABOT:
+    if _without_keys(job, pull):
         return _plan_without_keys(job, repository, before)
     with planning.open_planner(repository, job.environment, ALL_AGENTS, (), before) as planner:
         proposal = planner.make_plan(ALL_AGENTS)
@@ -58,15 +80,17 @@ def plan_pull_request(job: Job, folder: Path) -> int:
 
 def _base(root: Path, pull: PullRequest) -> str:
     """The commit to compare with: the first parent of GitHub's test merge, or where the branches
-    diverged. Raises UsageError if the pull request's head is not checked out."""
+    diverged. Raises UsageError if the history cannot be read, or the pull request's head is not
+    checked out."""
     try:
         commits = git(root, "rev-list", "--parents", "-n", "1", "HEAD").decode().split()
-        if len(commits) == 3 and commits[2] == pull.head:
-            return commits[1]
-        if commits[0] == pull.head:
+    except GitError as error:
+        raise UsageError(f"The history cannot be read: {error}.") from None
+    if len(commits) == 3 and commits[2] == pull.head:
+        return commits[1]
+    if commits[0] == pull.head:
+        with suppress(GitError):
             return git(root, "merge-base", pull.base, "HEAD").decode().strip()
-    except GitError:
-        pass
     raise UsageError(
         f"The pull request's head ({pull.head[:12]}), or its merge, is not checked out, or its "
         f"base is missing. Check out with fetch-depth: 0. If the branch has moved since, the run "
@@ -122,20 +146,32 @@ def _save(root: Path, folder: Path, proposal: planning.Proposal) -> None:
 
 
 def _comment(job: Job, pull: PullRequest, base: str, plan: Plan) -> Iterator[Annotation]:
-    """Create or update the comment; a failure is a warning only."""
-    head = (
-        f"{marker('plan')}\n"
-        f"<sub>Plan for {pull.head[:12]} on {base[:12]}</sub>\n"
-        f"{job.link('the whole plan and the report')}"
-    )
-    body = markdown.plan(plan, head=head)
+    """Show a plan in the comment, which is created if there is something to see."""
+    head = _head(job, f"Plan for {pull.head[:12]} on {base[:12]}", "the whole plan and the report")
+    start = bool(plan.entries or plan.conflicts or plan.unread)
+    return _write_comment(job, pull, markdown.plan(plan, head=head), start=start)
+
+
+def _comment_failure(job: Job, pull: PullRequest, error: Exception) -> Iterator[Annotation]:
+    """Replace the plan of an earlier commit in the comment by the reason why there is none."""
+    head = _head(job, f"Commit {pull.head[:12]}", "the log")
+    body = f"{head}\n\n{failure_page(error, FAILED, job.redact, MAX_REASONS)}"
+    return _write_comment(job, pull, body, start=False)
+
+
+def _head(job: Job, about: str, link: str) -> str:
+    """The comment's first lines: its marker, what it is about, and a link to the run."""
+    return f"{marker('plan')}\n<sub>{about}</sub>\n{job.link(link)}"
+
+
+def _write_comment(job: Job, pull: PullRequest, body: str, *, start: bool) -> Iterator[Annotation]:
+    """Update the comment, or create it if `start`; a failure is a warning only."""
     try:
         with job.github() as github:
             current = github.get(f"pulls/{pull.number}")
             if (current.get("head") or {}).get("sha") != pull.head:
                 job.log("There is a newer commit; its run writes the comment.")
                 return
-            start = bool(plan.entries or plan.conflicts or plan.unread)
             change = comment(github, pull.number, "plan", body, start=start)
             job.log(f"Comment: {change}.")
     except GitHubError as error:

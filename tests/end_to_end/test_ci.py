@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,7 +26,7 @@ from reconciler.errors import OutputError
 from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running, running
-from reconciler.store import open_store
+from reconciler.store import open_store, planfile
 from reconciler.store.branch import Shared
 from reconciler.store.holder import WorkflowRun, this_process
 from reconciler.store.lock import LockWait
@@ -196,6 +197,91 @@ def test_no_comment_without_changes(hub: Project) -> None:
     assert "Comment: updated." in hub.plan(number).out
     [body] = comments(hub, number)
     assert "Anica" not in body
+
+
+@pytest.mark.parametrize("failure", ["file", "configuration", "key", "refused key", "folder"])
+def test_failed_plan_replaces_the_former_one(hub: Project, failure: str) -> None:
+    """The comment, an annotation and the summary say why; the next plan is shown as usual."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    hub.plan(number)
+    [before] = comments(hub, number)
+    environment, reason = {}, "RENTIX_API_KEY"
+    hub.desk.declare({**A, "name": "Another"}, B, C)
+    if failure == "file":
+        hub.desk.declare({**A, "nmae": "Anica"}, B, C)
+        reason = "agents/agents.yaml:1"
+    elif failure == "configuration":
+        hub.desk.use(rentix={"creat": "never"})
+        reason = "creat"
+    elif failure == "key":
+        environment["RENTIX_API_KEY"] = ""
+    elif failure == "refused key":
+        environment["RENTIX_API_KEY"] = "an-old-key-that-was-revoked"
+    else:
+        shutil.rmtree(hub.out(number))
+        hub.out(number).write_text("a file")
+        reason = "cannot be written"
+    hub.update(number, "change")
+    step = hub.plan(number, upload=False, **environment)
+    [body] = comments(hub, number)
+    head = hub.platform.pulls[number]["head"]["sha"]
+    assert step.code == 1
+    assert body.startswith(f"<!-- agent-reconciler plan -->\n<sub>Commit {head[:12]}")
+    assert "Anica" not in body
+    for text in (body, step.summary):
+        assert "### The last commit could not be planned" in text
+        assert reason in text
+    place = [f"{each.properties.get('file')}:{each.properties.get('line')}" for each in step.notes]
+    assert reason in " ".join(place + step.annotated("error"))
+    assert "an-old-key" not in body + step.summary + step.out + step.err
+    if failure == "folder":
+        hub.out(number).unlink()
+    hub.desk.use(rentix={}, ledger="git:reconciler-ledger")
+    hub.desk.declare({**A, "name": "Anica"}, B, C)
+    hub.update(number, "change")
+    assert hub.plan(number).code == 0
+    assert comments(hub, number)[0].partition("###")[2] == before.partition("###")[2]
+
+
+def test_failed_first_plan_creates_no_comment(hub: Project) -> None:
+    """The check, its annotations and its summary show the failure."""
+    number = change(hub, {**A, "nmae": "Anica"}, B, C)
+    assert hub.plan(number).code == 1
+    assert hub.platform.comments == {}
+
+
+def test_internal_error_replaces_the_former_plan(
+    hub: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names no value, since those are for the log."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    hub.plan(number)
+    hub.desk.declare({**A, "name": "Another"}, B, C)
+    hub.update(number, "change")
+
+    def fail(*_: object) -> None:
+        raise KeyError("Another")
+
+    monkeypatch.setattr(planfile, "save", fail)
+    with pytest.raises(KeyError):
+        hub.plan(number)
+    [body] = comments(hub, number)
+    assert "### The last commit could not be planned" in body
+    assert "KeyError" in body
+    assert "Another" not in body
+
+
+@pytest.mark.parametrize("command", ["apply", "drift"])
+def test_refused_key_is_annotated(hub: Project, command: str) -> None:
+    """And summarized: the log alone is two clicks away."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    hub.plan(number)
+    hub.merge(number)
+    hub.runner.environment["RENTIX_API_KEY"] = "an-old-key-that-was-revoked"
+    step = hub.apply() if command == "apply" else hub.drift()
+    assert step.code == 1
+    assert "RENTIX_API_KEY" in step.annotated("error")[0]
+    assert "RENTIX_API_KEY" in step.summary
 
 
 def test_older_head_leaves_the_comment(hub: Project) -> None:
@@ -393,8 +479,9 @@ def test_head_without_a_merge(hub: Project) -> None:
     assert step.code == 0
     assert f"on {base[:12]}" in comments(hub, number)[0]
     step = hub.run("plan", *out, check_out=hub.head(), **environment)
-    assert (step.code, step.out) == (1, "")
+    assert step.code == 1
     assert "is not checked out" in step.err
+    assert "is not checked out" in step.annotated("error")[0]
 
 
 def test_shallow_pull_request_checkout(hub: Project, tmp_path: Path) -> None:
