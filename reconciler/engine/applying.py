@@ -51,13 +51,14 @@ def apply(proposal: Proposal, stale: tuple[Conflict, ...], watch: Watch) -> Repo
         proposal.cancellation.request()
         _interrupt(proposal, progress)
         report = replace(report, outcomes=progress.pairs, interrupted=True)
-        report = _record_unverified(proposal, report)
+        report = _record_unverified(proposal, report, progress)
         if isinstance(error, KeyboardInterrupt):
             return report
         raise
     report = replace(report, outcomes=progress.pairs)
     if proposal.cancellation.requested:
-        return _record_unverified(proposal, _cancelled(report, proposal.cancellation))
+        report = _cancelled(report, proposal.cancellation)
+        return _record_unverified(proposal, report, progress)
     try:
         return _verify(proposal, report)
     except KeyboardInterrupt:
@@ -151,8 +152,10 @@ def _cancelled(report: Report, cancellation: Cancellation) -> Report:
     return _noted(report, f"{cancellation.reason} Nothing more was sent. Run again.")
 
 
-def _record_unverified(proposal: Proposal, report: Report) -> Report:
-    """Record what was done, without reading the portals again."""
+def _record_unverified(proposal: Proposal, report: Report, progress: _Progress) -> Report:
+    """Record what was done, if anything was, without reading the portals again."""
+    if not progress.started:
+        return report
     try:
         return _noted(report, *_save(proposal, _runs(proposal, report), {}).notes)
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ Reasons: docs/decisions/0011-a-ledger-on-a-branch.md.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -271,13 +272,22 @@ class Shared:
         try:
             self._push(commit, stored.version)
         except GitError as error:
-            return (
-                f"The ledger {branch.name} could not be pushed to {self.remote} ({error}). It is "
-                f"kept in this clone, and the next apply from here pushes it. Until then, a plan "
-                f"from elsewhere does not know about this run: values that cannot be read back may "
-                f"be sent again, and changes made from here may look like drift."
-            )
+            return self._unpushed_note(error)
         return None
+
+    def _unpushed_note(self, error: GitError) -> str:
+        """What a failed push means. The clone of a workflow's runner is gone after the run."""
+        kept = (
+            "Other plans do not"
+            if os.environ.get("GITHUB_ACTIONS") == "true"
+            else "It is kept in this clone, and the next apply from here pushes it. Until then, a "
+            "plan from elsewhere does not"
+        )
+        return (
+            f"The ledger {self.branch.name} could not be pushed to {self.remote} ({error}). {kept} "
+            f"know about this run: values that cannot be read back may be sent again, and changes "
+            f"made from here may look like drift."
+        )
 
     def _remote_commit(self) -> str | None:
         branch = self.branch

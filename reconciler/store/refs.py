@@ -29,6 +29,12 @@ NOISE = ("hint:", "To ", "error: failed to push some refs")
 
 OBJECT = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 """The name of an object."""
+REMOTE = "remote:"
+"""How the lines start that the remote sent."""
+MAX_REMOTE = 400
+"""Characters that are shown of what the remote sent."""
+SAFE_DIRECTORY = "git config --global --add safe.directory"
+"""The fix that git suggests for a folder of another user."""
 
 DEFAULT_IDENTITY = {
     "GIT_AUTHOR_NAME": "reconciler",
@@ -91,13 +97,19 @@ def git(
 
 
 def _reason(output: bytes) -> str:
-    """The line with the reason: the first fatal one, else the last informative one. Names and
+    """The line with the reason: the first fatal one, else the last informative one; then what the
+    remote says, such as the rule that a push violates, and the fix that git suggests. Names and
     passwords in addresses are removed."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
-    informative = [line for line in lines if line and not line.startswith(NOISE)]
-    fatal = [line for line in informative if line.startswith("fatal: ")]
-    line = (fatal or informative[-1:] or [""])[0].removeprefix("fatal: ")
-    printable = "".join(each if each.isprintable() else "?" for each in line)
+    remote = [line.removeprefix(REMOTE).strip() for line in lines if line.startswith(REMOTE)]
+    local = [line for line in lines if line and not line.startswith((REMOTE, *NOISE))]
+    fatal = [line for line in local if line.startswith("fatal: ")]
+    fix = [f"to allow it, run `{line}`" for line in local if line.startswith(SAFE_DIRECTORY)]
+    line = (fatal or local[-1:] or [""])[0].removeprefix("fatal: ")
+    parts = [line, " ".join(filter(None, remote))[:MAX_REMOTE], *fix]
+    printable = "".join(
+        each if each.isprintable() else "?" for each in "; ".join(filter(None, parts))
+    )
     return re.sub(r"://[^/\s]*@", "://", printable)
 
 

@@ -18,8 +18,12 @@ FILE_MODES = (b"100644", b"100755")
 def checked_out(root: Path, reference: str) -> Iterator[Path]:
     """A temporary folder with the YAML files below `root` at a commit.
 
-    Raises UsageError if `root` is not in a repository or the reference is not a commit.
+    Raises UsageError if git cannot read the repository at `root`, or the reference is not a commit.
     """
+    try:
+        git(root, "rev-parse", "--git-dir")
+    except GitError as error:
+        raise UsageError(f"The history of {root.resolve()} cannot be read: {error}.") from None
     try:
         commit = git(
             root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"

@@ -17,7 +17,7 @@ import pytest
 from agency import KEY, Agency, new_portals, person, section, user, writes
 from github.platform import BOT, REPOSITORY, TOKEN, Answer, Asked, Platform, serving, zipped
 from github.runner import Project, Step, lay_out, project
-from repositories import plain_git, say
+from repositories import plain_git, refusing, say
 
 from reconciler.cli import console
 from reconciler.engine import session
@@ -974,17 +974,41 @@ def test_apply_with_only_a_conflict(hub: Project) -> None:
 
 
 def test_failed_write_of_the_ledger_is_a_warning(hub: Project) -> None:
-    """The apply succeeds."""
+    """The apply succeeds. The warning and the summary have the text of the rule that refuses the
+    push, and do not promise a clone that is gone after the run."""
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
-    hook = hub.remote / "hooks" / "pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    step = hub.apply()
+    rule = "error: GH013: Repository rule violations found; changes must be in a pull request"
+    with refusing(hub.remote, rule):
+        step = hub.apply()
     assert (step.code, names(hub)[0]) == (0, "Anica")
-    assert "edger" in step.annotated("warning")[0]
+    [warning] = [each for each in step.annotated("warning") if "pushed" in each]
+    assert rule in warning
+    assert "GH013" in step.summary
+    for text in (warning, step.summary):
+        assert "clone" not in text
+        assert "values that cannot be read back may be sent again" in text
+
+
+def test_checkout_of_another_user(hub: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container job: the error is git's, with its fix."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    root = hub.desk.root
+    environment = {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_EVENT_PATH": hub.event({"pull_request": hub.platform.pulls[number]}),
+        "GITHUB_SHA": hub.head("change"),
+    }
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    steps = [
+        hub.step("plan", root=root, **environment),
+        hub.step("apply", root=root, **{**environment, "GITHUB_REF": "refs/heads/main"}),
+    ]
+    for step in steps:
+        assert step.code == 1
+        assert "dubious ownership" in step.annotated("error")[0]
+        assert "git config --global --add safe.directory" in step.summary
 
 
 # Drift.

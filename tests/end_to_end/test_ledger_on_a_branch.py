@@ -309,6 +309,16 @@ def test_cancelling_skips_the_pauses(
     assert recorded(remote) == {"a": picture(1)["url"], "b": picture(2)["url"]}
 
 
+def test_a_run_that_ends_before_it_sends_pushes_nothing(
+    pair: tuple[Agency, Agency], remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to record."""
+    before = say(remote, "for-each-ref")
+    monkeypatch.setattr(applying, "_send", lambda proposal, *_: proposal.cancellation.request())
+    assert pair[0].apply()["exit"] == 130
+    assert say(remote, "for-each-ref") == before
+
+
 def test_a_repository_without_a_remote(agency: Agency, tmp_path: Path) -> None:
     """The ledger is on the local branch, and the plan after the apply is empty."""
     alone = Agency(repository(tmp_path / "alone"), agency.portal)

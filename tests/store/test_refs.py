@@ -38,7 +38,24 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "remote: no\nTo /a.git\n ! [remote rejected] x -> y (hook declined)\n"  # noqa: ISC004
             "error: failed to push some refs to '/a.git'\nhint: see the help\n",
-            "! [remote rejected] x -> y (hook declined)",
+            "! [remote rejected] x -> y (hook declined); no",
+        ),
+        (
+            "remote: error: GH013: Repository rule violations found for refs/heads/ledger.\n"  # noqa: ISC004
+            "remote: \nremote: - Changes must be made through a pull request.\x1b[K\nremote: \n"
+            "To https://git.example/a\n ! [remote rejected] a -> ledger (push declined)\n"
+            "error: failed to push some refs to 'https://git.example/a'\n",
+            "! [remote rejected] a -> ledger (push declined); error: GH013: Repository rule "  # noqa: ISC004
+            "violations found for refs/heads/ledger. - Changes must be made through a pull "
+            "request.?[K",
+        ),
+        (f"remote: {'no' * 999}\nfatal: denied\n", f"denied; {'no' * 200}"),
+        (
+            "fatal: detected dubious ownership in repository at '/a'\n"  # noqa: ISC004
+            "To add an exception for this directory, call:\n\n"
+            "\tgit config --global --add safe.directory /a\n",
+            "detected dubious ownership in repository at '/a'; to allow it, run "  # noqa: ISC004
+            "`git config --global --add safe.directory /a`",
         ),
         ("\x1b[31mred\x9b and \u202eback", "?[31mred? and ?back"),
     ],

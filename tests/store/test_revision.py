@@ -72,8 +72,16 @@ def test_an_unknown_commit(folder: Path, reference: str) -> None:
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    """The same error."""
-    with pytest.raises(UsageError, match="There is no commit"), checked_out(tmp_path, "HEAD"):
+    """Git's reason is shown: fetching would not help."""
+    with pytest.raises(UsageError, match="not a git repository"), checked_out(tmp_path, "HEAD"):
+        pytest.fail("nothing is there")
+
+
+def test_repository_of_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that mounts the checkout; git's fix is shown."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    fix = "dubious ownership.*git config --global --add safe.directory"
+    with pytest.raises(UsageError, match=fix), checked_out(folder, "HEAD"):
         pytest.fail("nothing is there")
 
 
