@@ -64,12 +64,10 @@ def plan(options: GlobalOptions, out: Path) -> int:
 @click.option(
     "--workflow",
     metavar="FILE",
-    default=".github/workflows/reconciler-plan.yml",
-    show_default=True,
-    help="Workflow whose plans count as reviewed.",
+    help="Workflow whose plans count as reviewed, if it is not one that init wrote.",
 )
 @click.pass_obj
-def apply(options: GlobalOptions, workflow: str) -> int:
+def apply(options: GlobalOptions, workflow: str | None) -> int:
     """Apply what was reviewed in merged pull requests."""
     from reconciler.github.apply import apply_branch
 

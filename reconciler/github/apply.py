@@ -14,7 +14,8 @@ from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.lock import workflow_run
-from reconciler.github.reviewed import ReviewedPlan, reviewed_plans
+from reconciler.github.reviewed import Origin, ReviewedPlan, reviewed_plans
+from reconciler.github.workflows import workflow_file
 from reconciler.render import inline, markdown, text
 from reconciler.store.refs import GitError, git
 
@@ -30,14 +31,15 @@ class _Approved(NamedTuple):
     problems: Sequence[str] = ()
 
 
-def apply_branch(job: Job, workflow: str) -> int:
+def apply_branch(job: Job, workflow: str | None) -> int:
     """Apply the files of a branch's head: the agents as reviewed in the plans of merged pull
     requests, or everything if a person started the run. `workflow` is the path of the plan
-    workflow. Returns the exit code. Raises UsageError, LimitsError and GitHubError."""
+    workflow; None: one that `init` wrote. Returns the exit code. Raises UsageError, LimitsError
+    and GitHubError."""
     branch = job.run.branch
     if branch is None:
         raise UsageError("`ci apply` runs on pushes to a branch and on manual runs only.")
-    commits = _history(job)
+    commits, origin = _history(job), _origin(job, workflow)
     if job.run.unlock:
         _unlock(job)
     with job.github() as github:
@@ -49,7 +51,7 @@ def apply_branch(job: Job, workflow: str) -> int:
             repository, job.environment, ALL_AGENTS, runtime=runtime, lock=job.log
         ) as planner:
             proposal = planner.make_plan(ALL_AGENTS)
-            approved = _approve(job, proposal, reviewed_plans(github, commits, branch, workflow))
+            approved = _approve(job, proposal, reviewed_plans(github, commits, branch, origin))
             if approved.proposal is None:
                 return _report_unreviewed(job, approved.problems)
             if _superseded(job, github, branch, commits):
@@ -68,6 +70,13 @@ def _unlock(job: Job) -> None:
         found.release()
         message = f"Released the lock of {found.owner}."
     job.annotate([Annotation("notice", message)])
+
+
+def _origin(job: Job, workflow: str | None) -> Origin:
+    """Where this agency's plans come from; the workflow at the top may plan several agencies."""
+    folder = job.folder
+    workflows = {workflow_file("plan", ""), workflow_file("plan", folder)}
+    return Origin(folder, tuple(workflows) if workflow is None else (workflow,))
 
 
 def _history(job: Job) -> list[str]:

@@ -13,6 +13,7 @@ from reconciler.github.commands import Annotation, log_text, set_outputs
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.notices import issue, marker
 from reconciler.render import markdown, text
+from reconciler.render.visible import one_line
 
 
 def report_drift(job: Job) -> int:
@@ -38,12 +39,13 @@ def _has_drift(plan: Plan) -> bool:
 
 def _update_issue(job: Job, portal: str, plan: Plan) -> Iterator[Annotation]:
     """Update a portal's issue; a failure is a warning only."""
-    name = f"drift {portal}"
+    name, folder = job.notice(f"drift {portal}"), job.folder
+    title = f"Drift on {portal}" + (f" in {one_line(folder)}" if folder else "")
     head = f"{marker(name)}\n{job.link('the run')}"
     body = markdown.drift(plan, head=head) if _has_drift(plan) else None
     try:
         with job.github() as github:
-            change = issue(github, name, f"Drift on {portal}", body)
+            change = issue(github, name, title, body)
             job.log(f"Issue for {portal}: {change}.")
     except GitHubError as error:
         yield Annotation("warning", f"The issue for {portal} could not be updated: {error}")

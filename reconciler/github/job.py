@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from reconciler.core.selection import Selection
 from reconciler.engine import session
@@ -17,6 +18,7 @@ from reconciler.github.commands import Annotation, annotate, summarize
 from reconciler.github.failure import failure_annotations, failure_page
 from reconciler.github.notices import RUN
 from reconciler.github.run import Run
+from reconciler.render import inline
 from reconciler.store.refs import GitError, git
 
 SUMMARY_BYTES = 900_000
@@ -45,17 +47,30 @@ class Job:
         """A client for this run's repository. Raises GitHubError."""
         return GitHub(self.run.api, self.run.repository, self.run.token, self.sleep)
 
+    @property
+    def folder(self) -> str:
+        """The agency's folder in the repository, "" at the top: a repository may have several."""
+        try:
+            prefix = git(self.root, "rev-parse", "--show-prefix")
+        except GitError:
+            return ""
+        return prefix.decode("utf-8", "replace").rstrip("\n").rstrip("/")
+
+    def notice(self, name: str) -> str:
+        """The name of a comment or an issue about this agency."""
+        folder = self.folder
+        return f"{name} {quote(folder)}" if folder else name
+
     def summarize(self, text: str) -> None:
-        """Append markdown to the step's summary."""
-        summarize(self.run.summary, text)
+        """Append markdown to the step's summary, under the agency's folder."""
+        folder = self.folder
+        summarize(self.run.summary, f"{inline.code(folder)}\n\n{text}" if folder else text)
 
     def annotate(self, annotations: Iterable[Annotation]) -> None:
         """Annotate the run. GitHub expects paths from the top of the checkout."""
         annotations = list(annotations)
-        prefix = ""
-        if any(each.file for each in annotations):
-            with suppress(GitError):
-                prefix = git(self.root, "rev-parse", "--show-prefix").decode().rstrip("\n")
+        folder = self.folder if any(each.file for each in annotations) else ""
+        prefix = f"{folder}/" if folder else ""
         for line in annotate(
             replace(each, file=f"{prefix}{each.file}") if each.file else each
             for each in annotations

@@ -161,7 +161,9 @@ def _comment_failure(job: Job, pull: PullRequest, error: Exception) -> Iterator[
 
 def _head(job: Job, about: str, link: str) -> str:
     """The comment's first lines: its marker, what it is about, and a link to the run."""
-    return f"{marker('plan')}\n<sub>{about}</sub>\n{job.link(link)}"
+    folder = job.folder
+    where = f" in {inline.code(folder, html=True)}" if folder else ""
+    return f"{marker(job.notice('plan'))}\n<sub>{about}{where}</sub>\n{job.link(link)}"
 
 
 def _write_comment(job: Job, pull: PullRequest, body: str, *, start: bool) -> Iterator[Annotation]:
@@ -172,7 +174,7 @@ def _write_comment(job: Job, pull: PullRequest, body: str, *, start: bool) -> It
             if (current.get("head") or {}).get("sha") != pull.head:
                 job.log("There is a newer commit; its run writes the comment.")
                 return
-            change = comment(github, pull.number, "plan", body, start=start)
+            change = comment(github, pull.number, job.notice("plan"), body, start=start)
             job.log(f"Comment: {change}.")
     except GitHubError as error:
         yield Annotation("warning", f"The comment could not be written: {error}")
@@ -186,6 +188,6 @@ def _set_outputs(job: Job, pull: PullRequest, folder: Path, proposal: planning.P
             "changes": bool(proposal.plan.entries),
             "digest": proposal.document["digest"],
             "folder": folder.as_posix(),
-            "artifact": artifact(pull.head),
+            "artifact": artifact(pull.head, job.folder),
         },
     )

@@ -19,10 +19,11 @@ from reconciler.core.model import Plan
 from reconciler.core.plan_json import PlanDocument, parse
 from reconciler.errors import PlanFileError
 from reconciler.github.api import TOO_LARGE, GitHub, GitHubError
+from reconciler.github.workflows import suffix
 from reconciler.store import planfile
 
 ARTIFACT_PREFIX = "reconciler-plan"
-"""The artifact's name without the head's SHA."""
+"""How the artifact's name starts."""
 FILE = "plan.json"
 MAX_BYTES = 64_000_000
 """Bytes of an unpacked plan."""
@@ -55,13 +56,22 @@ class ReviewedPlan(NamedTuple):
     problem: str = ""
 
 
-def artifact(head: str) -> str:
-    """The name of the artifact with the plan of a pull request's head."""
-    return f"{ARTIFACT_PREFIX}-{head}"
+class Origin(NamedTuple):
+    """Where an agency's plans come from: its folder in the repository, "" at the top, and the paths
+    of the workflows that may have made them."""
+
+    folder: str
+    workflows: tuple[str, ...]
+
+
+def artifact(head: str, folder: str) -> str:
+    """The name of the artifact with the plan of a pull request's head for the agency in a
+    folder."""
+    return f"{ARTIFACT_PREFIX}{suffix(folder)}-{head}"
 
 
 def reviewed_plans(
-    github: GitHub, commits: Sequence[str], branch: str, workflow: str
+    github: GitHub, commits: Sequence[str], branch: str, origin: Origin
 ) -> Iterator[ReviewedPlan]:
     """The plans of the pull requests that led to these commits, the newest first, each once.
     Raises GitHubError."""
@@ -70,7 +80,7 @@ def reviewed_plans(
         for pull in _merged(github, commit, branch, () if place else PAUSES):
             if pull.get("number") not in seen:
                 seen.add(pull.get("number"))
-                yield plan_of(github, pull, workflow)
+                yield plan_of(github, pull, origin)
 
 
 def _merged(
@@ -95,20 +105,20 @@ def _merged(
     return found
 
 
-def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> ReviewedPlan:
-    """The newest valid plan for a pull request's last head. `workflow` is the path of the plan
-    workflow. Raises GitHubError."""
+def plan_of(github: GitHub, pull: Mapping[str, Any], origin: Origin) -> ReviewedPlan:
+    """The newest valid plan for a pull request's last head. Raises GitHubError."""
     number, head = pull.get("number"), str((pull.get("head") or {}).get("sha") or "")
+    name = artifact(head, origin.folder)
     artifacts = [
         each
-        for each in github.pages("actions/artifacts", "artifacts", name=artifact(head))
-        if each.get("name") == artifact(head)
+        for each in github.pages("actions/artifacts", "artifacts", name=name)
+        if each.get("name") == name
     ]
     if not artifacts:
         return ReviewedPlan(None, f"no plan was stored for #{number}")
     problems = []
     for each in sorted(artifacts, key=lambda one: str(one.get("created_at")), reverse=True):
-        problem = _artifact_problem(github, each, head, workflow)
+        problem = _artifact_problem(github, each, head, origin.workflows)
         result = ReviewedPlan(None, problem) if problem else _download(github, each)
         if result.plan is not None:
             return result
@@ -116,7 +126,9 @@ def plan_of(github: GitHub, pull: Mapping[str, Any], workflow: str) -> ReviewedP
     return ReviewedPlan(None, f"the plan of #{number} {problems[0]}")
 
 
-def _artifact_problem(github: GitHub, found: Mapping[str, Any], head: str, workflow: str) -> str:
+def _artifact_problem(
+    github: GitHub, found: Mapping[str, Any], head: str, workflows: Sequence[str]
+) -> str:
     """Why an artifact does not count, "" if it does. Raises GitHubError."""
     if found.get("expired"):
         return "has expired"
@@ -129,7 +141,7 @@ def _artifact_problem(github: GitHub, found: Mapping[str, Any], head: str, workf
     requirements = (
         run.get("event") == "pull_request",
         run.get("head_sha") == head,
-        str(run.get("path") or "").partition("@")[0] == workflow,
+        str(run.get("path") or "").partition("@")[0] in workflows,
         (run.get("head_repository") or {}).get("full_name") == github.repository,
     )
     if not all(requirements):

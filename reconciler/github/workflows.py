@@ -7,6 +7,7 @@ Facts: GitHub's pages on workflow syntax, on concurrency and on secure use.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from reconciler import __version__
 
@@ -139,6 +140,18 @@ ACTION = """\
 <KEYS>"""
 
 TEXTS = {"plan": PLAN, "apply": APPLY, "drift": DRIFT}
+
+
+def suffix(folder: str) -> str:
+    """The end of the names that belong to the agency in a folder, such as `-agencies-north`; none
+    at the repository's top."""
+    name = quote(folder.replace("-", "--").replace("/", "-"), safe="").replace("~", "%7E")
+    return f"-{name.replace('%', '~')}" if folder else ""
+
+
+def workflow_file(command: str, folder: str) -> str:
+    """The path of the workflow that runs a command for the agency in a folder."""
+    return f".github/workflows/reconciler-{command}{suffix(folder)}.yml"
 
 
 def workflows(secrets: Sequence[str], branch: str, action: str | None) -> dict[str, str]:

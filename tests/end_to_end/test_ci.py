@@ -737,6 +737,98 @@ def test_subfolder_of_a_repository(hub: Project) -> None:
     assert [each["attribution"] for each in saved["agents"]] == ["pull_request"]
 
 
+NORTH, SOUTH = "agencies/north", "agencies/south"
+
+
+def agencies(hub: Project, north: dict[str, Any], south: dict[str, Any]) -> None:
+    """Declare an agent of each of two agencies in one repository."""
+    for folder, agent in ((NORTH, north), (SOUTH, south)):
+        inner = Agency(hub.desk.root / folder, hub.desk.portal)
+        inner.root.mkdir(parents=True, exist_ok=True)
+        inner.declare(agent)
+        inner.use(rentix={}, ledger="git:reconciler-ledger")
+
+
+@pytest.fixture
+def two(hub: Project) -> Project:
+    """A project with two agencies, which have applied their agents."""
+    git(hub.desk.root, "checkout", "-q", "main")
+    agencies(hub, A, B)
+    hub.push("two agencies")
+    for folder in (NORTH, SOUTH):
+        assert hub.apply(below=folder, event="workflow_dispatch").code == 0
+    return hub
+
+
+def test_each_agency_has_a_comment_and_an_apply(two: Project) -> None:
+    """Each plans, is reviewed and is applied on its own; one branch has both ledgers."""
+    two.branch("change")
+    agencies(two, {**A, "name": "Anica"}, {**B, "name": "Bob"})
+    number = two.open("change")
+    for folder in (NORTH, SOUTH):
+        step = two.plan(number, below=folder)
+        assert "Comment: created." in step.out
+        assert step.summary.startswith(f"`{folder}`\n\n###")
+    for folder in (NORTH, SOUTH):
+        assert "Comment: unchanged." in two.plan(number, below=folder, upload=False).out
+    north, south = comments(two, number)
+    assert north.startswith("<!-- agent-reconciler plan agencies/north -->\n<sub>Plan for ")
+    assert f"in <code>{NORTH}</code></sub>" in north
+    assert ("Anica" in north, "Bob" in north) == (True, False)
+    assert ("Anica" in south, "Bob" in south) == (False, True)
+    two.merge(number)
+    step = two.apply(below=NORTH)
+    assert (step.code, names(two)) == (0, ["Anica", "Bogdan", "Carmen"])
+    assert step.summary.startswith(f"`{NORTH}`\n\n###")
+    assert (two.apply(below=SOUTH).code, names(two)) == (0, ["Anica", "Bob", "Carmen"])
+    files = say(two.remote, "ls-tree", "-r", "--name-only", "reconciler-ledger").split()
+    assert {f"{NORTH}/ledger.json", f"{SOUTH}/ledger.json"} < set(files)
+
+
+def test_plan_of_one_agency_does_not_review_the_other(two: Project) -> None:
+    """An agency without a stored plan is not applied."""
+    two.branch("change")
+    agencies(two, {**A, "name": "Anica"}, {**B, "name": "Bob"})
+    number = two.open("change")
+    two.plan(number, below=NORTH)
+    two.merge(number)
+    step = two.apply(below=SOUTH)
+    assert (step.code, names(two)) == (1, ["Ana", "Bogdan", "Carmen"])
+    assert f"no plan was stored for #{number}" in step.annotated("error")[0]
+
+
+def test_failed_plan_of_one_agency_leaves_the_others_comment(two: Project) -> None:
+    """Each replaces its own."""
+    two.branch("change")
+    agencies(two, {**A, "name": "Anica"}, {**B, "name": "Bob"})
+    number = two.open("change")
+    for folder in (NORTH, SOUTH):
+        two.plan(number, below=folder)
+    north, _ = comments(two, number)
+    agencies(two, {**A, "name": "Anica"}, {**B, "nmae": "Bob"})
+    two.update(number, "change")
+    assert two.plan(number, below=SOUTH).code == 1
+    now = comments(two, number)
+    assert now[0] == north
+    assert "could not be planned" in now[1]
+
+
+def test_each_agency_has_a_drift_issue(two: Project) -> None:
+    """One that has no drift closes its own issue only."""
+    rename(two, 1, "Other")
+    rename(two, 2, "Another")
+    for folder in (NORTH, SOUTH):
+        assert "created" in two.drift(folder).out
+    assert [each["title"] for each in two.platform.issues] == [
+        f"Drift on rentix in {NORTH}",
+        f"Drift on rentix in {SOUTH}",
+    ]
+    rename(two, 1, "Ana")
+    assert "closed" in two.drift(NORTH).out
+    assert "unchanged" in two.drift(SOUTH).out
+    assert [each["state"] for each in two.platform.issues] == ["closed", "open"]
+
+
 def test_unreviewed_push_is_not_applied(hub: Project) -> None:
     """Nothing is sent; a person can start the run."""
     git(hub.desk.root, "checkout", "-q", "main")

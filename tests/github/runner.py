@@ -225,12 +225,11 @@ class Project:
         )
         if upload and step.code == 0 and "folder" in step.outputs:
             head = pull["head"]["sha"]
-            assert step.outputs["artifact"] == f"reconciler-plan-{head}"
             content = zipped(
                 plan_json=(out / "plan.json").read_bytes(),
                 report_html=(out / "report.html").read_bytes(),
             )
-            self.platform.keep(head, content)
+            self.platform.keep(head, content)["name"] = step.outputs["artifact"]
         return step
 
     def out(self, number: int) -> Path:
@@ -252,11 +251,12 @@ class Project:
             },
         )
 
-    def drift(self) -> Step:
+    def drift(self, below: str = ".") -> Step:
         """Run the drift workflow."""
         return self.run(
             "drift",
             check_out=self.head(),
+            below=below,
             GITHUB_EVENT_NAME="schedule",
             GITHUB_EVENT_PATH=self.event({}),
             GITHUB_SHA=self.head(),

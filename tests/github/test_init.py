@@ -19,6 +19,7 @@ from reconciler.cli import ci
 from reconciler.documents.config import read_config
 from reconciler.engine.schemas import editor_schemas as schemas
 from reconciler.github.reviewed import artifact
+from reconciler.github.workflows import workflow_file
 from reconciler.portals.registry import PORTALS, sections
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -226,13 +227,12 @@ def test_plan_workflow(agency: Agency) -> None:
     assert "github.event.pull_request.number" in data["concurrency"]["group"]
     assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
     keep = job["steps"][-1]
-    assert keep["with"]["name"] == artifact("${{ github.event.pull_request.head.sha }}")
+    assert keep["with"]["name"] == artifact("${{ github.event.pull_request.head.sha }}", "")
     assert keep["with"]["retention-days"] == 30
     assert keep["if"] == "${{ !cancelled() && steps.reconciler.outputs.folder }}"
     [out] = [each for each in ci.plan.params if each.name == "out"]
     assert keep["with"]["path"] == str(out.default)
-    [plans] = [each for each in ci.apply.params if each.name == "workflow"]
-    assert (agency.root / str(plans.default)).exists()
+    assert (agency.root / workflow_file("plan", "")).exists()
 
 
 def test_apply_workflow(agency: Agency) -> None:

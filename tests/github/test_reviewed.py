@@ -4,6 +4,7 @@ content is valid."""
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from io import BytesIO
 from typing import Any
@@ -17,7 +18,7 @@ from reconciler.core.plan_json import digest, form
 from reconciler.core.selection import Selection
 from reconciler.github import api, reviewed
 from reconciler.github.api import GitHub, GitHubError
-from reconciler.github.reviewed import artifact, plan_of, reviewed_plans
+from reconciler.github.reviewed import Origin, artifact, plan_of, reviewed_plans
 
 HEAD = "1" * 40
 PULL: dict[str, Any] = {
@@ -26,6 +27,7 @@ PULL: dict[str, Any] = {
     "base": {"ref": "main"},
     "merged_at": "2026-01-01T00:00:00Z",
 }
+ORIGIN = Origin("", (WORKFLOW,))
 BY_OTHERS = "was not made by the plan workflow"
 UNREADABLE = "is not a valid plan"
 
@@ -56,7 +58,7 @@ def names(plan: Plan | None) -> list[Any]:
 
 def problem(github: GitHub) -> str:
     """Why the pull request has no plan."""
-    plan, why = plan_of(github, PULL, WORKFLOW)
+    plan, why = plan_of(github, PULL, ORIGIN)
     assert plan is None
     return why.removeprefix("the plan of #7 ")
 
@@ -65,9 +67,26 @@ def test_plan_is_found(platform: Platform, github: GitHub) -> None:
     """By its name, which contains the head's SHA."""
     stored(platform)
     platform.keep("2" * 40, b"")
-    plan, why = plan_of(github, PULL, WORKFLOW)
+    plan, why = plan_of(github, PULL, ORIGIN)
     assert (names(plan), why) == (["Ana Maria"], "")
-    assert artifact(HEAD) == platform.artifacts[0]["name"]
+    assert artifact(HEAD, "") == platform.artifacts[0]["name"]
+
+
+def test_names_of_different_folders_differ() -> None:
+    """And contain nothing that GitHub refuses in an artifact's name."""
+    folders = ["", "north", "a/b", "a-b", "a--b", "a~20b", "a b", "ș", "a:b", 'a"<>|*?b', "a%b"]
+    found = [artifact(HEAD, folder) for folder in folders]
+    assert len(set(found)) == len(folders)
+    assert artifact(HEAD, "agencies/north") == f"reconciler-plan-agencies-north-{HEAD}"
+    assert not re.search(r'["<>|*?:\\/\s]', "".join(found))
+
+
+def test_plan_of_another_folder_does_not_count(platform: Platform, github: GitHub) -> None:
+    """Each agency has its own."""
+    stored(platform)["name"] = artifact(HEAD, "agencies/north")
+    assert problem(github) == "no plan was stored for #7"
+    north = Origin("agencies/north", (".github/workflows/other.yml", WORKFLOW))
+    assert names(plan_of(github, PULL, north).plan) == ["Ana Maria"]
 
 
 def test_newest_valid_plan_counts(platform: Platform, github: GitHub) -> None:
@@ -76,7 +95,7 @@ def test_newest_valid_plan_counts(platform: Platform, github: GitHub) -> None:
     stored(platform, "Second")
     stored(platform, "Third", conclusion="failure")
     platform.artifacts.reverse()
-    plan, _ = plan_of(github, PULL, WORKFLOW)
+    plan, _ = plan_of(github, PULL, ORIGIN)
     assert names(plan) == ["Second"]
 
 
@@ -121,7 +140,7 @@ def test_wrong_run(platform: Platform, github: GitHub, run: dict[str, Any], why:
 def test_workflow_path_with_a_ref(platform: Platform, github: GitHub) -> None:
     """GitHub appends it in some places."""
     stored(platform, path=f"{WORKFLOW}@refs/heads/change")
-    assert plan_of(github, PULL, WORKFLOW)[0] is not None
+    assert plan_of(github, PULL, ORIGIN)[0] is not None
 
 
 @pytest.mark.parametrize(
@@ -235,7 +254,7 @@ def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> 
     }
     platform.commits = {"a" * 40: [8, 9, 7], "b" * 40: [7], "c" * 40: [10], "d" * 40: []}
     stored(platform)
-    found = reviewed.reviewed_plans(github, [each * 40 for each in "dabc"], "main", WORKFLOW)
+    found = reviewed.reviewed_plans(github, [each * 40 for each in "dabc"], "main", ORIGIN)
     assert names(next(found)[0]) == ["Ana Maria"]
     assert not any(each.path.startswith("commits/b") for each in platform.asked)
     assert list(found) == [(None, "no plan was stored for #10")]
@@ -257,7 +276,7 @@ def test_a_merge_that_github_does_not_know_yet(
     platform.pulls[7] = PULL
     platform.commits = {HEAD: [7]}
     platform.fail("GET", f"commits/{HEAD}/pulls", *answers)
-    plans = reviewed_plans(github, [HEAD, "2" * 40], "main", WORKFLOW)
+    plans = reviewed_plans(github, [HEAD, "2" * 40], "main", ORIGIN)
     assert [names(each.plan) for each in plans] == [["Ana Maria"]]
     assert pauses == list(reviewed.PAUSES[: len(answers)])
 
@@ -266,15 +285,15 @@ def test_a_push_without_a_pull_request(
     platform: Platform, github: GitHub, pauses: list[float]
 ) -> None:
     """The lookups end; an unknown commit is an error, as is any other failure at once."""
-    found = reviewed_plans(github, [HEAD, "2" * 40], "main", WORKFLOW)
+    found = reviewed_plans(github, [HEAD, "2" * 40], "main", ORIGIN)
     assert list(found) == []
     assert pauses == list(reviewed.PAUSES)
     assert len(platform.asked) == len(reviewed.PAUSES) + 2
     platform.fail("GET", f"commits/{HEAD}/pulls", *([Answer(422)] * (len(reviewed.PAUSES) + 1)))
     with pytest.raises(GitHubError, match="422"):
-        list(reviewed_plans(github, [HEAD], "main", WORKFLOW))
+        list(reviewed_plans(github, [HEAD], "main", ORIGIN))
     pauses.clear()
     platform.fail("GET", f"commits/{HEAD}/pulls", Answer(403))
     with pytest.raises(GitHubError, match="403"):
-        list(reviewed_plans(github, [HEAD], "main", WORKFLOW))
+        list(reviewed_plans(github, [HEAD], "main", ORIGIN))
     assert pauses == []
