@@ -105,13 +105,15 @@ def test_every_replacement_is_used() -> None:
 
 def test_guide_uses_the_names_in_the_workflows() -> None:
     """Of the environment, the check and the workflows."""
-    from reconciler.github.workflows import APPLY, PLAN
+    from reconciler.github.workflows import workflow_file, workflows
 
-    assert "environment: production #" in APPLY
+    texts = workflows([], "main", None, "")
+    plan, apply, drift = (texts[workflow_file(name, "")] for name in ("plan", "apply", "drift"))
+    assert "environment: production #" in apply
     assert "`production`" in PAGE
-    assert "    name: plan\n" in PLAN
+    assert "    name: plan\n" in plan
     assert "the check `plan`" in PAGE
-    for text in (APPLY, "name: reconciler drift\n"):
+    for text in (apply, drift):
         name = re.search(r"^name: (.*)$", text, re.MULTILINE)
         assert name
         assert f"`{name[1]}`" in PAGE

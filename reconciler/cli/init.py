@@ -15,7 +15,7 @@ from reconciler.cli.options import GlobalOptions, examples
     epilog=examples(
         "reconciler init",
         "reconciler init --portal rentix --portal propertyfinder",
-        "reconciler init --branch trunk",
+        "reconciler init --dir agencies/north",
     ),
 )
 @click.option(
@@ -39,9 +39,16 @@ from reconciler.cli.options import GlobalOptions, examples
     metavar="OWNER/REPO@SHA",
     help="Action for the workflows to use, instead of installing this version with pip.",
 )
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default="",
+    help="Directory of this agency, if the repository has several.",
+)
 @click.pass_obj
 def command(
-    options: GlobalOptions, portals: tuple[str, ...], branch: str, action: str | None
+    options: GlobalOptions, portals: tuple[str, ...], branch: str, action: str | None, folder: str
 ) -> int:
     """Create the files of a repository.
 
@@ -50,7 +57,7 @@ def command(
     """
     from reconciler.github import layout
 
-    done = layout.init(Path(), portals, branch, action)
+    done = layout.init(Path(), portals, branch, action, folder)
     for path in done.written:
         console.write(f"wrote  {path}\n")
     for path in done.kept:

@@ -10,12 +10,13 @@ from pathlib import Path
 from reconciler.documents.config import DEFAULT_FILE, Config, read_config
 from reconciler.engine.schemas import editor_schemas
 from reconciler.errors import UsageError
-from reconciler.github.workflows import workflows
+from reconciler.github.workflows import secret, workflows
 from reconciler.portals.registry import PORTALS, sections
 from reconciler.store.refs import GitError, git
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9]+([._/-][A-Za-z0-9]+)*")
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 SAMPLE = "ivan-petrov.yaml"
 IGNORED = (".reconciler/", "reconciler-plan/")
 """What the program writes into a work tree: the ledger, if it is a file, and a run's plan."""
@@ -72,22 +73,34 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def init(root: Path, portals: Sequence[str], branch: str, action: str | None) -> Layout:
+def init(
+    root: Path, portals: Sequence[str], branch: str, action: str | None, folder: str = ""
+) -> Layout:
     """Create the files that do not exist yet.
 
     `portals` are the names of those to use. Pushes to `branch` are applied. `action` is the
-    OWNER/REPO@SHA of our action for the workflows; None: they install this version. Raises
+    OWNER/REPO@SHA of our action for the workflows; None: they install this version. `folder` is
+    the agency's below `root`, beside other agencies; "": the repository has one agency. Raises
     UsageError, and InputError if there is an invalid configuration, before anything is written.
     """
-    _check(portals, branch, action)
-    config = read_config(root, None, sections())
-    files = _files(root, config, portals, branch, action)
+    folder = "" if Path(folder) == Path() else Path(folder).as_posix()
+    _check(root, portals, branch, action, folder)
+    config = read_config(root / folder, None, sections())
+    agency = _agency(root / folder, config, portals)
+    # The keys of every portal: to use another one later needs no new workflow.
+    variables = [variable for portal in PORTALS.values() for variable in portal.secrets]
+    files = {
+        **{(Path(folder) / path).as_posix(): text for path, text in agency.items()},
+        **workflows(variables, branch, action, folder),
+    }
     written = [path for path, text in files.items() if _write(root, path, text)]
     kept = [path for path in files if path not in written]
-    return Layout(tuple(written), tuple(kept), tuple(_notes(root)))
+    return Layout(tuple(written), tuple(kept), tuple(_notes(root, portals, folder)))
 
 
-def _check(portals: Sequence[str], branch: str, action: str | None) -> None:
+def _check(
+    root: Path, portals: Sequence[str], branch: str, action: str | None, folder: str
+) -> None:
     """Raises UsageError for values that must not be put into a workflow."""
     for name in portals:
         if name not in PORTALS:
@@ -99,24 +112,26 @@ def _check(portals: Sequence[str], branch: str, action: str | None) -> None:
             "--action must be OWNER/REPO@SHA with all 40 hex digits of a commit; a tag or branch "
             "could be moved to other code."
         )
+    inside = (root / folder).resolve().is_relative_to(root.resolve())
+    if folder and not (_FOLDER.fullmatch(folder) and inside):
+        raise UsageError(
+            "--dir must be a directory below this one, with a name of letters, digits and . _ - /, "
+            "such as agencies/north."
+        )
 
 
-def _files(
-    root: Path, config: Config, portals: Sequence[str], branch: str, action: str | None
-) -> Mapping[str, str]:
-    """The text of each file, by path; without a sample if there are agents."""
-    folder = root / config.agents
-    declared = {*folder.rglob("*.yaml"), *folder.rglob("*.yml")} - {folder / SAMPLE}
+def _agency(root: Path, config: Config, portals: Sequence[str]) -> Mapping[str, str]:
+    """The text of each file of an agency, by its path below `root`; without a sample if there are
+    agents."""
+    agents = root / config.agents
+    declared = {*agents.rglob("*.yaml"), *agents.rglob("*.yml")} - {agents / SAMPLE}
     up = "../" * len(Path(config.agents).parts)
-    # Those of every portal: to use another one later needs no new workflow.
-    secrets = [secret for portal in PORTALS.values() for secret in portal.secrets]
     sample = {f"{config.agents}/{SAMPLE}": AGENT.replace("<UP>", up)}
     return {
         DEFAULT_FILE: CONFIG.replace("<PORTALS>", _portals(portals)),
         **({} if declared else sample),
         **{f"schemas/{name}": text for name, text in editor_schemas().items()},
         ".gitignore": "".join(f"{line}\n" for line in IGNORED),
-        **workflows(secrets, branch, action),
     }
 
 
@@ -147,9 +162,9 @@ def _write(root: Path, path: str, text: str) -> bool:
     return True
 
 
-def _notes(root: Path) -> Iterator[str]:
+def _notes(root: Path, portals: Sequence[str], folder: str) -> Iterator[str]:
     try:
-        existing = (root / ".gitignore").read_text("utf-8", errors="replace")
+        existing = (root / folder / ".gitignore").read_text("utf-8", errors="replace")
     except OSError:
         existing = ""
     lines = {line.strip().strip("/") for line in existing.splitlines()}
@@ -157,11 +172,14 @@ def _notes(root: Path) -> Iterator[str]:
     if missing:
         yield f"add to .gitignore: {' '.join(missing)}"
     try:
-        folder = git(root, "rev-parse", "--show-prefix").decode("utf-8", "replace").strip()
+        above = git(root, "rev-parse", "--show-prefix").decode("utf-8", "replace").strip()
     except GitError:
-        folder = ""
-    if folder:
+        above = ""
+    if above:
         yield (
-            f"GitHub reads workflows only from the repository's top directory: move .github there "
-            f"from {folder}"
+            f"GitHub reads workflows only from the repository's top directory: run init there with "
+            f"--dir {(Path(above) / folder).as_posix()}, or move .github there from {above}"
         )
+    if folder:
+        names = [secret(each, folder) for name in portals for each in PORTALS[name].secrets]
+        yield f"the workflows of {folder} read the portals' keys from: {', '.join(names)}"

@@ -6,6 +6,7 @@ Facts: GitHub's pages on workflow syntax, on concurrency and on secure use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -19,19 +20,19 @@ UPLOAD = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.
 PLAN = """\
 # Shows on every pull request what merging it would change on the portals. Changes nothing there.
 # Keep this file's name: the apply accepts plans only from its runs.
-name: reconciler plan
+name: reconciler plan<IN>
 on:
   pull_request:
 
 permissions: {}
 
 concurrency: # a newer commit cancels the plan of an older one
-  group: reconciler-plan-${{ github.event.pull_request.number }}
+  group: reconciler-plan<SUFFIX>-${{ github.event.pull_request.number }}
   cancel-in-progress: true
 
 jobs:
   plan:
-    name: plan
+    name: plan<IN>
     runs-on: ubuntu-24.04
     timeout-minutes: 15
     permissions:
@@ -46,8 +47,8 @@ jobs:
       - if: ${{ !cancelled() && steps.reconciler.outputs.folder }} # also after a failure
         uses: <UPLOAD>
         with:
-          name: reconciler-plan-${{ github.event.pull_request.head.sha }} # expected by the apply
-          path: reconciler-plan
+          name: reconciler-plan<SUFFIX>-${{ github.event.pull_request.head.sha }} # for the apply
+          path: <BELOW>reconciler-plan
           overwrite: true # for a re-run
           retention-days: 30 # an older plan has to be made again
 """
@@ -55,7 +56,7 @@ jobs:
 APPLY = """\
 # Applies what was reviewed, after the merge. When started manually (Run workflow), it applies
 # everything that a plan shows.
-name: reconciler apply
+name: reconciler apply<IN>
 on:
   push:
     branches: [<BRANCH>]
@@ -69,12 +70,12 @@ on:
 permissions: {}
 
 concurrency: # one at a time; of several waiting, the newest runs and applies everything
-  group: reconciler-apply
+  group: reconciler-apply<SUFFIX>
   cancel-in-progress: false # never cancel an apply
 
 jobs:
   apply:
-    name: apply
+    name: apply<IN>
     if: github.ref == 'refs/heads/<BRANCH>' # when started manually too
     runs-on: ubuntu-24.04
     timeout-minutes: 60
@@ -93,7 +94,7 @@ jobs:
 
 DRIFT = """\
 # Checks every night for changes made on the portals by hand, and keeps an issue about them.
-name: reconciler drift
+name: reconciler drift<IN>
 on:
   schedule:
     - cron: "23 3 * * *" # UTC; on the full hour GitHub may start runs late or not at all
@@ -102,12 +103,12 @@ on:
 permissions: {}
 
 concurrency: # a separate group: in the apply's, it would replace an apply that waits
-  group: reconciler-drift
+  group: reconciler-drift<SUFFIX>
   cancel-in-progress: false
 
 jobs:
   drift:
-    name: drift
+    name: drift<IN>
     runs-on: ubuntu-24.04
     timeout-minutes: 15
     permissions:
@@ -126,7 +127,7 @@ PINNED = """\
           python-version: "3.11"
       - run: python -m pip install agent-reconciler==<VERSION>
       - id: reconciler
-        run: reconciler ci <COMMAND>
+        run: reconciler <CHANGE>ci <COMMAND>
         env:
           GITHUB_TOKEN: ${{ github.token }}
 <KEYS>"""
@@ -136,7 +137,7 @@ ACTION = """\
         uses: <ACTION>
         with:
           command: <COMMAND>
-        env:
+<WORKING>        env:
 <KEYS>"""
 
 TEXTS = {"plan": PLAN, "apply": APPLY, "drift": DRIFT}
@@ -154,14 +155,23 @@ def workflow_file(command: str, folder: str) -> str:
     return f".github/workflows/reconciler-{command}{suffix(folder)}.yml"
 
 
-def workflows(secrets: Sequence[str], branch: str, action: str | None) -> dict[str, str]:
+def secret(variable: str, folder: str) -> str:
+    """The repository's secret with the value of a variable for the agency in a folder."""
+    return f"{variable}_{re.sub('[^A-Z0-9]', '_', folder.upper())}" if folder else variable
+
+
+def workflows(
+    variables: Sequence[str], branch: str, action: str | None, folder: str
+) -> dict[str, str]:
     """Each workflow's text by its path in the repository.
 
-    `secrets` are the variables with the portals' keys. Pushes to `branch` are applied. `action` is
-    the OWNER/REPO@SHA of our action; None: install this version with pip. The values are not
-    escaped, so check them first.
+    `variables` are those with the portals' keys. Pushes to `branch` are applied. `action` is the
+    OWNER/REPO@SHA of our action; None: install this version with pip. `folder` is the agency's, ""
+    at the top. The values are not escaped, so check them first.
     """
-    keys = "\n".join(f"          {name}: ${{{{ secrets.{name} }}}}" for name in secrets)
+    keys = "\n".join(
+        f"          {name}: ${{{{ secrets.{secret(name, folder)} }}}}" for name in variables
+    )
     values = {
         "CHECKOUT": CHECKOUT,
         "PYTHON": PYTHON,
@@ -170,9 +180,14 @@ def workflows(secrets: Sequence[str], branch: str, action: str | None) -> dict[s
         "BRANCH": branch,
         "ACTION": action or "",
         "KEYS": keys,
+        "SUFFIX": suffix(folder),
+        "IN": f" {folder}" if folder else "",
+        "BELOW": f"{folder}/" if folder else "",
+        "CHANGE": f"-C {folder} " if folder else "",
+        "WORKING": f'          working-directory: "{folder}"\n' if folder else "",
     }
     return {
-        f".github/workflows/reconciler-{command}.yml": _filled(
+        workflow_file(command, folder): _filled(
             text, {"STEPS": ACTION if action else PINNED, "COMMAND": command, **values}
         )
         for command, text in TEXTS.items()

@@ -32,6 +32,7 @@ VARIANTS = [
     ["--action", ACTION],
     ["--action", ACTION, "--branch", "trunk", "--portal", "propertyfinder"],
 ]
+NORTH = ["--dir", "agencies/north"]
 FILES = [
     "reconciler.yaml",
     "agents/ivan-petrov.yaml",
@@ -70,12 +71,13 @@ def tree(root: Path) -> dict[str, bytes]:
 def test_linters_accept_the_workflows(agency: Agency) -> None:
     """Zizmor at its second strictest level, GitHub's schema, actionlint with shellcheck, for
     every variant."""
-    for number, arguments in enumerate(VARIANTS):
+    variants = [*VARIANTS, NORTH, [*NORTH, "--action", ACTION]]
+    for number, arguments in enumerate(variants):
         folder = agency.root / f"variant-{number}"
         folder.mkdir()
         assert agency.run("-C", folder.name, "init", *arguments).code == 0
     found = sorted(agency.root.glob("*/.github/workflows/*"))
-    assert len(found) == 3 * len(VARIANTS)
+    assert len(found) == 3 * len(variants)
     lint("zizmor", "--offline", "--no-progress", "--pedantic", *found, inside=agency.root)
     schema = ("--builtin-schema", "vendor.github-workflows")
     lint("check-jsonschema", *schema, *found, inside=agency.root)
@@ -103,7 +105,7 @@ def test_each_file_is_listed_and_created_once(agency: Agency) -> None:
     assert result.err == ""
     first = tree(agency.root)
     assert sorted(first) == sorted(FILES)
-    again = agency.run("init", "--portal", "propertyfinder", "--branch", "trunk")
+    again = agency.run("init", "--portal", "propertyfinder", "--branch", "trunk", "--dir", ".")
     assert again.code == 0
     assert again.out.splitlines() == [f"kept   {path}  (already exists)" for path in FILES]
     assert tree(agency.root) == first
@@ -289,6 +291,13 @@ def test_every_job_has_a_timeout(agency: Agency, name: str) -> None:
         (["--branch", "a, b"], "branch name"),
         (["--branch", "a\nb"], "branch name"),
         (["--branch", "${{ x }}"], "branch name"),
+        (["--dir", "../elsewhere"], "--dir must be"),
+        (["--dir", "/elsewhere"], "--dir must be"),
+        (["--dir", "a/../b"], "--dir must be"),
+        (["--dir", ".hidden"], "--dir must be"),
+        (["--dir", "a b"], "--dir must be"),
+        (["--dir", "-C"], "--dir must be"),
+        (["--dir", "${{ x }}"], "--dir must be"),
         (["--portal", "zillow"], "Available: rentix, propertyfinder."),
     ],
 )
@@ -348,10 +357,57 @@ def test_subfolder_of_a_repository(agency: Agency) -> None:
     below.root.mkdir()
     result = below.run("init")
     assert result.code == 0
-    assert result.err == (
-        "note: GitHub reads workflows only from the repository's top directory: move .github there from chisinau/\n"
-    )
+    assert result.err.startswith("note: GitHub reads workflows only from the repository's top")
+    assert "init there with --dir chisinau," in result.err
     assert agency.run("init").err == ""
+
+
+def test_two_agencies_in_one_repository(agency: Agency) -> None:
+    """Each has its folder, workflows, checks, concurrency groups and secrets."""
+    repository(agency.root)
+    for name in ("north", "south"):
+        result = agency.run("init", "--dir", f"./agencies/{name}/")
+        assert (result.code, result.out.count("wrote"), result.out.count("kept")) == (0, 8, 0)
+        assert f"RENTIX_API_KEY_AGENCIES_{name.upper()}" in result.err
+        assert agency.run("-C", f"agencies/{name}", "validate").code == 0
+    groups, names = set(), set()
+    for name in ("north", "south"):
+        for command in ("plan", "apply", "drift"):
+            data = load(agency.root / workflow_file(command, f"agencies/{name}"))
+            job = data["jobs"][command]
+            assert job["name"] == f"{command} agencies/{name}"
+            [step] = [each for each in job["steps"] if each.get("id") == "reconciler"]
+            assert step["run"] == f"reconciler -C agencies/{name} ci {command}"
+            key = f"RENTIX_API_KEY_AGENCIES_{name.upper()}"
+            assert step["env"]["RENTIX_API_KEY"] == f"${{{{ secrets.{key} }}}}"
+            groups.add(data["concurrency"]["group"])
+            names.add(data["name"])
+            if command == "plan":
+                kept = job["steps"][-1]["with"]
+                head = "${{ github.event.pull_request.head.sha }}"
+                assert kept["name"] == artifact(head, f"agencies/{name}")
+                assert kept["path"] == f"agencies/{name}/reconciler-plan"
+    assert (len(groups), len(names)) == (6, 6)
+
+
+def test_agency_beside_others_with_the_action(agency: Agency) -> None:
+    """The action gets its directory."""
+    agency.run("init", *NORTH, "--action", ACTION)
+    data = load(agency.root / workflow_file("apply", "agencies/north"))
+    assert data["jobs"]["apply"]["steps"][-1]["with"] == {
+        "command": "apply",
+        "working-directory": "agencies/north",
+    }
+
+
+def test_agency_in_a_linked_directory(
+    agency: Agency, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing is written outside of the repository."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (agency.root / "north").symlink_to(elsewhere)
+    assert agency.run("init", "--dir", "north").code == 1
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_schemas_are_current(agency: Agency) -> None:
