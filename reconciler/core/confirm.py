@@ -94,6 +94,14 @@ class Settled:
         return self.unconfirmed.keys() - self.accepted
 
 
+def with_unlisted(run: PortalRun, after: Listing) -> Listing:
+    """The list after the apply, with the agents that it omits, nothing was applied to, and were
+    listed before: one list that omits them is no evidence that they left."""
+    out = {str(outcome.id) for outcome in run.applied} | after.by_id().keys() | after.gone
+    unlisted = (live for number, live in run.before.by_id().items() if number not in out)
+    return replace(after, agents=(*after.agents, *unlisted))
+
+
 def settled(run: PortalRun, after: Listing, catalogue: Catalogue) -> Settled:
     """What one reading after the apply shows."""
     return Settled(after, find_unconfirmed(run, after, catalogue))
@@ -182,9 +190,12 @@ def _compared(
     path: str, declared: Desired, live: Live, before: Live | None, catalogue: Catalogue
 ) -> tuple[Verdict, Unconfirmed]:
     """Whether the portal shows a value that was sent, or a form of it; it is unreadable if the
-    portal does not show it, or may show it later."""
+    portal never shows it, or may show it later."""
     field, want = catalogue.field(path), declared.values[path]
     verdict = compare(field, path, declared, live)
+    # An answer that lacks what the portal shows otherwise is no evidence.
+    if before is not None and path in before.values and not live.values.keys() & {path, field.name}:
+        verdict = Verdict.DIFFERENT
     was = shown(field, path, before) if before is not None else None
     value = Unconfirmed(want, shown(field, path, live), was)
     if arrives_late(field, want):

@@ -360,8 +360,9 @@ class Outcome:
     agent. `path` is the refused value, if the portal names it; `note` says how a success differs
     from the plan, or what an interruption left half done. `omitted` are the paths that the portal
     accepts in no form. `code` names the kind of a failure for programs, if it has one. `released`
-    is the external id that a failed unlink took from the agent instead of the planned one;
-    `restored` is the former external id that the agent got back after a failure."""
+    is the external id that a failed unlink took from the agent instead of the planned one; `holds`
+    is the one that the agent of a failed link has; `restored` is the former external id that the
+    agent got back after a failure."""
 
     operation: Operation
     status: Status
@@ -374,6 +375,7 @@ class Outcome:
     omitted: tuple[str, ...] = ()
     code: str | None = None
     released: str | None = None
+    holds: str | None = None
     restored: str | None = None
 
     @property

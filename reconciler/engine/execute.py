@@ -1,5 +1,5 @@
-"""Execute the steps of a plan on one portal and yield events; what is sent beyond the plan only
-restores external ids."""
+"""Execute the steps of a plan on one portal and yield events. What is sent beyond the plan restores
+external ids, or repeats an unlink that the portal lost, with its link."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def execute(steps: Iterable[Step], perform: Perform, send: Send) -> Iterator[Eve
     request.
 
     A failed operation stops only the operations that depend on it. An agent whose link fails after
-    its unlink gets its former external id back. If the portal denies access (401, 403) or does not
+    its unlink gets its former external id back; if the agent still has it, the portal lost the
+    unlink, and both are sent again, once. If the portal denies access (401, 403) or does not
     respond to two steps in a row, or `send` raised Interrupted, no other step is sent. Every step
     gets its outcomes all the same. The step of an unlink that was reverted finishes a second time,
     and the last outcome counts.
@@ -139,17 +140,35 @@ class _Run:
         """Keep how an operation ended. Returns its outcome, with what was done about an external id
         that its agent lost."""
         operation = outcome.operation
-        self.ends[operation.name] = outcome.status
-        done = outcome.status == "applied"
-        if operation.verb in ("link", "create") and outcome.status in ("applied", "unknown"):
-            self.holders[operation.external_id] = f"agent {outcome.id or operation.key}"
-        if operation.verb == "unlink" and done:
+        if operation.verb == "link" and operation.id in self.released:
+            return self._finish_link(outcome, step, *self.released.pop(operation.id))
+        self._keep(outcome)
+        if operation.verb == "unlink" and outcome.status == "applied":
             self.released[operation.id] = step, operation
         elif operation.verb == "unlink" and outcome.released is not None:
             return self._restore(outcome, step, replace(operation, external_id=outcome.released))
-        elif operation.verb == "link" and operation.id in self.released:
-            first, unlink = self.released.pop(operation.id)
-            return outcome if done else self._relink(outcome, first, unlink)
+        return outcome
+
+    def _keep(self, outcome: Outcome) -> None:
+        operation = outcome.operation
+        self.ends[operation.name] = outcome.status
+        if operation.verb in ("link", "create") and outcome.status in ("applied", "unknown"):
+            self.holders[operation.external_id] = f"agent {outcome.id or operation.key}"
+
+    def _finish_link(self, outcome: Outcome, step: Step, first: Step, unlink: Operation) -> Outcome:
+        """The outcome of a link whose agent lost its former external id to `unlink`, in the step
+        `first`."""
+        if outcome.status == "failed" and outcome.holds == unlink.external_id:
+            outcome = self._repeat(outcome, step, first, unlink)
+        self._keep(outcome)
+        return outcome if outcome.status == "applied" else self._relink(outcome, first, unlink)
+
+    def _repeat(self, outcome: Outcome, step: Step, first: Step, unlink: Operation) -> Outcome:
+        """The outcome of a refused link, after both were sent again: the portal confirmed the
+        unlink, but the agent still has its former external id."""
+        (unlinked,) = self.send_step(replace(first, operations=(unlink,)))
+        if unlinked.status == "applied":
+            (outcome,) = self.send_step(replace(step, operations=(outcome.operation,)))
         return outcome
 
     def _relink(self, outcome: Outcome, step: Step, unlink: Operation) -> Outcome:

@@ -32,7 +32,9 @@ def first_reading(
     """What each portal shows in the list that was read after the apply."""
     catalogues = {name: each.catalogue for name, each in proposal.planner.snapshots.items()}
     return {
-        name: confirm.settled(runs[name], listing, catalogues[name])
+        name: confirm.settled(
+            runs[name], confirm.with_unlisted(runs[name], listing), catalogues[name]
+        )
         for name, listing in listings.items()
     }
 

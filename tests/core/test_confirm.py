@@ -16,6 +16,7 @@ from reconciler.core.confirm import (
     find_unconfirmed,
     resend,
     restores,
+    with_unlisted,
 )
 from reconciler.core.model import Listing, Outcome
 from reconciler.portals.propertyfinder import table as propertyfinder
@@ -108,6 +109,32 @@ def test_what_is_not_shown_is_unconfirmed_with_what_is():
     again = rentix_draft(desired, before).operations
     (operation,) = resend(again, unconfirmed(desired, before, before), "externalId")
     assert set(operation.values) == {"name", "avatar", "description"}
+
+
+def test_what_an_answer_no_longer_shows_is_unconfirmed():
+    """The portal showed the switch before, so an answer without it is no evidence."""
+    desired, before = [file("a", {"settings.contact_phone": False})], [live(1, "a")]
+    shown = {path: value for path, value in before[0].values.items() if "phone" not in path}
+    after = [replace(before[0], values=shown)]
+    assert unconfirmed(desired, before, after).keys() == {("1", "settings.contact_phone")}
+
+
+def test_a_language_that_is_in_one_string_now_may_be_applied():
+    """Portals show a description as it was written: the languages, or one string."""
+    desired, before = [file("a", {"description.ru": "Р"})], [live(1, "a", {"description.ru": "О"})]
+    assert unconfirmed(desired, before, [live(1, "a", {"description": "Р"})]) == {}
+
+
+def test_agents_that_a_list_omits_are_as_before():
+    """Unless something was applied to them, or the portal says that it does not have them."""
+    desired, before = (
+        [file("a", {"name": "New"})],
+        [live(number, f"a{number}") for number in (1, 2, 3)],
+    )
+    before[0] = live(1, "a")
+    run = run_of(desired, before, rentix_draft(desired, before))
+    after = with_unlisted(run, Listing((live(4, "d"),), gone=frozenset({"3"})))
+    assert [each.id for each in after.agents] == [4, 2]
 
 
 def test_a_value_that_the_portal_accepts_in_no_form_is_not_unconfirmed():

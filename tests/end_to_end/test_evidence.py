@@ -37,7 +37,7 @@ class Chosen(Faults):
         return self.kind
 
 
-def fail(agency: Agency, request: str, kind: str, times: int = 1) -> Faults:
+def fail(agency: Agency, request: str, kind: str, times: int = 1) -> Chosen:
     """Make requests fail; without a limit if `times` is -1."""
     agency.portal.application.faults = faults = Chosen(request, kind, times)
     return faults
@@ -120,18 +120,68 @@ def test_a_write_that_is_lost_once_is_resent(agency: Agency, case: str) -> None:
 
 @pytest.mark.parametrize("times", [1, -1])
 def test_an_unlink_that_is_lost(agency: Agency, times: int) -> None:
-    """The link that waits for it may be refused; the next apply does both."""
+    """The portal refuses the link that waits for it: both are sent again, once."""
     declared = {"id": 1, "externalId": "a"}
     agency.live(user(1, externalId="b"))
     agency.declare(declared)
     fail(agency, "DELETE", "lost", times)
     report = agency.apply()
-    assert report["exit"] == 3 or (report["exit"], times) == (0, 1)
-    assert ("failed" in statuses(report)) == (report["exit"] == 3)
+    unlink, link = "DELETE /users/1/link", "POST /users/1/link"
+    sent = [" ".join(call[:2]) for call in writes(agency.calls())]
+    if times == 1:
+        assert (report["exit"], statuses(report)) == (0, ["applied", "applied"])
+        assert sent == [unlink, link, unlink, link]
+    else:
+        assert (report["exit"], "applied" in statuses(report)) == (3, False)
+        assert "external id b was restored" in report["results"][-1]["error"]
+        assert sent == [unlink, link, unlink, link, link]
     agency.portal.application.faults = None
     agency.apply()
     check_declared(agency, declared)
     assert agency.plan()["requests"] == []
+
+
+def test_an_empty_list_after_the_first_apply(agency: Agency) -> None:
+    """Agents that were as declared are known all the same: a later edit is drift."""
+    agency.live(user(1, externalId="a", name="Ana"), user(2, externalId="b", name="Old"))
+    agency.declare({"externalId": "a", "name": "Ana"}, {"externalId": "b", "name": "New"})
+    faults = fail(agency, "GET /users", "empty list", 0)
+
+    async def begin(call: Any, _: Any) -> None:
+        if call.method == "PUT":
+            faults.times = -1
+
+    agency.portal.state.after.append(begin)
+    assert agency.apply()["exit"] == 0
+    agency.portal.state.after.clear()
+    agency.portal.application.faults = None
+    change(agency, 1, name="Edited")
+    assert agency.run("drift").code == 2
+
+
+@pytest.mark.parametrize("answer", [None, "absent"])
+def test_an_answer_that_lacks_a_value_is_no_evidence(agency: Agency, answer: Any) -> None:
+    """The switch was lost, and one look-up does not show it at all: it is read again."""
+    declared = {"externalId": "a", "settings": {"contact_phone": False}}
+    agency.live(user(1, externalId="a"))
+    agency.declare(declared)
+    fail(agency, "PUT", "lost")
+    seen: list[str] = []
+
+    async def hide(call: Any, response: Response) -> Response | None:
+        if call.method != "GET" or not call.path.endswith("/users/1") or seen:
+            return None
+        seen.append(call.path)
+        body = json.loads(bytes(response.body))
+        body["settings"]["contact_phone"] = None
+        if answer == "absent":
+            del body["settings"]["contact_phone"]
+        return JSONResponse(body)
+
+    agency.portal.state.after.append(hide)
+    assert agency.apply()["exit"] == 0
+    assert seen
+    check_declared(agency, declared)
 
 
 @pytest.mark.parametrize("case", LOST)

@@ -271,12 +271,14 @@ def test_nothing_else_is_sent_to_a_portal_that_stopped_responding():
 
 
 class Directory(Portal):
-    """A portal that keeps external ids by agent. The links in `refused` (agent and id) fail;
-    `released` has what an unlink takes from an agent instead of the planned id."""
+    """A portal that keeps external ids by agent. The links in `refused` (agent and id) fail, and
+    those of an agent that has an id; `released` has what an unlink takes from an agent instead of
+    the planned id. The first `lost` unlinks are confirmed and have no effect."""
 
-    def __init__(self, held, *, refused=(), released=None, ends=None):
+    def __init__(self, held, *, refused=(), released=None, lost=0, ends=None):
         super().__init__()
         self.held, self.refused, self.released = dict(held), refused, released or {}
+        self.lost = lost
         self.ends, self.written = ends, []
 
     def perform(self, given):
@@ -284,15 +286,21 @@ class Directory(Portal):
         (each,) = given.operations
         yield given.request
         self.written.append(f"{each.verb} {each.id} {each.external_id}")
-        if each.verb == "unlink":
+        if each.verb == "unlink" and self.lost:
+            self.lost -= 1
+        elif each.verb == "unlink":
             self.held.pop(each.id)
             if each.id in self.released:
                 error, other = "changed since the plan", self.released[each.id]
                 return (Outcome(each, "failed", 200, error, each.id, released=other),)
+        elif each.verb == "link" and self.held.get(each.id, each.external_id) != each.external_id:
+            holds = self.held[each.id]
+            return (Outcome(each, "failed", 409, "has an id", each.id, holds=holds),)
         elif each.verb == "link" and (each.id, each.external_id) in self.refused:
             return (Outcome(each, "failed", 409, "already linked", each.id),)
         elif each.verb == "link":
-            assert each.external_id not in self.held.values()
+            others = {number: name for number, name in self.held.items() if number != each.id}
+            assert each.external_id not in others.values()
             self.held[each.id] = each.external_id
         return (Outcome(each, "applied", 200, None, each.id),)
 
@@ -334,6 +342,44 @@ def test_a_refused_link_restores_the_former_external_id():
     assert status == "failed"
     assert error.startswith("already linked; ")
     assert "a was restored" in error
+
+
+def test_a_lost_unlink_is_sent_again_with_its_link():
+    """Once: the portal confirmed it, but the agent still had its id when it was to be linked."""
+    portal = Directory({1: "a"}, lost=1)
+    outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x")))
+    assert portal.written == ["unlink 1 a", "link 1 x"] * 2
+    assert portal.held == {1: "x"}
+    assert outcomes == {"unlink:1": ("applied", None), "link:1": ("applied", None)}
+
+
+def test_a_lost_unlink_of_a_chain_holds_up_no_other_link():
+    """What waits for the link is sent after it was repeated."""
+    portal = Directory({1: "a", 2: "b"}, lost=1)
+    outcomes = outcomes_of(portal, *swap())
+    assert portal.held == {1: "b", 2: "a"}
+    assert {status for status, _ in outcomes.values()} == {"applied"}
+
+
+def test_an_unlink_that_is_lost_twice_has_failed():
+    """The agent keeps its id, and both are reported."""
+    portal = Directory({1: "a"}, lost=2)
+    outcomes = outcomes_of(portal, *in_steps(*move(1, "a", "x")))
+    assert portal.written == [*["unlink 1 a", "link 1 x"] * 2, "link 1 a"]
+    assert portal.held == {1: "a"}
+    assert outcomes["unlink:1"] == ("failed", REVERTED)
+    assert outcomes["link:1"][1].startswith("has an id; its external id a was restored")
+
+
+@pytest.mark.parametrize("ends", [2, 3])
+def test_an_interruption_while_a_lost_unlink_is_repeated(ends):
+    """The report says that the former id may be gone."""
+    portal = Directory({1: "a"}, lost=1, ends=ends)
+    (*_, last) = portal.run(in_steps(*move(1, "a", "x")))
+    (outcome,) = last.outcomes
+    assert outcome.operation.verb == "link"
+    assert outcome.status != "applied"
+    assert "external id a is unlinked" in outcome.note
 
 
 def test_an_outcome_has_the_external_id_that_was_restored():

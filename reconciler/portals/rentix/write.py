@@ -225,7 +225,8 @@ def _send(operation: Operation, *, resent: bool = False) -> Conversation[Outcome
             error = answers.other_id(operation, other)
             return Outcome(operation, "failed", last.status, error, operation.id)
         if refused:
-            return answers.failed(operation, last)
+            holds = _external_id(agent) if links and agent else None
+            return replace(answers.failed(operation, last), holds=holds)
         uncertain = Uncertain(operation, last, verdict)
         if verdict is None:
             break
@@ -259,10 +260,15 @@ def _look_up(operation: Operation) -> Conversation[tuple[Verdict | None, Live | 
     return _compared(operation, agent), agent
 
 
+def _external_id(agent: Live) -> str | None:
+    current = agent.identity.get("externalId")
+    return None if current is None else str(current)
+
+
 def _other_id(operation: Operation, agent: Live) -> str | None:
     """The agent's external id if that is another one than the operation's; None if it has none."""
-    current = agent.identity.get("externalId")
-    return None if current in (None, operation.external_id) else str(current)
+    current = _external_id(agent)
+    return None if current == operation.external_id else current
 
 
 def _is_meant(operation: Operation, agent: Live) -> bool:
