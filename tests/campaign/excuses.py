@@ -50,6 +50,7 @@ class Excuses:
     hidden: set[tuple[Who, str]] = field(default_factory=set)
     reported: set[tuple[str, str, str]] = field(default_factory=set)
     _seen: int = 0
+    _reads: int = 0
     _round: int = 0
 
     def begin(self) -> None:
@@ -62,9 +63,16 @@ class Excuses:
         """Take these values as reported, and no others."""
         self.reported = {(each.portal, each.key, each.path) for each in unmet}
 
-    def lost(self) -> set[Who]:
-        """The agents that lost a value."""
-        return {who for who, _ in self.memory.losses}
+    def lost(self, verified: bool) -> set[Who]:
+        """The agents that lost a value, and that no client can know of: the result was not
+        verified, or a read of this apply showed an older state of theirs, which can be the declared
+        one."""
+        lost = {who for who, _ in self.memory.losses}
+        return lost.intersection(self.memory.stale[self._reads :]) if verified else lost
+
+    def begin_apply(self) -> None:
+        """Begin an apply."""
+        self._reads = len(self.memory.stale)
 
     def of_round(self) -> list[Edit]:
         """The edits since the round began."""

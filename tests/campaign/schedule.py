@@ -179,15 +179,13 @@ class Schedule:
             misled = self.misled()
             report = self.apply(count, declared)
             late = self.settle()
-            if report is not None and not late and is_in_former_form(report):
-                plan = self.inspect()
-                break
-            if report is None or late or not is_clean(report):
+            former = agents_in_former_form(report)
+            if report is None or late or not (former or is_clean(report)):
                 continue
             plan = self.inspect()
-            if not plan.steps and not plan.entries:
+            if {(each.portal, each.key) for each in plan.entries} <= former:
                 break
-            assert may_be_left(report, plan) or self.misled() > misled, (
+            assert former or may_be_left(report, plan) or self.misled() > misled, (
                 f"not empty: {plan_lines(plan)}"
             )
             self.application.faults = self.faults if count < FAULTY else None
@@ -206,6 +204,7 @@ class Schedule:
         moment = self.moment() if count <= ENDED else None
         disturbances = self.disturbances() if count <= FAULTY else []
         self.simulation.begin(moment, disturbances)
+        self.excuses.begin_apply()
         self.log(f"apply, {moment or 'to its end'}")
         report = None
         try:
@@ -232,7 +231,7 @@ class Schedule:
             self.log(report_lines(report))
             self.result.interrupted += report.interrupted
             if not self.simulation.overtook:  # a late request may have undone what was applied
-                losses = set() if is_verified(report) else self.excuses.lost()
+                losses = self.excuses.lost(is_verified(report))
                 check_claims(self.portals, report, self.excuses, edits, losses)
                 if is_verified(report) and report.exit_code == 0:
                     self.excuses.report(report.unmet)
@@ -256,9 +255,10 @@ class Schedule:
         return self.simulation.application
 
     def misled(self) -> int:
-        """How many requests met with a fault that misleads any client."""
+        """How many requests met with a fault that misleads any client, or showed an agent as it no
+        longer was."""
         kinds = (line.partition(": ")[2] for line in self.faults.lines)
-        return sum(kind in MISLEADING for kind in kinds)
+        return sum(kind in MISLEADING for kind in kinds) + len(self.faults.memory.stale)
 
     def end_faults(self) -> None:
         """Let every request succeed, and every read show the truth."""
@@ -530,9 +530,12 @@ def is_same(value: Any, other: Any) -> bool:
     return texts[0] == texts[1] or (isinstance(value, str) and {value, other} <= GONE)
 
 
-def is_in_former_form(report: Report) -> bool:
-    """Whether the only failures are values that the portal trims, and that it showed like this
-    before the apply: a form, or lost writes. No client can know, so they are sent by each apply."""
+def agents_in_former_form(report: Report | None) -> set[tuple[str, str]]:
+    """The agents that failed, if all values of theirs that failed are trimmed by the portal, which
+    showed them like this before the apply: a form, or lost writes. No client can know, so they are
+    sent by each apply. Empty if anything else failed."""
+    if report is None:
+        return set()
     failed = [outcome for _, outcome in report.outcomes if outcome.status == "failed"]
     agents = {(each.operation.portal, each.operation.key) for each in failed}
     values = [
@@ -540,12 +543,12 @@ def is_in_former_form(report: Report) -> bool:
         for each in report.unmet
         if (each.portal, each.key) in agents and each.path != "avatar"  # sent along
     ]
-    return (
-        bool(values)
-        and all(each.code == "not_taken" for each in failed)
+    former = (
+        all(each.code == "not_taken" for each in failed)
         and report.remaining == len(agents)
         and all(str(each.live).split() == str(each.declared).split() for each in values)
     )
+    return agents if values and former else set()
 
 
 def is_verified(report: Report) -> bool:

@@ -72,7 +72,8 @@ class Memory:
     Writes to the agents in `lost` are acknowledged and undone. `copies` has the copy of each portal
     that some reads see. `losses` are the values that were acknowledged and undone; an empty path
     stands for all of a call. `edits` are what people changed. `misdirected` are the agents that
-    were changed in place of the one that a call was about.
+    were changed in place of the one that a call was about. `stale` has the agents that a read
+    showed as they no longer were, or did not show; once for each such read.
     """
 
     lost: set[Who] = field(default_factory=set)
@@ -80,6 +81,7 @@ class Memory:
     losses: set[tuple[Who, str]] = field(default_factory=set)
     edits: list[Edit] = field(default_factory=list)
     misdirected: set[Who] = field(default_factory=set)
+    stale: list[Who] = field(default_factory=list)
 
     def divert(self, target: Target) -> Target:
         """Return the request as earlier faults affect it."""
@@ -88,7 +90,17 @@ class Memory:
         copy = self.copies.get(target.portal)
         if copy is None or not copy.answers(target):
             return target
-        return target.with_handler(lambda handler: _from_copy(target, copy, handler))
+        return target.with_handler(lambda handler: self._from_copy(target, copy, handler))
+
+    def _from_copy(self, target: Target, copy: Copy, handler: Handler) -> Handler:
+        def handle(call: Call) -> Response:
+            old = {agent.id: agent for agent in copy.agents}
+            truth = target.agents
+            self.stale += [(target.portal, each) for each in truth if old.get(each) != truth[each]]
+            with target.showing(copy.agents):
+                return handler(call)
+
+        return handle
 
     def _losing(self, target: Target) -> Target:
         """Return the write, undone for the agents in `lost`."""
@@ -133,11 +145,3 @@ def changed_paths(before: Any, after: Any) -> list[str]:  # noqa: ANN401 - `Agen
         elif old != new:
             paths.append(name)
     return sorted(paths)
-
-
-def _from_copy(target: Target, copy: Copy, handler: Handler) -> Handler:
-    def handle(call: Call) -> Response:
-        with target.showing(copy.agents):
-            return handler(call)
-
-    return handle
