@@ -20,9 +20,12 @@ def command(options: GlobalOptions) -> int:
     import logging
 
     from reconciler.documents.yaml import parser
+    from reconciler.engine.planning import unpublished
 
     repository = options.open_repository()
     logging.getLogger("reconciler").info("YAML parser: %s", parser())
+    for each in unpublished(repository):
+        options.note(f"warning: {each.source}: {each.key}: {each.message}")
     agents = len(repository.documents)
     files = len({document.source.file for document in repository.documents})
     console.write(

@@ -152,10 +152,11 @@ def join(
     rate_limits: Mapping[str, Sequence[RateLimit]],
     unread: Mapping[str, str] | None = None,
     targets: Iterable[Target] = (),
+    warnings: Sequence[Warning] = (),
 ) -> Plan:
     """One plan of all portals, from their drafts and steps: ordered by agent, with the steps
     numbered throughout. `unread` has the portals that could not be read, and why; `targets` has the
-    address of every portal."""
+    address of every portal; `warnings` are about portals without a draft."""
     entries = _by_agent(each.entries for each in drafts.values())
     conflicts = _by_agent(each.conflicts for each in drafts.values())
     waiting = tuple((name, key) for name, each in drafts.items() for key in each.waiting)
@@ -166,7 +167,7 @@ def join(
         entries=entries,
         steps=tuple(_numbered(steps.values())),
         conflicts=conflicts,
-        warnings=_by_agent(each.warnings for each in drafts.values()),
+        warnings=_by_agent((warnings, *(each.warnings for each in drafts.values()))),
         declared=declared,
         unchanged=declared - changed - len(lost) - len(waiting),
         waiting=waiting,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
@@ -212,7 +212,7 @@ def desired(
     identifiers: Sequence[core.Identifier],
 ) -> Desired | None:
     """What `document` declares for the portal of `part`, by the portal's tables; None if it has no
-    section for it.
+    section for it, or says that the agent is not published there.
 
     Texts in several languages and switches become one path each (`description.ru`); every other
     declared field is one path. Keys that are not in the tables are left out.
@@ -223,12 +223,27 @@ def desired(
             return None
         source = Source(source.file, lines.get(part.section, source.line))
         data, lines = _section(document, part)
+    if data.get(part.switch) is False:
+        return None
     values: dict[str, Value] = {}
     for field in fields:
         if field.name in data:
             values |= core.paths(field, data[field.name])
     identity = {each.name: data[each.name] for each in identifiers if each.name in data}
     return Desired(part.portal, document.key, source, identity, values, lines)
+
+
+def other_sections(
+    documents: Iterable[Document], parts: Iterable[Part], configured: Container[str]
+) -> Iterator[tuple[Part, Document, Source]]:
+    """Yield each section of a document for a portal that is not `configured`: its part, and where
+    it is."""
+    absent = [part for part in parts if part.section and part.portal not in configured]
+    for document in documents:
+        for part in absent:
+            if part.section in document.data:
+                line = document.lines.get(part.section, document.source.line)
+                yield part, document, Source(document.source.file, line)
 
 
 def _section(document: Document, part: Part) -> tuple[dict[str, Value], dict[str, int]]:

@@ -70,7 +70,8 @@ class Part:
     `section` is the key that holds the part; "" is the top level. It needs one of the keys in
     `required`, if there are any; `example` is a line with one. `refused` has a message and a hint
     for keys that people may expect and that do not exist, by dotted path. `null` says what to write
-    instead of an empty section.
+    instead of an empty section. An agent is not published on the portal if the key `switch` is
+    false.
     """
 
     portal: str
@@ -81,3 +82,4 @@ class Part:
     example: str = ""
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     null: str = ""
+    switch: str = ""

@@ -15,18 +15,19 @@ from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import Send, drive
 from reconciler.core.limits import Limits
-from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState
+from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState, Warning
 from reconciler.core.omissions import LOOK_UPS, omits_most, to_look_up, with_found
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.plan_json import PlanDocument, form, parse
 from reconciler.core.plan_json import selection as saved_selection
 from reconciler.core.review import review, review_all, why_elsewhere
 from reconciler.core.selection import Selection
-from reconciler.documents.agents import Document, desired
+from reconciler.documents.agents import Document, desired, other_sections
+from reconciler.documents.config import DEFAULT_FILE
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.session import Repository, Runtime, Session, open_session
 from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
-from reconciler.portals.registry import Portal
+from reconciler.portals.registry import Portal, parts
 from reconciler.render.visible import one_line
 
 # -- reading the portals -------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class Planner:
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
         drafts = {name: self.draft(each, selection) for name, each in self.snapshots.items()}
-        plan = self._join(drafts)
+        plan = self._join(drafts, self._unpublished(selection))
         if self.base is not None:
             plan = attribute(plan, self._base_plan(selection))
         return self._propose(plan, drafts, selection)
@@ -182,7 +183,15 @@ class Planner:
             drafts[name] = replace(base, operations=())
         return self._join(drafts)
 
-    def _join(self, drafts: Mapping[str, Draft]) -> Plan:
+    def _unpublished(self, selection: Selection) -> list[Warning]:
+        """The warnings of `unpublished` about selected agents."""
+        return [
+            each
+            for each in unpublished(self.session.repository)
+            if selection.has(each.portal, each.key, each.source)
+        ]
+
+    def _join(self, drafts: Mapping[str, Draft], warnings: Sequence[Warning] = ()) -> Plan:
         portals = {name: each.portal for name, each in self.snapshots.items()}
         return join(
             drafts,
@@ -190,6 +199,7 @@ class Planner:
             {name: portal.rate_limits for name, portal in portals.items()},
             self.unread,
             self.session.targets,
+            warnings,
         )
 
     def _propose(self, plan: Plan, drafts: Mapping[str, Draft], selection: Selection) -> Proposal:
@@ -297,6 +307,15 @@ def _check_selection(
         near = get_close_matches(pattern, list(sources), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UsageError(f"{message}{hint}")
+
+
+def unpublished(repository: Repository) -> Iterator[Warning]:
+    """Yield a warning for each agent with a section for a portal that is not configured."""
+    config = repository.config
+    for part, document, source in other_sections(repository.documents, parts(), config.portals):
+        message = f"not published on {part.portal}, which is not in {DEFAULT_FILE}"
+        name = str(document.data.get("name", ""))
+        yield Warning(part.portal, document.key, source, message, name)
 
 
 def compare_files(repository: Repository, base: Sequence[Document]) -> tuple[FileChange, ...]:

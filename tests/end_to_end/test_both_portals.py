@@ -835,6 +835,45 @@ def test_an_agent_without_a_section_is_not_published_there(both: Agency) -> None
     assert {(each["key"], each["portal"]) for each in plan["agents"]} == {("a-1", "rentix")}
 
 
+def test_an_agent_of_property_finder_alone_does_not_wait_on_rentix(both: Agency) -> None:
+    """`rentix: false`: no plan, conflict or waiting there, though the phone is another agent's."""
+    declared = {
+        "externalId": "a-3",
+        "phone": "+373 60 000 002",
+        "propertyfinder": section(3, name="Nou"),
+    }
+    both.declare({**declared, "rentix": False})
+    plan = both.plan()
+    assert plan["summary"]["waiting"] == len(plan["conflicts"]) == 0
+    assert [(each["portal"], each["key"]) for each in plan["agents"]] == [("propertyfinder", "a-3")]
+    assert both.apply()["exit"] == 0
+    assert both.plan()["summary"]["requests"] == 0
+
+
+def test_an_agent_taken_off_rentix_in_its_file_is_a_removal_there(both: Agency) -> None:
+    """As if no file declared the agent for it; the other portal keeps them."""
+    both.use(rentix={"on_removed": "unlink"}, propertyfinder={}, limits=NO_LIMIT)
+    both.declare({"externalId": "a-1", "propertyfinder": section(1)})
+    assert both.apply()["exit"] == 0
+    both.declare({"externalId": "a-1", "rentix": False, "propertyfinder": section(1)})
+    plan = both.plan()
+    assert plan["summary"]["unlink"] == plan["summary"]["requests"] == 1
+
+
+def test_a_section_for_a_portal_that_is_not_configured(both: Agency) -> None:
+    """The plan and `validate` warn, with the line of the section."""
+    both.declare({"externalId": "a-1", "name": "Ana", "propertyfinder": section(1)})
+    assert both.plan("--portal", "rentix")["warnings"] == []
+    both.use(rentix={})
+    [warning] = both.plan()["warnings"]
+    assert (warning["key"], warning["source"]["line"]) == ("a-1", 1)
+    assert "not published on propertyfinder" in warning["message"]
+    assert "Ana" in both.run("plan").out
+    assert both.plan("--exclude", "a-1")["warnings"] == []
+    checked = both.run("validate")
+    assert "agents/agents.yaml:1: a-1: not published on propertyfinder" in checked.err
+
+
 def test_both_portals_are_used_at_the_same_time(both: Agency) -> None:
     """Each portal's first list, and first write, is answered only while the other's is in
     progress."""

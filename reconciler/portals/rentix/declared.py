@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field as Described
+
 from reconciler.core.fields import Field, Sort
-from reconciler.documents.parts import Part
+from reconciler.documents.parts import Hints, Key, Part
 from reconciler.portals.attribute import Attribute
 from reconciler.portals.declaring import keys
 from reconciler.portals.rentix.table import ATTRIBUTES, NAME, PHONE
@@ -16,9 +20,22 @@ _PHONE = Attribute(
     rule="`phone` must be one number of 7 to 15 digits, such as +373 22 123 456",
 )
 
+_SWITCH = Key(
+    Annotated[
+        bool,
+        Described(
+            description="Whether the agent is published on Rentix. Write false for an agent of "
+            "another portal alone.",
+            examples=[False],
+        ),
+    ],
+    Hints(f"`{NAME}` must be true or false", null="leave the key out"),
+)
+
 PART = Part(
     NAME,
-    keys((_PHONE, *ATTRIBUTES)),
+    {**keys((_PHONE, *ATTRIBUTES)), NAME: _SWITCH},
+    switch=NAME,
     refused={
         "settings.posting_type": (
             "`posting_type` is not managed: the portal shows it and does not accept it",
