@@ -15,7 +15,18 @@ from typing import Any
 
 import pytest
 from agency import KEY, Agency, new_portals, person, section, user, writes
-from github.platform import BOT, REPOSITORY, TOKEN, Answer, Asked, Platform, serving, zipped
+from github.platform import (
+    BOT,
+    ENTERPRISE,
+    REPOSITORY,
+    TOKEN,
+    Answer,
+    Asked,
+    Platform,
+    emptied,
+    serving,
+    zipped,
+)
 from github.runner import Project, Step, lay_out, project
 from repositories import plain_git, refusing, say
 
@@ -67,10 +78,10 @@ def hub(
     monkeypatch.setattr(api, "_pause", lambda *_: 0.0)
     monkeypatch.setattr(reviewed, "PAUSES", (0.0, 0.0))
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
-    served.__dict__.update(Platform(url=served.url).__dict__)
     agency.live(*LIVE)
-    hub = project(agency, served, tmp_path, first)
-    yield hub
+    with emptied(served) as platform:
+        hub = project(agency, platform, tmp_path, first)
+        yield hub
     for step in hub.all:
         check_secrets(hub, step)
 
@@ -1182,6 +1193,26 @@ def test_token_is_sent_only_to_github(hub: Project) -> None:
     stores = [each for each in hub.platform.asked if each.path.startswith("/store/")]
     assert [each.token for each in stores] == [None]
     assert {each["user"]["login"] for each in hub.platform.comments[number]} == {BOT}
+
+
+def test_github_enterprise_server(hub: Project) -> None:
+    """A plan, its update, the merge and the drift, below `/api/v3`."""
+    hub.platform.base = ENTERPRISE
+    number = change(hub, {**A, "name": "Ana Maria"}, B, C)
+    for _ in range(100):
+        hub.platform.say(number, "more", "ana")
+    assert "Comment: created." in hub.plan(number).out
+    hub.desk.declare({**A, "name": "Anica"}, B, C)
+    hub.update(number, "change")
+    assert "Comment: updated." in hub.plan(number).out
+    hub.merge(number)
+    assert (hub.apply().code, names(hub)[0]) == (0, "Anica")
+    rename(hub, 1, "Somebody")
+    assert "Issue for rentix: created." in hub.drift().out
+    rename(hub, 1, "Anica")
+    assert "Issue for rentix: closed." in hub.drift().out
+    places = {each.address.rpartition("/repos")[0] for each in hub.platform.asked}
+    assert "/api/v3" in places
 
 
 # The lock of another apply.

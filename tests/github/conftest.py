@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from github.platform import REPOSITORY, TOKEN, Platform, serving
+from github.platform import REPOSITORY, TOKEN, Platform, emptied, serving
 from reconciler.github.api import GitHub
 
 
@@ -18,10 +18,10 @@ def served() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def platform(served: Platform) -> Platform:
-    """An API with empty state."""
-    served.__dict__.update(Platform(url=served.url).__dict__)
-    return served
+def platform(served: Platform, request: pytest.FixtureRequest) -> Iterator[Platform]:
+    """An API with empty state: of github.com, or of the server that the test's mark names."""
+    with emptied(served, getattr(request, "param", "")) as platform:
+        yield platform
 
 
 @pytest.fixture
@@ -33,5 +33,5 @@ def pauses() -> list[float]:
 @pytest.fixture
 def github(platform: Platform, pauses: list[float]) -> Iterator[GitHub]:
     """A client of the API."""
-    with GitHub(platform.url, REPOSITORY, TOKEN, pauses.append) as client:
+    with GitHub(platform.api, REPOSITORY, TOKEN, pauses.append) as client:
         yield client

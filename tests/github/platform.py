@@ -1,5 +1,6 @@
 """The part of GitHub's API that the program uses, on loopback: real HTTP, with switches for
-failures."""
+failures. Each request must be one that GitHub describes; so must each response, except for those of
+the switches."""
 
 from __future__ import annotations
 
@@ -15,6 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+import pytest
+
+from github.description import Operation, UndescribedError, description
+
 REPOSITORY = "agency/agents"
 TOKEN = "token-of-the-runner"
 BOT = "github-actions[bot]"
@@ -22,6 +27,12 @@ HOME, FORK = 7, 8
 """Ids of the repository and of a fork."""
 WORKFLOW = ".github/workflows/reconciler-plan.yml"
 LONGEST = 65_536
+ENTERPRISE = "/api/v3"
+"""How the API's base ends on GitHub Enterprise Server."""
+on_both = pytest.mark.parametrize("platform", ["", ENTERPRISE], indirect=True)
+"""Run a test on github.com and on GitHub Enterprise Server."""
+VIEWER = {"query": "{viewer {login}}"}
+"""The only GraphQL query. The description covers the REST API alone."""
 
 
 class Answer(NamedTuple):
@@ -33,21 +44,26 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request; `path` is relative to the repository if it is in it."""
+    """A request; `path` is relative to the repository if it is in it, `address` is all of it."""
 
     method: str
     path: str
     query: Mapping[str, str]
     body: Any
     token: str | None
+    address: str
+    headers: Mapping[str, str]
 
 
 @dataclass
 class Platform:
     """One repository on GitHub. `login` is the token's owner: a person, a GitHub App's bot, or the
-    workflow itself. `viewable`: the token may ask who it is. `head` returns a branch's commit. A function in `twists` may respond instead of the API."""
+    workflow itself. `viewable`: the token may ask who it is. `head` returns a branch's commit. A
+    function in `twists` may respond instead of the API. `base` is where the API starts on the
+    server, ENTERPRISE or "". `undescribed` lists what GitHub does not describe."""
 
     url: str = ""
+    base: str = ""
     login: str = BOT
     viewable: bool = True
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -59,9 +75,22 @@ class Platform:
     runs: dict[int, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     twists: list[Callable[[Asked], Answer | None]] = field(default_factory=list)
+    undescribed: list[str] = field(default_factory=list)
     head: Callable[[str], str | None] = lambda _: None
     store: str = ""
     number: int = 100
+
+    @property
+    def api(self) -> str:
+        """The API's address."""
+        return f"{self.url}{self.base}"
+
+    def check(self) -> None:
+        """Raises UndescribedError if there was a request or a response that GitHub does not
+        describe."""
+        found, self.undescribed = self.undescribed, []
+        if found:
+            raise UndescribedError("; ".join(found))
 
     def new(self) -> int:
         """An unused number."""
@@ -137,16 +166,67 @@ class Platform:
         return found
 
     def answer(self, asked: Asked) -> Answer:
-        """The API's response."""
+        """The API's response: an error if the request is not described."""
         self.asked.append(asked)
+        operation = error = None
+        try:
+            operation = self._described(asked)
+        except UndescribedError as problem:
+            error = str(problem)
+            self.undescribed.append(error)
         for twist in self.twists:
             if (answer := twist(asked)) is not None:
                 return answer
+        if error is not None:
+            return Answer(422, {"message": error})
+        answer = self._default(asked)
+        return answer if operation is None else self._completed(operation, answer)
+
+    def _completed(self, operation: Operation, answer: Answer) -> Answer:
+        """A response with everything that GitHub's has at least."""
+        body = operation.completed(answer.status, answer.body)
+        try:
+            operation.check_response(answer.status, body)
+        except UndescribedError as problem:
+            self.undescribed.append(str(problem))
+        return answer._replace(body=body)
+
+    def _described(self, asked: Asked) -> Operation | None:
+        """The operation of a request; None for GraphQL and for the artifacts' server. Raises
+        UndescribedError."""
+        if asked.path.startswith("/store/"):
+            return None
+        for name in ("User-Agent", "X-GitHub-Api-Version"):
+            if name not in asked.headers:
+                raise UndescribedError(f"{asked.method} {asked.address}: no {name}")
+        if asked.method == "POST" and asked.address == self._graphql:
+            if asked.body != VIEWER:
+                raise UndescribedError(f"GraphQL: {asked.body}")
+            return None
+        path = asked.address.removeprefix(self.base)
+        if not asked.address.startswith(f"{self.base}/"):
+            raise UndescribedError(f"{asked.method} {asked.address} is not below {self.base}")
+        # GitHub names the next page of a list by the repository's number.
+        path = re.sub(f"^/repositories/{HOME}/", f"/repos/{REPOSITORY}/", path)
+        file = "ghes-3.19" if self.base else "api.github.com"
+        operation = description(file).operation(asked.method, path)
+        content_type = asked.headers.get("Content-Type")
+        operation.check_request(path, asked.query, asked.body, content_type)
+        return operation
+
+    @property
+    def _graphql(self) -> str:
+        return "/api/graphql" if self.base else "/graphql"
+
+    def _default(self, asked: Asked) -> Answer:
+        """The response if nothing goes wrong."""
         if asked.path.startswith("/store/"):
             content = self.content[int(asked.path.removeprefix("/store/"))]
             return Answer(400) if asked.token else Answer(200, content)
         if asked.token != f"Bearer {TOKEN}":
             return Answer(401, {"message": "Bad credentials"})
+        if asked.address == self._graphql:
+            return self._viewer()
         for method, pattern, act in self._routes():
             match = re.fullmatch(pattern, asked.path)
             if match and method == asked.method:
@@ -158,7 +238,6 @@ class Platform:
 
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         return [
-            ("POST", "(?:/api)?/graphql", self._viewer),
             ("GET", r"pulls/(\d+)", lambda _, number: Answer(200, self.pulls[int(number)])),
             ("GET", r"issues/(\d+)/comments", self._comments),
             ("POST", r"issues/(\d+)/comments", self._comment),
@@ -174,8 +253,7 @@ class Platform:
             ("GET", r"actions/runs/(\d+)", lambda _, number: Answer(200, self.runs[int(number)])),
         ]
 
-    def _viewer(self, asked: Asked) -> Answer:
-        assert asked.body == {"query": "{viewer {login}}"}
+    def _viewer(self) -> Answer:
         if not self.viewable:
             error = {"type": "FORBIDDEN", "message": "Resource not accessible by integration"}
             return Answer(200, {"data": None, "errors": [error]})
@@ -189,8 +267,8 @@ class Platform:
         headers = {}
         if start + size < len(entries):
             query = urlencode({**asked.query, "page": page + 1})
-            address = f"{self.url}/repositories/{HOME}/{asked.path}?{query}"
-            headers["Link"] = f'<{self.url}>; rel="first", <{address}>; rel="next"'
+            address = f"{self.api}/repositories/{HOME}/{asked.path}?{query}"
+            headers["Link"] = f'<{self.api}>; rel="first", <{address}>; rel="next"'
         body = entries[start : start + size]
         return Answer(
             200, body if key is None else {"total_count": len(entries), key: body}, headers
@@ -266,8 +344,17 @@ def zipped(**files: bytes | str) -> bytes:
 
 
 @contextmanager
+def emptied(served: Platform, base: str = "") -> Iterator[Platform]:
+    """The API with empty state. Fails at the end if there was a request or a response that GitHub
+    does not describe."""
+    served.__dict__.update(Platform(url=served.url, base=base).__dict__)
+    yield served
+    served.check()
+
+
+@contextmanager
 def serving() -> Iterator[Platform]:
-    """Serve the API in a thread within the context."""
+    """Serve the API in a thread within the context. Fails at its end like `emptied`."""
     platform = Platform()
 
     class Handler(BaseHTTPRequestHandler):
@@ -289,8 +376,14 @@ def serving() -> Iterator[Platform]:
                 {name: values[-1] for name, values in parse_qs(parts.query).items()},
                 json.loads(content) if content else None,
                 ", ".join(self.headers.get_all("Authorization", [])) or None,
+                unquote(parts.path),
+                self.headers,
             )
-            answer = platform.answer(asked)
+            try:
+                answer = platform.answer(asked)
+            except Exception as error:
+                platform.undescribed.append(f"{asked.method} {asked.address}: {error!r}")
+                raise
             body = answer.body
             if body is not None and not isinstance(body, bytes):
                 body = json.dumps(body).encode()
@@ -306,7 +399,7 @@ def serving() -> Iterator[Platform]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    for method in ("GET", "POST", "PATCH", "DELETE"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.do)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -320,3 +413,4 @@ def serving() -> Iterator[Platform]:
         server.shutdown()
         thread.join()
         server.server_close()
+    platform.check()

@@ -179,7 +179,7 @@ class Project:
             self.runner.portal,
             {
                 "GITHUB_ACTIONS": "true",
-                "GITHUB_API_URL": self.platform.url,
+                "GITHUB_API_URL": self.platform.api,
                 "GITHUB_SERVER_URL": "https://github.example",
                 "GITHUB_REPOSITORY": REPOSITORY,
                 "GITHUB_RUN_ID": str(self.steps),

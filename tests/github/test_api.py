@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from github.platform import REPOSITORY, TOKEN, Answer, Platform
+from github.platform import REPOSITORY, TOKEN, Answer, Platform, on_both
 from reconciler.github import api
 from reconciler.github.api import GitHub, GitHubError
 
@@ -24,6 +24,7 @@ def unused_address() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
+@on_both
 def test_all_pages_are_read(platform: Platform, github: GitHub) -> None:
     """Each at the address that the page before names."""
     for number in range(250):
@@ -102,7 +103,7 @@ def test_retries(platform: Platform, github: GitHub, pauses: list[float]) -> Non
         BUSY,
         BUSY,
     )
-    assert github.get("pulls/1") == {"number": 1}
+    assert github.get("pulls/1")["number"] == 1
     assert pauses == [7.0, 2.0, 4.0, 8.0]
 
 
@@ -201,6 +202,7 @@ def test_token_is_redacted(platform: Platform, github: GitHub) -> None:
             github.get("pulls/1")
 
 
+@on_both
 def test_download_does_not_get_the_token(platform: Platform, github: GitHub) -> None:
     """The file server's URL has its own credentials."""
     artifact = platform.keep("1" * 40, b"content")
@@ -249,20 +251,20 @@ def test_size_of_a_download_is_limited(
 
 def test_request_has_the_token(platform: Platform, github: GitHub) -> None:
     """Also for a path relative to the API."""
-    platform.fail("GET", "/rate_limit", Answer(200, {"rate": {}}))
-    assert github.get("/rate_limit") == {"rate": {}}
-    assert platform.asked[0].path == "/rate_limit"
+    platform.pulls[1] = {"number": 1}
+    assert github.get(f"/repos/{REPOSITORY}/pulls/1")["number"] == 1
     assert platform.asked[0].token == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize(("base", "path"), [("", "/graphql"), ("/api/v3", "/api/graphql")])
+@on_both
 @pytest.mark.parametrize("login", ["github-actions[bot]", "agents-sync[bot]", "ana"])
-def test_viewer(platform: Platform, base: str, path: str, login: str) -> None:
-    """The login of a workflow, an App or a person, on github.com and on a server of one's own."""
+def test_viewer(platform: Platform, github: GitHub, login: str) -> None:
+    """The login of a workflow, an App or a person, on github.com and on a server of one's own,
+    where GraphQL is beside the REST API."""
     platform.login = login
-    with GitHub(platform.url + base, REPOSITORY, TOKEN, list[float]().append) as github:
-        assert github.viewer() == login
-    assert [each.path for each in platform.asked] == [path]
+    assert github.viewer() == login
+    expected = "/api/graphql" if platform.base else "/graphql"
+    assert [each.address for each in platform.asked] == [expected]
 
 
 def test_viewer_is_asked_for_again(platform: Platform, github: GitHub) -> None:

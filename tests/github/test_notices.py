@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from github.platform import BOT, Answer, Platform
+from github.platform import BOT, Answer, Platform, on_both
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.notices import RUN, author, comment, issue, marker
 
@@ -12,6 +12,7 @@ BODY = f"{marker('plan')}\n{RUN}1</sub>\n\nThe plan."
 DRIFT = f"{marker('drift rentix')}\n{RUN}1</sub>\n\nThe drift."
 
 
+@on_both
 def test_updating_a_comment(platform: Platform, github: GitHub) -> None:
     """Created, unchanged, updated in place; another run's link alone changes nothing."""
     assert comment(github, 7, "plan", BODY, start=True) == "created"
@@ -37,6 +38,7 @@ def test_line_breaks_do_not_matter(platform: Platform, github: GitHub) -> None:
     assert comment(github, 7, "plan", f"{BODY}\n", start=True) == "unchanged"
 
 
+@on_both
 def test_our_comment_is_found_on_any_page(platform: Platform, github: GitHub) -> None:
     """Among hundreds."""
     for number in range(150):
@@ -49,7 +51,7 @@ def test_a_copied_marker_does_not_count(platform: Platform, github: GitHub) -> N
     """Comments by others are left alone; of ours only the first line counts."""
     platform.say(7, BODY, "stranger")
     platform.comments[7].append({"id": 1, "body": BODY, "user": None})
-    platform.comments[7].append({"id": 2, "body": None, "user": {"login": BOT}})
+    platform.comments[7].append({"id": 2, "user": {"login": BOT}})
     platform.say(7, f"> quoted\n{BODY}")
     platform.say(7, BODY.replace("plan", "drift rentix"))
     before = [dict(each) for each in platform.comments[7]]
@@ -106,6 +108,7 @@ def test_the_tokens_owner(platform: Platform, github: GitHub) -> None:
         author(github)
 
 
+@on_both
 def test_updating_an_issue(platform: Platform, github: GitHub) -> None:
     """Opened, unchanged, updated, closed; then opened anew."""
     kept = ("drift rentix", "Drift on rentix")

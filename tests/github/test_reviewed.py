@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from github.platform import FORK, WORKFLOW, Answer, Platform, zipped
+from github.platform import FORK, WORKFLOW, Answer, Platform, on_both, zipped
 from reconciler.core.model import Change, Entry, Plan, Source
 from reconciler.core.plan import join
 from reconciler.core.plan_json import digest, form
@@ -63,6 +63,7 @@ def problem(github: GitHub) -> str:
     return why.removeprefix("the plan of #7 ")
 
 
+@on_both
 def test_plan_is_found(platform: Platform, github: GitHub) -> None:
     """By its name, which contains the head's SHA."""
     stored(platform)
@@ -123,9 +124,7 @@ def test_no_stored_plan(platform: Platform, github: GitHub) -> None:
         ({"head_sha": "2" * 40}, BY_OTHERS),
         ({"path": ".github/workflows/other.yml"}, BY_OTHERS),
         ({"path": f"{WORKFLOW}.yml"}, BY_OTHERS),
-        ({"path": None}, BY_OTHERS),
         ({"head_repository": {"full_name": "stranger/agents"}}, BY_OTHERS),
-        ({"head_repository": None}, BY_OTHERS),
         ({"conclusion": "failure"}, "is from a run that did not succeed"),
         ({"conclusion": None}, "is from a run that did not succeed"),
     ],
@@ -135,6 +134,15 @@ def test_wrong_run(platform: Platform, github: GitHub, run: dict[str, Any], why:
     stored(platform, **run)
     assert problem(github) == why
     assert not any(each.path.endswith("/zip") for each in platform.asked)
+
+
+@pytest.mark.parametrize("missing", ["path", "head_repository"])
+def test_run_of_a_deleted_fork(platform: Platform, github: GitHub, missing: str) -> None:
+    """GitHub shows null where its description allows none."""
+    stored(platform)
+    run = {**next(iter(platform.runs.values())), missing: None}
+    platform.fail("GET", r"actions/runs/\d+", Answer(200, run))
+    assert problem(github) == BY_OTHERS
 
 
 def test_workflow_path_with_a_ref(platform: Platform, github: GitHub) -> None:
@@ -228,8 +236,8 @@ def test_zip_bomb(platform: Platform, github: GitHub, monkeypatch: pytest.Monkey
     monkeypatch.setattr(reviewed, "MAX_BYTES", 100_000)
     found = platform.keep(HEAD, zipped(plan_json=b" " * 10_000_000))
     assert problem(github) == UNREADABLE
-    monkeypatch.setattr(api, "MAX_BYTES", 1000)
-    platform.content[found["id"]] = b"x" * 2000
+    monkeypatch.setattr(api, "MAX_BYTES", 10_000)
+    platform.content[found["id"]] = b"x" * 20_000
     assert problem(github) == "is too large"
 
 
@@ -244,6 +252,7 @@ def test_artifact_that_disappears(platform: Platform, github: GitHub, path: str)
         problem(github)
 
 
+@on_both
 def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> None:
     """Not open ones or those of other branches; each is read once, and only as many as needed."""
     platform.pulls = {

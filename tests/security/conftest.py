@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from agency import Agency, new_portals
-from github.platform import Platform, serving
+from github.platform import Platform, emptied, serving
 from repositories import plain_git
 
 from reconciler.engine.concurrency import Cancellation
@@ -68,13 +68,13 @@ def served() -> Iterator[Platform]:
 
 
 @pytest.fixture
-def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+def github(keyed: Agency, served: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     """An empty GitHub whose runs have the long keys as secrets; no step waits."""
     plain_git(monkeypatch)
     monkeypatch.setattr(api, "_pause", lambda *_: 0.0)
     monkeypatch.setattr(Cancellation, "sleep", lambda *_: None)
     monkeypatch.setattr("agency.KEY", RENTIX)
-    served.__dict__.update(Platform(url=served.url).__dict__)
     for name, value in keyed.environment.items():
         monkeypatch.setenv(name, value)
-    return served
+    with emptied(served) as platform:
+        yield platform
