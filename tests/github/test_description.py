@@ -95,7 +95,10 @@ def test_a_fixture_fails(served: Platform) -> None:
         ask(platform, "GET", "nothing")
 
 
-@pytest.mark.parametrize("operation", description(FILES[0]).operations + description(FILES[1]).operations, ids=str)  # fmt: skip
+OPERATIONS = [each for file in FILES for each in description(file).operations]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 def test_least_response(operation: Operation) -> None:
     """The least that is required is valid; without it, nothing but an empty list is."""
     status = min(map(int, operation.responses))
