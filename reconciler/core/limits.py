@@ -61,11 +61,11 @@ def exceeded_by_list(
     portal, listing = scope.portal, scope.listing
     if omits_most(desired, listing, scope.prior):
         ours = known(desired, scope.prior)
-        lost = len(set(ours).intersection(omitted(scope.prior, listing)))
+        found = len(ours) - len(set(ours).intersection(omitted(scope.prior, listing)))
         sentences.append(
-            f"{portal} lists only {len(ours) - lost} of the {len(ours)} agents of the last apply. "
-            f"Either the key is another agency's, the response was truncated, or the others have "
-            f"left. Compare with the portal's website, then plan again"
+            f"{portal} lists {f'only {found}' if found else 'none'} of the {len(ours)} agents of "
+            f"the last apply. Either the key is another agency's, the response was truncated, or "
+            f"the others have left. Compare with the portal's website, then plan again"
         )
     listed = len(listing.agents) - len(listing.found)
     created = sum(entry.id is None for entry in entries)

@@ -157,6 +157,7 @@ def test_a_list_that_omits_most_known_agents_is_over_the_limits():
     (message,) = limits_of_list(2)
     for part in ("rentix lists only 2 of the 5 agents", "another agency's", "truncated", "left"):
         assert part in message
+    assert "rentix lists none of the 5 agents" in limits_of_list(0)[0]
     assert limits_of_list(0, known=2) == ()
 
 
