@@ -27,6 +27,8 @@ def _compiled(name: str) -> Callable[[Any], Any]:
 
 
 def check_format(output: Any) -> None:
-    """Fail unless a plan or a report is valid by its schema; other JSON has none."""
+    """Fail unless a plan, a report or a list is valid by its schema; other JSON has none."""
     if isinstance(output, dict) and "digest" in output:
         _compiled("report" if "results" in output else "plan")(output)
+    elif isinstance(output, dict) and "duplicates" in output:
+        _compiled("list")(output)

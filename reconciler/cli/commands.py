@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("reconciler.cli.demo", "Try plan and apply on temporary simulated portals."),
     "init": ("reconciler.cli.init", "Create the files of a repository."),
+    "list": ("reconciler.cli.list_agents", "Show who is on the portals, and in which files."),
     "validate": ("reconciler.cli.validate", "Check the files without using the network."),
     "plan": ("reconciler.cli.plan", "Show what an apply would change."),
     "apply": ("reconciler.cli.apply", "Apply the changes and verify the result."),

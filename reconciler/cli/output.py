@@ -13,6 +13,7 @@ from reconciler.errors import OutputError, PortalError
 if TYPE_CHECKING:
     from reconciler.core.model import Plan, Report
     from reconciler.core.plan_json import PlanDocument
+    from reconciler.core.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Output:
         """Write what an apply did with the plan of this digest."""
         options = {"digest": digest} if self.format == "json" else self._page
         self.write(self._renderer.report(report, **options))
+
+    def write_roster(self, roster: Roster) -> None:
+        """Write who is on the portals."""
+        self.write(self._renderer.roster(roster, **self._page))
 
     def write(self, content: str) -> None:
         """Write content that is in this format. Raises OutputError."""

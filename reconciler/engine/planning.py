@@ -21,6 +21,7 @@ from reconciler.core.plan import Draft, draft, join
 from reconciler.core.plan_json import PlanDocument, form, parse
 from reconciler.core.plan_json import selection as saved_selection
 from reconciler.core.review import review, review_all, why_elsewhere
+from reconciler.core.roster import Listed, Roster, roster
 from reconciler.core.selection import Selection
 from reconciler.documents.agents import Document, desired, other_sections
 from reconciler.documents.config import DEFAULT_FILE
@@ -174,6 +175,15 @@ class Planner:
             for name, each in self.snapshots.items()
         }
         return self._propose(self._join(drafts), drafts, proposal.selection)
+
+    def roster(self, proposal: Proposal) -> Roster:
+        """Who is on the portals, and which files declare them."""
+        return roster(
+            Listed(each.catalogue, each.listing, draft.matches, draft.conflicts)
+            for each, draft in (
+                (each, proposal.drafts[name]) for name, each in self.snapshots.items()
+            )
+        )
 
     def _base_plan(self, selection: Selection) -> Plan:
         """The plan that the base's files would give; it has no requests."""

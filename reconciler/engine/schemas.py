@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from reconciler.documents.agents import model_of
 from reconciler.documents.config import config_model
 from reconciler.portals.registry import parts, sections
-from reconciler.render.json_types import PlanJson, ReportJson
+from reconciler.render.json_types import PlanJson, ReportJson, RosterJson
 
 
 def editor_schemas() -> dict[str, str]:
@@ -37,6 +37,7 @@ def schemas() -> dict[str, str]:
         **editor_schemas(),
         "plan.schema.json": _text(plan, "Plan"),
         "report.schema.json": _text(report, "Report"),
+        "list.schema.json": _text(TypeAdapter(RosterJson).json_schema(), "List"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Plans and reports for programs."""
+"""Plans, reports and lists of agents for programs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.core.model import Outcome, Report
 from reconciler.core.plan_json import PlanDocument, conflict, source, text, warning
+from reconciler.core.roster import Member, Roster
 
 
 def plan(form: PlanDocument) -> str:
@@ -63,6 +64,34 @@ def report(report: Report, digest: str) -> str:
             "notes": list(report.notes),
         }
     )
+
+
+def roster(roster: Roster) -> str:
+    """Who is on the portals; each group of duplicates has the portal and id of its agents."""
+    return text(
+        {
+            "agents": [_member(each) for each in roster.members],
+            "duplicates": [
+                [{"portal": each.portal, "id": each.id, "name": each.name} for each in group]
+                for group in roster.duplicates
+            ],
+        }
+    )
+
+
+def _member(member: Member) -> dict[str, Any]:
+    return {
+        "portal": member.portal,
+        "id": member.id,
+        "profileId": member.profile_id,
+        "externalId": member.external_id,
+        "name": member.name,
+        "phone": member.phone,
+        "status": member.status,
+        "file": member.source.file if member.source else None,
+        "line": member.source.line if member.source else None,
+        "notes": list(member.notes),
+    }
 
 
 def _result(step: str, outcome: Outcome) -> dict[str, Any]:

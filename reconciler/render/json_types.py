@@ -363,3 +363,51 @@ class ReportJson(TypedDict):
     """Whether the apply was interrupted."""
     notes: list[str]
     """What else to know about the run."""
+
+
+@_closed
+class MemberJson(TypedDict):
+    """A live agent."""
+
+    portal: str
+    """Portal."""
+    id: Id
+    """The portal's id."""
+    profileId: Id | None
+    """The portal's id of the public profile; null on a portal without one."""
+    externalId: str | int | None
+    """External id on the portal."""
+    name: str
+    """Name on the portal."""
+    phone: str | int | None
+    """The phone that identifies the agent, as the portal shows it."""
+    status: str | None
+    """Status on the portal; null on a portal without one."""
+    file: str | None
+    """The file that declares the agent; null if none does."""
+    line: int | None
+    """The agent's line in the file."""
+    notes: list[str]
+    """What to know about the agent, such as who has the same phone."""
+
+
+@_closed
+class DuplicateJson(TypedDict):
+    """A live agent who is probably listed twice."""
+
+    portal: str
+    """Portal."""
+    id: Id
+    """The portal's id."""
+    name: str
+    """Name on the portal."""
+
+
+@_closed
+class RosterJson(TypedDict):
+    """The live agents of the portals."""
+
+    agents: list[MemberJson]
+    """The agents, by portal and name."""
+    duplicates: list[list[DuplicateJson]]
+    """Groups of agents who are probably one person."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.core.model import Plan, Report
+from reconciler.core.roster import Member, Roster
 from reconciler.errors import Problem
 from reconciler.render import view
 from reconciler.render.parts import Item, Result, Section, View
@@ -142,6 +143,50 @@ def _requests(page: _Page, shown: View) -> None:
             page.indented(one_line(each), 4)
 
 
+# -- who is on the portals -------------------------------------------------------------------------
+
+COLUMNS: Mapping[str, Callable[[Member], object]] = {
+    "id": lambda each: each.id,
+    "profile": lambda each: each.profile_id,
+    "name": lambda each: each.name,
+    "phone": lambda each: each.phone,
+    "external id": lambda each: each.external_id,
+    "status": lambda each: each.status,
+    "file": lambda each: each.source,
+}
+"""The columns of a table of agents; one that is empty on a portal is left out there."""
+
+
+def roster(roster: Roster, *, width: int, color: bool) -> str:
+    """Who is on each portal, what to know about them, and who may be there twice."""
+    page = _Page(width, color=color)
+    if not roster.members:
+        page.line("No agents.", "bold")
+    for portal in dict.fromkeys(each.portal for each in roster.members):
+        members = [each for each in roster.members if each.portal == portal]
+        declared = sum(each.source is not None for each in members)
+        page.line(
+            f"{portal}: {plural(len(members), 'agent')}, {declared} declared, "
+            f"{len(members) - declared} in no file",
+            "bold",
+        )
+        page.table(
+            {name: [value(each) for each in members] for name, value in COLUMNS.items()}, "file"
+        )
+        page.blank()
+    _notes(page, roster)
+    return page.text()
+
+
+def _notes(page: _Page, roster: Roster) -> None:
+    noted = [each for each in roster.members if each.notes]
+    if noted:
+        page.line("Notes", "bold")
+    for each in noted:
+        who = f"{each.id} {each.name}".rstrip()
+        page.item("?", "yellow", f"{who} on {each.portal}", f": {'; '.join(each.notes)}")
+
+
 def problems(found: Sequence[Problem], *, color: bool) -> str:
     """Everything wrong in the files, each with its line and the fix, in the order of the files."""
     page = _Page(1000, color=color)
@@ -226,6 +271,25 @@ class _Page:
         spans += [(one_line(text, strip=False), "")] if text else []
         spans += [(f" ({one_line(place)})", "dim")] if place else []
         self.spans(spans, 2)
+
+    def table(self, columns: Mapping[str, Sequence[object]], last: str) -> None:
+        """Columns with their names; those without any value are left out, except the `last`. Long
+        values continue on the next line."""
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        shown = {
+            name: ["" if each is None else one_line(str(each)) for each in cells]
+            for name, cells in columns.items()
+        }
+        shown = {name: cells for name, cells in shown.items() if any(cells) or name == last}
+        for name in shown:
+            table.add_column(Text(name), overflow="fold")
+        for cells in zip(*shown.values(), strict=True):
+            table.add_row(*map(Text, cells))
+        self.lines += table.row_count
+        self.console.print(table)
 
     def change(self, line: Line, column: int) -> None:
         """A value, its path in a column; one too long for a line is shown on two."""
