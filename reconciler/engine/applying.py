@@ -177,7 +177,7 @@ def _noted(report: Report, *notes: str) -> Report:
 
 def _verify(proposal: Proposal, report: Report) -> Report:
     """Read the portals that operations were sent to, settle and record what was done, and verify
-    the result.
+    the result. If all of the plan was stale, there is nothing to record.
 
     A portal that nothing was sent to is as the plan found it. A portal that cannot be read, or
     lists only some of its agents, is not verified.
@@ -190,7 +190,8 @@ def _verify(proposal: Proposal, report: Report) -> Report:
     if any(each.unconfirmed for each in readings.values()):
         _save(proposal, runs, readings)  # settling takes time, and the run may be killed
         readings = settling.settle(proposal, runs, readings)
-    saved = _save(proposal, runs, readings)
+    learned = report.outcomes or not report.stale
+    saved = _save(proposal, runs, readings) if learned else _Saved({})
     report = _noted(report, *saved.notes)
     planner, drafts = proposal.planner, dict(proposal.drafts)
     for name, each in readings.items():

@@ -19,7 +19,6 @@ from reconciler.github.failure import failure_annotations, failure_page
 from reconciler.github.notices import RUN
 from reconciler.github.run import Run
 from reconciler.render import inline
-from reconciler.store.refs import GitError, git
 
 SUMMARY_BYTES = 900_000
 """Size of a step's summary. Past 1 MiB GitHub drops all of it."""
@@ -49,12 +48,13 @@ class Job:
 
     @property
     def folder(self) -> str:
-        """The agency's folder in the repository, "" at the top: a repository may have several."""
-        try:
-            prefix = git(self.root, "rev-parse", "--show-prefix")
-        except GitError:
-            return ""
-        return prefix.decode("utf-8", "replace").rstrip("\n").rstrip("/")
+        """The agency's folder in the repository, "" at the top: a repository may have several. It
+        is found without git, which refuses a checkout of another user."""
+        root = self.root.resolve()
+        for top in (root, *root.parents):
+            if (top / ".git").exists():
+                return root.relative_to(top).as_posix() if root != top else ""
+        return ""
 
     def notice(self, name: str) -> str:
         """The name of a comment or an issue about this agency."""

@@ -10,13 +10,15 @@ from pathlib import Path
 from reconciler.documents.config import DEFAULT_FILE, Config, read_config
 from reconciler.engine.schemas import editor_schemas
 from reconciler.errors import UsageError
-from reconciler.github.workflows import secret, workflows
+from reconciler.github.workflows import secret, suffix, workflows
 from reconciler.portals.registry import PORTALS, sections
 from reconciler.store.refs import GitError, git
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9_.-]+@[0-9a-f]{40}")
 _BRANCH = re.compile(r"[A-Za-z0-9]+([._/-][A-Za-z0-9]+)*")
-_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_FOLDER = re.compile(
+    r"(?!.*(\.\.|\.$|\.lock$))[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
+)
 SAMPLE = "ivan-petrov.yaml"
 IGNORED = (".reconciler/", "reconciler-plan/")
 """What the program writes into a work tree: the ledger, if it is a file, and a run's plan."""
@@ -30,7 +32,7 @@ portals: # only the portals named here are used
 <PORTALS>
 # The branch that records what was applied; the first apply creates and pushes it. Workflows start
 # from a fresh clone each time, so a file would be lost.
-ledger: git:reconciler-ledger
+ledger: git:reconciler-ledger<SUFFIX>
 # limits: {changes: 30%, removals: 10%, floor: 10} # per apply, of all agents
 # unreadable: send # or hold: values that the portal does not show and that were never applied
 """
@@ -86,7 +88,7 @@ def init(
     folder = "" if Path(folder) == Path() else Path(folder).as_posix()
     _check(root, portals, branch, action, folder)
     config = read_config(root / folder, None, sections())
-    agency = _agency(root / folder, config, portals)
+    agency = _agency(root / folder, config, portals, suffix(folder))
     # The keys of every portal: to use another one later needs no new workflow.
     variables = [variable for portal in PORTALS.values() for variable in portal.secrets]
     files = {
@@ -120,15 +122,15 @@ def _check(
         )
 
 
-def _agency(root: Path, config: Config, portals: Sequence[str]) -> Mapping[str, str]:
+def _agency(root: Path, config: Config, portals: Sequence[str], ending: str) -> Mapping[str, str]:
     """The text of each file of an agency, by its path below `root`; without a sample if there are
-    agents."""
+    agents. `ending` is that of the ledger's branch."""
     agents = root / config.agents
     declared = {*agents.rglob("*.yaml"), *agents.rglob("*.yml")} - {agents / SAMPLE}
     up = "../" * len(Path(config.agents).parts)
     sample = {f"{config.agents}/{SAMPLE}": AGENT.replace("<UP>", up)}
     return {
-        DEFAULT_FILE: CONFIG.replace("<PORTALS>", _portals(portals)),
+        DEFAULT_FILE: CONFIG.replace("<PORTALS>", _portals(portals)).replace("<SUFFIX>", ending),
         **({} if declared else sample),
         **{f"schemas/{name}": text for name, text in editor_schemas().items()},
         ".gitignore": "".join(f"{line}\n" for line in IGNORED),

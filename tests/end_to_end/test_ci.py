@@ -824,6 +824,41 @@ def test_failed_plan_of_one_agency_leaves_the_others_comment(two: Project) -> No
     assert "could not be planned" in now[1]
 
 
+def test_refusal_of_git_leaves_the_other_agencys_comment(
+    two: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout of another user: the comment of the agency in the folder is rewritten, and not
+    that of one at the top."""
+    two.branch("change")
+    two.desk.declare(A, B, {**C, "name": "Carmencita"})
+    agencies(two, {**A, "name": "Anica"}, B)
+    number = two.open("change")
+    two.plan(number)
+    two.plan(number, below=NORTH)
+    top, _ = comments(two, number)
+    environment = {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_EVENT_PATH": two.event({"pull_request": two.platform.pulls[number]}),
+        "GITHUB_SHA": two.head("change"),
+    }
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    step = two.step("plan", root=two.desk.root / NORTH, **environment)
+    assert "dubious ownership" in step.summary
+    now = comments(two, number)
+    assert now[0] == top
+    assert "dubious ownership" in now[1]
+
+
+def test_lock_of_one_agency_does_not_stop_the_other(two: Project) -> None:
+    """Each has its own, although they share a branch."""
+    rename(two, 2, "Other")
+    dead_runner(two, 900, NORTH)
+    two.platform.runs[900] = {"status": "in_progress", "run_attempt": 1}
+    step = two.apply(below=SOUTH, event="workflow_dispatch")
+    assert (step.code, names(two)[1]) == (0, "Bogdan")
+    assert locks(two)
+
+
 def test_each_agency_has_a_drift_issue(two: Project) -> None:
     """One that has no drift closes its own issue only."""
     rename(two, 1, "Other")
@@ -1220,9 +1255,9 @@ def test_github_enterprise_server(hub: Project) -> None:
 RUNS = f"https://github.example/{REPOSITORY}/actions/runs/"
 
 
-def dead_runner(hub: Project, number: int) -> None:
+def dead_runner(hub: Project, number: int, folder: str = ".") -> None:
     """The lock of a run's first attempt, whose machine is gone."""
-    store = open_store(hub.desk.root, "git:reconciler-ledger")
+    store = open_store(hub.desk.root / folder, "git:reconciler-ledger")
     assert isinstance(store, Shared)
     run = WorkflowRun(f"{RUNS}{number}", 1, "apply", "ion", lambda *_: False)
     holder = replace(this_process(run), host="runner", boot="another")
@@ -1282,3 +1317,74 @@ def test_apply_with_the_input_unlock(hub: Project) -> None:
         assert (step.code, names(hub)[0], locks(hub)) == (0, "Ana", "")
         [message] = step.annotated("notice")
         assert (f"{RUNS}900" in message) is (runs == 1)
+
+
+# What an apply pushes.
+
+
+@pytest.fixture
+def pushes(hub: Project) -> Path:
+    """The log of what reaches the remote: a line for each reference, without the locks."""
+    log = hub.folder / "pushes"
+    log.write_text("")
+    hook = hub.remote / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ngrep -v refs/reconciler/applying >> '{log}' || true\n")
+    hook.chmod(0o755)
+    return log
+
+
+D: dict[str, Any] = {"externalId": "d", "name": "Dora"}
+
+
+@pytest.mark.parametrize("why", ["as declared", "unreviewed", "stale", "limits", "key", "ended"])
+def test_apply_that_sends_nothing_pushes_nothing(
+    hub: Project, pushes: Path, ctrl_c: Callable[[], None], why: str
+) -> None:
+    """Whatever the reason, and even if it matched an agent for the first time."""
+    hub.desk.live(*LIVE, user(4, **D))
+    hub.branch("change")
+    environment, codes = {}, {"as declared": 0, "stale": 3, "ended": 130}
+    limits = {"changes": "1%", "floor": 0} if why == "limits" else {}
+    hub.desk.use(rentix={}, ledger="git:reconciler-ledger", limits=limits)
+    hub.desk.declare({**A, "name": "Anica"}, B, C, D)
+    number = hub.open("change")
+    hub.plan(number, upload=why != "unreviewed")
+    hub.merge(number)
+    if why == "as declared":
+        rename(hub, 1, "Anica")
+        hub.apply()
+    elif why == "stale":
+        rename(hub, 1, "Somebody")
+    elif why == "key":
+        environment["RENTIX_API_KEY"] = "an-old-key-that-was-revoked"
+    elif why == "ended":
+
+        async def press(*_: Any) -> None:
+            await asyncio.to_thread(ctrl_c)
+
+        hub.desk.portal.state.after.append(press)
+    pushes.write_text("")
+    hub.desk.calls()
+    event = "workflow_dispatch" if why == "limits" else "push"
+    try:
+        step = hub.apply(event=event, **environment)
+    finally:
+        hub.desk.portal.state.after.clear()
+    assert step.code == codes.get(why, 1)
+    assert (writes(hub.desk.calls()), pushes.read_text()) == ([], "")
+
+
+def test_agents_that_are_as_declared_are_recorded_once(hub: Project, pushes: Path) -> None:
+    """From then on they are ours, although nothing was sent: without a file, they are reported."""
+    hub.desk.live(*LIVE, user(4, **D))
+    number = change(hub, A, B, C, D)
+    hub.plan(number)
+    hub.merge(number)
+    pushes.write_text("")
+    for _ in range(2):
+        assert (hub.apply().code, writes(hub.desk.calls())) == (0, [])
+        [push] = pushes.read_text().splitlines()
+        assert push.endswith(" refs/heads/reconciler-ledger")
+    number = change(hub, A, B, C, branch="gone")
+    assert "Dora" in hub.plan(number).summary

@@ -297,6 +297,9 @@ def test_every_job_has_a_timeout(agency: Agency, name: str) -> None:
         (["--dir", ".hidden"], "--dir must be"),
         (["--dir", "a b"], "--dir must be"),
         (["--dir", "-C"], "--dir must be"),
+        (["--dir", "a..b"], "--dir must be"),
+        (["--dir", "a.lock"], "--dir must be"),
+        (["--dir", "a."], "--dir must be"),
         (["--dir", "${{ x }}"], "--dir must be"),
         (["--portal", "zillow"], "Available: rentix, propertyfinder."),
     ],
@@ -370,6 +373,8 @@ def test_two_agencies_in_one_repository(agency: Agency) -> None:
         assert (result.code, result.out.count("wrote"), result.out.count("kept")) == (0, 8, 0)
         assert f"RENTIX_API_KEY_AGENCIES_{name.upper()}" in result.err
         assert agency.run("-C", f"agencies/{name}", "validate").code == 0
+        config = read_config(agency.root / "agencies" / name, None, sections())
+        assert config.ledger == f"git:reconciler-ledger-agencies-{name}"
     groups, names = set(), set()
     for name in ("north", "south"):
         for command in ("plan", "apply", "drift"):
