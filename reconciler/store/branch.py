@@ -94,8 +94,9 @@ class Branch:
 def open_branch(root: Path, name: str) -> Store:
     """The ledger on a branch, of the remote if the repository at `root` has one.
 
-    Raises ConfigError if `root` is not in a repository, if it is not clear which remote to use, or
-    if the branch is checked out (a commit to it would leave the work tree behind).
+    Raises ConfigError if `root` is not in a repository that git reads, if it is not clear which
+    remote to use, or if the branch is checked out (a commit to it would leave the work tree
+    behind).
     """
     refs = Refs(root)
     try:
@@ -113,6 +114,8 @@ def open_branch(root: Path, name: str) -> Store:
             )
         remote = _remote(branch)
     except GitError as error:
+        if "not a git repository" not in str(error):
+            raise ConfigError(f"The ledger git:{name} cannot be used: {error}.") from None
         raise ConfigError(
             f"The ledger git:{name} needs a git repository, and {root.resolve()} is not in one "
             f"({error}). Run `git init` there, or delete the line `ledger:` in reconciler.yaml to "

@@ -254,6 +254,38 @@ def test_failed_plan_replaces_the_former_one(hub: Project, failure: str) -> None
     assert comments(hub, number)[0].partition("###")[2] == before.partition("###")[2]
 
 
+def test_portal_that_refuses_replaces_the_former_plan(hub: Project) -> None:
+    """Whatever the portal, or the way to it, does."""
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    hub.plan(number)
+    codes = [403, 500]
+
+    async def refuse(*_: Any) -> Any:
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"message": "not for you"}, codes[-1])
+
+    hub.desk.portal.state.after.append(refuse)
+    try:
+        while codes:
+            check_failure(hub, number, hub.plan(number), "Rentix")
+            codes.pop()
+    finally:
+        hub.desk.portal.state.after.clear()
+    step = hub.plan(number, RENTIX_URL="http://127.0.0.1:9/api/v1")
+    check_failure(hub, number, step, "could not connect to 127.0.0.1")
+
+
+def check_failure(hub: Project, number: int, step: Step, reason: str) -> None:
+    """Check that the comment, an annotation and the summary show why there is no plan."""
+    [body] = comments(hub, number)
+    assert (step.code, "Anica" in body) == (1, False)
+    for text in (body, step.summary):
+        assert "### The last commit could not be planned" in text
+        assert reason in text
+    assert reason in " ".join(step.annotated("error"))
+
+
 def test_failed_first_plan_creates_no_comment(hub: Project) -> None:
     """The check, its annotations and its summary show the failure."""
     number = change(hub, {**A, "nmae": "Anica"}, B, C)
@@ -1303,7 +1335,8 @@ def test_apply_after_another_run(hub: Project, status: str) -> None:
     assert (step.code, names(hub)[0]) == (1, "Anna")
     assert f"{RUNS}900 (attempt 1, job apply)" in step.err
     assert "`reconciler unlock`" in step.err
-    assert "input unlock" in step.err
+    for text in (step.err, step.annotated("error")[0], step.summary):
+        assert "input unlock" in text
 
 
 def test_apply_with_the_input_unlock(hub: Project) -> None:

@@ -80,6 +80,15 @@ def test_no_repository_is_an_error(tmp_path, monkeypatch):
         open_store(tmp_path, PLACE)
 
 
+def test_repository_of_another_user(single, monkeypatch):
+    """As in a container that mounts the checkout: git's fix is shown, and not that of a folder
+    without a repository."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(ConfigError, match=r"dubious ownership.*safe\.directory") as error:
+        open_store(single, PLACE)
+    assert "git init" not in str(error.value)
+
+
 def test_a_checked_out_branch_is_rejected(single):
     """A commit would leave the work tree behind, here or in another work tree."""
     with pytest.raises(ConfigError, match="branch main is checked out"):
