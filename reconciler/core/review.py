@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from reconciler.core.entries import participle
 from reconciler.core.model import Change, Conflict, Desired, Entry, Plan
@@ -62,6 +63,11 @@ def review_all(
         elif all(agent in stale[number] for number in plans):
             found.append(stale[plans[0]][agent])
     return tuple(found)
+
+
+def without(plan: Plan, keys: AbstractSet[str]) -> Plan:
+    """A saved plan as a review of all agents but these."""
+    return replace(plan, entries=tuple(each for each in plan.entries if each.key not in keys))
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,13 +328,12 @@ def unpublished(repository: Repository) -> Iterator[Warning]:
         yield Warning(part.portal, document.key, source, message, name)
 
 
-def compare_files(repository: Repository, base: Sequence[Document]) -> tuple[FileChange, ...]:
-    """What the files change, compared with those of a base; no portal is read."""
-    before, after = (
-        [(each.key, each.source, each.data) for each in documents]
-        for documents in (base, repository.documents)
+def compare_files(before: Iterable[Document], after: Iterable[Document]) -> tuple[FileChange, ...]:
+    """What files change, compared with earlier ones; no portal is read."""
+    old, new = (
+        [(each.key, each.source, each.data) for each in documents] for documents in (before, after)
     )
-    return compare(before, after)
+    return compare(old, new)
 
 
 # -- reviewed plans and limits -------------------------------------------------------------------

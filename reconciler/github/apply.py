@@ -12,15 +12,14 @@ from reconciler.errors import LimitsError, UsageError
 from reconciler.github.annotations import obstacle_annotations, report_annotations
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.commands import Annotation, log_text, set_outputs
+from reconciler.github.history import LaterChanges, commits_after, history
 from reconciler.github.job import ALL_AGENTS, SUMMARY_BYTES, Job
 from reconciler.github.lock import workflow_run
 from reconciler.github.reviewed import Origin, ReviewedPlan, reviewed_plans
 from reconciler.github.workflows import workflow_file
 from reconciler.render import inline, markdown, text
+from reconciler.store.applied import LastApplied, last_applied
 from reconciler.store.refs import GitError, git
-
-MAX_COMMITS = 30
-"""Commits of a branch, from its head, whose pull requests are searched for plans."""
 
 
 class _Approved(NamedTuple):
@@ -31,6 +30,17 @@ class _Approved(NamedTuple):
     problems: Sequence[str] = ()
 
 
+class _Merges(NamedTuple):
+    """Where to find the plans that were reviewed: the branch's commits, newest first, and the
+    record of the last one that was applied."""
+
+    github: GitHub
+    commits: Sequence[str]
+    branch: str
+    origin: Origin
+    record: LastApplied | None
+
+
 def apply_branch(job: Job, workflow: str | None) -> int:
     """Apply the files of a branch's head: the agents as reviewed in the plans of merged pull
     requests, or everything if a person started the run. `workflow` is the path of the plan
@@ -39,7 +49,7 @@ def apply_branch(job: Job, workflow: str | None) -> int:
     branch = job.run.branch
     if branch is None:
         raise UsageError("`ci apply` runs on pushes to a branch and on manual runs only.")
-    commits, origin = _history(job), _origin(job, workflow)
+    commits, origin = history(job), _origin(job, workflow)
     if job.run.unlock:
         _unlock(job)
     with job.github() as github:
@@ -51,13 +61,16 @@ def apply_branch(job: Job, workflow: str | None) -> int:
             repository, job.environment, ALL_AGENTS, runtime=runtime, lock=job.log
         ) as planner:
             proposal = planner.make_plan(ALL_AGENTS)
-            approved = _approve(job, proposal, reviewed_plans(github, commits, branch, origin))
+            record = last_applied(planner.session.store, branch)
+            approved = _approve(job, proposal, _Merges(github, commits, branch, origin, record))
             if approved.proposal is None:
                 return _report_unreviewed(job, approved.problems)
             if _superseded(job, github, branch, commits):
                 return 0
             with job.guard(approved.proposal.cancellation):
                 report = applying.apply(approved.proposal, approved.stale, lambda _: None)
+            if record is not None and _is_complete(report):
+                _record(job, record)
     _report(job, approved.proposal, report, approved.problems if approved.stale else ())
     return report.exit_code
 
@@ -79,22 +92,6 @@ def _origin(job: Job, workflow: str | None) -> Origin:
     return Origin(folder, tuple(workflows) if workflow is None else (workflow,))
 
 
-def _history(job: Job) -> list[str]:
-    """The commits that led to the head, newest first. Raises UsageError if the run's commit is not
-    checked out."""
-    try:
-        output = git(job.root, "rev-list", "--first-parent", "-n", str(MAX_COMMITS), "HEAD")
-    except GitError as error:
-        raise UsageError(f"The history cannot be read: {error}.") from None
-    commits = output.decode().split()
-    if commits[0] != job.run.commit:
-        raise UsageError(
-            f"Nothing was sent: {commits[0][:12]} is checked out, but this run is for "
-            f"{job.run.commit[:12]}."
-        )
-    return commits
-
-
 def _superseded(job: Job, github: GitHub, branch: str, commits: Sequence[str]) -> bool:
     """Whether the branch has a newer head, whose run applies everything. Raises GitHubError if
     GitHub still shows an older one, since then no other run would apply this commit."""
@@ -112,18 +109,64 @@ def _superseded(job: Job, github: GitHub, branch: str, commits: Sequence[str]) -
     return True
 
 
-def _approve(job: Job, proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) -> _Approved:
+def _approve(job: Job, proposal: planning.Proposal, merges: _Merges) -> _Approved:
     """The part of a plan that may be applied. Raises LimitsError."""
     if job.run.event == "workflow_dispatch":
         _check_limits(proposal)
         return _Approved(proposal)
     if not proposal.plan.entries:
         return _Approved(proposal)
+    waiting, problem = _not_applied(job, merges)
+    if not waiting:
+        return _Approved(None, problems=[problem])
+    later = LaterChanges(proposal.planner.session.repository, waiting)
+    plans = reviewed_plans(merges.github, waiting, merges.branch, merges.origin, later.after)
     approved = _match_reviewed(proposal, plans)
     if git(job.root, "rev-parse", "--is-shallow-repository").strip() == b"true":
         hint = "the history is incomplete: check out with fetch-depth: 0"
         return approved._replace(problems=[*approved.problems, hint])
     return approved
+
+
+def _not_applied(job: Job, merges: _Merges) -> tuple[Sequence[str], str]:
+    """The commits after the last one that was applied; if there are none, why. Only the head, with
+    a warning, if the record cannot be read."""
+    try:
+        done = merges.record.read() if merges.record else None
+    except GitError as error:
+        message = (
+            f"The last applied commit could not be read ({error}), so only the plan of the newest "
+            f"merge counts."
+        )
+        job.annotate([Annotation("warning", message)])
+        return merges.commits[:1], ""
+    if done is None:
+        return merges.commits, ""
+    try:
+        return commits_after(job, done), "the plans for this commit were already applied"
+    except GitError:
+        return (), (
+            f"the last applied commit ({done[:12]}) is not in this clone. Check out with "
+            f"fetch-depth: 0. If the branch was reset, no older plan counts"
+        )
+
+
+def _is_complete(report: Report) -> bool:
+    """Whether an apply sent something and left nothing of it to do: its reviews have counted."""
+    applied = report.count("applied")
+    return 0 < applied == len(report.outcomes) and not (report.interrupted or report.plan.unread)
+
+
+def _record(job: Job, record: LastApplied) -> None:
+    """Record the run's commit as applied; a failure is a warning only."""
+    try:
+        record.write(job.run.commit)
+    except GitError as error:
+        message = (
+            f"This commit could not be recorded as applied ({error}), so the plans of its pull "
+            f"requests may count again."
+        )
+        job.annotate([Annotation("warning", message)])
 
 
 def _check_limits(proposal: planning.Proposal, reviewed: Sequence[Plan] = ()) -> None:
@@ -144,11 +187,11 @@ def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) 
     found: list[Plan] = []
     problems: list[str] = []
     approved = _Approved(None)
-    for each in plans:
-        if each.plan is None:
-            problems.append(each.problem)
+    for plan, problem in plans:
+        problems += [problem] if problem else []
+        if plan is None:
             continue
-        found.append(each.plan)
+        found.append(plan)
         approved = _Approved(*planning.only_reviewed(proposal, found))
         if not approved.stale:
             break

@@ -116,7 +116,7 @@ def _plan_without_keys(
     if before is None:
         job.summarize(f"### The files are valid\n\n{NO_KEYS}\n")
         return 0
-    changed = planning.compare_files(repository, before)
+    changed = planning.compare_files(before, repository.documents)
     lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
     for each in changed[:MAX_LISTED]:
         paths = ", ".join(map(inline.code, each.paths[:MAX_LISTED]))

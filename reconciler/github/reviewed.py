@@ -2,8 +2,9 @@
 
 A plan is stored as an artifact of the run that showed it. Forks share the names of artifacts, and
 anyone who can push to a branch can upload one of the same name. So an artifact counts only if its
-run is of the plan workflow, for a pull request, for that head, from a branch of this repository.
-Its content is checked like any saved plan.
+run is of the plan workflow, for a pull request, for that head, from a branch of this repository,
+and if it was made before the merge. Its content is checked like any saved plan. Reasons:
+docs/decisions/0022-a-review-counts-once.md.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from reconciler.core.model import Plan
 from reconciler.core.plan_json import PlanDocument, parse
+from reconciler.core.review import without
 from reconciler.errors import PlanFileError
 from reconciler.github.api import TOO_LARGE, GitHub, GitHubError
 from reconciler.github.workflows import suffix
@@ -29,6 +33,8 @@ MAX_BYTES = 64_000_000
 """Bytes of an unpacked plan."""
 PAUSES = (2.0, 4.0, 8.0)
 """Seconds between attempts to find the pull request of a push: GitHub may not know it at once."""
+MAX_LISTED = 10
+"""Agents that a message lists."""
 UNKNOWN_COMMIT = (404, 422)
 """Statuses for a commit that GitHub does not know."""
 GONE = (404, 410)
@@ -50,7 +56,7 @@ UNREADABLE = (
 
 
 class ReviewedPlan(NamedTuple):
-    """The plan that a pull request showed, or the problem with it."""
+    """The part that counts of the plan that a pull request showed, and the problem with it."""
 
     plan: Plan | None
     problem: str = ""
@@ -71,16 +77,48 @@ def artifact(head: str, folder: str) -> str:
 
 
 def reviewed_plans(
-    github: GitHub, commits: Sequence[str], branch: str, origin: Origin
+    github: GitHub,
+    commits: Sequence[str],
+    branch: str,
+    origin: Origin,
+    changed_after: Callable[[int], AbstractSet[str] | None] = lambda _: frozenset(),
 ) -> Iterator[ReviewedPlan]:
-    """The plans of the pull requests that led to these commits, the newest first, each once.
-    Raises GitHubError."""
+    """The plans of the pull requests that led to these commits, the newest first, each once. None
+    if the newest commit, the head, is of no pull request.
+
+    `changed_after` has the keys of the agents that the first N commits change (None: unknown); an
+    older plan does not count for those. Raises GitHubError.
+    """
     seen: set[Any] = set()
     for place, commit in enumerate(commits):
-        for pull in _merged(github, commit, branch, () if place else PAUSES):
+        pulls = _merged(github, commit, branch, () if place else PAUSES)
+        if not pulls and not place:
+            return
+        for pull in pulls:
             if pull.get("number") not in seen:
                 seen.add(pull.get("number"))
-                yield plan_of(github, pull, origin)
+                found = plan_of(github, pull, origin)
+                if found.plan is not None and place:
+                    found = _up_to_date(found.plan, pull, changed_after(place))
+                yield found
+
+
+def _up_to_date(
+    plan: Plan, pull: Mapping[str, Any], changed: AbstractSet[str] | None
+) -> ReviewedPlan:
+    """A pull request's plan without the agents that were changed after its merge."""
+    about = f"the plan of #{pull.get('number')} does not count"
+    if changed is None:
+        problem = f"{about}: the files of a later commit have errors, so they cannot be compared"
+        return ReviewedPlan(None, problem)
+    keys = list(dict.fromkeys(each.key for each in plan.entries if each.key in changed))
+    if not keys:
+        return ReviewedPlan(plan)
+    more = f" and {len(keys) - MAX_LISTED} more" if len(keys) > MAX_LISTED else ""
+    return ReviewedPlan(
+        without(plan, changed),
+        f"{about} for {', '.join(keys[:MAX_LISTED])}{more}: changed again after its merge",
+    )
 
 
 def _merged(
@@ -108,6 +146,7 @@ def _merged(
 def plan_of(github: GitHub, pull: Mapping[str, Any], origin: Origin) -> ReviewedPlan:
     """The newest valid plan for a pull request's last head. Raises GitHubError."""
     number, head = pull.get("number"), str((pull.get("head") or {}).get("sha") or "")
+    merged = _moment(pull.get("merged_at"))
     name = artifact(head, origin.folder)
     artifacts = [
         each
@@ -118,7 +157,7 @@ def plan_of(github: GitHub, pull: Mapping[str, Any], origin: Origin) -> Reviewed
         return ReviewedPlan(None, f"no plan was stored for #{number}")
     problems = []
     for each in sorted(artifacts, key=lambda one: str(one.get("created_at")), reverse=True):
-        problem = _artifact_problem(github, each, head, origin.workflows)
+        problem = _artifact_problem(github, each, head, origin.workflows, merged)
         result = ReviewedPlan(None, problem) if problem else _download(github, each)
         if result.plan is not None:
             return result
@@ -127,7 +166,11 @@ def plan_of(github: GitHub, pull: Mapping[str, Any], origin: Origin) -> Reviewed
 
 
 def _artifact_problem(
-    github: GitHub, found: Mapping[str, Any], head: str, workflows: Sequence[str]
+    github: GitHub,
+    found: Mapping[str, Any],
+    head: str,
+    workflows: Sequence[str],
+    merged: datetime | None,
 ) -> str:
     """Why an artifact does not count, "" if it does. Raises GitHubError."""
     if found.get("expired"):
@@ -146,7 +189,26 @@ def _artifact_problem(
     )
     if not all(requirements):
         return "was not made by the plan workflow"
-    return "" if run.get("conclusion") == "success" else "is from a run that did not succeed"
+    if run.get("conclusion") != "success":
+        return "is from a run that did not succeed"
+    return "" if _made_before(merged, found, run) else "was made after the merge"
+
+
+def _made_before(merged: datetime | None, found: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Whether an artifact was stored, and the last attempt of its run started, before a merge."""
+    stored = _moment(found.get("created_at"))
+    started = _moment(run.get("run_started_at") or run.get("created_at"))
+    return merged is not None and stored is not None and max(stored, started or stored) <= merged
+
+
+def _moment(text: Any) -> datetime | None:  # noqa: ANN401 - JSON
+    """A time in GitHub's form, such as 2026-01-31T12:00:00Z, in whole seconds; None if it is not
+    one."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return moment.replace(microsecond=0) if moment.tzinfo else None
 
 
 def _download(github: GitHub, found: Mapping[str, Any]) -> ReviewedPlan:

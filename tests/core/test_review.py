@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.model import Target
-from reconciler.core.review import review, review_all, why_elsewhere
+from reconciler.core.review import review, review_all, why_elsewhere, without
 
 from .build import PHONE, file, ledger, live
 from .reviewing import KEY, PETR, rentix_plan, saved_plan, stale_reasons
@@ -340,3 +340,13 @@ def test_plans_for_another_address_are_skipped():
     """A plan for this one is enough."""
     fresh = replace(BEFORE, targets=(HERE,))
     assert review_all([replace(BEFORE, targets=(THERE,)), fresh], fresh, [IVAN]) == ()
+
+
+def test_a_plan_without_some_agents_does_not_review_them():
+    """It still reviews the others."""
+    desired = [file("a", {"name": "A"}), file("b", {"name": "B"})]
+    agents = [live(1, "a"), live(2, "b")]
+    saved = saved_plan(desired, agents)
+    fresh = rentix_plan(desired, agents)
+    found = review_all([without(saved, {"a"})], fresh, desired)
+    assert [(each.key, each.reason) for each in found] == [("a", "in no reviewed plan")]

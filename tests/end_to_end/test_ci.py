@@ -38,10 +38,11 @@ from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running, running
 from reconciler.store import open_store, planfile
+from reconciler.store.applied import LastApplied
 from reconciler.store.branch import Shared
 from reconciler.store.holder import WorkflowRun, this_process
 from reconciler.store.lock import LockWait
-from reconciler.store.refs import git
+from reconciler.store.refs import GitError, git
 
 A: dict[str, Any] = {"externalId": "a", "name": "Ana"}
 B: dict[str, Any] = {"externalId": "b", "name": "Bogdan"}
@@ -921,6 +922,188 @@ def test_unreviewed_push_is_not_applied(hub: Project) -> None:
     step = hub.apply(event="workflow_dispatch")
     assert (step.code, names(hub)[0]) == (0, "Pushed")
     assert hub.apply().code == 0
+
+
+def merged(hub: Project, *agents: dict[str, Any], branch: str) -> int:
+    """A pull request that declares these agents, planned and merged."""
+    number = change(hub, *agents, branch=branch)
+    hub.plan(number)
+    hub.merge(number)
+    return number
+
+
+def pushed(hub: Project, *agents: dict[str, Any]) -> None:
+    """Push files that declare these agents to main, without a pull request."""
+    git(hub.desk.root, "checkout", "-q", "main")
+    hub.desk.declare(*agents)
+    hub.push("direct")
+
+
+ANICA = {**A, "name": "Anica"}
+DORA = {**C, "name": "Dora"}
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_review_does_not_count_for_a_later_push(hub: Project, applied: bool) -> None:
+    """#1 renames Ana, #2 reverts that, a push without a pull request renames her again: nothing is
+    sent. The next pull request does not bring the old plan back, even if nothing was applied in
+    between; it is applied itself."""
+    late = change(hub, A, B, DORA, branch="late")
+    hub.plan(late)
+    for number, agents in enumerate(((ANICA, B, C), (A, B, C)), 1):
+        merged(hub, *agents, branch=f"change-{number}")
+        if applied:
+            assert hub.apply().code == 0
+    pushed(hub, ANICA, B, C)
+    hub.desk.calls()
+    step = hub.apply()
+    assert (step.code, writes(hub.desk.calls()), names(hub)[0]) == (1, [], "Ana")
+    assert "no pull request led to this commit" in step.annotated("error")[0]
+    hub.merge(late)
+    step = hub.apply()
+    assert (step.code, names(hub)) == (3, ["Ana", "Bogdan", "Dora"])
+    assert any(each.startswith("a on rentix: left out: ") for each in step.annotated("warning"))
+
+
+def test_push_after_a_merge_that_was_not_applied(hub: Project) -> None:
+    """Its run sends nothing. The run of the next merge applies what was reviewed in both pull
+    requests, and leaves out what was pushed."""
+    merged(hub, ANICA, B, C, branch="first")
+    pushed(hub, ANICA, {**B, "name": "Pushed"}, C)
+    step = hub.apply()
+    assert (step.code, names(hub)) == (1, ["Ana", "Bogdan", "Carmen"])
+    second = change(hub, ANICA, {**B, "name": "Pushed"}, DORA, branch="second")
+    hub.plan(second)
+    hub.desk.declare(ANICA, {**B, "name": "Pushed"}, {**C, "name": "Dorina"})
+    hub.update(second, "second")
+    hub.plan(second)
+    hub.merge(second)
+    assert (hub.apply().code, names(hub)) == (0, ["Anica", "Pushed", "Dorina"])
+
+
+def test_review_that_was_applied_does_not_count_again(hub: Project) -> None:
+    """Someone reverts the change on the portal. A later merge, planned before that, and a re-run
+    leave it alone; a manual run applies it."""
+    merged(hub, ANICA, B, C, branch="first")
+    assert hub.apply().code == 0
+    second = change(hub, ANICA, B, DORA, branch="second")
+    hub.plan(second)
+    rename(hub, 1, "Ana")
+    hub.merge(second)
+    step = hub.apply()
+    assert (step.code, names(hub)) == (3, ["Ana", "Bogdan", "Dora"])
+    assert "a on rentix: left out: in no reviewed plan" in step.annotated("warning")
+    step = hub.apply()
+    assert (step.code, names(hub)[0]) == (1, "Ana")
+    assert "already applied" in step.annotated("error")[0]
+    assert (hub.apply(event="workflow_dispatch").code, names(hub)[0]) == (0, "Anica")
+
+
+def test_review_counts_until_everything_is_applied(hub: Project) -> None:
+    """After a failure, a re-run applies the rest, as does the run of a later merge."""
+    merged(hub, ANICA, B, C, branch="first")
+
+    async def refuse(call: Any, _: Any) -> Any:
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"message": "no"}, 422) if call.method == "PUT" else None
+
+    hub.desk.portal.state.after.append(refuse)
+    try:
+        assert hub.apply().code == 3
+    finally:
+        hub.desk.portal.state.after.clear()
+    rename(hub, 1, "Ana")
+    merged(hub, ANICA, B, DORA, branch="second")
+    assert (hub.apply().code, names(hub)) == (0, ["Anica", "Bogdan", "Dora"])
+
+
+def test_plan_made_after_the_merge_does_not_count(hub: Project) -> None:
+    """Re-run or made for the first time then: it reviewed nothing."""
+    number = change(hub, ANICA, B, C)
+    hub.plan(number)
+    hub.merge(number)
+    [artifact] = hub.platform.artifacts
+    run = hub.platform.runs[artifact["workflow_run"]["id"]]
+    run |= {"run_attempt": 2, "run_started_at": "2026-01-03T00:00:00Z"}
+    for _ in range(2):
+        step = hub.apply()
+        assert (step.code, names(hub)[0]) == (1, "Ana")
+        assert f"the plan of #{number} was made after the merge" in step.annotated("error")[0]
+        run |= {"run_attempt": 1, "run_started_at": "2026-01-01T00:00:00Z"}
+        artifact["created_at"] = "2026-01-03T00:00:00Z"
+
+
+def test_files_with_errors_between_two_merges(hub: Project) -> None:
+    """It cannot be known which agents they changed, so only the newer plan counts."""
+    first = merged(hub, ANICA, B, C, branch="first")
+    pushed(hub, {**A, "nmae": "Anica"}, B, C)
+    second = change(hub, ANICA, B, DORA, branch="second")
+    hub.plan(second)
+    rename(hub, 1, "Anna")
+    hub.merge(second)
+    step = hub.apply()
+    assert (step.code, names(hub)) == (3, ["Anna", "Bogdan", "Dora"])
+    assert any(
+        each.startswith(f"the plan of #{first} does not count")
+        for each in step.annotated("warning")
+    )
+
+
+def records(hub: Project) -> str:
+    """The records of applied commits on the remote."""
+    return say(hub.remote, "for-each-ref", "refs/reconciler-applied")
+
+
+def test_apply_that_sends_nothing_is_not_recorded(hub: Project) -> None:
+    """What was reviewed may still have to be sent."""
+    merged(hub, ANICA, B, C, branch="first")
+    rename(hub, 1, "Anica")
+    assert hub.apply().code == 0
+    assert records(hub) == ""
+    rename(hub, 1, "Ana")
+    assert (hub.apply().code, names(hub)[0]) == (0, "Anica")
+    assert records(hub) != ""
+
+
+@pytest.mark.parametrize("where", ["on another branch", "nowhere"])
+def test_branch_that_was_reset(hub: Project, where: str) -> None:
+    """To a merge that was applied and reverted since: its plan does not count again."""
+    merged(hub, ANICA, B, C, branch="first")
+    early = hub.head()
+    assert hub.apply().code == 0
+    merged(hub, A, B, C, branch="second")
+    assert hub.apply().code == 0
+    git(hub.remote, "update-ref", "refs/heads/main", early)
+    if where == "nowhere":
+        git(hub.remote, "gc", "-q", "--prune=now")
+    else:
+        git(hub.desk.root, "push", "-q", "origin", "main:refs/heads/old")
+    step = hub.apply()
+    assert (step.code, names(hub)[0]) == (1, "Ana")
+    reason = "not in this clone" if where == "nowhere" else "already applied"
+    assert reason in step.annotated("error")[0]
+
+
+@pytest.mark.parametrize("broken", ["read", "write"])
+def test_record_of_the_applied_commit_fails(
+    hub: Project, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning. If it cannot be read, only the plan of the newest merge counts."""
+    second = change(hub, A, B, DORA, branch="second")
+    hub.plan(second)
+    merged(hub, ANICA, B, C, branch="first")
+    hub.merge(second)
+
+    def fail(*_: object) -> None:
+        raise GitError("no answer")
+
+    monkeypatch.setattr(LastApplied, broken, fail)
+    step = hub.apply()
+    assert any("(no answer)" in each for each in step.annotated("warning"))
+    unread = broken == "read"
+    assert (step.code, names(hub)[0]) == ((3, "Ana") if unread else (0, "Anica"))
+    assert names(hub)[2] == "Dora"
 
 
 def test_manual_run_respects_the_limits(hub: Project) -> None:

@@ -18,6 +18,9 @@ from repositories import ME, clone, commit, remote_of, repository, say
 from github.platform import FORK, REPOSITORY, TOKEN, Platform, zipped
 from reconciler.store.refs import git
 
+MERGED = "2026-01-02T00:00:00Z"
+"""When pull requests are merged: after their plans were made."""
+
 
 class Command(NamedTuple):
     """A workflow command as the runner parses it."""
@@ -153,7 +156,7 @@ class Project:
         git(root, "push", "-q", "origin", "main")
         for each in say(root, "rev-list", f"{before}..main").split():
             self.platform.commits.setdefault(each, []).append(number)
-        pull["merged_at"] = "2026-01-01T00:00:00Z"
+        pull["merged_at"] = MERGED
         return self.head()
 
     def run(self, *arguments: str, check_out: str, below: str = ".", **environment: str) -> Step:

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 import pytest
 
 from github.platform import FORK, WORKFLOW, Answer, Platform, on_both, zipped
+from github.runner import MERGED
 from reconciler.core.model import Change, Entry, Plan, Source
 from reconciler.core.plan import join
 from reconciler.core.plan_json import digest, form
@@ -25,7 +27,7 @@ PULL: dict[str, Any] = {
     "number": 7,
     "head": {"sha": HEAD},
     "base": {"ref": "main"},
-    "merged_at": "2026-01-01T00:00:00Z",
+    "merged_at": MERGED,
 }
 ORIGIN = Origin("", (WORKFLOW,))
 BY_OTHERS = "was not made by the plan workflow"
@@ -143,6 +145,40 @@ def test_run_of_a_deleted_fork(platform: Platform, github: GitHub, missing: str)
     run = {**next(iter(platform.runs.values())), missing: None}
     platform.fail("GET", r"actions/runs/\d+", Answer(200, run))
     assert problem(github) == BY_OTHERS
+
+
+LATER = "2026-01-03T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("stored_at", "run", "why"),
+    [
+        (MERGED, {"run_started_at": MERGED}, None),
+        (MERGED, {"created_at": MERGED}, None),
+        ("2026-01-02T01:00:00+01:00", {}, None),
+        (LATER, {}, "was made after the merge"),
+        (MERGED, {"created_at": MERGED, "run_started_at": LATER}, "was made after the merge"),
+        (MERGED, {"created_at": LATER}, "was made after the merge"),
+        (None, {}, "was made after the merge"),
+    ],
+)
+def test_plan_made_after_the_merge(
+    platform: Platform, github: GitHub, stored_at: str | None, run: dict[str, Any], why: str | None
+) -> None:
+    """It reviewed nothing; nor did one of an attempt that started later, or of an unknown time."""
+    stored(platform, **run)["created_at"] = stored_at
+    if why is None:
+        assert plan_of(github, PULL, ORIGIN).plan is not None
+    else:
+        assert problem(github) == why
+        assert not any(each.path.endswith("/zip") for each in platform.asked)
+
+
+@pytest.mark.parametrize("merged", [None, 7, "yesterday", "2026-01-02T00:00:00"])
+def test_unknown_time_of_merge(platform: Platform, github: GitHub, merged: object) -> None:
+    """No plan counts then."""
+    stored(platform)
+    assert plan_of(github, {**PULL, "merged_at": merged}, ORIGIN).plan is None
 
 
 def test_workflow_path_with_a_ref(platform: Platform, github: GitHub) -> None:
@@ -263,10 +299,62 @@ def test_only_merged_pull_requests_count(platform: Platform, github: GitHub) -> 
     }
     platform.commits = {"a" * 40: [8, 9, 7], "b" * 40: [7], "c" * 40: [10], "d" * 40: []}
     stored(platform)
-    found = reviewed.reviewed_plans(github, [each * 40 for each in "dabc"], "main", ORIGIN)
+    found = reviewed.reviewed_plans(github, [each * 40 for each in "adbc"], "main", ORIGIN)
     assert names(next(found)[0]) == ["Ana Maria"]
     assert not any(each.path.startswith("commits/b") for each in platform.asked)
     assert list(found) == [(None, "no plan was stored for #10")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "agents", "why"),
+    [
+        (frozenset(), ["Ana Maria"], ""),
+        (frozenset({"b"}), ["Ana Maria"], ""),
+        (
+            frozenset({"a"}),
+            [],
+            "the plan of #7 does not count for a: changed again after its merge",
+        ),
+        (None, None, "the files of a later commit have errors"),
+    ],
+)
+def test_agents_that_later_commits_change(
+    platform: Platform,
+    github: GitHub,
+    changed: frozenset[str] | None,
+    agents: list[str] | None,
+    why: str,
+) -> None:
+    """The plan of the head always counts, an older one only for the other agents."""
+    stored(platform)
+    platform.pulls = {7: PULL, 8: {**PULL, "number": 8, "head": {"sha": "8" * 40}}}
+    platform.commits = {"a" * 40: [8], "b" * 40: [7]}
+    commits = [each * 40 for each in "ab"]
+    places = []
+
+    def changed_after(place: int) -> frozenset[str] | None:
+        places.append(place)
+        return changed
+
+    found = list(reviewed_plans(github, commits, "main", ORIGIN, changed_after))
+    assert found[0] == (None, "no plan was stored for #8")
+    assert why in found[1].problem
+    assert (None if found[1].plan is None else names(found[1].plan)) == agents
+    assert places == [1]
+    assert names(next(reviewed_plans(github, commits[1:], "main", ORIGIN)).plan) == ["Ana Maria"]
+
+
+def test_many_agents_that_later_commits_change() -> None:
+    """The message lists ten."""
+    keys = [f"a{number}" for number in range(12)]
+    entries = tuple(
+        Entry("rentix", key, 1, "Ana", None, "id", ("update",), (), None, "") for key in keys
+    )
+    plan = replace(join({}, {}, {}), entries=entries)
+    found = reviewed._up_to_date(plan, PULL, frozenset(keys))
+    assert found.plan is not None
+    assert found.plan.entries == ()
+    assert "a9 and 2 more: changed" in found.problem
 
 
 @pytest.mark.parametrize(
@@ -293,11 +381,12 @@ def test_a_merge_that_github_does_not_know_yet(
 def test_a_push_without_a_pull_request(
     platform: Platform, github: GitHub, pauses: list[float]
 ) -> None:
-    """The lookups end; an unknown commit is an error, as is any other failure at once."""
+    """The lookups end, and no older commit is looked up; an unknown commit is an error, as is any
+    other failure at once."""
     found = reviewed_plans(github, [HEAD, "2" * 40], "main", ORIGIN)
     assert list(found) == []
     assert pauses == list(reviewed.PAUSES)
-    assert len(platform.asked) == len(reviewed.PAUSES) + 2
+    assert len(platform.asked) == len(reviewed.PAUSES) + 1
     platform.fail("GET", f"commits/{HEAD}/pulls", *([Answer(422)] * (len(reviewed.PAUSES) + 1)))
     with pytest.raises(GitHubError, match="422"):
         list(reviewed_plans(github, [HEAD], "main", ORIGIN))
