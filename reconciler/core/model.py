@@ -307,7 +307,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One agent of a plan that changes. `live` has what visitors of the portal see now, by path."""
+    """One agent of a plan that changes. `live` has what visitors of the portal see now, by path.
+    `listings` counts the live listings of an agent who is taken off them, None if unknown."""
 
     portal: str
     key: str
@@ -320,6 +321,7 @@ class Entry:
     attribution: Attribution | None
     reason: str
     live: Mapping[str, Value] = field(default_factory=dict)
+    listings: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ def _entry(entry: Entry) -> PlanDocument:
         "attribution": entry.attribution,
         "reason": entry.reason,
         "live": dict(entry.live),
+        **({} if entry.listings is None else {"listings": entry.listings}),
     }
 
 
@@ -210,6 +211,7 @@ def parse(document: Mapping[str, Any]) -> Plan:
                 attribution=each["attribution"],
                 reason=each["reason"],
                 live=each.get("live", {}),
+                listings=each.get("listings"),
             )
             for each in document["agents"]
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
@@ -15,7 +15,15 @@ from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import Send, drive
 from reconciler.core.limits import Limits
-from reconciler.core.model import Conflict, Desired, Listing, Plan, PortalState, Warning
+from reconciler.core.model import (
+    Conflict,
+    Desired,
+    Listing,
+    Plan,
+    PortalState,
+    Scalar,
+    Warning,
+)
 from reconciler.core.omissions import LOOK_UPS, omits_most, to_look_up, with_found
 from reconciler.core.plan import Draft, draft, join
 from reconciler.core.plan_json import PlanDocument, form, parse
@@ -133,12 +141,15 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Makes plans from one reading of the portals. `unread` has the portals that could not be read,
-    with the reason. With the agents of a `base`, each change is attributed by comparing with it."""
+    with the reason. With the agents of a `base`, each change is attributed by comparing with it.
+    `listings` has how many live listings agents have who are to be taken off them: each is asked
+    about once."""
 
     session: Session
     snapshots: Mapping[str, Snapshot]
     unread: Mapping[str, str]
     base: Sequence[Document] | None = None
+    listings: dict[tuple[str, Scalar | None], int | None] = field(default_factory=dict)
 
     def read_again(self) -> Planner:
         """A planner for what the portals list now. Raises the errors of `open_planner`."""
@@ -146,7 +157,10 @@ class Planner:
 
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
-        drafts = {name: self.draft(each, selection) for name, each in self.snapshots.items()}
+        drafts = {
+            name: self._with_listings(name, self.draft(each, selection))
+            for name, each in self.snapshots.items()
+        }
         plan = self._join(drafts, self._unpublished(selection))
         if self.base is not None:
             plan = attribute(plan, self._base_plan(selection))
@@ -164,6 +178,26 @@ class Planner:
             limits=Limits(limits.changes, limits.removals, limits.floor, len(repository.documents)),
             selection=selection,
         )
+
+    def _with_listings(self, name: str, draft: Draft) -> Draft:
+        """The draft, with the number of live listings of each agent who is taken off them. It is
+        asked for only then, and unknown if the portal does not say."""
+        ending = [each.id for each in draft.entries if "deactivate" in each.actions]
+        if not ending:
+            return draft
+        by_id = self.snapshots[name].listing.by_id()
+        new = [by_id[str(each)] for each in ending if (name, each) not in self.listings]
+        if new:
+            connection = self.session.connections[name]
+            found: Mapping[str, int] = {}
+            with suppress(PortalError):
+                send = partial(connection.send, self.session.cancellation)
+                found = drive(connection.portal.live_listings(new), send)
+            self.listings.update({(name, each.id): found.get(str(each.id)) for each in new})
+        entries = (
+            replace(each, listings=self.listings.get((name, each.id))) for each in draft.entries
+        )
+        return replace(draft, entries=tuple(entries))
 
     def drift(self, proposal: Proposal) -> Proposal:
         """The part of a plan that is drift."""

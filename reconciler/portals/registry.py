@@ -71,6 +71,10 @@ class Portal(Protocol):
         """The agents with these live ids, by id as text: None if the portal has no such agent. An
         agent that could not be read is left out."""
 
+    def live_listings(self, agents: Sequence[Live]) -> Conversation[dict[str, int]]:
+        """How many live listings each of these agents has, by live id as text; without those for
+        whom the portal does not say."""
+
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """The fewest requests for these operations, in an order in which they can be sent."""
 

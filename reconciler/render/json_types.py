@@ -155,6 +155,8 @@ class EntryJson(TypedDict):
     """Why, in a sentence."""
     live: dict[str, Value]
     """What visitors see now, by path."""
+    listings: NotRequired[int]
+    """How many live listings lose the agent, if the portal says."""
 
 
 @_closed

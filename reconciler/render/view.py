@@ -131,12 +131,17 @@ def _dangers(people: _People, found: Iterable[Agent]) -> list[Section]:
     for agent in found:
         for entry in agent.entries:
             if kind := danger(entry):
-                text = "" if kind == "deactivate" else _moved_id(entry)
+                text = _at_stake(entry) if kind == "deactivate" else _moved_id(entry)
                 items[kind].append(people.item(entry, text, anchor=agent.anchor))
     return [
         Section(sentence(DANGERS[kind]), listed, danger=True, noun="agent")
         for kind, listed in items.items()
     ]
+
+
+def _at_stake(entry: Entry) -> str:
+    """What an agent loses who is taken off all listings, if the portal says."""
+    return "" if entry.listings is None else plural(entry.listings, "live listing")
 
 
 def _moved_id(entry: Entry) -> str:

@@ -81,7 +81,8 @@ class PropertyFinderState:
     """Property Finder's part of the state; `users` holds the truth.
 
     Assign `readings`, `limits` and `scopes` at any time. `tokens` maps each valid token to its
-    expiry time; `tokens.clear()` revokes them all.
+    expiry time; `tokens.clear()` revokes them all. `listings` has the number of live listings of
+    a profile, by its id.
     """
 
     users: Users
@@ -91,6 +92,7 @@ class PropertyFinderState:
     limits: propertyfinder.Limits = field(default_factory=propertyfinder.Limits)
     scopes: frozenset[str] = frozenset(propertyfinder.SCOPES)
     tokens: dict[str, float] = field(default_factory=dict)
+    listings: dict[int, int] = field(default_factory=dict)
     requests: Window = field(default_factory=Window)
     token_requests: Window = field(default_factory=Window)
 
@@ -117,6 +119,7 @@ class PropertyFinderState:
         self.limits = limits or propertyfinder.Limits()
         self.scopes = frozenset(propertyfinder.SCOPES)
         self.tokens.clear()
+        self.listings.clear()
         self.requests, self.token_requests = Window(), Window()
 
 

@@ -148,7 +148,7 @@ def test_every_reading_and_limit_is_an_option(tmp_path):
     assert (other.readings, other.limits, other.scopes) == (
         pf_readings,
         pf_limits,
-        {"users:full_access"},
+        {"users:full_access", "listings:read"},
     )
     assert (default.readings, default.limits) == (
         propertyfinder.Readings(),

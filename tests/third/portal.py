@@ -87,6 +87,11 @@ class Tiny:
         found = {str(each.id): each for each in listing.agents}
         return {str(number): found.get(str(number)) for number in ids}
 
+    def live_listings(self, agents: Sequence[Live]) -> Conversation[dict[str, int]]:
+        """Nothing: the portal has no listings."""
+        yield from ()
+        return {}
+
     def steps(self, operations: Sequence[Operation]) -> tuple[Step, ...]:
         """A PUT for each agent."""
         return tuple(

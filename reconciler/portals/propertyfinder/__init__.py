@@ -9,9 +9,9 @@ from typing import ClassVar
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import Desired, Listing, Operation, RateLimit, Response, Session
+from reconciler.core.model import Desired, Listing, Live, Operation, RateLimit, Response, Session
 from reconciler.documents.parts import Part
-from reconciler.portals.propertyfinder import config, read, table
+from reconciler.portals.propertyfinder import config, listings, read, table
 from reconciler.portals.propertyfinder.declared import PART
 from reconciler.portals.propertyfinder.write import Writer
 
@@ -101,6 +101,10 @@ class PropertyFinder(Writer):
         agents = (read.live(user, plain=self.forms.shows_plain) for user in users)
         listing = Listing(tuple(agents), complete)
         return listing, tuple(map(self._with_number, desired)) if self.roles else desired
+
+    def live_listings(self, agents: Sequence[Live]) -> Conversation[dict[str, int]]:
+        """The number of live listings of each agent, if the key may read them."""
+        return listings.live_listings(agents)
 
     def _with_number(self, desired: Desired) -> Desired:
         """The agent with its role's number; unchanged if the name does not identify one role."""

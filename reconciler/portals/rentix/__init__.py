@@ -62,3 +62,8 @@ class Rentix(Writer):
     def look_up(self, ids: Sequence[Scalar]) -> Conversation[dict[str, Live | None]]:
         """The agents with these ids, one request for each."""
         return read.look_up(ids)
+
+    def live_listings(self, agents: Sequence[Live]) -> Conversation[dict[str, int]]:  # noqa: ARG002
+        """Nothing: the portal does not say how many listings an agent has."""
+        yield from ()
+        return {}

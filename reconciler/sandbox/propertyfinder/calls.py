@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,7 +15,7 @@ from uuid import uuid4
 from starlette.responses import JSONResponse, Response
 
 from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
-from reconciler.sandbox.propertyfinder import body
+from reconciler.sandbox.propertyfinder import body, listings
 from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
 from reconciler.sandbox.propertyfinder.user import STATUSES, User, empty_profile, show
 from reconciler.sandbox.state import Call, State
@@ -55,6 +56,7 @@ class PropertyFinder(Gate):
             Route("PATCH", "/v1/users/:id", calls.change_account, "users:full_access"),
             Route("PATCH", "/v1/public-profiles/:id", calls.change_profile, "users:full_access"),
             Route("GET", "/v1/roles", calls.roles, "roles:read"),
+            Route("GET", "/v1/listings", partial(listings.search, state), "listings:read"),
         )
 
     def routes(self) -> tuple[Route, ...]:

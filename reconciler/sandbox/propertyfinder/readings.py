@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from reconciler.sandbox.switches import Doubts, Switches, switch
 
-SCOPES = ("users:read", "users:full_access", "roles:read")
+SCOPES = ("users:read", "users:full_access", "roles:read", "listings:read")
 
 _PAGE = "docs/portals/propertyfinder.md"
 
