@@ -41,7 +41,7 @@ def _update_issue(job: Job, portal: str, plan: Plan) -> Iterator[Annotation]:
     """Update a portal's issue; a failure is a warning only."""
     name, folder = job.notice(f"drift {portal}"), job.folder
     title = f"Drift on {portal}" + (f" in {one_line(folder)}" if folder else "")
-    head = f"{marker(name)}\n{job.link('the run')}"
+    head = f"{marker(name)}\n{job.link('the summary')}"
     body = markdown.drift(plan, head=head) if _has_drift(plan) else None
     try:
         with job.github() as github:

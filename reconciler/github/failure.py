@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from reconciler.core.findings import sentence
 from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.github.commands import Annotation
 from reconciler.render import inline
@@ -39,7 +40,7 @@ def failure_page(error: Exception, title: str, redact: Redact, most: int) -> str
 
 
 def _sentences(problem: Problem, redact: Redact) -> str:
-    return redact(". ".join(filter(None, (problem.message, problem.hint))))
+    return redact(". ".join(map(sentence, filter(None, (problem.message, problem.hint)))))
 
 
 def _lines(error: Exception, redact: Redact) -> list[str]:

@@ -24,7 +24,7 @@ COUNTED: tuple[Status, ...] = ("applied", "failed", "skipped", "unknown", "waiti
 """The order in which operations are counted."""
 CLIP = 400
 """Characters of a value within a sentence."""
-FORCE = "To apply it anyway, use `--force` or a saved plan."
+FORCE = "To apply it anyway, use `--force`, a saved plan or a reviewed pull request."
 ADVICE = "`reconciler apply` reverts these changes. To keep one, edit the file."
 
 

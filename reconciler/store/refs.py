@@ -29,6 +29,8 @@ NOISE = ("hint:", "To ", "error: failed to push some refs")
 
 OBJECT = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 """The name of an object."""
+REFUSED = re.compile(r"^! \[([^]]*)\] .* \(([^()]*)\)$")
+"""A push that was refused: by whom, and why."""
 REMOTE = "remote:"
 """How the lines start that the remote sent."""
 MAX_REMOTE = 400
@@ -106,7 +108,9 @@ def _reason(output: bytes) -> str:
     fatal = [line for line in local if line.startswith("fatal: ")]
     fix = [f"to allow it, run `{line}`" for line in local if line.startswith(SAFE_DIRECTORY)]
     line = (fatal or local[-1:] or [""])[0].removeprefix("fatal: ")
-    parts = [line, " ".join(filter(None, remote))[:MAX_REMOTE], *fix]
+    line = REFUSED.sub(r"\1: \2", line)
+    remote = [line.removeprefix("error: ").removeprefix("- ") for line in remote if line]
+    parts = [line, " ".join(remote)[:MAX_REMOTE].rstrip(". "), *fix]
     printable = "".join(
         each if each.isprintable() else "?" for each in "; ".join(filter(None, parts))
     )

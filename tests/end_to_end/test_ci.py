@@ -290,8 +290,10 @@ def check_failure(hub: Project, number: int, step: Step, reason: str) -> None:
 def test_failed_first_plan_creates_no_comment(hub: Project) -> None:
     """The check, its annotations and its summary show the failure."""
     number = change(hub, {**A, "nmae": "Anica"}, B, C)
-    assert hub.plan(number).code == 1
-    assert hub.platform.comments == {}
+    step = hub.plan(number)
+    assert (step.code, hub.platform.comments) == (1, {})
+    for text in (step.summary, step.annotated("error")[0]):
+        assert "Unknown key `nmae`. Did you mean `name`?" in text
 
 
 def test_internal_error_replaces_the_former_plan(
@@ -897,7 +899,9 @@ def test_each_agency_has_a_drift_issue(two: Project) -> None:
     rename(two, 1, "Other")
     rename(two, 2, "Another")
     for folder in (NORTH, SOUTH):
-        assert "created" in two.drift(folder).out
+        step = two.drift(folder)
+        assert "created" in step.out
+        assert step.summary.startswith(f"`{folder}`\n\n### Drift")
     assert [each["title"] for each in two.platform.issues] == [
         f"Drift on rentix in {NORTH}",
         f"Drift on rentix in {SOUTH}",

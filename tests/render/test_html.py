@@ -293,7 +293,9 @@ def test_dangers_come_first():
         "other could not be read, so nothing is planned there: other: 503",
         "Ion agent-009 on rentix agents/a.yaml:4 fits id",
     ]
-    assert first.texts("p") == ["To apply it anyway, use --force or a saved plan."]
+    assert first.texts("p") == [
+        "To apply it anyway, use --force, a saved plan or a reviewed pull request."
+    ]
     assert [each.texts("li") for each in body.every("section", "notes")] == [
         ["Eva agent-007 on rentix is not there"],
         ["agent-008 on rentix may be lost"],

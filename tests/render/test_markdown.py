@@ -30,6 +30,7 @@ from reconciler.core.model import (
 )
 from reconciler.render import inline, markdown
 from reconciler.render.text_diff import difference, reveal
+from reconciler.render.view import FORCE
 from reconciler.render.visible import visible
 
 from .samples import plan, report, steering, within
@@ -303,7 +304,7 @@ def test_a_plan_puts_the_important_first():
         "> [!CAUTION]\n",
         "> **Taken off all listings**\n>\n> - Name bb `bb` (`agents/bb.yaml:1`)\n>\n",
         "> - Name cc `cc`: name “Old” → “New” (`agents/cc.yaml:1`)\n",
-        "> **Over the limits**: To apply it anyway, use `--force` or a saved plan.\n",
+        f"> **Over the limits**: {FORCE}\n",
         "> - 3 of 9 agents.\n",
         "> - The portal returned an incomplete list",
         "> - Dan `dd`: two fit; declare `id`. (`agents/a.yaml:3`)\n",

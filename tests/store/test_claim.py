@@ -480,7 +480,7 @@ def test_a_remote_that_rejects_claims_is_a_note(pair, remote):
     """For lack of permission, or by a hook."""
     wait = Waiting()
     with refusing(remote), lock(pair[0], wait) as held:
-        assert "could not be taken on origin (! [remote rejected]" in held.notes[0]
+        assert "could not be taken on origin (remote rejected: " in held.notes[0]
     assert (wait.messages, wait.lost) == ([], [])
 
 

@@ -38,16 +38,15 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "remote: no\nTo /a.git\n ! [remote rejected] x -> y (hook declined)\n"  # noqa: ISC004
             "error: failed to push some refs to '/a.git'\nhint: see the help\n",
-            "! [remote rejected] x -> y (hook declined); no",
+            "remote rejected: hook declined; no",
         ),
         (
             "remote: error: GH013: Repository rule violations found for refs/heads/ledger.\n"  # noqa: ISC004
             "remote: \nremote: - Changes must be made through a pull request.\x1b[K\nremote: \n"
             "To https://git.example/a\n ! [remote rejected] a -> ledger (push declined)\n"
             "error: failed to push some refs to 'https://git.example/a'\n",
-            "! [remote rejected] a -> ledger (push declined); error: GH013: Repository rule "  # noqa: ISC004
-            "violations found for refs/heads/ledger. - Changes must be made through a pull "
-            "request.?[K",
+            "remote rejected: push declined; GH013: Repository rule violations found for "  # noqa: ISC004
+            "refs/heads/ledger. Changes must be made through a pull request.?[K",
         ),
         (f"remote: {'no' * 999}\nfatal: denied\n", f"denied; {'no' * 200}"),
         (
