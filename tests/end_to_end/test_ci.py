@@ -1336,8 +1336,8 @@ def test_failed_write_of_the_ledger_is_a_warning(hub: Project) -> None:
     number = change(hub, {**A, "name": "Anica"}, B, C)
     hub.plan(number)
     hub.merge(number)
-    rule = "error: GH013: Repository rule violations found; changes must be in a pull request"
-    with refusing(hub.remote, rule):
+    rule = "GH013: Repository rule violations found; changes must be in a pull request"
+    with refusing(hub.remote, f"error: {rule}"):
         step = hub.apply()
     assert (step.code, names(hub)[0]) == (0, "Anica")
     [warning] = [each for each in step.annotated("warning") if "pushed" in each]
