@@ -56,3 +56,10 @@ def canonical(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     end = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
     return f"{parts.scheme}://{host}{end}{parts.path.rstrip('/')}"
+
+
+def origin(url: str) -> str:
+    """Who receives what is sent to a base address, whatever its path: the scheme, host and port in
+    canonical form."""
+    parts = urlsplit(canonical(url))
+    return f"{parts.scheme}://{parts.netloc}"

@@ -253,7 +253,7 @@ def read_config(root: Path, file: Path | None, sections: Sections) -> Config:
     except OSError as error:
         name = printable(str(path))
         raise ConfigError(f"Cannot read {name}: {error.strerror}.") from None
-    return _parse(_name(root, path), data, sections)
+    return parse_config(_name(root, path), data, sections)
 
 
 def _without(root: Path, sections: Sections) -> Config:
@@ -296,8 +296,8 @@ def _name(root: Path, path: Path) -> str:
     return printable(name.as_posix())
 
 
-def _parse(name: str, data: bytes, sections: Sections) -> Config:
-    """The configuration in `data`. Raises InputError."""
+def parse_config(name: str, data: bytes, sections: Sections) -> Config:
+    """The configuration in a file with this name and content. Raises InputError."""
     model = config_model(tuple(sections.items()))
     config = model.model_validate({})
     trees, problems = load(name, data)

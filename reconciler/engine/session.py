@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.address import canonical, check_url
+from reconciler.core.address import canonical, check_url, origin
 from reconciler.core.model import PortalState, Request, Response, Target
 from reconciler.documents.agents import Document, read_agents
-from reconciler.documents.config import Config, at_key, read_config
+from reconciler.documents.config import DEFAULT_FILE, Config, at_key, parse_config, read_config
 from reconciler.engine.concurrency import Cancellation, merge_streams
 from reconciler.errors import ConfigError, InputError, LedgerPathError, LockedError, UsageError
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
@@ -21,6 +22,7 @@ from reconciler.store import open_store
 from reconciler.store.holder import WorkflowRun
 from reconciler.store.ledger import Ledger, Store, with_addresses
 from reconciler.store.lock import Lock, LockWait
+from reconciler.store.refs import GitError, git
 from reconciler.store.revision import checked_out
 
 if TYPE_CHECKING:  # imported where it is used: httpx takes 100 ms
@@ -145,6 +147,37 @@ def open_base(repository: Repository, reference: str) -> Sequence[Document]:
             ) from None
 
 
+def unnamed_targets(
+    repository: Repository, environment: Mapping[str, str], commit: str
+) -> tuple[Target, ...]:
+    """The portals whose host is named by the files alone: it is not in the configuration at a
+    commit, not the portal's own, and not in a variable such as RENTIX_URL. A host includes its port
+    but no path. Raises ConfigError."""
+    base = _config_at(repository, commit)
+    found = []
+    for portal in _open_portals(repository.config, ()):
+        url = _url(portal, environment)
+        named = [portal.settings.model_validate({}).url]
+        if base is not None and portal.name in base.portals:
+            named.append(base.portals[portal.name].url)
+        from_environment = environment.get(_url_variable(portal), "").strip()
+        if not from_environment and origin(url) not in map(origin, named):
+            found.append(Target(portal.name, url))
+    return tuple(found)
+
+
+def _config_at(repository: Repository, commit: str) -> Config | None:
+    """The configuration at a commit; None if there is none, or it has errors."""
+    root = repository.root
+    file = os.path.relpath(repository.config_file or root / DEFAULT_FILE, root)
+    name = Path(file).as_posix()
+    try:
+        data = git(root, "cat-file", "blob", f"{commit}:./{name}")
+        return parse_config(name, data, sections())
+    except (GitError, InputError):
+        return None
+
+
 @contextmanager
 def open_session(
     repository: Repository,
@@ -211,10 +244,15 @@ def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
     ]
 
 
+def _url_variable(portal: Portal) -> str:
+    """The variable that overrides a portal's address."""
+    return f"{portal.name.upper()}_URL"
+
+
 def _url(portal: Portal, environment: Mapping[str, str]) -> str:
     """The portal's address in canonical form: from the environment if it is set there, else from
     the configuration. Raises ConfigError."""
-    name = f"{portal.name.upper()}_URL"
+    name = _url_variable(portal)
     url = environment.get(name, "").strip()
     if not url:
         return canonical(portal.url)

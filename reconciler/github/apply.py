@@ -56,6 +56,7 @@ def apply_branch(job: Job, workflow: str | None) -> int:
         if _superseded(job, github, branch, commits):
             return 0
         repository = job.open_repository()
+        job.check_addresses(repository)
         runtime = session.Runtime(workflow_run=workflow_run(job.environment))
         with planning.open_planner(
             repository, job.environment, ALL_AGENTS, runtime=runtime, lock=job.log

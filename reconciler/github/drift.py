@@ -19,6 +19,7 @@ from reconciler.render.visible import one_line
 def report_drift(job: Job) -> int:
     """Open, update or close each portal's issue. Returns the exit code."""
     repository = job.open_repository()
+    job.check_addresses(repository)
     with planning.open_planner(repository, job.environment, ALL_AGENTS) as planner:
         proposal = planner.drift(planner.make_plan(ALL_AGENTS))
     plan = proposal.plan

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from reconciler.core.selection import Selection
 from reconciler.engine import session
 from reconciler.engine.concurrency import Cancellation
-from reconciler.errors import Interrupted
+from reconciler.errors import Interrupted, UsageError
 from reconciler.github.api import GitHub
 from reconciler.github.commands import Annotation, annotate, summarize
 from reconciler.github.failure import failure_annotations, failure_page
@@ -84,6 +84,21 @@ class Job:
     def open_repository(self) -> session.Repository:
         """The repository's files. Raises ConfigError and InputError."""
         return session.open_repository(self.root, self.config)
+
+    def check_addresses(self, repository: session.Repository) -> None:
+        """Raise UsageError if a person started the run on another branch than the default one, and
+        the default one does not name a portal's host: no one merged that address."""
+        run = self.run
+        if run.event != "workflow_dispatch" or run.default_branch in (None, run.branch):
+            return
+        commit = f"refs/remotes/origin/{run.default_branch}"
+        for each in session.unnamed_targets(repository, self.environment, commit):
+            raise UsageError(
+                f"Nothing was read or sent: the branch {run.default_branch} does not name the host "
+                f"of {each.portal} at {each.url}. Merge the address first, or start this workflow "
+                f"on {run.default_branch}. If {run.default_branch} names it, check out with "
+                f"fetch-depth: 0."
+            )
 
     @contextmanager
     def report_failure(self, title: str) -> Iterator[None]:

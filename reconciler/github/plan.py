@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core.model import Plan
+from reconciler.core.model import Plan, Target
 from reconciler.core.plan_json import counts
 from reconciler.engine import planning, session
 from reconciler.errors import Interrupted, UsageError
@@ -33,6 +33,7 @@ MAX_LISTED = 50
 MAX_REASONS = 10
 """Errors that a comment lists: few enough for GitHub's limit."""
 FAILED = "The last commit could not be planned"
+NO_PLAN = "No plan: merge the new address first"
 DEPENDABOT = "dependabot[bot]"
 NO_KEYS = (
     "The files are valid. GitHub gives no secrets to pull requests from forks or Dependabot, so "
@@ -63,11 +64,19 @@ def _without_keys(job: Job, pull: PullRequest) -> bool:
 
 
 def _plan(job: Job, pull: PullRequest, folder: Path) -> int:
-    base = _base(job.root, pull)
+    base, tip = _base(job.root, pull)
     repository = job.open_repository()
     before = _base_agents(job, repository, base)
     if _without_keys(job, pull):
-        return _plan_without_keys(job, repository, before)
+        job.annotate([Annotation("notice", NO_KEYS)])
+        job.summarize(_files_page(repository, before, NO_KEYS))
+        return 0
+    if unnamed := session.unnamed_targets(repository, job.environment, tip):
+        reason = _why_not_planned(pull, unnamed)
+        page = _files_page(repository, before, inline.prose(reason, len(reason)), NO_PLAN)
+        job.annotate([Annotation("warning", reason), *_comment_unplanned(job, pull, page)])
+        job.summarize(page)
+        return 0
     with planning.open_planner(repository, job.environment, ALL_AGENTS, (), before) as planner:
         proposal = planner.make_plan(ALL_AGENTS)
     _save(job.root, folder, proposal)
@@ -78,19 +87,19 @@ def _plan(job: Job, pull: PullRequest, folder: Path) -> int:
     return 1 if proposal.plan.unread else 0
 
 
-def _base(root: Path, pull: PullRequest) -> str:
+def _base(root: Path, pull: PullRequest) -> tuple[str, str]:
     """The commit to compare with: the first parent of GitHub's test merge, or where the branches
-    diverged. Raises UsageError if the history cannot be read, or the pull request's head is not
-    checked out."""
+    diverged; and the newest known commit of the base branch. Raises UsageError if the history
+    cannot be read, or the pull request's head is not checked out."""
     try:
         commits = git(root, "rev-list", "--parents", "-n", "1", "HEAD").decode().split()
     except GitError as error:
         raise UsageError(f"The history cannot be read: {error}.") from None
     if len(commits) == 3 and commits[2] == pull.head:
-        return commits[1]
+        return commits[1], commits[1]
     if commits[0] == pull.head:
         with suppress(GitError):
-            return git(root, "merge-base", pull.base, "HEAD").decode().strip()
+            return git(root, "merge-base", pull.base, "HEAD").decode().strip(), pull.base
     raise UsageError(
         f"The pull request's head ({pull.head[:12]}), or its merge, is not checked out, or its "
         f"base is missing. Check out with fetch-depth: 0. If the branch has moved since, the run "
@@ -109,22 +118,37 @@ def _base_agents(job: Job, repository: session.Repository, base: str) -> Sequenc
         return None
 
 
-def _plan_without_keys(
-    job: Job, repository: session.Repository, before: Sequence[Document] | None
-) -> int:
-    job.annotate([Annotation("notice", NO_KEYS)])
+def _files_page(
+    repository: session.Repository,
+    before: Sequence[Document] | None,
+    reason: str,
+    title: str | None = None,
+) -> str:
+    """What a pull request changes in the files, and why it has no plan, as markdown. Without a
+    title, the page has one that counts the agents."""
     if before is None:
-        job.summarize(f"### The files are valid\n\n{NO_KEYS}\n")
-        return 0
+        return f"### {title or 'The files are valid'}\n\n{reason}\n"
     changed = planning.compare_files(before, repository.documents)
-    lines = [f"### {plural(len(changed), 'agent')} changed in the files", "", NO_KEYS, ""]
+    count = f"{plural(len(changed), 'agent')} changed in the files"
+    lines = [f"### {title or count}", "", reason, ""]
+    lines += [f"{count}:", ""] if title and changed else []
     for each in changed[:MAX_LISTED]:
         paths = ", ".join(map(inline.code, each.paths[:MAX_LISTED]))
         lines.append(f"- {inline.code(each.key)} ({each.what}): {paths}")
     if len(changed) > MAX_LISTED:
         lines.append(f"- and {len(changed) - MAX_LISTED} more")
-    job.summarize("\n".join(lines) + "\n")
-    return 0
+    return "\n".join(lines) + "\n"
+
+
+def _why_not_planned(pull: PullRequest, unnamed: Sequence[Target]) -> str:
+    """Why portals are not read whose address the base branch does not name, and what to do."""
+    addresses = " and ".join(f"{each.portal} to {each.url}" for each in unnamed)
+    return (
+        f"The files are valid. They set the address of {addresses}, and the branch {pull.target} "
+        f"does not name that host. A pull request cannot choose where keys are sent, so no portal "
+        f"was read and nothing is reviewed. Merge the address first, in a pull request of its own; "
+        f"the plan of the next one shows everything that waits."
+    )
 
 
 def _save(root: Path, folder: Path, proposal: planning.Proposal) -> None:
@@ -150,6 +174,12 @@ def _comment(job: Job, pull: PullRequest, base: str, plan: Plan) -> Iterator[Ann
     head = _head(job, f"Plan for {pull.head[:12]} on {base[:12]}", "the whole plan and the report")
     start = bool(plan.entries or plan.conflicts or plan.unread)
     return _write_comment(job, pull, markdown.plan(plan, head=head), start=start)
+
+
+def _comment_unplanned(job: Job, pull: PullRequest, page: str) -> Iterator[Annotation]:
+    """Show in the comment why there is no plan."""
+    head = _head(job, f"Commit {pull.head[:12]}", "the log")
+    return _write_comment(job, pull, f"{head}\n\n{page}", start=True)
 
 
 def _comment_failure(job: Job, pull: PullRequest, error: Exception) -> Iterator[Annotation]:

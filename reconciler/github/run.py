@@ -32,7 +32,8 @@ class PullRequest:
 @dataclass(frozen=True, slots=True)
 class Run:
     """A workflow run. `branch` is None for a pull request; `url` is the page for people; `summary`
-    and `output` are the runner's files. `unlock`: a person asked to release the lock first."""
+    and `output` are the runner's files. `unlock`: a person asked to release the lock first.
+    `default_branch` is the repository's, None if the event does not name it."""
 
     event: str
     repository: str
@@ -46,6 +47,7 @@ class Run:
     output: Path | None
     pull: PullRequest | None
     unlock: bool = False
+    default_branch: str | None = None
 
 
 def read(environment: Mapping[str, str]) -> Run:
@@ -77,6 +79,7 @@ def read(environment: Mapping[str, str]) -> Run:
         output=_path(environment.get("GITHUB_OUTPUT")),
         pull=_pull_request(event, repository),
         unlock=_unlock(event),
+        default_branch=_default_branch(event),
     )
 
 
@@ -88,6 +91,12 @@ def _unlock(event: Any) -> bool:  # noqa: ANN401 - JSON
     """Whether a person set the input `unlock`. GitHub sends a boolean input as text."""
     inputs = event.get("inputs") if isinstance(event, Mapping) else None
     return isinstance(inputs, Mapping) and inputs.get("unlock") in (True, "true")
+
+
+def _default_branch(event: Any) -> str | None:  # noqa: ANN401 - JSON
+    repository = event.get("repository") if isinstance(event, Mapping) else None
+    name = repository.get("default_branch") if isinstance(repository, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _pull_request(event: Any, repository: str) -> PullRequest | None:  # noqa: ANN401 - JSON

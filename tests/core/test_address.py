@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.address import canonical, check_url, is_loopback
+from reconciler.core.address import canonical, check_url, is_loopback, origin
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,18 @@ def test_different_addresses(one: str, other: str) -> None:
 def test_text_that_is_no_url_is_unchanged(text: str) -> None:
     """An old ledger may contain anything."""
     assert canonical(text) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "who"),
+    [
+        ("https://crm.rentix.md/api/v1", "https://crm.rentix.md"),
+        ("HTTPS://CRM.rentix.md:443//", "https://crm.rentix.md"),
+        ("https://crm.rentix.md:8443/api", "https://crm.rentix.md:8443"),
+        ("http://[::1]:8000/a/b", "http://[::1]:8000"),
+        ("https://crm.rentix.md.evil.example/", "https://crm.rentix.md.evil.example"),
+    ],
+)
+def test_origin(url: str, who: str) -> None:
+    """The host and port, whatever the path."""
+    assert origin(url) == who

@@ -588,6 +588,228 @@ def test_plan_with_one_portal_down(hub: Project) -> None:
     assert "Anica" in comments(hub, number)[0]
 
 
+# Keys are sent only to hosts that the base branch names.
+
+
+def at(url: str, **more: Any) -> dict[str, Any]:
+    """The configuration of Rentix at an address."""
+    return {"rentix": {"url": url}, "ledger": "git:reconciler-ledger", **more}
+
+
+def addressed(hub: Project, url: str, *agents: dict[str, Any], branch: str = "address") -> int:
+    """A pull request that sets the address of Rentix and declares these agents."""
+    hub.branch(branch)
+    hub.desk.use(**at(url))
+    hub.desk.declare(*(agents or (A, B, C)))
+    return hub.open(branch)
+
+
+def base_at(hub: Project, url: str) -> None:
+    """Merge an address; main declares the three agents."""
+    git(hub.desk.root, "checkout", "-q", "main")
+    hub.desk.use(**at(url))
+    hub.push("address")
+
+
+@pytest.fixture
+def named(hub: Project) -> Project:
+    """A project whose workflows do not set the portals' addresses."""
+    hub.runner.environment |= {"RENTIX_URL": "", "PROPERTYFINDER_URL": ""}
+    hub.desk.calls()
+    return hub
+
+
+def unplanned(hub: Project, number: int, step: Step, url: str) -> None:
+    """Check that a pull request was validated only, and that its comment says why."""
+    assert (step.code, hub.desk.calls(), step.outputs) == (0, [], {})
+    [body] = comments(hub, number)
+    assert body.startswith("<!-- agent-reconciler plan -->\n<sub>Commit ")
+    [warning] = step.annotated("warning")
+    for text in (body, step.summary, warning):
+        assert url in text
+        assert "Merge the address first" in text
+    assert "### No plan: merge the new address first" in body
+    assert not hub.out(number).exists()
+
+
+def test_new_address_is_merged_before_it_gets_a_key(named: Project) -> None:
+    """The pull request that changes it is validated only, and its merge applies nothing; the next
+    one is planned and applies both."""
+    hub, url = named, named.desk.portal.url
+    number = addressed(hub, url, ANICA, B, C)
+    step = hub.plan(number)
+    unplanned(hub, number, step, url)
+    assert "1 agent changed in the files:\n\n- `a` (changed): `name`" in step.summary
+    hub.merge(number)
+    step = hub.apply()
+    assert (step.code, names(hub)[0]) == (1, "Ana")
+    assert f"no plan was stored for #{number}" in step.annotated("error")[0]
+    hub.desk.use(**at(url))
+    merged(hub, ANICA, B, DORA, branch="next")
+    assert (hub.apply().code, names(hub)) == (0, ["Anica", "Bogdan", "Dora"])
+
+
+def test_new_address_replaces_the_plan(named: Project) -> None:
+    """The plan of the commit before is neither shown nor applied."""
+    hub, url = named, named.desk.portal.url
+    base_at(hub, url)
+    number = addressed(hub, url, ANICA, B, C)
+    assert "Anica" in hub.plan(number).out
+    shutil.rmtree(hub.out(number))
+    other = url.replace("127.0.0.1", "localhost")
+    hub.desk.use(**at(other))
+    hub.update(number, "address")
+    hub.desk.calls()
+    unplanned(hub, number, hub.plan(number), other)
+    hub.merge(number)
+    assert (hub.apply().code, names(hub)[0]) == (1, "Ana")
+
+
+def test_same_host_with_another_path_is_planned(named: Project) -> None:
+    """Whoever receives the key there has it already."""
+    hub, url = named, named.desk.portal.url
+    base_at(hub, f"{url}/v0")
+    number = addressed(hub, url, ANICA, B, C)
+    assert "Anica" in hub.plan(number).out
+    assert "Anica" in comments(hub, number)[0]
+
+
+@pytest.mark.parametrize("base", ["port", "portal", "broken", "missing"])
+def test_base_that_does_not_name_the_host(named: Project, base: str) -> None:
+    """Another port is another host. Another portal's host is not this one's. A base without a valid
+    configuration names no host."""
+    hub, url = named, named.desk.portal.url
+    git(hub.desk.root, "checkout", "-q", "main")
+    config = hub.desk.root / "reconciler.yaml"
+    if base == "port":
+        hub.desk.use(**at("http://127.0.0.1:9/api/v1"))
+    elif base == "portal":
+        hub.desk.use(rentix={}, propertyfinder={"url": url}, ledger="git:reconciler-ledger")
+    elif base == "broken":
+        config.write_text(f"portals: {{rentix: {{url: '{url}'}}}}\nagent: x\n")
+    elif base == "missing":
+        config.unlink()
+    hub.push("base")
+    number = addressed(hub, url, ANICA, B, C)
+    unplanned(hub, number, hub.plan(number), url)
+
+
+def test_one_of_two_portals_at_a_new_address(named: Project) -> None:
+    """Neither is read; a variable of the workflow names a host too."""
+    hub, url = named, named.desk.portal.url
+    base_at(hub, url)
+    other = hub.desk.portal.urls["propertyfinder"]
+    hub.branch("both")
+    hub.desk.use(**at(url), propertyfinder={"url": other})
+    hub.desk.declare(ANICA, B, C)
+    number = hub.open("both")
+    unplanned(hub, number, hub.plan(number), other)
+    step = hub.plan(number, PROPERTYFINDER_URL=other)
+    assert step.code == 0
+    assert "Anica" in comments(hub, number)[0]
+
+
+def test_configuration_with_another_name(named: Project) -> None:
+    """Its own file on the base counts: one that a pull request adds names no host."""
+    hub, url = named, named.desk.portal.url
+    git(hub.desk.root, "checkout", "-q", "main")
+    hub.desk.use(**at(url))
+    (hub.desk.root / "reconciler.yaml").rename(hub.desk.root / "portals.conf")
+    hub.push("renamed")
+    number = change(hub, ANICA, B, C)
+    assert "Anica" in hub.plan(number, RECONCILER_CONFIG="portals.conf").out
+    (hub.desk.root / "portals.conf").rename(hub.desk.root / "new.yaml")
+    hub.update(number, "change")
+    shutil.rmtree(hub.out(number))
+    hub.desk.calls()
+    unplanned(hub, number, hub.plan(number, RECONCILER_CONFIG="new.yaml"), url)
+
+
+def test_configuration_in_a_subfolder(named: Project) -> None:
+    """An agency's configuration counts for itself; one above it can be shared."""
+    hub, url = named, named.desk.portal.url
+    git(hub.desk.root, "checkout", "-q", "main")
+    for folder, address in (("team", url), ("other", "http://127.0.0.1:9/api/v1")):
+        inner = Agency(hub.desk.root / folder, hub.desk.portal)
+        inner.root.mkdir()
+        inner.declare(A, B, C)
+        inner.use(**at(address))
+    hub.push("below")
+    hub.branch("change")
+    Agency(hub.desk.root / "team", hub.desk.portal).declare(ANICA, B, C)
+    Agency(hub.desk.root / "other", hub.desk.portal).use(**at(url))
+    number = hub.open("change")
+    assert "Anica" in hub.plan(number, below="team").out
+    shutil.rmtree(hub.out(number))
+    hub.desk.calls()
+    step = hub.plan(number, below="other")
+    assert (step.code, hub.desk.calls()) == (0, [])
+    assert "Merge the address first" in comments(hub, number)[1]
+    step = hub.plan(number, below="other", RECONCILER_CONFIG="../team/reconciler.yaml")
+    assert "No plan" not in comments(hub, number)[1]
+
+
+def test_address_that_the_base_no_longer_names(named: Project) -> None:
+    """A workflow that checks out the head itself compares with where the branches diverged, but
+    trusts only the base branch's newest configuration."""
+    hub, url = named, named.desk.portal.url
+    base_at(hub, url)
+    number = change(hub, ANICA, B, C)
+    git(hub.desk.root, "checkout", "-q", "main")
+    hub.desk.use(**at("http://127.0.0.1:9/api/v1"))
+    hub.push("moved")
+    pull = hub.platform.pulls[number]
+    pull["base"]["sha"] = hub.head()
+    step = hub.run(
+        *("plan", "--out", str(hub.out(number))),
+        check_out=pull["head"]["sha"],
+        GITHUB_EVENT_NAME="pull_request",
+        GITHUB_EVENT_PATH=hub.event({"pull_request": pull}),
+        GITHUB_SHA=pull["head"]["sha"],
+    )
+    unplanned(hub, number, step, url)
+
+
+def test_new_address_on_a_base_with_errors(named: Project) -> None:
+    """The comment does not compare the files then."""
+    hub, url = named, named.desk.portal.url
+    git(hub.desk.root, "checkout", "-q", "main")
+    hub.desk.declare({**A, "nmae": "Ana"}, B, C)
+    hub.push("slip")
+    number = addressed(hub, url)
+    step = hub.plan(number)
+    assert (step.code, hub.desk.calls()) == (0, [])
+    assert comments(hub, number)[0].rstrip().endswith("shows everything that waits.")
+
+
+@pytest.mark.parametrize("command", ["apply", "drift"])
+@pytest.mark.parametrize("default", ["main", "side", None])
+def test_manual_run_on_another_branch(named: Project, command: str, default: str | None) -> None:
+    """Only the default branch's own configuration is the base; other branches need its hosts."""
+    hub, url = named, named.desk.portal.url
+    hub.branch("side")
+    hub.desk.use(**at(url))
+    commit = hub.push("address", "side")
+    hub.platform.head = lambda _: commit
+    event = {} if default is None else {"repository": {"default_branch": default}}
+    start = partial(
+        hub.run,
+        command,
+        GITHUB_EVENT_NAME="workflow_dispatch",
+        GITHUB_EVENT_PATH=hub.event(event),
+        GITHUB_REF="refs/heads/side",
+    )
+    step = start(check_out=commit, GITHUB_SHA=commit)
+    if default != "main":
+        assert step.code == 0
+        assert hub.desk.calls() != []
+        return
+    assert (step.code, hub.desk.calls()) == (1, [])
+    assert url in step.annotated("error")[0]
+    base_at(hub, url)
+    assert start(check_out=commit, GITHUB_SHA=commit).code == 0
+
+
 # The apply of a merge.
 
 

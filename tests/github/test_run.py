@@ -47,6 +47,21 @@ def test_a_push(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("repository", "branch"),
+    [
+        ({"default_branch": "trunk"}, "trunk"),
+        ({"default_branch": 1}, None),
+        ({}, None),
+        ("x", None),
+    ],
+)
+def test_the_default_branch(tmp_path: Path, repository: Any, branch: str | None) -> None:
+    """None if the event does not name it."""
+    assert read(environment(tmp_path, {"repository": repository})).default_branch == branch
+    assert read(environment(tmp_path, [])).default_branch is None
+
+
+@pytest.mark.parametrize(
     ("inputs", "unlock"),
     [
         ({"unlock": "true"}, True),
