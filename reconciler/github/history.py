@@ -58,7 +58,7 @@ class LaterChanges:
     def _with(self, commit: str) -> frozenset[str] | None:
         """The agents that are changed after a commit, the next older one."""
         changed, tree = self._found[-1], self._tree_of(commit)
-        if changed is None or tree == self._tree:
+        if changed is None or (tree and tree == self._tree):
             return changed
         try:
             older = session.open_base(self._repository, commit)
