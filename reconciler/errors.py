@@ -7,6 +7,7 @@
     ├── UsageError             1   an option or argument
     ├── PortalError            1   the portal cannot be read: no access or no response
     │   └── ResponseError        1   its response is not as documented
+    ├── AccountError           1   a key is for another account than the ledger or the configuration
     ├── LockedError            1   another apply holds the lock, or this one lost it
     ├── LimitsError            1   the plan is over `limits`
     ├── PlanFileError          1   a saved plan was edited, truncated or has another version
@@ -71,6 +72,18 @@ class UsageError(ReconcilerError):
 
 class PortalError(ReconcilerError):
     """The portal could not be read. Nothing was sent, or nothing more."""
+
+
+class AccountError(ReconcilerError):
+    """A portal's key is for another account than the ledger or the configuration. Nothing was sent.
+
+    `portal` is the portal's name, `account` the id of the key's account, as text.
+    """
+
+    def __init__(self, message: str, portal: str, account: str) -> None:
+        self.portal = portal
+        self.account = account
+        super().__init__(message)
 
 
 class LockedError(ReconcilerError):

@@ -13,6 +13,8 @@ from linters import BIN
 from repositories import plain_git
 from test_readme import ROOT
 
+from reconciler.sandbox.state import Agency as Account
+
 PAGE = (ROOT / "docs" / "first-apply.md").read_text("utf-8")
 REPLACEMENTS = {
     "gh repo create my-agency --private --source .": (
@@ -58,6 +60,7 @@ def test_guide_ends_with_an_apply(
     """From an empty folder to an updated portal, with the ledger on its branch."""
     plain_git(monkeypatch)
     agency.live(user(15, name="I. Petrov", phone="+373 22 123 456"))
+    agency.portal.state.agency = Account(17, "Casa Nouă")
     commands, shown = script()
     assert "gh " not in commands
     results = tmp_path / "shown"

@@ -96,9 +96,10 @@ def command(
         selection, portals = plan_json.selection(reviewed)
     make_plan = partial(_make_plan, selection=selection, saved=reviewed, skip=on_stale == "skip")
     lock = None if dry_run else options.note
-    with planning.open_planner(
+    opened = planning.open_planner(
         repository, os.environ, typed, portals, runtime=options.runtime(), lock=lock
-    ) as planner:
+    )
+    with planning.check_account(reviewed), opened as planner:
         first = make_plan(planner)
         options.notes(first.proposal.notes)
         if dry_run:

@@ -133,15 +133,24 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An account on a portal: whose agents a key reads and writes. `name` is "" if unknown."""
+
+    id: Scalar
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PortalState:
-    """One target's part of the ledger, which is empty if the ledger was lost.
+    """What the ledger records of one account of a target; empty if the ledger was lost.
 
     `agents` is by live id (as text). `refused` has the digest of each creation that the portal
-    refused, by key.
+    refused, by key. `account` is None if the portal has never reported it.
     """
 
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +246,14 @@ class Operation:
 class Request:
     """One HTTP call to a portal; `path` is relative to the portal's base URL. `attempt` counts the
     earlier attempts: later ones wait longer. `asks` marks a call that changes nothing despite its
-    method (a login)."""
+    method (a login). `once`: do not retry, since the caller can continue without a response."""
 
     method: str
     path: str
     body: Value = None
     attempt: int = 0
     asks: bool = False
+    once: bool = False
 
     @property
     def writes(self) -> bool:
@@ -332,7 +342,7 @@ class Plan:
     has portal and key of those that the portal does not have yet. `over_limits` describes each
     exceeded limit. `seconds` estimates how long the portals' rate limits make an apply take.
     `unread` has the portals that could not be read, and why; `portals` has the others. `targets`
-    has the address of each.
+    has the address of each, `accounts` the portals whose account is known, with the account.
     """
 
     entries: tuple[Entry, ...]
@@ -348,6 +358,7 @@ class Plan:
     unread: tuple[tuple[str, str], ...] = ()
     portals: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
+    accounts: tuple[tuple[str, Account], ...] = ()
 
     @property
     def several(self) -> bool:

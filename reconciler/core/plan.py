@@ -19,6 +19,7 @@ from reconciler.core.limits import Limits, exceeded, exceeded_by_list
 from reconciler.core.links import move_keys
 from reconciler.core.match import match
 from reconciler.core.model import (
+    Account,
     Conflict,
     Desired,
     Entry,
@@ -153,10 +154,12 @@ def join(
     unread: Mapping[str, str] | None = None,
     targets: Iterable[Target] = (),
     warnings: Sequence[Warning] = (),
+    accounts: Mapping[str, Account | None] | None = None,
 ) -> Plan:
     """One plan of all portals, from their drafts and steps: ordered by agent, with the steps
     numbered throughout. `unread` has the portals that could not be read, and why; `targets` has the
-    address of every portal; `warnings` are about portals without a draft."""
+    address of every portal, `accounts` its account, None if it is unknown; `warnings` are about
+    portals without a draft."""
     entries = _by_agent(each.entries for each in drafts.values())
     conflicts = _by_agent(each.conflicts for each in drafts.values())
     waiting = tuple((name, key) for name, each in drafts.items() for key in each.waiting)
@@ -181,6 +184,7 @@ def join(
         unread=tuple((unread or {}).items()),
         portals=tuple(drafts),
         targets=tuple(targets),
+        accounts=tuple((name, each) for name, each in (accounts or {}).items() if each is not None),
     )
 
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from reconciler.core.model import (
+    Account,
     Candidate,
     Change,
     Conflict,
@@ -80,9 +81,7 @@ def form(
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
         "complete": plan.complete,
-        "targets": [
-            {"portal": each.portal, "url": each.url, "account": None} for each in plan.targets
-        ],
+        "targets": targets(plan),
         "summary": counts(plan),
         "agents": [_entry(entry) for entry in plan.entries],
         "requests": [
@@ -112,6 +111,19 @@ def form(
         },
     }
     return {"digest": digest(document), **document}
+
+
+def targets(plan: Plan) -> list[PlanDocument]:
+    """The targets in the JSON of a plan or report, each with its account."""
+    accounts = dict(plan.accounts)
+    return [
+        {
+            "portal": each.portal,
+            "url": each.url,
+            "account": asdict(accounts[each.portal]) if each.portal in accounts else None,
+        }
+        for each in plan.targets
+    ]
 
 
 def conflict(each: Conflict) -> PlanDocument:
@@ -252,6 +264,11 @@ def parse(document: Mapping[str, Any]) -> Plan:
         ),
         portals=tuple(each for each in document["selection"]["portal"] if each not in dict(unread)),
         targets=tuple(Target(each["portal"], each["url"]) for each in document.get("targets", ())),
+        accounts=tuple(
+            (each["portal"], Account(each["account"]["id"], each["account"]["name"]))
+            for each in document.get("targets", ())
+            if each["account"] is not None
+        ),
     )
 
 

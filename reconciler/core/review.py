@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from reconciler.core.accounts import is_same, label
 from reconciler.core.entries import participle
 from reconciler.core.model import Change, Conflict, Desired, Entry, Plan
 
@@ -31,7 +32,8 @@ def review(saved: Plan, fresh: Plan, desired: Iterable[Desired]) -> tuple[Confli
 
 
 def why_elsewhere(saved: Plan, fresh: Plan) -> str | None:
-    """Why a saved plan does not count for the addresses of a fresh one; None if it does."""
+    """Why a saved plan does not count for the addresses and accounts of a fresh one; None if it
+    does. An account that one of them does not know counts as the same."""
     if not saved.targets and fresh.targets:
         return "an older version saved it, without the address that it is for"
     now = {each.portal: each.url for each in fresh.targets}
@@ -39,6 +41,11 @@ def why_elsewhere(saved: Plan, fresh: Plan) -> str | None:
         url = now.get(each.portal, each.url)
         if url != each.url:
             return f"it is for {each.portal} at {each.url}, and this run is at {url}"
+    accounts = dict(fresh.accounts)
+    for portal, account in saved.accounts:
+        here = accounts.get(portal, account)
+        if not is_same(here, account):
+            return f"it is for {label(account)} on {portal}, and the key is for {label(here)}"
     return None
 
 
@@ -46,7 +53,8 @@ def review_all(
     saved: Sequence[Plan], fresh: Plan, desired: Sequence[Desired]
 ) -> tuple[Conflict, ...]:
     """The agents of a fresh plan whose changes none of the saved plans (newest first) shows, and
-    why. An agent in none of them was never reviewed. Plans for another address do not count."""
+    why. An agent in none of them was never reviewed. Plans for another address or account do not
+    count."""
     elsewhere = [reason for plan in saved if (reason := why_elsewhere(plan, fresh))]
     saved = [plan for plan in saved if not why_elsewhere(plan, fresh)]
     unknown = "; ".join(["in no reviewed plan", *elsewhere[:1]])

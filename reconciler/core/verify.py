@@ -273,7 +273,7 @@ def update_state(
         states = _field_states(found, agents.get(number), evidence, fields)
         agents[number] = AgentState(found.desired.key, states, found.live.aliases)
     refused = {key: form for key, form in {**prior.refused, **evidence.refused}.items() if form}
-    return PortalState(agents, refused)
+    return replace(prior, agents=agents, refused=refused)
 
 
 def _agents_left(prior: PortalState, evidence: Evidence) -> dict[str, AgentState]:

@@ -118,6 +118,18 @@ Url = Annotated[
 """A portal's base address."""
 
 
+AccountId = Annotated[
+    Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=ONE_LINE)],
+    Field(
+        description="Id of the portal's account that this repository is for. Without it, that of "
+        "the last apply.",
+        json_schema_extra=lambda schema: schema.pop("default", None),
+    ),
+]
+"""The id of a portal's account."""
+ACCOUNT_RULE = "`account` must be the account's id: a number such as 17, or a text"
+
+
 def order() -> tuple[Any, ...]:
     """What pydantic needs to know about `match`."""
     about = Field(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core import confirm, verify
+from reconciler.core.accounts import recorded_now, with_recorded
 from reconciler.core.confirm import PortalRun, Settled
 from reconciler.core.model import (
     Conflict,
@@ -229,7 +230,8 @@ def _listings_after(
     }
     desired = {name: snapshot.desired for name, snapshot in snapshots.items() if name in sent_to}
     try:
-        readings = read_portals(proposal.planner.session, desired)
+        planner = proposal.planner
+        readings = read_portals(planner.session, desired, planner.reported)
     except KeyboardInterrupt:  # the user does not wait for the result; what was done is known
         proposal.cancellation.request()
         return listings, []
@@ -297,8 +299,10 @@ def _try_save(
     loaded = session.store.load()
     recorded = with_addresses(loaded.ledger, session.targets)
     states = _states(proposal, runs, readings, recorded)
-    now = {session.connections[name].target: state for name, state in states.items()}
-    ledger = {**recorded, **now}
+    ledger = {**recorded}
+    for name, state in states.items():
+        target, prior = session.connections[name].target, proposal.planner.snapshots[name].prior
+        ledger[target] = with_recorded(recorded.get(target, ()), prior, state)
     if ledger == loaded.ledger and loaded.note is None:
         return _Saved(states)
     note = session.store.save(ledger, loaded, _message(runs))
@@ -311,16 +315,13 @@ def _states(
     readings: Mapping[str, Settled],
     ledger: Ledger,
 ) -> dict[str, PortalState]:
-    session = proposal.planner.session
-    return {
-        name: verify.record(
-            ledger.get(session.connections[name].target, PortalState()),
-            runs[name],
-            readings.get(name),
-            snapshot.catalogue,
-        )
-        for name, snapshot in proposal.planner.snapshots.items()
-    }
+    session, states = proposal.planner.session, {}
+    for name, snapshot in proposal.planner.snapshots.items():
+        recorded = ledger.get(session.connections[name].target, ())
+        prior = recorded_now(recorded, snapshot.prior, snapshot.account)
+        after = verify.record(prior, runs[name], readings.get(name), snapshot.catalogue)
+        states[name] = replace(after, account=snapshot.account or prior.account)
+    return states
 
 
 def _message(runs: Mapping[str, PortalRun]) -> str:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from reconciler import __version__
 from reconciler.core import drift
+from reconciler.core.accounts import Lineage, label
 from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import Send, drive
 from reconciler.core.limits import Limits
 from reconciler.core.model import (
+    Account,
     Conflict,
     Desired,
     Listing,
@@ -35,7 +37,14 @@ from reconciler.documents.agents import Document, desired, other_sections
 from reconciler.documents.config import DEFAULT_FILE
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.session import Repository, Runtime, Session, open_session
-from reconciler.errors import LimitsError, PortalError, ResponseError, StaleError, UsageError
+from reconciler.errors import (
+    AccountError,
+    LimitsError,
+    PortalError,
+    ResponseError,
+    StaleError,
+    UsageError,
+)
 from reconciler.portals.registry import Portal, parts
 from reconciler.render.visible import one_line
 
@@ -48,10 +57,15 @@ response is unexpected: agents may come and go between two pages."""
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a portal lists, and what is declared for it, in the portal's terms."""
+    """What a portal lists, what is declared for it, in the portal's terms, and what the ledger
+    records of the account. `reported` is the account that the portal reports for the key; without
+    one, `account` is the one that the known agents show."""
 
     listing: Listing
     desired: tuple[Desired, ...]
+    prior: PortalState
+    reported: Account | None
+    account: Account | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +76,20 @@ class Readings:
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_portals(session: Session, declared: Mapping[str, tuple[Desired, ...]]) -> Readings:
-    """Read the portals that `declared` names, all at the same time.
+def read_portals(
+    session: Session,
+    declared: Mapping[str, tuple[Desired, ...]],
+    accounts: Mapping[str, Account | None],
+) -> Readings:
+    """Read the portals that `declared` names, all at the same time. `accounts` has what portals
+    reported as their account before; the others are asked.
 
-    A portal that was not read yet when the run was asked to end is in neither result.
+    A portal that was not read yet when the run was asked to end is in neither result. Raises
+    AccountError.
     """
     streams = {
-        name: partial(_read_portal, session, name, agents) for name, agents in declared.items()
+        name: partial(_read_portal, session, name, agents, accounts)
+        for name, agents in declared.items()
     }
     found = dict(session.runtime.merge_streams(streams, session.cancellation))
     answers = {name: found[name] for name in declared if name in found}
@@ -79,19 +100,28 @@ def read_portals(session: Session, declared: Mapping[str, tuple[Desired, ...]]) 
 
 
 def _read_portal(
-    session: Session, name: str, desired: tuple[Desired, ...]
+    session: Session,
+    name: str,
+    desired: tuple[Desired, ...],
+    accounts: Mapping[str, Account | None],
 ) -> Iterator[Reading | str]:
-    """Yield one reading of a portal, or the reason why it could not be read."""
+    """Yield one reading of a portal, or the reason why it could not be read. Raises AccountError
+    if the key is for another account."""
     connection = session.connections[name]
-    send = partial(connection.send, session.cancellation)
+    portal, send = connection.portal, partial(connection.send, session.cancellation)
     clean = connection.transport.clean
-    prior = session.state(name)
+    reported = accounts[name] if name in accounts else drive(portal.look_up_account(), send)
+    lineage = Lineage(name, session.states(name), reported, portal.account)
+    _refuse(lineage, lineage.why_refused())
     for left in reversed(range(READS)):
         try:
-            listing, declared = drive(connection.portal.read(desired), send)
-            if left and (not listing.complete or omits_most(declared, listing, prior)):
+            listing, declared = drive(portal.read(desired), send)
+            prior, refused = lineage.state(listing), lineage.why_not_adopted(listing)
+            doubtful = refused or not listing.complete or omits_most(declared, listing, prior)
+            if left and doubtful:
                 continue
-            listing = _with_omitted(connection.portal, declared, listing, prior, send)
+            _refuse(lineage, refused)
+            listing = _with_omitted(portal, declared, listing, prior, send)
         except ResponseError as error:
             if not left:
                 yield clean(str(error))
@@ -99,8 +129,15 @@ def _read_portal(
             yield clean(str(error))
             return
         else:
-            yield Reading(listing, declared)
+            yield Reading(listing, declared, prior, reported, lineage.account(listing))
             return
+
+
+def _refuse(lineage: Lineage, reason: str | None) -> None:
+    """Raise AccountError if there is a reason why a run must not use the reported account."""
+    if reason is not None and lineage.reported is not None:
+        message = f"{one_line(reason)} Nothing was sent."
+        raise AccountError(message, lineage.portal, str(lineage.reported.id))
 
 
 def _with_omitted(
@@ -124,12 +161,14 @@ def catalogue_of(portal: Portal) -> Catalogue:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One portal as a run found it: what the files declare, what the portal lists, what the ledger
-    records. `base` is what the files of a pull request's base declare."""
+    records, and the account, None if it is unknown. `base` is what the files of a pull request's
+    base declare."""
 
     portal: Portal
     desired: tuple[Desired, ...]
     listing: Listing
     prior: PortalState
+    account: Account | None = None
     base: tuple[Desired, ...] = ()
 
     @property
@@ -141,19 +180,20 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Makes plans from one reading of the portals. `unread` has the portals that could not be read,
-    with the reason. With the agents of a `base`, each change is attributed by comparing with it.
-    `listings` has how many live listings agents have who are to be taken off them: each is asked
-    about once."""
+    with the reason; `reported` has the account that each of the others reports for its key. With
+    the agents of a `base`, each change is attributed by comparing with it. `listings` has how many
+    live listings agents have who are to be taken off them: each is asked about once."""
 
     session: Session
     snapshots: Mapping[str, Snapshot]
     unread: Mapping[str, str]
+    reported: Mapping[str, Account | None]
     base: Sequence[Document] | None = None
     listings: dict[tuple[str, Scalar | None], int | None] = field(default_factory=dict)
 
     def read_again(self) -> Planner:
         """A planner for what the portals list now. Raises the errors of `open_planner`."""
-        return _read(self.session, self.base)
+        return _read(self.session, self.base, self.reported)
 
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
@@ -244,6 +284,7 @@ class Planner:
             self.unread,
             self.session.targets,
             warnings,
+            {name: each.account for name, each in self.snapshots.items()},
         )
 
     def _propose(self, plan: Plan, drafts: Mapping[str, Draft], selection: Selection) -> Proposal:
@@ -292,21 +333,26 @@ def open_planner(
     The patterns of `selection` are checked; the planner has a note for each that may be a typo.
     `names`, `runtime` and `lock` are those of `open_session`; an apply needs `lock`. With the
     agents of a `base`, each change is attributed. Raises ConfigError, UsageError and LockedError
-    before anything is read; PortalError if no portal can be read; Interrupted if the run was asked
-    to end.
+    before anything is read; AccountError if a key is for another account; PortalError if no portal
+    can be read; Interrupted if the run was asked to end.
     """
     with open_session(repository, environment, names, runtime, lock) as session:
-        notes = tuple(_check_selection(repository, selection, session.ledger.values()))
-        yield _read(replace(session, notes=session.notes + notes), base)
+        recorded = [state for states in session.ledger.values() for state in states]
+        notes = tuple(_check_selection(repository, selection, recorded))
+        yield _read(replace(session, notes=session.notes + notes), base, {})
 
 
-def _read(session: Session, base: Sequence[Document] | None) -> Planner:
-    """Read the portals. Raises PortalError, Interrupted and LockedError."""
+def _read(
+    session: Session, base: Sequence[Document] | None, accounts: Mapping[str, Account | None]
+) -> Planner:
+    """Read the portals; those in `accounts` have reported their account before. Raises
+    AccountError, PortalError, Interrupted and LockedError."""
     documents = session.repository.documents
     portals = {name: each.portal for name, each in session.connections.items()}
     here = {name: _declared(documents, each) for name, each in portals.items()}
     there = {name: _declared(base or (), each) for name, each in portals.items()}
-    readings = read_portals(session, {name: here[name] + there[name] for name in portals})
+    both = {name: here[name] + there[name] for name in portals}
+    readings = read_portals(session, both, accounts)
     session.check()
     if not readings.read:
         raise PortalError("\n".join(readings.unread.values()))
@@ -315,12 +361,14 @@ def _read(session: Session, base: Sequence[Document] | None) -> Planner:
             portals[name],
             reading.desired[: len(here[name])],
             reading.listing,
-            session.state(name),
+            reading.prior,
+            reading.account,
             reading.desired[len(here[name]) :],
         )
         for name, reading in readings.read.items()
     }
-    return Planner(session, snapshots, readings.unread, base)
+    reported = {name: reading.reported for name, reading in readings.read.items()}
+    return Planner(session, snapshots, readings.unread, reported, base)
 
 
 def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:
@@ -383,17 +431,36 @@ class Reviewed(NamedTuple):
 def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Reviewed:
     """A fresh plan, without the agents for which it differs from a saved one.
 
-    Raises StaleError if there are any, unless `skip`; and if the plan is for another address.
+    Raises StaleError if there are any, unless `skip`; and if the plan is for another address or
+    account.
     """
     chosen, _ = saved_selection(saved)
     plan = parse(saved)
     if reason := why_elsewhere(plan, proposal.plan):
-        raise StaleError(f"The whole plan is stale; nothing was sent: {reason}. Plan again here.")
+        raise _elsewhere(reason)
     stale = partial(review, plan, desired=_all_desired(proposal))
     reviewed = _without_stale(proposal, chosen, stale)
     if reviewed.stale and not skip:
         raise StaleError(_stale_message(reviewed))
     return reviewed
+
+
+@contextmanager
+def check_account(saved: PlanDocument | None) -> Iterator[None]:
+    """In this context, raise StaleError instead of AccountError if a saved plan is for another
+    account than the key."""
+    try:
+        yield
+    except AccountError as error:
+        for portal, account in parse(saved).accounts if saved is not None else ():
+            if portal == error.portal and str(account.id) != error.account:
+                raise _elsewhere(f"it is for {label(account)}. {error}") from None
+        raise
+
+
+def _elsewhere(reason: str) -> StaleError:
+    reason = one_line(reason).removesuffix(".")
+    return StaleError(f"The whole plan is stale; nothing was sent: {reason}. Plan again here.")
 
 
 def only_reviewed(proposal: Proposal, plans: Sequence[Plan]) -> Reviewed:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import canonical, check_url, origin
-from reconciler.core.model import PortalState, Request, Response, Target
+from reconciler.core.model import Request, Response, Target
 from reconciler.documents.agents import Document, read_agents
 from reconciler.documents.config import DEFAULT_FILE, Config, at_key, parse_config, read_config
 from reconciler.engine.concurrency import Cancellation, merge_streams
@@ -20,7 +20,7 @@ from reconciler.errors import ConfigError, InputError, LedgerPathError, LockedEr
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
 from reconciler.store import open_store
 from reconciler.store.holder import WorkflowRun
-from reconciler.store.ledger import Ledger, Store, with_addresses
+from reconciler.store.ledger import Ledger, States, Store, with_addresses
 from reconciler.store.lock import Lock, LockWait
 from reconciler.store.refs import GitError, git
 from reconciler.store.revision import checked_out
@@ -105,9 +105,9 @@ class Session:
         """Each portal and its address."""
         return tuple(each.target for each in self.connections.values())
 
-    def state(self, portal: str) -> PortalState:
-        """What the ledger records of a portal at the address of this run."""
-        return self.ledger.get(self.connections[portal].target, PortalState())
+    def states(self, portal: str) -> States:
+        """What the ledger records of a portal at the address of this run, by account."""
+        return self.ledger.get(self.connections[portal].target, ())
 
     def check(self) -> None:
         """Raise LockedError if the lock was lost before anything was sent, Interrupted if the run

@@ -60,5 +60,6 @@ def _part(plan: Plan, portal: str) -> Plan:
         warnings=tuple(each for each in plan.warnings if each.portal == portal),
         waiting=tuple(each for each in plan.waiting if each[0] == portal),
         portals=(portal,),
+        accounts=tuple(each for each in plan.accounts if each[0] == portal),
         unread=(),
     )

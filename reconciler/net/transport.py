@@ -151,7 +151,7 @@ class Transport:
             result = self._once(request)
             limited = result.response.status == httpx.codes.TOO_MANY_REQUESTS
             most = RATE_LIMIT_ATTEMPTS if limited else ATTEMPTS
-            if attempt >= most or not _again(result):
+            if request.once or attempt >= most or not _again(result):
                 break
             self._lost += self._clock.now() - start
             pause = max(result.pause, _backoff(attempt))

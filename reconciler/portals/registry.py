@@ -13,6 +13,7 @@ from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import (
+    Account,
     Desired,
     Listing,
     Live,
@@ -60,6 +61,13 @@ class Portal(Protocol):
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A session, or the response that refused it."""
+
+    @property
+    def account(self) -> Scalar | None:
+        """The id of the account that the configuration names, if it names one."""
+
+    def look_up_account(self) -> Conversation[Account | None]:
+        """The account that the key belongs to, with one request; None if it is unknown."""
 
     def read(
         self, desired: tuple[Desired, ...]

@@ -96,9 +96,14 @@ def _top(shown: View) -> Html:
         "header",
         el("p", " · ".join((shown.kind, *shown.portals)), class_="kind"),
         el("h1", shown.title),
+        *(_account(portal, account) for portal, account in shown.accounts),
         el("p", *_message(shown.lead), class_="lead") if shown.lead else "",
         el("ul", *tiles, class_="tiles") if tiles else "",
     )
+
+
+def _account(portal: str, account: str) -> Html:
+    return el("p", f"Account on {portal}: ", el("bdi", one_line(account), lang=""), class_="lead")
 
 
 # Sections

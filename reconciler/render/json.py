@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.model import Outcome, Report
-from reconciler.core.plan_json import PlanDocument, conflict, source, text, warning
+from reconciler.core.plan_json import PlanDocument, conflict, source, targets, text, warning
 from reconciler.core.roster import Member, Roster
 
 
@@ -19,6 +19,7 @@ def report(report: Report, digest: str) -> str:
     return text(
         {
             "digest": digest,
+            "targets": targets(report.plan),
             "summary": {
                 "applied": report.count("applied"),
                 "failed": report.count("failed"),

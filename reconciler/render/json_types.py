@@ -349,6 +349,8 @@ class ReportJson(TypedDict):
 
     digest: str
     """Digest of the plan that was applied."""
+    targets: list[TargetJson]
+    """Each portal, its address and its account."""
     summary: ReportSummaryJson
     """Counts."""
     results: list[ResultJson]

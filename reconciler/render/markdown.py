@@ -60,6 +60,8 @@ def _lay_out(shown: View, budget: int, head: str) -> str:
     """A view from top to bottom; what comes last has its room before the agents are counted."""
     page = _Page(budget, head)
     page.add(f"### {prose(shown.headline)}")
+    for portal, account in shown.accounts:
+        page.add(f"Account on {prose(portal, NAME)}: {prose(account, 2 * NAME)}")
     page.alert([each for each in shown.first if each.danger])
     end = page.part(2 if shown.steps or not shown.agents else 4)
     for section in shown.first:

@@ -83,8 +83,9 @@ class Result:
 class View:
     """A plan, drift or report in reading order.
 
-    `headline` is the whole verdict in one sentence; `title` and `lead` are its parts. `before` and
-    `after` are what both sides of a change are called.
+    `headline` is the whole verdict in one sentence; `title` and `lead` are its parts. `accounts`
+    has the portals whose account is known, with its name and id. `before` and `after` are what both
+    sides of a change are called.
     """
 
     kind: str
@@ -93,6 +94,7 @@ class View:
     headline: str
     title: str
     lead: str = ""
+    accounts: Sequence[tuple[str, str]] = ()
     counts: Sequence[Count] = ()
     first: Sequence[Section] = ()
     agents: Sequence[Agent] = ()

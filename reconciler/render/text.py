@@ -52,6 +52,8 @@ def _lay_out(
 ) -> str:
     page = _Page(width, color=color)
     page.line(shown.headline, "bold")
+    for portal, account in shown.accounts:
+        page.line(f"Account on {portal}: {account}")
     for section in shown.first:
         if of_plan or not section.of_plan:
             _section(page, section)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from reconciler.core.accounts import label
 from reconciler.core.findings import sentence
 from reconciler.core.model import Conflict, Entry, Outcome, Plan, Report, Status, Warning
 from reconciler.core.plan_json import counts
@@ -68,6 +69,7 @@ def plan(plan: Plan, *, requests: bool = False) -> View:
     return View(
         kind="Plan",
         portals=_portals(plan),
+        accounts=_accounts(plan),
         several=plan.several,
         headline=headline,
         title=title,
@@ -211,6 +213,7 @@ def drift(plan: Plan) -> View:
     return View(
         kind="Drift",
         portals=_portals(plan),
+        accounts=_accounts(plan),
         several=plan.several,
         headline=headline,
         title=title,
@@ -239,6 +242,7 @@ def report(report: Report) -> View:
     return View(
         kind="Apply",
         portals=_portals(plan),
+        accounts=_accounts(plan),
         several=plan.several,
         headline=" ".join(filter(None, (lead, title))),
         title=title.removesuffix("."),
@@ -358,6 +362,10 @@ def _result(people: _People, group: Sequence[Outcome]) -> Result:
 
 def _filled(*sections: Section) -> list[Section]:
     return [each for each in sections if each.items]
+
+
+def _accounts(plan: Plan) -> list[tuple[str, str]]:
+    return [(portal, label(account)) for portal, account in plan.accounts]
 
 
 def _portals(plan: Plan) -> tuple[str, ...]:

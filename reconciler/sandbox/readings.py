@@ -68,6 +68,11 @@ class Readings(Doubts):
     retry: Literal["retry-after", "reset-only"] = switch(
         "retry-after", "Send Retry-After with a 429, or only X-RateLimit-Reset", "Limits"
     )
+    agency: Literal[
+        "documented", "text-id", "no-name", "no-id", "list", "html", "403", "404", "405", "500"
+    ] = switch(
+        "documented", "What GET /agency returns: a form of the agency, or an error", "doubt 10"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from reconciler.sandbox.agent import Agent, show
 from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
@@ -115,8 +115,29 @@ class Calls:
         self._state = state
 
     def agency(self, _call: Call) -> Response:
-        """Return the agency of the key."""
-        return JSONResponse({"id": 1, "name": "Sandbox Agency"})
+        """Return the agency of the key, in the form of the reading (doubt 10)."""
+        reading, agency = self._state.readings.agency, self._state.agency
+        if reading.isdigit():
+            raise RefusalError(int(reading), HTTPStatus(int(reading)).phrase)
+        document: Json = {
+            "id": agency.id,
+            "name": agency.name,
+            "status": "active",
+            "isCrmEnabled": True,
+            "limits": {},
+        }
+        match reading:
+            case "text-id":
+                document["id"] = str(agency.id)
+            case "no-name":
+                del document["name"]
+            case "no-id":
+                document["id"] = None
+            case "list":
+                return JSONResponse([document])
+            case "html":
+                return HTMLResponse("<title>Rentix</title>")
+        return JSONResponse(document)
 
     def list(self, call: Call) -> Response:
         """Return all agents, in pages under some readings; a late import counts complete reads."""

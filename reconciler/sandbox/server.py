@@ -22,7 +22,7 @@ from reconciler.sandbox.state import State
 from reconciler.sandbox.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
     from starlette.responses import Response
@@ -37,10 +37,13 @@ PORTALS: dict[str, type[Gate]] = {"/api/v1": Rentix, "": PropertyFinder}
 class Application:
     """Both portals as one ASGI application on one state.
 
-    Assign `faults` to make requests fail, and None to stop.
+    Assign `faults` to make requests fail, and None to stop. `others` are the states of further
+    agencies on Rentix, at the same address: a request with the key of one of them is for it.
     """
 
-    def __init__(self, state: State, faults: Faults | None = None) -> None:
+    def __init__(
+        self, state: State, faults: Faults | None = None, others: Iterable[State] = ()
+    ) -> None:
         """Mount a gate for each portal."""
         self.state = state
         self.faults = faults
@@ -48,10 +51,15 @@ class Application:
         # A bare router: starlette's own application would turn Dropped into a 500.
         mounts = [Mount(path, gate) for path, gate in self.gates.items()]
         self._router = Router(mounts, redirect_slashes=False)
+        self._others = {
+            f"ApiKey {each.key}".encode(): Application(each)._router  # noqa: SLF001
+            for each in others
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Raises `Dropped` if a fault drops the connection."""
-        await self._router(scope, receive, send)
+        key = dict(scope["headers"]).get(b"authorization", b"")
+        await self._others.get(key, self._router)(scope, receive, send)
 
     async def _respond(self, exchange: Exchange) -> Response:
         """Answer an admitted request, through the faults if there are any."""

@@ -123,12 +123,20 @@ class PropertyFinderState:
         self.requests, self.token_requests = Window(), Window()
 
 
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """An agency on Rentix."""
+
+    id: int = 1
+    name: str = "Sandbox Agency"
+
+
 @dataclass(slots=True)
 class State:
     """The state of both portals; everything outside `propertyfinder` and `store` is Rentix's.
 
-    Whoever opens the store closes it. Assign `readings`, `limits` and `suspended` at any time: the
-    next request uses them.
+    Whoever opens the store closes it. Assign `agency`, `readings`, `limits` and `suspended` at any
+    time: the next request uses them.
 
     `before` and `after` are hooks around the effect of every admitted call, awaited in order; the
     first response that a hook returns is the answer. Everything that waits uses `sleep`, so
@@ -149,6 +157,7 @@ class State:
     log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
     all_requests: Window = field(default_factory=Window)
     bulk_requests: Window = field(default_factory=Window)
+    agency: Agency = field(default_factory=Agency)
     propertyfinder: PropertyFinderState = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,7 +176,8 @@ class State:
         readings: Readings | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """Start over with these users on Rentix: no hooks, an empty log, empty rate windows.
+        """Start over with these users on Rentix: no hooks, an empty log, empty rate windows, the
+        default agency.
 
         Readings and limits that are not given go back to their defaults. Property Finder is reset
         too and has no users then; load them with its own `reset`.
@@ -177,6 +187,7 @@ class State:
         self.readings = readings or Readings()
         self.limits = limits or Limits()
         self.suspended = False
+        self.agency = Agency()
         self.world += 1
         for each in (self.before, self.after, self.log):
             each.clear()

@@ -1,14 +1,15 @@
 """The ledger: what was applied to each portal, as JSON, and the interface of where it is stored.
 
-    {"version": 2, "portals": {"rentix": [{"url": "https://…",
+    {"version": 2, "portals": {"rentix": [{"url": "https://…", "account": {"id": 1, "name": "…"},
         "agents": {"15": {"key": "agent-001", "fields": {"name": {"applied": …, "shown": …}},
                           "aliases": {"publicProfileId": 9}}},
         "refused": {"agent-009": …}}]}}
 
-Each portal has a state for each address. Version 1 had a single one, possibly without its address.
-A ledger is safe to lose, so one that cannot be parsed is treated as lost. It is stored in a file
-(`store.file`) or on a branch (`store.branch`), in the same format. Reasons:
-docs/decisions/0019-a-state-for-each-address.md.
+Each portal has a state for each address and account; of one address, that of the last apply comes
+first. Version 1 had a single one, possibly without its address. A ledger is safe to lose, so one
+that cannot be parsed is treated as lost. It is stored in a file (`store.file`) or on a branch
+(`store.branch`), in the same format. Reasons: docs/decisions/0019-a-state-for-each-address.md and
+docs/decisions/0021-the-account-behind-a-key.md.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Annotated, Any, NotRequired, Protocol, TypeVar
 
@@ -30,16 +31,18 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+from reconciler.core.accounts import of_account
 from reconciler.core.address import canonical
-from reconciler.core.model import AgentState, PortalState, Target
+from reconciler.core.model import Account, AgentState, PortalState, Target
 from reconciler.errors import ConfigError
 from reconciler.store.lock import FoundLock, Lock, LockWait
 
 VERSION = 2
 Entry = TypeVar("Entry")
-Ledger = Mapping[Target, PortalState]
-"""What is recorded, by portal and address. The address is "" if an old ledger does not contain
-it."""
+States = tuple[PortalState, ...]
+Ledger = Mapping[Target, States]
+"""What is recorded, by portal and address: a state for each account, that of the last apply first.
+The address is "" if an old ledger does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,12 @@ def _listed(states: object) -> object:
 
 @with_config(ConfigDict(strict=True))
 class _Portal(TypedDict):
-    """A portal's part of the document, at one address; keys that are not known are ignored."""
+    """A portal's part of the document, for one address and account; unknown keys are ignored."""
 
     agents: dict[str, AgentState]
     refused: NotRequired[dict[str, str]]
     url: NotRequired[str]
+    account: NotRequired[Account]
 
 
 @with_config(ConfigDict(strict=True))
@@ -128,13 +132,16 @@ def parse(content: bytes, name: str) -> tuple[Ledger, str | None]:
             f"The ledger {name} cannot be parsed and is treated as lost: values that the portal "
             f"does not return may be sent again. The next apply writes a new one."
         )
-    return {
-        Target(portal, canonical(state.get("url", ""))): PortalState(
-            state["agents"], state.get("refused", {})
-        )
-        for portal, states in document["portals"].items()
-        for state in states
-    }, None
+    ledger: dict[Target, States] = {}
+    for portal, parts in document["portals"].items():
+        for part in parts:
+            target = Target(portal, canonical(part.get("url", "")))
+            account = part.get("account")
+            states = ledger.get(target, ())
+            if of_account(states, account) is None:
+                state = PortalState(part["agents"], part.get("refused", {}), account)
+                ledger[target] = (*states, state)
+    return ledger, None
 
 
 def _validated(content: bytes) -> _Document:
@@ -159,18 +166,22 @@ def unwritten(name: str, reason: str) -> str:
 def text(ledger: Ledger) -> bytes:
     """A ledger's content, one agent per line: fast to write, and to compare in git."""
     portals: dict[str, list[str]] = {}
-    for target, state in sorted(ledger.items(), key=lambda item: (item[0].portal, item[0].url)):
-        agents = ",\n".join(
-            f"  {_json(key)}: {_json(_agent(agent))}" for key, agent in sorted(state.agents.items())
-        )
-        refused = _json(dict(sorted(state.refused.items())))
-        url = f'"url": {_json(target.url)}, ' if target.url else ""
-        portals.setdefault(target.portal, []).append(
-            f'{{{url}"agents": {{\n{agents}\n }}, "refused": {refused}}}'
-        )
+    for target, states in sorted(ledger.items(), key=lambda item: (item[0].portal, item[0].url)):
+        listed = portals.setdefault(target.portal, [])
+        listed += [_state(target, state) for state in states]
     parts = ",\n".join(f" {_json(name)}: [{', '.join(all_)}]" for name, all_ in portals.items())
     document = f'{{"version": {VERSION}, "portals": {{\n{parts}\n}}}}\n'
     return document.encode(errors="surrogatepass")
+
+
+def _state(target: Target, state: PortalState) -> str:
+    agents = ",\n".join(
+        f"  {_json(key)}: {_json(_agent(agent))}" for key, agent in sorted(state.agents.items())
+    )
+    refused = _json(dict(sorted(state.refused.items())))
+    url = f'"url": {_json(target.url)}, ' if target.url else ""
+    account = f'"account": {_json(asdict(state.account))}, ' if state.account else ""
+    return f'{{{url}{account}"agents": {{\n{agents}\n }}, "refused": {refused}}}'
 
 
 def _agent(agent: AgentState) -> dict[str, Any]:
@@ -196,7 +207,7 @@ def _json(value: object) -> str:
 
 
 def with_addresses(ledger: Ledger, targets: Iterable[Target]) -> Ledger:
-    """The ledger, with each state whose address is unknown recorded at the first target of its
+    """The ledger, with the states of each unknown address recorded at the first target of their
     portal, unless that has a state."""
     found = dict(ledger)
     for target in targets:
@@ -208,19 +219,58 @@ def with_addresses(ledger: Ledger, targets: Iterable[Target]) -> Ledger:
 
 def merge(base: Ledger, ours: Ledger, theirs: Ledger) -> Ledger:
     """Merge two ledgers that started as `base`, agent by agent: theirs, or ours where only we
-    changed the agent. States of one portal at two addresses are not mixed, since ids mean other
-    people there."""
+    changed the agent. States of two addresses or accounts are not mixed, since ids mean other
+    people there. The last account comes first: ours if we changed it."""
     known = [*ours, *theirs]
     base, ours, theirs = (with_addresses(each, known) for each in (base, ours, theirs))
+    return {
+        target: _merged_states(*(each.get(target, ()) for each in (base, ours, theirs)))
+        for target in {**theirs, **ours}
+    }
+
+
+def _merged_states(base: States, ours: States, theirs: States) -> States:
+    """The states of one target; the arguments are those of `merge`."""
+    adopting = _adopting(base, ours) or _adopting(base, theirs)
+    if adopting is not None:
+        base, ours, theirs = (_with_account(each, adopting) for each in (base, ours, theirs))
     nothing = PortalState()
-    merged = {}
-    for target in {**theirs, **ours}:
-        was, here, there = (each.get(target, nothing) for each in (base, ours, theirs))
-        merged[target] = PortalState(
-            _merged(was.agents, here.agents, there.agents),
-            _merged(was.refused, here.refused, there.refused),
+    merged = []
+    first, second = (ours, theirs) if _last(ours) != _last(base) else (theirs, ours)
+    for state in (*first, *(each for each in second if of_account(first, each.account) is None)):
+        was, here, there = (
+            of_account(each, state.account) or nothing for each in (base, ours, theirs)
         )
-    return merged
+        merged.append(
+            PortalState(
+                _merged(was.agents, here.agents, there.agents),
+                _merged(was.refused, here.refused, there.refused),
+                state.account,
+            )
+        )
+    return tuple(merged)
+
+
+def _last(states: States) -> list[Account | None]:
+    """The account of the last apply; empty if there was none."""
+    return [each.account for each in states[:1]]
+
+
+def _adopting(base: States, later: States) -> Account | None:
+    """The account that a state without one was recorded for since `base`, if that happened."""
+    if of_account(base, None) is None or of_account(later, None) is not None:
+        return None
+    added = [each.account for each in later if of_account(base, each.account) is None]
+    return added[0] if len(added) == 1 else None
+
+
+def _with_account(states: States, account: Account) -> States:
+    """The states, with the one without an account recorded for this one, unless that has one."""
+    if of_account(states, account) is not None:
+        return states
+    return tuple(
+        replace(each, account=account) if each.account is None else each for each in states
+    )
 
 
 def _merged(

@@ -41,11 +41,12 @@ def test_messages_are_wrapped_on_a_terminal(agency: Agency) -> None:
 
 
 def limit(agency: Agency, method: str) -> None:
-    """Answer the first call of this method with a 429 that asks for 37 seconds."""
+    """Answer the first call of this method about users with a 429 that asks for 37 seconds."""
     answers = [JSONResponse({}, 429, {"Retry-After": "37"})]
 
     async def hook(call: Call) -> Response | None:
-        return answers.pop() if answers and call.method == method else None
+        limited = call.method == method and "/users" in call.path
+        return answers.pop() if answers and limited else None
 
     agency.portal.state.before.append(hook)
 

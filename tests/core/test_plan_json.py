@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.limits import Limits
-from reconciler.core.model import Candidate, Operation, RateLimit, Request, Step, Target
+from reconciler.core.model import Account, Candidate, Operation, RateLimit, Request, Step, Target
 from reconciler.core.plan import join
 from reconciler.core.plan_json import (
     counts,
@@ -107,15 +108,29 @@ def test_a_document_has_every_key_of_the_format():
     assert {"key", "source", "message"} <= document["warnings"][0].keys()
 
 
-def test_a_document_names_the_address_of_each_portal():
-    """The account is unknown."""
-    document = make_document()
+@pytest.mark.parametrize("account", [None, Account(17, "Дом"), Account("17", "")])
+def test_a_document_names_the_address_and_account_of_each_portal(account):
+    """The account is null if it is unknown."""
+    known = () if account is None else (("rentix", account),)
+    plan = replace(full_plan(), accounts=known)
+    document = form(plan, SELECTION, PORTALS, "0.1.0")
     assert document["targets"] == [
-        {"portal": "rentix", "url": "https://crm.example/api", "account": None}
+        {
+            "portal": "rentix",
+            "url": "https://crm.example/api",
+            "account": account and {"id": account.id, "name": account.name},
+        }
     ]
-    assert parse(document).targets == (TARGET,)
+    assert (parse(document).targets, parse(document).accounts) == ((TARGET,), known)
     del document["targets"]  # saved by an older version
-    assert parse(document).targets == ()
+    assert (parse(document).targets, parse(document).accounts) == ((), ())
+
+
+def test_a_joined_plan_has_the_known_accounts():
+    """Without those that are unknown."""
+    accounts = {"rentix": Account(17, "Дом"), "propertyfinder": None}
+    plan = join({}, {}, {}, accounts=accounts)
+    assert plan.accounts == (("rentix", Account(17, "Дом")),)
 
 
 def test_the_summary_counts_agents_by_action():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.model import Target
+from reconciler.core.model import Account, Target
 from reconciler.core.review import review, review_all, why_elsewhere, without
 
 from .build import PHONE, file, ledger, live
@@ -350,3 +350,30 @@ def test_a_plan_without_some_agents_does_not_review_them():
     fresh = rentix_plan(desired, agents)
     found = review_all([without(saved, {"a"})], fresh, desired)
     assert [(each.key, each.reason) for each in found] == [("a", "in no reviewed plan")]
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+def of(number, name="Alpha"):
+    """A plan for an account on Rentix; None: unknown."""
+    accounts = () if number is None else (("rentix", Account(number, name)),)
+    return replace(BEFORE, targets=(HERE, ON_PF), accounts=accounts)
+
+
+@pytest.mark.parametrize("saved", [17, "17", None])
+@pytest.mark.parametrize("now", [17, None])
+def test_a_plan_for_this_account_counts(saved, now):
+    """Under any name. An account that is unknown now or was unknown then is no other one."""
+    assert why_elsewhere(of(saved), of(now, "Renamed")) is None
+
+
+def test_a_plan_for_another_account_does_not_count():
+    """The reason names both; in a review, the agent is unreviewed."""
+    saved, fresh = of(17), of(18, "Beta")
+    reason = why_elsewhere(saved, fresh)
+    assert "Alpha (17)" in reason
+    assert "Beta (18)" in reason
+    [conflict] = review_all([saved], fresh, [IVAN])
+    assert (conflict.key, "Alpha (17)" in conflict.reason) == (KEY, True)
+    assert review_all([saved, fresh], fresh, [IVAN]) == ()

@@ -123,7 +123,7 @@ def test_all_keys(tmp_path: Path) -> None:
         tmp_path,
         "version: 1\nagents: people\nportals:\n  rentix:\n    url: http://127.0.0.1:8000/api\n"
         "    create: upsert\n    match: [phone]\n    bulk: 1000\n    bulk_by: externalId\n"
-        "    on_removed: unlink\nledger: state.json\n"
+        "    on_removed: unlink\n    account: 17\nledger: state.json\n"
         "limits: {changes: 12.5%, removals: 0%, floor: 0}\nunreadable: hold\n",
     )
     assert config.model_dump() == {
@@ -137,6 +137,7 @@ def test_all_keys(tmp_path: Path) -> None:
                 "bulk": 1000,
                 "bulk_by": "externalId",
                 "on_removed": "unlink",
+                "account": 17,
             }
         },
         "ledger": "state.json",

@@ -123,11 +123,11 @@ def test_a_ledger_of_a_later_version_is_refused(one: Agency) -> None:
 
 
 def test_a_plan_names_its_target(one: Agency) -> None:
-    """The address is in canonical form; the account is unknown."""
+    """The address is in canonical form; the account is null if the portal does not report it."""
     one.use(rentix={}, propertyfinder={})
     targets = at(one, forms(staging(one))[2]).plan()["targets"]
     assert targets == [
-        {"portal": "rentix", "url": staging(one), "account": None},
+        {"portal": "rentix", "url": staging(one), "account": {"id": 1, "name": "Sandbox Agency"}},
         {"portal": "propertyfinder", "url": one.portal.urls["propertyfinder"], "account": None},
     ]
 

@@ -103,8 +103,9 @@ def count(agency: Agency) -> int:
 
 
 def gets(agency: Agency) -> list[str]:
-    """The paths of the reads since the last call."""
-    return [call[1] for call in agency.calls() if call[0] == "GET"]
+    """The paths of the reads of agents since the last call."""
+    reads = [call[1] for call in agency.calls() if call[0] == "GET"]
+    return [path for path in reads if path != "/agency"]
 
 
 # -- truncated and empty lists ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 import pytest
-from agency import FAST, Agency, user
+from agency import FAST, Agency, user, writes
 from starlette.responses import JSONResponse, Response
 
 from reconciler.engine import applying
@@ -29,14 +29,18 @@ def wire(body: Any) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
-def test_no_changes_take_one_get(agency: Agency) -> None:
+READS = [("GET", "/agency"), ("GET", "/users")]
+"""The calls of a plan: one for the account, one for the list."""
+
+
+def test_no_changes_take_one_list_and_one_account_lookup(agency: Agency) -> None:
     """Agents that are already correct cost nothing, in a plan and in an apply."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in range(1, 41)))
     agency.declare(
         *({"externalId": f"a-{number}", "name": f"Agent {number}"} for number in range(1, 41))
     )
     plan = agency.plan()
-    assert [call[:2] for call in agency.calls()] == [("GET", "/users")]
+    assert [call[:2] for call in agency.calls()] == READS
     assert plan["summary"] == {
         "create": 0,
         "update": 0,
@@ -49,12 +53,12 @@ def test_no_changes_take_one_get(agency: Agency) -> None:
         "requests": 0,
     }
     report = agency.apply()
-    assert [call[:2] for call in agency.calls()] == [("GET", "/users")]
+    assert [call[:2] for call in agency.calls()] == READS
     assert report["verified"] == {"agents": 40, "as_declared": 40, "differences": []}
 
 
 def test_one_changed_agent_takes_one_put(agency: Agency) -> None:
-    """With the one field that differs, between two lists."""
+    """With the one field that differs, between two lists; the account is requested once."""
     agency.live(*(user(number, externalId=f"a-{number}") for number in (1, 2, 3)))
     agency.declare(
         {"externalId": "a-1", "name": "Agent 1", "youtube": None},
@@ -63,6 +67,7 @@ def test_one_changed_agent_takes_one_put(agency: Agency) -> None:
     )
     assert agency.apply()["exit"] == 0
     assert agency.calls() == [
+        ("GET", "/agency", None, 200),
         ("GET", "/users", None, 200),
         ("PUT", "/users", {"id": 2, "name": "Ana"}, 200),
         ("GET", "/users", None, 200),
@@ -110,7 +115,7 @@ def test_settings_are_sent_merged_with_the_live_ones(agency: Agency) -> None:
     agency.live(user(1, externalId="a", settings=settings))
     agency.declare({"externalId": "a", "settings": {"contact_viber": False}})
     agency.apply()
-    assert agency.calls()[1][2] == {
+    assert writes(agency.calls())[0][2] == {
         "id": 1,
         "settings": {
             "contact_phone": True,
@@ -259,7 +264,7 @@ def test_the_limits_stop_an_apply(agency: Agency) -> None:
     assert result.code == 1
     assert "4 of 10 agents" in result.err
     assert "--force" in result.err
-    assert [call[0] for call in agency.calls()] == ["GET"]
+    assert [call[:2] for call in agency.calls()] == READS
     assert agency.run("apply", "--dry-run").code == 0
     path = str(agency.root / "plan.json")
     shown = agency.run("plan", "--out", path)
@@ -588,6 +593,7 @@ def test_bulk_by_external_id(agency: Agency) -> None:
     assert agency.apply()["exit"] == 0
     calls = [(method, path, status) for method, path, _, status in agency.calls()]
     assert calls == [
+        ("GET", "/agency", 200),
         ("GET", "/users", 200),
         ("POST", "/users/2/link", 200),
         ("PUT", "/users", 200),
@@ -618,7 +624,7 @@ def test_a_key_is_in_no_output(agency: Agency) -> None:
     assert [each["key"] for each in agency.plan()["agents"]] == ["b"]
 
     async def echo(call: Any) -> Response | None:
-        if call.method == "GET" and refusals:
+        if call.path.endswith("/users") and call.method == "GET" and refusals:
             refusals.pop()
             return JSONResponse({"statusCode": 401, "message": "No key sandbox here"}, 401)
         if call.method == "PUT":
@@ -913,7 +919,7 @@ def test_declining_the_prompt_sends_nothing(
     result = agency.run("apply")
     assert result.code == code
     assert word in result.err
-    assert [call[0] for call in agency.calls()] == ["GET"]
+    assert [call[:2] for call in agency.calls()] == READS
 
 
 def test_an_internal_error_keeps_the_record(

@@ -201,10 +201,11 @@ def test_one_of_two_portals_changes(agency: Agency, answer: Answer) -> None:
 def test_without_a_prompt_nothing_is_read_twice(agency: Agency, answer: Answer) -> None:
     """With --yes, and for a plan without changes."""
     assert agency.run("apply", "--yes").code == 0
-    assert [call[0] for call in agency.calls()] == ["GET", "PUT", "GET"]
+    account, users = ("GET", "/agency"), ("GET", "/users")
+    assert [call[:2] for call in agency.calls()] == [account, users, ("PUT", "/users"), users]
     prompt, result = answer()
     assert (prompt.count, result.code) == (0, 0)
-    assert [call[0] for call in agency.calls()] == ["GET"]
+    assert [call[:2] for call in agency.calls()] == [account, users]
 
 
 def test_json_is_printed_once(agency: Agency, answer: Answer) -> None:

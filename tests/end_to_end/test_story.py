@@ -96,7 +96,9 @@ def test_plan_apply_plan(shell: Shell) -> None:
     assert names(shell)[0] == "Ana Rusu"
     again = shell.run("plan", "--detailed-exitcode")
     assert again.returncode == 0
-    assert again.stdout == "Nothing to do: 1 agent is as declared.\n"
+    assert again.stdout == (
+        "Nothing to do: 1 agent is as declared.\nAccount on rentix: Sandbox Agency (1)\n"
+    )
 
 
 def test_apply_without_a_terminal_needs_yes(shell: Shell) -> None:

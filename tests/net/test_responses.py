@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -317,3 +318,21 @@ def test_a_key_in_an_exception_is_redacted(portal, wire, caplog, name):
     answer = wire.send(PUT)
     assert "***" in answer.error
     assert KEY not in repr(answer) + caplog.text + repr(wire)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500),
+        httpx.Response(429, headers={"Retry-After": "1"}),
+        httpx.Response(200, text="<html>"),
+        httpx.ReadTimeout(""),
+        httpx.ConnectError(""),
+    ],
+    ids=repr,
+)
+def test_a_request_that_is_sent_once(portal, wait, wire, answer):
+    """It is not retried, whatever happens, and nobody waits."""
+    portal.answers_with(answer)
+    assert wire.send(replace(GET, once=True)).body is None
+    assert (len(portal.requests), wait.slept) == (1, [])

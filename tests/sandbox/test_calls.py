@@ -109,7 +109,16 @@ def test_link_and_unlink(api):
 
 def test_agency(api):
     """GET /agency returns the agency of the key."""
-    assert api("GET", "/agency") == (200, {"id": 1, "name": "Sandbox Agency"})
+    assert api("GET", "/agency") == (
+        200,
+        {
+            "id": 1,
+            "name": "Sandbox Agency",
+            "status": "active",
+            "isCrmEnabled": True,
+            "limits": {},
+        },
+    )
 
 
 @pytest.mark.parametrize(

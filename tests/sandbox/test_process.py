@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from reconciler.cli.sandbox import command
 from reconciler.sandbox import Agent, Limits, Readings, propertyfinder
 from reconciler.sandbox.server import Application, running
-from reconciler.sandbox.state import State
+from reconciler.sandbox.state import Agency, State
 from reconciler.sandbox.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -280,6 +280,25 @@ def test_the_store_of_a_given_state_stays_open(tmp_path):
             url = sandbox.urls["rentix"] + "/agency"
             assert httpx.get(url, headers={"X-API-Key": "k"}).status_code == 200
         assert store.agents() == []
+
+
+def test_a_key_leads_to_its_agency():
+    """Two agencies at one address, each with its own agents and its own state."""
+    with closing(Store()) as one, closing(Store()) as two, running(State(one)) as sandbox:
+        other = State(two, key="other", agency=Agency(2, "Other"))
+        sandbox.restart(Application(sandbox.state, others=[other]))
+        sandbox.state.load([{"id": 1, "name": "Ana"}])
+        other.load([{"id": 1, "name": "Ion"}])
+
+        def get(path, key):
+            answer = httpx.get(sandbox.url + path, headers={"Authorization": f"ApiKey {key}"})
+            return answer.json()
+
+        for key, number, name in (("sandbox", 1, "Ana"), ("other", 2, "Ion")):
+            assert get("/agency", key)["id"] == number
+            assert get("/users/1", key)["name"] == name
+        assert get("/agency", "another")["statusCode"] == 401
+        assert len(other.log) == 2
 
 
 def test_a_restart_leaves_nothing_of_the_former_application():

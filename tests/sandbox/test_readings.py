@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.sandbox import Limits, Readings
 from reconciler.sandbox.agent import SOCIAL
+from reconciler.sandbox.state import Agency
 
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
 NEW = {"externalId": "new", "name": "Ion", "phone": "022 33-44-55"}
@@ -363,3 +364,36 @@ def test_a_whole_list_has_no_marker(api):
     """Calls: no paging is documented; without paging, ?page= does nothing."""
     assert api("GET", "/users?page=2") == api("GET", "/users")
     assert api("GET", "/users")[1].keys() == {"items"}
+
+
+@pytest.mark.parametrize("status", ["403", "404", "405", "500"])
+def test_an_agency_that_is_not_shown(api, under, status):
+    """Doubt 10: the call is missing, forbidden or broken, in the general form of an error."""
+    under(agency=status)
+    code, body = api("GET", "/agency")
+    assert (code, body["statusCode"]) == (int(status), int(status))
+
+
+@pytest.mark.parametrize(
+    ("reading", "part"),
+    [
+        ("text-id", {"id": "7", "name": "Ana"}),
+        ("no-name", {"id": 7}),
+        ("no-id", {"id": None, "name": "Ana"}),
+    ],
+)
+def test_forms_of_the_agency(api, state, under, reading, part):
+    """Doubt 10: the rest is as documented."""
+    state.agency = Agency(7, "Ana")
+    under(agency=reading)
+    rest = {"status": "active", "isCrmEnabled": True, "limits": {}}
+    assert api("GET", "/agency") == (200, {**part, **rest})
+
+
+def test_an_agency_in_another_document(api, client, under):
+    """Doubt 10: in a list, or a page of a gateway."""
+    under(agency="list")
+    assert api("GET", "/agency")[1][0]["id"] == 1
+    under(agency="html")
+    answer = client.get("/agency")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

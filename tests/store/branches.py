@@ -24,7 +24,7 @@ def agent(name):
 
 def ledger_of(**agents):
     """A ledger for Rentix: agents' names by id, with a letter before the id."""
-    return {RENTIX: PortalState({key[1:]: agent(name) for key, name in agents.items()})}
+    return {RENTIX: (PortalState({key[1:]: agent(name) for key, name in agents.items()}),)}
 
 
 def save(folder, ledger, message="Applied: 1 update"):

@@ -75,8 +75,8 @@ def test_unpushed_results_are_dropped_once_the_remote_has_them(pair, remote):
         save(a, ledger_of(a1="x"))
     save(b, ledger_of(a1="x"))
     assert load(a) == ledger_of(a1="x")
-    save(b, {RENTIX: PortalState()})
-    assert load(a) == {RENTIX: PortalState()}
+    save(b, {RENTIX: (PortalState(),)})
+    assert load(a) == {RENTIX: (PortalState(),)}
 
 
 def test_damaged_unpushed_results_are_dropped(pair, remote, monkeypatch):

@@ -156,8 +156,8 @@ def test_the_second_of_two_saves_must_reload(pair, remote, first):
         store.save(ledger_of(a2="b"), kept, "b")
     assert load(a) == ledger_of(a1="a")
     again = store.load()
-    assert again.ledger[RENTIX].agents["1"] == agent("a")
-    assert again.ledger[RENTIX].agents["2"] == agent("b"), "what could not be pushed waits here"
+    assert again.ledger[RENTIX][0].agents["1"] == agent("a")
+    assert again.ledger[RENTIX][0].agents["2"] == agent("b"), "what could not be pushed waits here"
     assert store.save(ledger_of(a1="a", a2="b"), again, "b") is None
     assert history(remote)[:2] == ["b", "a"]
     assert load(a) == load(b) == ledger_of(a1="a", a2="b")
@@ -185,24 +185,21 @@ def test_ten_thousand_agents(pair, remote):
     """The ledger of a large agency is loaded and saved in seconds, and a small change is a small
     commit."""
     a, b = pair
-    large = {
-        RENTIX: PortalState(
+    agents = {
+        str(number): AgentState(
+            f"agent-{number:05}",
             {
-                str(number): AgentState(
-                    f"agent-{number:05}",
-                    {
-                        name: FieldState(f"{number:032x}", f"{number:032x}", f"{name} of {number}")
-                        for name in ("name", "avatar", "description.ru", "instagram")
-                    },
-                )
-                for number in range(10_000)
-            }
+                name: FieldState(f"{number:032x}", f"{number:032x}", f"{name} of {number}")
+                for name in ("name", "avatar", "description.ru", "instagram")
+            },
         )
+        for number in range(10_000)
     }
+    large = {RENTIX: (PortalState(agents),)}
     began = sum(os.times()[:4])  # CPU seconds, with those of git
     assert save(a, large) is None
     assert load(b) == large
-    changed = {RENTIX: PortalState({**large[RENTIX].agents, "5": agent("x")})}
+    changed = {RENTIX: (PortalState({**agents, "5": agent("x")}),)}
     assert save(b, changed) is None
     assert load(a) == changed
     assert sum(os.times()[:4]) - began < 30

@@ -63,7 +63,7 @@ def test_unchanged_content_is_not_written_again(store):
     """The same file stays, so that file watchers see no change."""
     assert save(store, KEPT)
     assert not save(store, dict(reversed(KEPT.items())))
-    assert save(store, {**KEPT, THIRD: PortalState()})
+    assert save(store, {**KEPT, THIRD: (PortalState(),)})
 
 
 def test_a_changed_file_is_not_overwritten(store):
@@ -73,10 +73,10 @@ def test_a_changed_file_is_not_overwritten(store):
     with pytest.raises(LedgerChanged):
         store.save({}, first, "")
     second = store.load()
-    save(store, {**KEPT, THIRD: PortalState()})
+    save(store, {**KEPT, THIRD: (PortalState(),)})
     with pytest.raises(LedgerChanged):
         store.save({}, second, "")
-    assert store.load().ledger == {**KEPT, THIRD: PortalState()}
+    assert store.load().ledger == {**KEPT, THIRD: (PortalState(),)}
 
 
 def test_a_crash_while_saving_leaves_the_old_ledger(store, monkeypatch):

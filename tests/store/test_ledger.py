@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repositories import repository
 
-from reconciler.core.model import AgentState, FieldState, PortalState, Target
+from reconciler.core.model import Account, AgentState, FieldState, PortalState, Target
 from reconciler.errors import ConfigError
 from reconciler.store import open_store
 from reconciler.store.branch import Local
@@ -24,25 +24,34 @@ RENTIX = Target("rentix", "https://crm.example")
 OTHER = Target("other", "")
 
 KEPT = {
-    RENTIX: PortalState(
-        agents={
-            "15": AgentState(
-                "agent-001",
-                {
-                    "name": FieldState("aa", "aa"),
-                    "avatar": FieldState("bb", None, {"url": "https://example.com/a.jpg"}, "cc"),
-                    "description.ru": FieldState("dd", "ee", "Продаёт\nквартиры"),
-                },
-            ),
-            "7": AgentState("id:7", {}),
-        },
-        refused={"agent-009": "ff"},
+    RENTIX: (
+        PortalState(
+            agents={
+                "15": AgentState(
+                    "agent-001",
+                    {
+                        "name": FieldState("aa", "aa"),
+                        "avatar": FieldState(
+                            "bb", None, {"url": "https://example.com/a.jpg"}, "cc"
+                        ),
+                        "description.ru": FieldState("dd", "ee", "Продаёт\nквартиры"),
+                    },
+                ),
+                "7": AgentState("id:7", {}),
+            },
+            refused={"agent-009": "ff"},
+            account=Account(17, "Дом"),
+        ),
+        PortalState({"3": AgentState("agent-003", {})}, account=Account("b-2", "")),
+        PortalState(),
     ),
-    Target("rentix", "https://staging.example"): PortalState({"15": AgentState("agent-002", {})}),
-    Target("propertyfinder", "https://pf.example"): PortalState(
-        {"4": AgentState("agent-001", {}, {"publicProfileId": 9})}
+    Target("rentix", "https://staging.example"): (
+        PortalState({"15": AgentState("agent-002", {})}),
     ),
-    OTHER: PortalState(),
+    Target("propertyfinder", "https://pf.example"): (
+        PortalState({"4": AgentState("agent-001", {}, {"publicProfileId": 9})}),
+    ),
+    OTHER: (PortalState(),),
 }
 
 TEXT = st.text(st.characters(), max_size=6)
@@ -51,11 +60,18 @@ VALUE = st.none() | TEXT | st.booleans() | st.dictionaries(TEXT, TEXT, max_size=
 TRACE = st.builds(FieldState, TEXT, st.none() | TEXT, VALUE, st.none() | TEXT)
 ALIASES = st.dictionaries(TEXT, TEXT | st.integers(), max_size=2)
 AGENT = st.builds(AgentState, TEXT, st.dictionaries(TEXT, TRACE, max_size=3), ALIASES)
-MEMORY = st.builds(
-    PortalState,
-    st.dictionaries(TEXT, AGENT, max_size=3),
-    st.dictionaries(TEXT, TEXT, max_size=2),
-)
+ACCOUNTS = st.sampled_from([None, Account(1, "One"), Account("1b", ""), Account("", "\ud83d")])
+STATES = st.lists(
+    st.builds(
+        PortalState,
+        st.dictionaries(TEXT, AGENT, max_size=3),
+        st.dictionaries(TEXT, TEXT, max_size=2),
+        ACCOUNTS,
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda state: state.account,
+).map(tuple)
 
 
 def document(kept):
@@ -69,7 +85,7 @@ def test_saving_and_loading():
 
 
 @settings(deadline=None, max_examples=60, database=None)
-@given(kept=st.dictionaries(st.builds(Target, TEXT, URLS), MEMORY, max_size=3))
+@given(kept=st.dictionaries(st.builds(Target, TEXT, URLS), STATES, max_size=3))
 def test_saving_and_loading_any_ledger(kept):
     """With control characters, lone surrogates, empty names."""
     assert parse(text(kept), "it") == (kept, None)
@@ -77,13 +93,17 @@ def test_saving_and_loading_any_ledger(kept):
 
 
 def test_the_documented_format():
-    """Version 2, by portal and address, agents by id, sorted; empty values are left out."""
+    """Version 2, by portal, address and account, agents by id, sorted; empty values are left
+    out."""
     found = document(KEPT)
     assert found["version"] == 2
     assert list(found["portals"]) == ["other", "propertyfinder", "rentix"]
     assert found["portals"]["other"] == [{"agents": {}, "refused": {}}]
-    rentix, staging = found["portals"]["rentix"]
+    rentix, second, unknown, staging = found["portals"]["rentix"]
     assert (rentix["url"], staging["url"]) == ("https://crm.example", "https://staging.example")
+    assert rentix["account"] == {"id": 17, "name": "Дом"}
+    assert second["account"] == {"id": "b-2", "name": ""}
+    assert (second["url"], "account" in unknown) == ("https://crm.example", False)
     assert list(rentix["agents"]) == ["15", "7"]
     assert rentix["agents"]["15"]["fields"]["name"] == {"applied": "aa", "shown": "aa"}
     assert rentix["refused"] == {"agent-009": "ff"}
@@ -95,7 +115,7 @@ def test_the_documented_format():
 def test_aliases_keep_their_type():
     """Numbers stay numbers and strings stay strings."""
     for number in (9, "9"):
-        kept = {RENTIX: PortalState({"4": AgentState("a", {}, {"publicProfileId": number})})}
+        kept = {RENTIX: (PortalState({"4": AgentState("a", {}, {"publicProfileId": number})}),)}
         agent = document(kept)["portals"]["rentix"][0]["agents"]["4"]
         assert agent == {"key": "a", "fields": {}, "aliases": {"publicProfileId": number}}
         assert parse(text(kept), "it") == (kept, None)
@@ -106,7 +126,7 @@ def test_a_ledger_without_aliases():
     before = ONE % b'{"key": "a", "fields": {"name": {"applied": "x", "shown": "x"}}}'
     kept, word = parse(before, "it")
     assert word is None
-    state = kept[Target("rentix", "")]
+    (state,) = kept[Target("rentix", "")]
     assert state.agents["1"] == AgentState("a", {"name": FieldState("x", "x")})
     agents = document(kept)["portals"]["rentix"][0]["agents"]
     assert agents == json.loads(before)["portals"]["rentix"]["agents"]
@@ -118,14 +138,29 @@ def test_a_ledger_of_version_1(url):
     state = {"url": url, "agents": {"1": {"key": "a", "fields": {}}}, "refused": {"b": "x"}}
     content = json.dumps({"version": 1, "portals": {"rentix": state}}).encode()
     target = Target("rentix", "https://crm.example/api")
-    expected = {target: PortalState({"1": AgentState("a", {})}, {"b": "x"})}
+    expected = {target: (PortalState({"1": AgentState("a", {})}, {"b": "x"}),)}
     assert parse(content, "it") == (expected, None)
+
+
+def test_a_second_state_of_an_account_is_ignored():
+    """The first is that of the last apply; two forms of an address or id are the same."""
+    states = [
+        {"url": url, "account": {"id": number, "name": ""}, "agents": {}, "refused": {key: "x"}}
+        for url, number, key in [
+            ("https://a.example", 1, "first"),
+            ("https://A.example/", "1", "second"),
+        ]
+    ]
+    content = json.dumps({"version": 2, "portals": {"rentix": states}}).encode()
+    ledger, _ = parse(content, "it")
+    expected = PortalState({}, {"first": "x"}, Account(1, ""))
+    assert ledger == {Target("rentix", "https://a.example"): (expected,)}
 
 
 def test_an_unknown_address_is_that_of_the_first_run():
     """Unless there is a state at that address."""
     old = Target("rentix", "")
-    state, other = PortalState({"1": AgentState("a", {})}), PortalState()
+    state, other = (PortalState({"1": AgentState("a", {})}),), (PortalState(),)
     assert with_addresses({old: state}, [RENTIX]) == {RENTIX: state}
     assert with_addresses({old: state}, [replace(RENTIX, portal="pf")]) == {old: state}
     assert with_addresses({old: state, RENTIX: other}, [RENTIX]) == {old: state, RENTIX: other}
@@ -153,7 +188,7 @@ def test_a_lone_surrogate_is_loaded(value):
     content = ONE % (b'{"key": "a", "fields": {"name": {"applied": "x", "value": %b}}}' % value)
     ledger, note = parse(content, "it")
     assert note is None
-    assert ledger[Target("rentix", "")].agents["1"].fields["name"].value == "\ud83d"
+    assert ledger[Target("rentix", "")][0].agents["1"].fields["name"].value == "\ud83d"
 
 
 def check_lost(content):
@@ -182,6 +217,9 @@ def check_lost(content):
         b'{"version": 2, "portals": {"rentix": [null]}}',
         b'{"version": 2, "portals": {"rentix": [{"url": "https://a.example"}]}}',
         b'{"version": 2, "portals": {"rentix": [{"url": 5, "agents": {}}]}}',
+        b'{"version": 2, "portals": {"rentix": [{"account": 5, "agents": {}}]}}',
+        b'{"version": 2, "portals": {"rentix": [{"account": {"id": 5}, "agents": {}}]}}',
+        b'{"version": 2, "portals": {"rentix": [{"account": {"id": true, "name": ""}, "agents": {}}]}}',
         b'{"version": 1, "portals": {"rentix": {}}}',
         b'{"version": 1, "portals": {"rentix": {"agents": []}}}',
         b'{"version": 1, "portals": {"rentix": {"agents": {"1": {"key": "a"}}}}}',

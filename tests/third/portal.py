@@ -56,6 +56,7 @@ class Tiny:
     identifiers: ClassVar[Sequence[Identifier]] = (Identifier("phone", "key", canonical=digits),)
     rate_limits: ClassVar[Sequence[RateLimit]] = (RateLimit("all", 10_000),)
     secrets: ClassVar[Sequence[str]] = ("TINY_API_KEY",)
+    account: ClassVar[None] = None
 
     @property
     def url(self) -> str:
@@ -71,6 +72,10 @@ class Tiny:
         """A session with the key in its header."""
         yield from ()
         return Session({"X-Key": secrets["TINY_API_KEY"]})
+
+    def look_up_account(self) -> Conversation[None]:
+        """None: the portal does not report its account."""
+        yield from ()
 
     def read(
         self, desired: tuple[Desired, ...]

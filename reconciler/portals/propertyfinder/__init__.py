@@ -30,6 +30,7 @@ class PropertyFinder(Writer):
     fields: ClassVar[Sequence[Field]] = table.FIELDS
     identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
     secrets: ClassVar[Sequence[str]] = table.SECRETS
+    account: ClassVar[None] = None
 
     @property
     def url(self) -> str:
@@ -88,6 +89,10 @@ class PropertyFinder(Writer):
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A session with a token for the key and the secret."""
         return read.login(secrets, self.section.token_path)
+
+    def look_up_account(self) -> Conversation[None]:
+        """None: the portal does not report its account."""
+        yield from ()
 
     def read(
         self, desired: tuple[Desired, ...]

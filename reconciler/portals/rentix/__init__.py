@@ -9,7 +9,16 @@ from typing import ClassVar
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
-from reconciler.core.model import Desired, Listing, Live, RateLimit, Response, Scalar, Session
+from reconciler.core.model import (
+    Account,
+    Desired,
+    Listing,
+    Live,
+    RateLimit,
+    Response,
+    Scalar,
+    Session,
+)
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART
@@ -51,6 +60,15 @@ class Rentix(Writer):
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A session with the key in its header."""
         return read.login(secrets)
+
+    @property
+    def account(self) -> Scalar | None:
+        """The id of the agency that the configuration names."""
+        return self.section.account
+
+    def look_up_account(self) -> Conversation[Account | None]:
+        """The agency that the key belongs to."""
+        return read.account()
 
     def read(
         self, desired: tuple[Desired, ...]

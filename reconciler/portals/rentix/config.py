@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from reconciler.documents.config import Section, Url, order
+from reconciler.documents.config import ACCOUNT_RULE, AccountId, Section, Url, order
 from reconciler.portals.rentix.table import URL
 
 Identifiers = list[Literal["id", "externalId", "phone"]]
@@ -16,6 +17,7 @@ class Rentix(Section):
     """Settings for Rentix."""
 
     title: ClassVar[str] = "Rentix"
+    rules: ClassVar[Mapping[str, str]] = {"account": ACCOUNT_RULE}
 
     url: Url = URL
     create: Annotated[
@@ -40,3 +42,4 @@ class Rentix(Section):
             "declares any more: report it, or remove its externalId (unlink)."
         ),
     ] = "report"
+    account: AccountId = None  # type: ignore[assignment]  # never null in a file

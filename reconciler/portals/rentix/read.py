@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Sort
-from reconciler.core.model import Live, Request, Response, Scalar, Session, Value
+from reconciler.core.model import Account, Live, Request, Response, Scalar, Session, Value
 from reconciler.errors import PortalError, ResponseError
 from reconciler.portals.attribute import Attribute, wrong_types
 from reconciler.portals.rentix import table
@@ -25,6 +25,17 @@ def login(secrets: Mapping[str, str]) -> Conversation[Session | Response]:
     """A session with the key in its header. It needs no request and does not expire."""
     yield from ()
     return Session({"Authorization": f"ApiKey {secrets[table.SECRETS[0]]}"})
+
+
+def account() -> Conversation[Account | None]:
+    """The agency that the key belongs to; None if the response does not have its id."""
+    response = yield Request("GET", table.AGENCY, once=True)
+    found = response.status == 200 and isinstance(response.body, Mapping)
+    agency: Mapping[str, Any] = response.body if found else {}
+    number, name = agency.get("id"), agency.get("name")
+    if number is None or not is_name(number) or not 0 < len(str(number)) <= table.LONGEST_ID:
+        return None
+    return Account(number, name if isinstance(name, str) else "")
 
 
 def live(user: object) -> Live:

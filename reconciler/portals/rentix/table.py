@@ -11,6 +11,9 @@ from reconciler.portals.attribute import Attribute
 NAME = "rentix"
 URL = "https://crm.rentix.md/api/v1"
 SECRETS = ("RENTIX_API_KEY",)
+AGENCY = "/agency"
+LONGEST_ID = 255
+"""Characters of an agency's id; a longer text is not one."""
 USERS = "/users"
 BULK = "/users/bulk"
 

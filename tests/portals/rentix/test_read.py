@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.fields import Sort
-from reconciler.core.model import Live, Response
+from reconciler.core.model import Account, Live, Response
 from reconciler.errors import PortalError
 from reconciler.portals.rentix.read import live
 from reconciler.portals.rentix.table import ATTRIBUTES
@@ -364,3 +364,42 @@ def test_look_up_leaves_out_what_could_not_be_read():
     ]
     agents, _ = play(rentix().look_up([1, "2", 3, 4, 5]), *script)
     assert {each: agent and agent.id for each, agent in agents.items()} == {"1": 1, "2": None}
+
+
+# -- the account -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [17, "17", "b-1", "x" * 255])
+@pytest.mark.parametrize("name", ["Дом", ""])
+def test_the_account_is_the_agency(number, name):
+    """Its id, in the form that the portal shows, and its name."""
+    agency = {"id": number, "name": name, "status": "active", "limits": {}}
+    found, _ = play(rentix().look_up_account(), ("GET /agency", ok(agency)))
+    assert found == Account(number, name)
+
+
+@pytest.mark.parametrize("name", [None, 5, ["Дом"], {}])
+def test_an_account_without_a_usable_name(name):
+    """The id is enough."""
+    found, _ = play(rentix().look_up_account(), ("GET /agency", ok({"id": 17, "name": name})))
+    assert found == Account(17, "")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(Response(status, {"id": 17, "name": "Дом"}) for status in (401, 403, 404, 405, 500, 204)),
+        *(ok(body) for body in (None, [], [{"id": 17}], "text", {}, {"agency": {"id": 17}})),
+        *(ok({"id": number}) for number in (None, True, 1.5, "", "x" * 256, [17], {})),
+        Response(None, None, "the connection was lost"),
+    ],
+    ids=str,
+)
+def test_an_unknown_account(response):
+    """No error, whatever the portal returns."""
+    assert play(rentix().look_up_account(), ("GET /agency", response))[0] is None
+
+
+def test_the_account_is_requested_once():
+    """The request is not retried."""
+    assert next(rentix().look_up_account()).once
