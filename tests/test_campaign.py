@@ -10,11 +10,13 @@ import pytest
 from campaign.schedule import MOST, run
 
 from reconciler.core import verify
+from reconciler.core.accounts import Lineage
 from reconciler.core.fields import Verdict
 from reconciler.core.model import Listing, Outcome
 from reconciler.net import transport
 from reconciler.portals.propertyfinder.write import Writer
 from reconciler.portals.rentix import answers, write
+from reconciler.store import claim
 
 SEEDS, CHUNK = 70, 10
 FAILED = (160,)
@@ -86,6 +88,17 @@ def claim_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "abandoned", abandoned)
 
 
+def ignore_a_lost_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not check its lock before it sends."""
+    monkeypatch.setattr(claim.Claim, "check", lambda _: None)
+
+
+def ignore_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that does not mind whose key it has."""
+    monkeypatch.setattr(Lineage, "why_refused", lambda _: None)
+    monkeypatch.setattr(Lineage, "why_not_adopted", lambda *_: None)
+
+
 SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]] = {
     assume_lost_calls_worked: ("500", "504", "dropped"),
     retry_everything: ("done, then 500", "done, then 504", "done, then dropped"),
@@ -93,6 +106,8 @@ SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]] = {
     keep_no_ledger: ("500", "slow"),
     trust_every_list: ("user missing from the list", "same page again"),
     claim_success: ("dropped", "wrong type in a user"),
+    ignore_a_lost_lock: ("500", "slow"),
+    ignore_the_account: ("500", "slow"),
 }
 """Each sabotage, and faults under which it shows."""
 

@@ -52,16 +52,20 @@ def _finish(results: list[Result], seconds: float) -> None:
 
 def _summary(results: list[Result], seconds: float, most: int, wrong: int) -> str:
     """The figures in one line, as the README has them."""
-    requests, faulted, killed, interrupted, disturbed = (
+    requests, faulted, killed, interrupted, disturbed, overtaken, elsewhere = (
         sum(getattr(each, name) for each in results)
-        for name in ("requests", "faulted", "killed", "interrupted", "disturbed")
+        for name in (
+            *("requests", "faulted", "killed", "interrupted", "disturbed", "overtaken"),
+            "elsewhere",
+        )
     )
     pace = f" ({len(results) / seconds:.0f} a second)" if seconds else ""
     return (
         f"{len(results):,} seeds in {seconds:.0f} s{pace}: {requests:,} requests, "
         f"{faulted / requests:.1%} of them faulted; {killed:,} applies killed, {interrupted:,} "
-        f"interrupted; {disturbed:,} pauses and clock jumps; every round clean within {most} "
-        f"applies; {wrong} seeds wrong"
+        f"interrupted; {disturbed:,} pauses and clock jumps; {overtaken:,} applies overtaken by "
+        f"another process; {elsewhere:,} applies at another address or with another agency's key; "
+        f"every round clean within {most} applies; {wrong} seeds wrong"
     )
 
 

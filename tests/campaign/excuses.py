@@ -3,7 +3,8 @@ that the portal changed in place of others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +70,14 @@ class Excuses:
         one."""
         lost = {who for who, _ in self.memory.losses}
         return lost.intersection(self.memory.stale[self._reads :]) if verified else lost
+
+    @contextmanager
+    def another_process(self) -> Iterator[None]:
+        """What happens now also concerns the apply that is stopped meanwhile."""
+        seen, reads = self._seen, self._reads
+        self.begin_apply()
+        yield
+        self._seen, self._reads = seen, reads
 
     def begin_apply(self) -> None:
         """Begin an apply."""

@@ -8,8 +8,8 @@ import os
 import random
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,6 +18,8 @@ from typing import Any
 from unittest import mock
 
 from campaign.excuses import Excuses
+from campaign.neighbors import Neighbors
+from campaign.remote import Remote
 from campaign.simulation import Disturbance, Killed, Moment, Simulation
 from campaign.truth import (
     Files,
@@ -31,10 +33,11 @@ from campaign.truth import (
     key_of,
 )
 from campaign.worlds import World, world
-from reconciler.core.model import Plan, Report
+from reconciler.core.address import canonical
+from reconciler.core.model import Plan, PortalState, Report, Target
 from reconciler.core.selection import Selection
 from reconciler.engine import applying, planning, session, settling
-from reconciler.errors import InputError, Interrupted, PortalError
+from reconciler.errors import AccountError, InputError, Interrupted, LockedError, PortalError
 from reconciler.sandbox.agent import SOCIAL
 from reconciler.sandbox.faults import KINDS, Edit, Faults
 from reconciler.sandbox.faults.people import value_at, with_value
@@ -85,6 +88,8 @@ class Result:
     killed: int = 0
     interrupted: int = 0
     disturbed: int = 0
+    overtaken: int = 0
+    elsewhere: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
@@ -105,6 +110,7 @@ def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
             result.wrong = f"{error}  [{Path(where.filename).name}:{where.lineno}]"
         finally:
             schedule.portals.state.store.close()
+            schedule.neighbors.close()
         kinds = (line.partition(": ")[2] for line in schedule.faults.lines)
         result.kinds = dict(Counter(kinds))
         result.log += schedule.faults.lines
@@ -132,6 +138,9 @@ class Schedule:
         )  # rare combinations meet more often
         self.faults = Faults(seed, share, some)
         self.excuses = Excuses(self.faults.memory, self.portals)
+        self.remote = Remote(self.simulation)
+        self.neighbors = Neighbors(seed, self.simulation)
+        self.simulation.take_over = self.take_over
         self.simulation.application.faults = self.faults
         self.environment = {
             "RENTIX_URL": self.simulation.urls["rentix"],
@@ -173,6 +182,7 @@ class Schedule:
         """Apply until an apply is clean and no request or picture is pending; the last applies are
         without faults."""
         self.excuses.begin()
+        self.declared = declared
         for count in range(1, MOST + 1):
             if count > FAULTY:
                 self.end_faults()
@@ -197,6 +207,7 @@ class Schedule:
         check_kept(self.portals, declared, self.matches, self.excuses)
         self.check_drift(declared, plan)
         self.ours |= {(portal, number) for (portal, _), number in self.matches.items()}
+        self.apply_elsewhere()
         self.application.faults = self.faults
 
     def apply(self, count: int, declared: list[dict[str, Any]]) -> Report | None:
@@ -208,7 +219,7 @@ class Schedule:
         self.log(f"apply, {moment or 'to its end'}")
         report = None
         try:
-            with self.disk(), self.proposal() as proposal:
+            with self.disk(), self.proposal(locked=True) as proposal:
                 self.log(plan_lines(proposal.plan))
                 self.matches = matches_of(proposal)
                 report = applying.apply(proposal, (), lambda _: None)
@@ -220,12 +231,85 @@ class Schedule:
             self.log("  interrupted while reading")
         except PortalError as error:
             self.log(f"  could not read: {error}")
+        except LockedError as error:
+            self.log(f"  locked: {error}")
+            if not self.simulation.overtaken:  # while it was reading
+                raise AssertionError(str(error)) from error
         self.count()
         self.check_apply(report, declared)
         return report
 
+    def take_over(self, seconds: float) -> None:
+        """This process stops. After some seconds, someone releases its lock and applies the files
+        from another clone; then this process continues."""
+        self.simulation.pass_time(seconds)
+        self.remote.unlock()
+        with self.simulation.another_process(), self.excuses.another_process():
+            self.log("another process takes over")
+            report = None
+            try:
+                with self.proposal(locked=True) as proposal:
+                    self.log(plan_lines(proposal.plan))
+                    self.matches = matches_of(proposal)
+                    report = applying.apply(proposal, (), lambda _: None)
+            except PortalError as error:
+                self.log(f"  could not read: {error}")
+            self.count()
+            self.check_apply(report, self.declared)
+            self.log("the first process continues")
+        self.result.overtaken += 1
+
+    def apply_elsewhere(self) -> None:
+        """Apply the files at another address, and with the key of another agency: neither this
+        agency nor what is recorded of it may change, and no agent of the other agency either."""
+        truth, recorded = self.portals.truth(), self.recorded_here()
+        if self.neighbors.random.random() < 0.3:
+            self.log("apply at another address")
+            environment = {**self.environment, "RENTIX_URL": self.neighbors.staging_url}
+            self.simulation.begin(self.moment())
+            with self.disk(), suppress(Killed, Interrupted, PortalError):
+                self.apply_to_rentix(environment)
+            self.result.elsewhere += 1
+            self.count()
+        if self.neighbors.random.random() < 0.3 and any(
+            each.account is not None or each.agents for each in recorded
+        ):
+            self.log("apply with the key of another agency")
+            environment = {**self.environment, "RENTIX_API_KEY": self.neighbors.key}
+            agents = self.neighbors.agents()
+            self.simulation.begin(None)
+            try:
+                self.apply_to_rentix(environment)
+            except AccountError as error:
+                self.log(f"  refused: {error}")
+            else:
+                raise AssertionError("the key of another agency was accepted")
+            assert self.neighbors.agents() == agents, "another agency's agents were changed"
+            self.result.elsewhere += 1
+            self.count()
+        assert self.portals.truth() == truth, "an apply elsewhere changed this agency"
+        assert self.recorded_here() == recorded, "an apply elsewhere changed what is recorded here"
+
+    def apply_to_rentix(self, environment: Mapping[str, str]) -> None:
+        """Apply the files to Rentix only, with these variables."""
+        with self.proposal(environment, ["rentix"], locked=True) as proposal:
+            self.log(plan_lines(proposal.plan))
+            planning.check_limits(proposal)
+            report = applying.apply(proposal, (), lambda _: None)
+            self.log(report_lines(report))
+
+    def recorded_here(self) -> Sequence[PortalState]:
+        """What the ledger records of Rentix at the main address."""
+        path = self.root / ".reconciler" / "ledger.json"
+        if not path.exists():
+            return ()
+        target = Target("rentix", canonical(self.environment["RENTIX_URL"]))
+        return ledger.parse(path.read_bytes(), "the ledger")[0].get(target, ())
+
     def check_apply(self, report: Report | None, declared: list[dict[str, Any]]) -> None:
         """The checks after each apply, also a killed one."""
+        trespasses = self.simulation.trespasses
+        assert not trespasses, f"sent after it lost its lock: {trespasses}"
         edits = self.excuses.take()
         if report is not None:
             self.log(report_lines(report))
@@ -338,6 +422,9 @@ class Schedule:
                 at, after = self.random.randint(1, 25), self.random.random() < 0.5
                 found.append(Disturbance(at, after, how, self.random.choice(seconds)))
         self.result.disturbed += len(found)
+        if self.neighbors.random.random() < 0.1:
+            at, seconds = self.neighbors.random.randint(3, 20), self.random.choice((20.0, 400.0))
+            found.append(Disturbance(at, True, "overtaken", seconds))
         return found
 
     @contextmanager
@@ -366,8 +453,14 @@ class Schedule:
             yield
 
     @contextmanager
-    def proposal(self) -> Iterator[planning.Proposal]:
-        """A plan for all agents."""
+    def proposal(
+        self,
+        environment: Mapping[str, str] | None = None,
+        portals: Sequence[str] = (),
+        *,
+        locked: bool = False,
+    ) -> Iterator[planning.Proposal]:
+        """A plan for all agents, in a process of its own; `locked` for an apply."""
         simulation = self.simulation
         runtime = session.Runtime(
             simulation.cancellation,
@@ -376,9 +469,14 @@ class Schedule:
             simulation.merge_streams,
             wall=simulation.wall,
         )
-        with planning.open_planner(
-            self.repository, self.environment, ALL, runtime=runtime
-        ) as planner:
+        variables = environment or self.environment
+        lock = (lambda _: None) if locked else None
+        with (
+            self.remote.process(),
+            planning.open_planner(
+                self.repository, variables, ALL, portals, runtime=runtime, lock=lock
+            ) as planner,
+        ):
             yield planner.make_plan(ALL)
 
     def inspect(self) -> Plan:
@@ -400,6 +498,8 @@ class Schedule:
         own."""
 
         async def watching(gate: Gate, route: Any, call: Any) -> Any:
+            if gate.state is not self.portals.state:  # elsewhere
+                return await effect(gate, route, call)
             try:
                 response = await effect(gate, route, call)
             except RefusalError as problem:
@@ -478,7 +578,8 @@ def visible(portal: str, each: dict[str, Any], world: World) -> list[tuple[str, 
 def is_allowed(world: World, what: Any, status: int, message: str) -> bool:
     """Whether no client can avoid this refusal, because the documentation leaves it open."""
     if isinstance(what, Call) and what.method == "GET":
-        return status == 404  # it asked whether an agent exists
+        # It asked whether an agent exists, or for the account, which a portal may not report.
+        return status == 404 or what.path.endswith("/agency")
     body = what.body if isinstance(what, Call) else what
     if message == "User not found":  # the agent has to be invited
         return world.readings.creation == "invite" and "id" not in body

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -54,7 +55,8 @@ class Moment:
 @dataclass
 class Disturbance:
     """What happens to a run without ending it, at one of its requests, before or after its effect:
-    the process is `paused` for some seconds, or the wall clock `jumps` by them."""
+    the process is `paused` for some seconds, the wall clock `jumps` by them, or another process has
+    `overtaken` it after them."""
 
     at: int
     after: bool
@@ -98,6 +100,10 @@ class Simulation(httpx.BaseTransport):
         self.now = START
         self.skew = self.longest = 0.0
         self.application = Application(state)
+        self.elsewhere: dict[str, Application] = {}
+        self.take_over: Callable[[float], None] = lambda _: None
+        self.overtaken = False
+        self.trespasses: list[str] = []
         self.urls = {gate.NAME: HOST + path for path, gate in self.application.gates.items()}
         self.pending: list[Pending] = []
         self.requests = self.unreached = self.disk = self.overtook = 0
@@ -115,7 +121,23 @@ class Simulation(httpx.BaseTransport):
         self.disturbances = list(disturbances)
         self.requests = self.disk = self.overtook = 0
         self.skew = self.longest = 0.0
+        self.overtaken = False
         self.cancellation = SimulatedCancellation(self)
+
+    @contextmanager
+    def another_process(self) -> Iterator[None]:
+        """Let another process run now, while this one is stopped."""
+        names = ("moment", "dead", "disturbances", "requests", "disk", "overtook", "skew")
+        names += ("longest", "overtaken", "cancellation")
+        former = {name: getattr(self, name) for name in names}
+        self.begin(None)
+        try:
+            yield
+        finally:
+            overtook = self.overtook
+            for name, value in former.items():
+                setattr(self, name, value)
+            self.overtook += overtook
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response."""
@@ -123,6 +145,8 @@ class Simulation(httpx.BaseTransport):
         self.requests += 1
         self._end_here(after=False)
         self._disturb(request, after=False)
+        if self.overtaken and _writes(request):
+            self.trespasses.append(f"{request.method} {request.url.path}")
         self.pass_time(self.random.uniform(0.01, 0.2))
         if self.application.faults is not None and self.random.random() < UNREACHED:
             self.unreached += 1
@@ -152,8 +176,7 @@ class Simulation(httpx.BaseTransport):
                 exchange.dropped = True
                 return exchange
             if self.now + pause > patience:
-                writes = request.method != "GET" and not request.url.path.endswith("/token")
-                self.pending.append(Pending(self.now + pause, running, writes))
+                self.pending.append(Pending(self.now + pause, running, _writes(request)))
                 self.pass_time(patience - self.now)
                 self._end_here(after=True)
                 self._write_log(request, "timed out")
@@ -163,7 +186,8 @@ class Simulation(httpx.BaseTransport):
     def _running(self, request: httpx.Request, exchange: Exchange) -> Any:
         """The application, at work on a request."""
         path = request.url.raw_path.partition(b"?")[0].decode("ascii")
-        root = next(each for each in self.application.gates if path.startswith(each))
+        application = self._application(request)
+        root = next(each for each in application.gates if path.startswith(each))
         scope = {
             "type": "http",
             "method": request.method,
@@ -178,7 +202,14 @@ class Simulation(httpx.BaseTransport):
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": content, "more_body": False}
 
-        return self.application.gates[root](scope, receive, exchange.send)
+        return application.gates[root](scope, receive, exchange.send)
+
+    def _application(self, request: httpx.Request) -> Application:
+        """The portals at the address of a request, or of the agency of its key."""
+        names = (request.url.host, request.headers.get("authorization", ""))
+        return next(
+            (self.elsewhere[name] for name in names if name in self.elsewhere), self.application
+        )
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, with everything that is due meanwhile."""
@@ -210,6 +241,10 @@ class Simulation(httpx.BaseTransport):
             self.log.append(f"  {each.how} by {each.seconds:.0f} s")
             if each.how == "jumps":
                 self.skew += each.seconds
+                continue
+            if each.how == "overtaken":
+                self.take_over(each.seconds)
+                self.overtaken = True
                 continue
             self.pass_time(each.seconds)
             if after and self.random.random() < 0.5:
@@ -273,6 +308,10 @@ class Simulation(httpx.BaseTransport):
         path = request.url.raw_path.decode("ascii").removeprefix("/api/v1")
         body = request.content.decode("utf-8", "replace")[:600]
         self.log.append(f"  {self.now - START:9.2f}  {request.method} {path} {body} → {result}")
+
+
+def _writes(request: httpx.Request) -> bool:
+    return request.method != "GET" and not request.url.path.endswith("/token")
 
 
 class SimulatedCancellation(Cancellation):

@@ -67,8 +67,10 @@ async def truncated(target: Target) -> Response:
 
 
 async def wrong_type(target: Target) -> Response:
-    """Corrupt one value of the response, near its root or deep inside."""
+    """Corrupt one value of the response, near its root or deep inside; one without JSON stays."""
     response = await target.carry_out()
+    if "json" not in response.headers["content-type"]:
+        return response
     root = [document_of(response)]
     near = [place for place in places(root) if len(place.path) <= 2]
     deep = [place for place in places(root) if len(place.path) > 2]
