@@ -41,6 +41,8 @@ def warn_of_matches(
             _warn_of_identity(found, scope, findings)
         _warn_of_ledger(found, scope, findings)
         _warn_of_activity(found, changes[found.desired.key], scope, findings)
+        if found.live.notice:
+            findings.warn(found.desired, found.live.notice)
 
 
 def _another_person(found: Match, people: People, scope: Scope) -> str | None:

@@ -65,7 +65,8 @@ class Live:
     """One agent as the portal shows it, with the same paths as `Desired`.
 
     A path missing from `values` is one that the portal never shows; None means that it shows no
-    value. `aliases` has the portal's further ids of the agent, by name.
+    value. `aliases` has the portal's further ids of the agent, by name. `notice` says what no value
+    shows, such as that visitors cannot see the agent yet; "" for nothing.
     """
 
     portal: str
@@ -74,6 +75,7 @@ class Live:
     identity: Mapping[str, Scalar]
     values: Mapping[str, Value]
     aliases: Mapping[str, Scalar] = field(default_factory=dict)
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def roster(portals: Iterable[Listed]) -> Roster:
         notes = _notes(each, shared)
         sources = {match.live.id: match.desired.source for match in each.matches}
         found = {
-            live.id: _member(live, each.catalogue, sources.get(live.id), notes.get(live.id, ()))
+            live.id: _member(live, each.catalogue, sources.get(live.id), notes[live.id])
             for live in _by_name(each.listing)
         }
         members += found.values()
@@ -149,7 +149,7 @@ def _notes(
     portal: Listed, shared: Iterable[tuple[str, Sequence[Live]]]
 ) -> Mapping[Scalar, list[str]]:
     """What a person should know of each agent, by id."""
-    notes: dict[Scalar, list[str]] = defaultdict(list)
+    notes = {live.id: [live.notice] if live.notice else [] for live in portal.listing.agents}
     for what, agents in shared:
         for live in agents:
             others = [f"{each.id} {each.name}".rstrip() for each in agents if each is not live]
@@ -158,7 +158,7 @@ def _notes(
             notes[live.id].append(f"{what} as {', '.join(others[:NAMED])}{tail}")
     for conflict in portal.conflicts:
         for each in conflict.candidates:
-            notes[each.id].append(f"in conflict with {conflict.key}")
+            notes.setdefault(each.id, []).append(f"in conflict with {conflict.key}")
     return notes
 
 

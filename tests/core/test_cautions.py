@@ -203,6 +203,14 @@ def test_an_inactive_agent_without_a_declared_status_is_a_warning():
     assert pf_draft([member("a", EMAIL_1)], [user(1, EMAIL_1)]).warnings == ()
 
 
+def test_what_no_value_shows_is_a_warning_and_not_a_change():
+    """The portal publishes the agent only after a verification."""
+    pending = replace(user(1, EMAIL_1), notice="not visible yet: verification pending")
+    draft = pf_draft([member("a", EMAIL_1)], [pending])
+    assert (draft.operations, draft.entries) == ((), ())
+    assert messages(draft) == [("a", "not visible yet: verification pending")]
+
+
 def test_an_agent_in_conflict_is_neither_activated_nor_deactivated():
     """There is no operation and no other warning."""
     for values, shown in ((INACTIVE, ACTIVE), (ACTIVE, INACTIVE), ({}, INACTIVE)):

@@ -111,6 +111,12 @@ def test_a_conflict_is_noted_at_its_candidates():
     assert [each.notes for each in found.members] == [("in conflict with k",), ()]
 
 
+def test_what_no_value_shows_is_noted():
+    """Such as that visitors cannot see the agent yet."""
+    found = roster([listed(replace(live(1, name="Ana"), notice="not visible yet"))])
+    assert found.members[0].notes == ("not visible yet",)
+
+
 def test_narrowed_lists():
     """Only those in no file, only those listed twice, or both."""
     one, two = live(1, "a", name="Ana"), live(2, name="Ana")
