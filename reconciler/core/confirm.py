@@ -95,9 +95,10 @@ class Settled:
 
 
 def with_unlisted(run: PortalRun, after: Listing) -> Listing:
-    """The list after the apply, with the agents that it omits, nothing was applied to, and were
-    listed before: one list that omits them is no evidence that they left."""
-    out = {str(outcome.id) for outcome in run.applied} | after.by_id().keys() | after.gone
+    """The list after the apply, with the agents that it omits, that were listed before, and that
+    nothing was sent to: one list that omits them is no evidence that they left."""
+    out = {str(each.id) for each in run.outcomes if each.status != "skipped"}
+    out |= after.by_id().keys() | after.gone
     unlisted = (live for number, live in run.before.by_id().items() if number not in out)
     return replace(after, agents=(*after.agents, *unlisted))
 
