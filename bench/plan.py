@@ -2,7 +2,8 @@
 
 N agents are in N files of about 700 bytes and on a portal that serves a fixed list; one of them
 differs. Prints the median wall time of cold processes, and the floor measured in the same run: read
-the files, parse them with the C parser, fetch and parse the list, compare the keys. Compare the
+the files, parse them with the C parser, fetch and parse the list, compare the keys. A plan also
+requests the account of the key. Compare the
 ratios; the seconds depend on the machine.
 """
 
@@ -93,13 +94,17 @@ def lay_out(folder: Path, count: int) -> bytes:
     return json.dumps({"items": users}, ensure_ascii=False).encode()
 
 
-def serve(body: bytes) -> ThreadingHTTPServer:
-    """Start a portal that always returns `body`."""
+AGENCY = b'{"id": 1, "name": "Bench", "status": "active", "isCrmEnabled": true, "limits": {}}'
+
+
+def serve(users: bytes) -> ThreadingHTTPServer:
+    """Start a portal that returns `users` as its list, and an agency as the account of the key."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            body = AGENCY if self.path.endswith("/agency") else users
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

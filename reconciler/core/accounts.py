@@ -41,6 +41,16 @@ def of_account(states: Iterable[PortalState], account: Account | None) -> Portal
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose agents a portal lists: the account, None if it is unknown, and what the ledger records
+    of it. `refused` says why a run must not use the account, None if it may."""
+
+    state: PortalState
+    account: Account | None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """What decides which account a run is for: the states that the ledger has of this portal and
     address (one for each account, that of the last apply first), the account that the portal
@@ -87,22 +97,31 @@ class Lineage:
             return None
         count = len(last.agents)
         listed = count - len(omitted(last, listing)) or "none"
+        agents = "1 agent" if count == 1 else f"{count} agents"
         return (
-            f"The ledger has {count} agents on {self.portal} and no account. The key is for "
-            f"{label(self.reported)}, which lists {listed} of them. Either the key is "
-            f"another agency's, or the response was truncated. {self._change(self.reported)}"
+            f"The ledger has {agents} on {self.portal} and no account. The key is for "
+            f"{label(self.reported)}, which lists {listed} of them. Either the key is another "
+            f"agency's, or the response was truncated. {self._change(self.reported)}"
         )
 
     def _change(self, account: Account) -> str:
         return (
             f"If this repository is for {label(account)} from now on, set "
-            f"portals.{self.portal}.account to its id in the configuration."
+            f"portals.{self.portal}.account to {account.id} in the configuration."
         )
 
-    def state(self, listing: Listing) -> PortalState:
-        """What the ledger records of the account of this run. A state without an account counts
-        for a reported one that lists half of its agents, and for a configured one if the portal
-        reports none. If no account is named, the state of the last apply counts."""
+    def identity(self, listing: Listing) -> Identity:
+        """Whose agents the portal lists. If it reports no account, and the list shows half of the
+        agents in the state, the account is that of the state."""
+        state = self._state(listing)
+        if self.reported is not None:
+            return Identity(state, self.reported, self.why_not_adopted(listing))
+        shown = bool(state.agents) and _lists_half(state, listing)
+        return Identity(state, state.account if shown else None)
+
+    def _state(self, listing: Listing) -> PortalState:
+        """The state of the account; else the one without an account, if it is configured, or
+        reported and lists half of its agents. If no account is named, that of the last apply."""
         expected = self.reported
         if expected is None and self.configured is not None:
             expected = Account(self.configured, "")
@@ -116,22 +135,13 @@ class Lineage:
             return unknown
         return PortalState(account=self.reported)
 
-    def account(self, listing: Listing) -> Account | None:
-        """The account of this run: the reported one, else that of the state, if the list shows half
-        of its agents; None if it is unknown."""
-        if self.reported is not None:
-            return self.reported
-        state = self.state(listing)
-        return state.account if state.agents and _lists_half(state, listing) else None
 
-
-def recorded_now(
-    states: Sequence[PortalState], prior: PortalState, account: Account | None
-) -> PortalState:
+def recorded_now(states: Sequence[PortalState], before: Identity) -> PortalState:
     """What the ledger records of a run's account by now, since another apply may have written it.
-    `prior` is what it recorded when the run began."""
-    own = None if account is None else of_account(states, account)
-    return own or of_account(states, prior.account) or PortalState(account=prior.account)
+    `before` has what it recorded when the run began."""
+    own = None if before.account is None else of_account(states, before.account)
+    former = before.state.account
+    return own or of_account(states, former) or PortalState(account=former)
 
 
 def with_recorded(

@@ -231,7 +231,7 @@ def _listings_after(
     desired = {name: snapshot.desired for name, snapshot in snapshots.items() if name in sent_to}
     try:
         planner = proposal.planner
-        readings = read_portals(planner.session, desired, planner.reported)
+        readings = read_portals(planner.session, desired, planner.identified)
     except KeyboardInterrupt:  # the user does not wait for the result; what was done is known
         proposal.cancellation.request()
         return listings, []
@@ -318,7 +318,7 @@ def _states(
     session, states = proposal.planner.session, {}
     for name, snapshot in proposal.planner.snapshots.items():
         recorded = ledger.get(session.connections[name].target, ())
-        prior = recorded_now(recorded, snapshot.prior, snapshot.account)
+        prior = recorded_now(recorded, snapshot.identity)
         after = verify.record(prior, runs[name], readings.get(name), snapshot.catalogue)
         states[name] = replace(after, account=snapshot.account or prior.account)
     return states

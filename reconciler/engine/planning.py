@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reconciler import __version__
 from reconciler.core import drift
-from reconciler.core.accounts import Lineage, label
+from reconciler.core.accounts import Identity, Lineage, label
 from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.conversation import Send, drive
@@ -57,15 +57,12 @@ response is unexpected: agents may come and go between two pages."""
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a portal lists, what is declared for it, in the portal's terms, and what the ledger
-    records of the account. `reported` is the account that the portal reports for the key; without
-    one, `account` is the one that the known agents show."""
+    """What a portal lists, what is declared for it, in the portal's terms, and whose agents these
+    are."""
 
     listing: Listing
     desired: tuple[Desired, ...]
-    prior: PortalState
-    reported: Account | None
-    account: Account | None
+    identity: Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +76,16 @@ class Readings:
 def read_portals(
     session: Session,
     declared: Mapping[str, tuple[Desired, ...]],
-    accounts: Mapping[str, Account | None],
+    identified: Mapping[str, Identity],
 ) -> Readings:
-    """Read the portals that `declared` names, all at the same time. `accounts` has what portals
-    reported as their account before; the others are asked.
+    """Read the portals that `declared` names, all at the same time. `identified` has whose agents
+    they list, if the run has read them before; the others are asked for their account.
 
     A portal that was not read yet when the run was asked to end is in neither result. Raises
     AccountError.
     """
     streams = {
-        name: partial(_read_portal, session, name, agents, accounts)
+        name: partial(_read_portal, session, name, agents, identified.get(name))
         for name, agents in declared.items()
     }
     found = dict(session.runtime.merge_streams(streams, session.cancellation))
@@ -100,28 +97,23 @@ def read_portals(
 
 
 def _read_portal(
-    session: Session,
-    name: str,
-    desired: tuple[Desired, ...],
-    accounts: Mapping[str, Account | None],
+    session: Session, name: str, desired: tuple[Desired, ...], identified: Identity | None
 ) -> Iterator[Reading | str]:
     """Yield one reading of a portal, or the reason why it could not be read. Raises AccountError
-    if the key is for another account."""
+    if the key is for another account, unless the run has `identified` it before."""
     connection = session.connections[name]
     portal, send = connection.portal, partial(connection.send, session.cancellation)
     clean = connection.transport.clean
-    reported = accounts[name] if name in accounts else drive(portal.look_up_account(), send)
-    lineage = Lineage(name, session.states(name), reported, portal.account)
-    _refuse(lineage, lineage.why_refused())
+    identify = _identifier(session, name, send) if identified is None else lambda _: identified
     for left in reversed(range(READS)):
         try:
             listing, declared = drive(portal.read(desired), send)
-            prior, refused = lineage.state(listing), lineage.why_not_adopted(listing)
-            doubtful = refused or not listing.complete or omits_most(declared, listing, prior)
-            if left and doubtful:
+            identity = identify(listing)
+            most = omits_most(declared, listing, identity.state)
+            if left and (identity.refused or most or not listing.complete):
                 continue
-            _refuse(lineage, refused)
-            listing = _with_omitted(portal, declared, listing, prior, send)
+            _refuse(name, identity.account, identity.refused)
+            listing = _with_omitted(portal, declared, listing, identity.state, send)
         except ResponseError as error:
             if not left:
                 yield clean(str(error))
@@ -129,15 +121,24 @@ def _read_portal(
             yield clean(str(error))
             return
         else:
-            yield Reading(listing, declared, prior, reported, lineage.account(listing))
+            yield Reading(listing, declared, identity)
             return
 
 
-def _refuse(lineage: Lineage, reason: str | None) -> None:
-    """Raise AccountError if there is a reason why a run must not use the reported account."""
-    if reason is not None and lineage.reported is not None:
-        message = f"{one_line(reason)} Nothing was sent."
-        raise AccountError(message, lineage.portal, str(lineage.reported.id))
+def _identifier(session: Session, name: str, send: Send) -> Callable[[Listing], Identity]:
+    """Ask a portal for the account of the key. Returns a function that takes a list and returns
+    whose agents it has. Raises AccountError if the account is another one than expected."""
+    portal = session.connections[name].portal
+    reported = drive(portal.look_up_account(), send)
+    lineage = Lineage(name, session.states(name), reported, portal.account)
+    _refuse(name, reported, lineage.why_refused())
+    return lineage.identity
+
+
+def _refuse(portal: str, account: Account | None, reason: str | None) -> None:
+    """Raise AccountError if there is a reason why a run must not use the portal's account."""
+    if reason is not None and account is not None:
+        raise AccountError(f"{one_line(reason)} Nothing was sent.", portal, str(account.id))
 
 
 def _with_omitted(
@@ -172,6 +173,11 @@ class Snapshot:
     base: tuple[Desired, ...] = ()
 
     @property
+    def identity(self) -> Identity:
+        """Whose agents the portal lists."""
+        return Identity(self.prior, self.account)
+
+    @property
     def catalogue(self) -> Catalogue:
         """The portal's fields, identifiers and policy."""
         return catalogue_of(self.portal)
@@ -180,20 +186,24 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """Makes plans from one reading of the portals. `unread` has the portals that could not be read,
-    with the reason; `reported` has the account that each of the others reports for its key. With
-    the agents of a `base`, each change is attributed by comparing with it. `listings` has how many
-    live listings agents have who are to be taken off them: each is asked about once."""
+    with the reason. With the agents of a `base`, each change is attributed by comparing with it.
+    `listings` has how many live listings agents have who are to be taken off them: each is asked
+    about once."""
 
     session: Session
     snapshots: Mapping[str, Snapshot]
     unread: Mapping[str, str]
-    reported: Mapping[str, Account | None]
     base: Sequence[Document] | None = None
     listings: dict[tuple[str, Scalar | None], int | None] = field(default_factory=dict)
 
     def read_again(self) -> Planner:
         """A planner for what the portals list now. Raises the errors of `open_planner`."""
-        return _read(self.session, self.base, self.reported)
+        return _read(self.session, self.base, self.identified)
+
+    @property
+    def identified(self) -> Mapping[str, Identity]:
+        """Whose agents each portal lists."""
+        return {name: each.identity for name, each in self.snapshots.items()}
 
     def make_plan(self, selection: Selection) -> Proposal:
         """A plan for the selected agents."""
@@ -343,16 +353,16 @@ def open_planner(
 
 
 def _read(
-    session: Session, base: Sequence[Document] | None, accounts: Mapping[str, Account | None]
+    session: Session, base: Sequence[Document] | None, identified: Mapping[str, Identity]
 ) -> Planner:
-    """Read the portals; those in `accounts` have reported their account before. Raises
-    AccountError, PortalError, Interrupted and LockedError."""
+    """Read the portals; the run has read those in `identified` before. Raises AccountError,
+    PortalError, Interrupted and LockedError."""
     documents = session.repository.documents
     portals = {name: each.portal for name, each in session.connections.items()}
     here = {name: _declared(documents, each) for name, each in portals.items()}
     there = {name: _declared(base or (), each) for name, each in portals.items()}
     both = {name: here[name] + there[name] for name in portals}
-    readings = read_portals(session, both, accounts)
+    readings = read_portals(session, both, identified)
     session.check()
     if not readings.read:
         raise PortalError("\n".join(readings.unread.values()))
@@ -361,14 +371,13 @@ def _read(
             portals[name],
             reading.desired[: len(here[name])],
             reading.listing,
-            reading.prior,
-            reading.account,
+            reading.identity.state,
+            reading.identity.account,
             reading.desired[len(here[name]) :],
         )
         for name, reading in readings.read.items()
     }
-    reported = {name: reading.reported for name, reading in readings.read.items()}
-    return Planner(session, snapshots, readings.unread, reported, base)
+    return Planner(session, snapshots, readings.unread, base)
 
 
 def _declared(documents: Iterable[Document], portal: Portal) -> tuple[Desired, ...]:

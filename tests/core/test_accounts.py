@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.accounts import (
+    Identity,
     Lineage,
     is_same,
     label,
@@ -39,7 +40,7 @@ def lineage(*states, reported=None, configured=None):
 
 def reason(each, listing=ALL):
     """Why the run must not use the account, before or after its list is read."""
-    return each.why_refused() or each.why_not_adopted(listing)
+    return each.why_refused() or each.identity(listing).refused
 
 
 def test_a_label_has_name_and_id():
@@ -80,6 +81,16 @@ def test_another_account_is_refused(each, names):
     message = each.why_refused()
     for name in (*names, "portals.rentix.account"):
         assert name in message
+
+
+def test_the_message_says_what_to_configure():
+    """The key, and the id to set it to."""
+    fix = "set portals.rentix.account to 18"
+    assert fix in lineage(OF_ONE, reported=TWO).why_refused()
+    assert reason(lineage(ledger((1, "a")), reported=TWO), FEWER) is None
+    message = reason(lineage(ledger((7, "a")), reported=TWO), FEWER)
+    assert fix in message
+    assert "has 1 agent on rentix" in message
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,7 @@ def test_a_ledger_without_an_account_adopts_one_that_lists_half_of_its_agents():
 )
 def test_which_state_counts(each, listing, expected):
     """The account's own; else the one without an account; else none."""
-    assert each.state(listing) == expected
+    assert each.identity(listing).state == expected
 
 
 @pytest.mark.parametrize(
@@ -149,17 +160,18 @@ def test_which_state_counts(each, listing, expected):
 )
 def test_without_a_report_the_known_agents_show_the_account(each, listing, expected):
     """If the list has half of them."""
-    assert each.account(listing) == expected
+    assert each.identity(listing).account == expected
 
 
 def test_another_apply_may_have_written_the_state():
     """It has a new form, or the account was recorded."""
     newer = replace(OTHERS, account=ONE)
-    assert recorded_now((newer, OF_TWO), OF_ONE, ONE) is newer
-    assert recorded_now((newer, OF_TWO), FOUR, ONE) is newer
-    assert recorded_now((OTHERS, OF_TWO), FOUR, ONE) is OTHERS
-    assert recorded_now((newer, OTHERS), OF_ONE, None) is newer
-    assert recorded_now((OTHERS,), PortalState(account=ONE), ONE) == PortalState(account=ONE)
+    assert recorded_now((newer, OF_TWO), Identity(OF_ONE, ONE)) is newer
+    assert recorded_now((newer, OF_TWO), Identity(FOUR, ONE)) is newer
+    assert recorded_now((OTHERS, OF_TWO), Identity(FOUR, ONE)) is OTHERS
+    assert recorded_now((newer, OTHERS), Identity(OF_ONE, None)) is newer
+    new = PortalState(account=ONE)
+    assert recorded_now((OTHERS,), Identity(new, ONE)) == new
 
 
 def test_the_last_apply_comes_first():

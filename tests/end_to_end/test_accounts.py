@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from agency import FAST, Agency, user, writes
+from starlette.responses import JSONResponse
 
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Application, Running
@@ -206,6 +207,27 @@ def test_a_ledger_without_an_account_adopts_one_that_lists_half(two: Two, left: 
     two.ours.apply()
     ((account, _),) = recorded(two.ours)
     assert account == as_json(ALPHA)
+
+
+def test_an_account_is_not_refused_after_something_was_sent(two: Two) -> None:
+    """The list is truncated from the first write on."""
+    two.ours.apply()
+    forget_account(two.ours)
+    state, sent = two.ours.portal.state, []
+
+    async def truncate(call: Any, response: Any) -> Any:
+        sent.extend([call] * (call.method != "GET"))
+        return JSONResponse({"items": []}) if sent and call.path.endswith("/users") else None
+
+    state.after.append(truncate)
+    two.ours.declare({**FILES[0], "name": "Newer"}, *FILES[1:])
+    result = two.ours.run("apply", "--yes")
+    assert result.code in (0, 3), result.err
+    assert "Nothing was sent" not in result.err
+    state.after.clear()
+    assert recorded(two.ours) == [(as_json(ALPHA), OURS)]
+    assert two.ours.apply()["exit"] == 0
+    assert state.store.by_id(1).name == "Newer"
 
 
 def test_a_ledger_without_an_account_does_not_adopt_another_one(two: Two) -> None:

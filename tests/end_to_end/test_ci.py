@@ -37,6 +37,7 @@ from reconciler.errors import OutputError
 from reconciler.github import api, reviewed
 from reconciler.sandbox.readings import Readings
 from reconciler.sandbox.server import Running, running
+from reconciler.sandbox.state import Agency as Account
 from reconciler.store import open_store, planfile
 from reconciler.store.applied import LastApplied
 from reconciler.store.branch import Shared
@@ -1830,3 +1831,53 @@ def test_agents_that_are_as_declared_are_recorded_once(hub: Project, pushes: Pat
         assert push.endswith(" refs/heads/reconciler-ledger")
     number = change(hub, A, B, C, branch="gone")
     assert "Dora" in hub.plan(number).summary
+
+
+# Accounts.
+
+ALPHA, BETA = Account(1, "Alpha @octocat"), Account(18, "Beta Homes")
+"""The account of the project, renamed, and another one."""
+
+
+def test_account_is_on_top_of_every_page(hub: Project) -> None:
+    """Of the comment, each summary, the report's page and the issue; it mentions nobody."""
+    hub.desk.portal.state.agency = ALPHA
+    line = "Account on rentix: Alpha `@octocat` (1)"
+    number = change(hub, {**A, "name": "Anica"}, B, C)
+    plan = hub.plan(number)
+    [comment] = comments(hub, number)
+    assert line in comment.partition("| --- |")[0]
+    hub.merge(number)
+    apply = hub.apply()
+    rename(hub, 2, "Someone")
+    drift = hub.drift()
+    for step in (plan, apply, drift):
+        assert step.summary.split("\n")[2] == line
+    [issue] = hub.platform.issues
+    assert line in issue["body"].partition("| --- |")[0]
+    [page] = hub.folder.glob("plan-*/report.html")
+    assert "Alpha @octocat (1)" in page.read_text("utf-8").partition("<main>")[0]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+def test_key_of_another_account(hub: Project, command: str) -> None:
+    """It fails with an annotation that names both, and nothing is sent or pushed."""
+    hub.desk.portal.state.agency = ALPHA
+    first = change(hub, {**A, "name": "Anica"}, B, C, branch="first")
+    hub.plan(first)
+    hub.merge(first)
+    assert hub.apply().code == 0
+    second = change(hub, A, {**B, "name": "Bob"}, C, branch="second")
+    hub.plan(second)
+    if command == "apply":
+        hub.merge(second)
+    hub.desk.portal.state.agency = BETA
+    before, branch = names(hub), hub.head("reconciler-ledger")
+    step = {"plan": lambda: hub.plan(second), "apply": hub.apply, "drift": hub.drift}[command]()
+    assert step.code == 1
+    for name in ("Alpha @octocat (1)", "Beta Homes (18)"):
+        assert name in step.annotated("error")[0]
+    assert "Beta" in step.summary
+    assert (names(hub), hub.head("reconciler-ledger")) == (before, branch)
+    if command == "plan":
+        assert "could not be planned" in comments(hub, second)[0]
