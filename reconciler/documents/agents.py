@@ -54,7 +54,7 @@ _IDENTITY = Part(
                 "whitespace",
                 "leave the key out",
                 advise_line,
-                "exact",
+                spelling="exact",
             ),
             unique=str,
         ),
@@ -134,6 +134,10 @@ class Model:
             found = hints[path].advise if path in hints else None
             return found(text) if found else None
 
+        def explain(path: str, text: str) -> str | None:
+            found = hints[path].explain if path in hints else None
+            return found(text) if found else None
+
         return Vocabulary(
             keys=known_keys(self.adapter.json_schema()),
             rules={path: each.rule for path, each in hints.items() if each.rule},
@@ -144,6 +148,7 @@ class Model:
                 for path, refusal in part.refused.items()
             },
             advise=advise,
+            explain=explain,
         )
 
 

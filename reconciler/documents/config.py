@@ -386,4 +386,5 @@ def _vocabulary(sections: Sections, model: type[Config]) -> Vocabulary:
         },
         refused={},
         advise=partial(_advise, sections),
+        explain=lambda _path, _text: None,
     )

@@ -52,6 +52,7 @@ class Vocabulary:
     - `refused`: the message and hint for keys that people expect but that are not supported.
     - `advise`: takes a dotted path and the text found there; returns the text that was probably
       meant, as YAML, or None.
+    - `explain`: takes the same; returns another hint, or None.
     """
 
     keys: Mapping[str, Sequence[str]]
@@ -59,6 +60,7 @@ class Vocabulary:
     nulls: Mapping[str, str]
     refused: Mapping[str, tuple[str, str]]
     advise: Callable[[str, str], str | None]
+    explain: Callable[[str, str], str | None]
 
 
 def known_keys(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -99,11 +101,12 @@ def elsewhere(problems: Sequence[Problem], others: Sequence[Problem]) -> list[Pr
     return [each for each in problems if (each.line, each.column) not in places]
 
 
-def nearest(key: str, known: Sequence[str]) -> str | None:
-    """Return the known key that `key` is probably a typo of, or None."""
+def nearest(key: str, known: Sequence[str], least: float = 0.7) -> str | None:
+    """Return the known key that `key` is probably a typo of: their similarity, from 0 to 1, is at
+    `least` this. None if there is no such key."""
     plain = {name.replace("_", "").lower(): name for name in known}
     typed = _visible_part(key).replace("_", "").replace("-", "").lower()
-    near = get_close_matches(typed, plain, 1, 0.7)
+    near = get_close_matches(typed, plain, 1, least)
     return plain[near[0]] if near else None
 
 
@@ -189,8 +192,19 @@ def _bad(tree: Tree, path: Path, details: ErrorDetails, vocabulary: Vocabulary) 
     message = _message(dotted, key, details, vocabulary)
     if kind in ("dict_type", "model_type") and re.fullmatch(r"[A-Za-z]\w*:[^\s/].*", raw):
         return message, "add a space after the colon"
-    guess = _guess(dotted, raw, kind, vocabulary) if isinstance(path[-1], str) else None
-    return message, f"write {key}: {guess}" if guess else ""
+    return message, _hint(dotted, path, raw, details, vocabulary)
+
+
+def _hint(dotted: str, path: Path, raw: str, details: ErrorDetails, vocabulary: Vocabulary) -> str:
+    bare = raw.strip(SMART_QUOTES + "'\" \t\n")
+    alone = isinstance(path[-1], str)
+    if alone and (guess := _guess(dotted, bare, details["type"], vocabulary)):
+        return f"write {printable(str(path[-1]))}: {guess}"
+    if details["type"] == "literal_error":
+        near = nearest(bare, re.findall("'([^']*)'", details["ctx"]["expected"]), 0.75)
+        return f"did you mean `{near}`?" if near else ""
+    is_text = isinstance(details["input"], str)
+    return (vocabulary.explain(dotted, bare) if is_text else None) or ""
 
 
 def _message(dotted: str, key: str, details: ErrorDetails, vocabulary: Vocabulary) -> str:
@@ -203,8 +217,7 @@ def _message(dotted: str, key: str, details: ErrorDetails, vocabulary: Vocabular
     return template.format(key=key, **context)
 
 
-def _guess(dotted: str, raw: str, kind: str, vocabulary: Vocabulary) -> str | None:
-    bare = raw.strip(SMART_QUOTES + "'\" \t\n")
+def _guess(dotted: str, bare: str, kind: str, vocabulary: Vocabulary) -> str | None:
     if kind == "bool_type":
         return "true" if bare.lower() in _YES else "false" if bare.lower() in _NO else None
     if kind == "int_type":

@@ -6,14 +6,16 @@ from the parts that it is given, so this package knows no portal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reconciler.core.model import Scalar, Value
-from reconciler.documents.patterns import Id
+from reconciler.documents.patterns import Id, advise_line
 
 Spelling = Literal["free", "name", "exact"]
 """Which invisible characters are a mistake: none in free text, those without meaning in a person's
@@ -26,12 +28,13 @@ class Hints:
 
     `rule` is a sentence that says what the value must be ("": pydantic's own error suffices).
     `null` says what to write instead of null. `advise` takes the text in the file and returns what
-    was probably meant, as YAML, or None.
+    was probably meant, as YAML, or None; `explain` then takes it and returns another hint, or None.
     """
 
     rule: str = ""
     null: str = ""
     advise: Callable[[str], str | None] | None = None
+    explain: Callable[[str], str | None] | None = None
     spelling: Spelling = "free"
 
 
@@ -60,7 +63,18 @@ def id_key(noun: str, example: int) -> Key:
     """The key for a portal's own id of its `noun` (agent, user)."""
     about = f"The portal's id of the {noun}. It identifies the {noun} uniquely."
     type_ = Annotated[Id, Field(description=about, examples=[example])]
-    return Key(type_, Hints(null="leave the key out"), unique=int)
+    hints = Hints(null="leave the key out", explain=partial(_explain_id, noun))
+    return Key(type_, hints, unique=int)
+
+
+def _explain_id(noun: str, text: str) -> str | None:
+    """Where an id belongs that is not a portal's."""
+    if not re.search(r"[^\W\d_]", text):
+        return None
+    return (
+        f"`id` is the portal's own number of the {noun}; your CRM's id belongs in `externalId`: "
+        f"write externalId: {advise_line(text)}"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

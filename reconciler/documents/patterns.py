@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -28,6 +29,8 @@ UNSEEN = (
 )
 """Characters that are invisible or look like a space, for values that must match letter by
 letter."""
+_PICTURES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "heic", "avif", "svg", "tif", "tiff")
+"""Extensions of picture files."""
 HTTPS = r"^https://[A-Za-z0-9.-]+(:[0-9]+)?([/?#][^\s]*)?$"
 
 Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
@@ -68,11 +71,19 @@ def advise_page(text: str, pattern: str) -> str | None:
 
 def advise_picture(text: str, *, alone: bool) -> str | None:
     """The address of a picture that was probably meant, as YAML: its own value (`alone`) or with
-    its key `url`. None if it is not an address."""
-    if not re.search(HTTPS, secure(text)):
+    its key `url`. None if it is not an address on the web, as a file's path is not."""
+    if not re.search(HTTPS, secure(text)) or not _is_on_the_web(secure(text)):
         return None
     url = quoted(secure(text))
     return url if alone else f"{{url: {url}}}"
+
+
+def _is_on_the_web(address: str) -> bool:
+    """Whether the host of an address can be one on the web. `photos/ivan.jpg` and `ivan.jpg` have
+    none."""
+    host = urlsplit(address).hostname or ""
+    _, _, last = host.rpartition(".")
+    return host != last and last.isalpha() and last not in _PICTURES
 
 
 def advise_line(text: str) -> str | None:

@@ -141,18 +141,23 @@ def _picture(row: Attribute) -> Key:
 
     return Key(
         Annotated[picture | None, about(row, examples=[{"url": PICTURE}])],
-        Hints(f"`{row.name}` must be {forms}", advise=advise),
+        Hints(f"`{row.name}` must be {forms}", advise=advise, explain=_explain_picture),
         {
             "url": Hints(
                 "`url` must be an address that begins with https://",
                 NO_PICTURE,
                 lambda text: advise_picture(text, alone=True),
+                _explain_picture,
                 "exact",
             ),
             "id": Hints(null=NO_PICTURE),
         },
         check=check,
     )
+
+
+def _explain_picture(_: str) -> str:
+    return f"put the picture on the web and write its public address, such as {PICTURE}"
 
 
 def _switches(row: Attribute) -> Key:

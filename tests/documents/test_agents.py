@@ -105,6 +105,10 @@ INSTAGRAM = "`instagram` must be an address that begins with https://instagram.c
 YOUTUBE = "`youtube` must be an address that begins with https://youtube.com/, or null"
 TIKTOK = "`tiktok` must be an address that begins with https://tiktok.com/, or null"
 URL = "`url` must be an address that begins with https://"
+PUBLIC = (
+    "put the picture on the web and write its public address, such as "
+    "https://agency.example/photos/ivan.jpg"
+)
 KEYS = f"valid keys: {', '.join(model_of(parts()).vocabulary.keys[''])}"
 LEAVE = "leave the key out to keep the value"
 LANGUAGE = 'leave the language out, or write "" to clear it'
@@ -148,8 +152,8 @@ REFUSED = [
     ("avatar: {}", "2:9: `avatar` has no `url`", "to remove the picture, write avatar: null"),
     ('avatar: {url: "https://a.example", id: 1}', "2:9: `avatar` must have either `url` or `id`", "keep one of them"),
     ('avatar: {url: "http://a.example/b"}', f"2:15: {URL}", 'write url: "https://a.example/b"'),
-    ('avatar: {url: "https://u:p@a.example/b"}', f"2:15: {URL}", ""),
-    ('avatar: {url: "ftp://a.example/b"}', f"2:15: {URL}", ""),
+    ('avatar: {url: "https://u:p@a.example/b"}', f"2:15: {URL}", PUBLIC),
+    ('avatar: {url: "ftp://a.example/b"}', f"2:15: {URL}", PUBLIC),
     ("avatar: {url: null}", "2:15: `url` cannot be null", "to remove the picture, write avatar: null"),
     ('avatar: {src: "x", id: 1}', "2:10: unknown key `src` in `avatar`", "valid keys: url, id"),
     ('instagram: "@ivan"', f"2:12: {INSTAGRAM}", "write instagram: https://instagram.com/ivan"),

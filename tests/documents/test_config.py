@@ -181,7 +181,7 @@ REFUSED = [
     ("portals: {propertyfinder: {match: [email, email]}}", "1:35: `match` lists an identifier twice", ""),
     ("portals: {propertyfinder: {match: []}}", "1:35: `match` must have at least one entry", ""),
     ("portals: {propertyfinder: {on_removed: unlink}}", "1:40: `on_removed` must be report or deactivate", ""),
-    ("portals: {propertyfinder: {deactivate_by: isactive}}", "1:43: `deactivate_by` must be isActive or status", ""),
+    ("portals: {propertyfinder: {deactivate_by: isactive}}", "1:43: `deactivate_by` must be isActive or status", "did you mean `isActive`?"),
     ("portals: {propertyfinder: {token_path: oauth/token}}", f"1:40: {TOKEN_PATH}", "write token_path: /oauth/token"),
     ("portals: {propertyfinder: {token_path: ''}}", f"1:40: {TOKEN_PATH}", ""),
     ("portals: {propertyfinder: {token_path: 'https://a.example/token'}}", f"1:40: {TOKEN_PATH}", ""),

@@ -187,7 +187,7 @@ def test_unreadable_folder(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("os.scandir", refuse)
     _, problems = outcome(agency.root)
     expected = [
-        Expected("agents/b.yaml:1:5", ["`id`", "whole number"]),
+        Expected("agents/b.yaml:1:5", ["`id`", "whole number"], ["externalId"]),
         Expected("agents/closed:1:1", ["cannot read the directory", "Permission denied"]),
     ]
     check(problems, expected)
