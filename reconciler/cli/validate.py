@@ -24,6 +24,7 @@ def command(options: GlobalOptions) -> int:
 
     repository = options.open_repository()
     logging.getLogger("reconciler").info("YAML parser: %s", parser())
+    options.notes(repository.notes)
     for each in unpublished(repository):
         options.note(f"warning: {each.source}: {each.key}: {each.message}")
     agents = len(repository.documents)

@@ -31,6 +31,7 @@ from reconciler.documents.parts import Hints, Key, Part, id_key
 from reconciler.documents.patterns import CURLY, UNSEEN, UNSEEN_IN_NAMES, advise_line, mapping
 from reconciler.documents.text import MAX_PROBLEMS, printable
 from reconciler.documents.yaml import Tree, load
+from reconciler.documents.yaml_errors import quoted
 from reconciler.errors import InputError, Problem
 
 _EXTERNAL_ID = r"^[^\s]([^\n\t]*[^\s])?$"
@@ -72,13 +73,15 @@ class Document:
     """One agent as declared.
 
     `key` is its name in every output: the `externalId`, or `id:15`. `data` has the declared keys
-    only, checked. `lines` has the line of each key by dotted path (`description.ru`).
+    only, checked. `lines` has the line of each key by dotted path (`description.ru`). `notes` are
+    what looks like a mistake and may be none, in the form of a problem.
     """
 
     key: str
     source: Source
     data: Mapping[str, Value]
     lines: Mapping[str, int]
+    notes: tuple[Problem, ...] = ()
 
 
 class Model:
@@ -293,7 +296,17 @@ def check(model: Model, file: str, tree: Tree) -> tuple[Document | None, list[Pr
     if wrong:
         return None, wrong
     key = data["externalId"] if "externalId" in data else f"id:{data['id']}"
-    return Document(key, Source(file, *tree.position(())), data, tree.lines()), wrong
+    source, notes = Source(file, *tree.position(())), tuple(_cut_values(tree))
+    return Document(key, source, data, tree.lines(), notes), wrong
+
+
+def _cut_values(tree: Tree) -> Iterator[Problem]:
+    """The values that a comment may have cut short, as in `name: Ivan #1`."""
+    for path, word in tree.cut_values():
+        key, whole = printable(str(path[-1])), f"{tree.raw(path)} {word}".lstrip()
+        message = f"{printable(word)} starts a comment and is not part of `{key}`"
+        hint = f"if it belongs to the value, write {key}: {quoted(whole)}"
+        yield tree.problem(path, message, hint)
 
 
 def _heading(model: Model, tree: Tree, data: Mapping[str, Value]) -> Problem | None:

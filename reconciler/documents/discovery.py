@@ -19,6 +19,9 @@ _MISNAMED = re.compile(r"(?P<stem>.*)\.(?P<suffix>ya?ml)(\.txt)?", re.IGNORECASE
 """Names that look like a YAML file's but are not read: `A.YAML`, and `a.yaml.txt`, whose last
 extension some systems hide."""
 
+_SIMILAR = re.compile(r"\.(ya?ml|json)([^a-z0-9]|$)", re.IGNORECASE)
+"""Names of files that may be meant as YAML files."""
+
 _Kind: TypeAlias = Literal["folder", "file", "other"]
 
 
@@ -33,7 +36,7 @@ def yaml_files(root: Path, folder: str, problems: list[Problem]) -> list[tuple[s
     name = printable(folder)
     if not start.is_dir():
         wrong = "is not a directory" if start.exists() else "does not exist"
-        hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
+        hint = _where_to_run(top, folder)
         problems.append(Problem(name, 1, 1, f"directory {name} {wrong}", hint=hint))
         return []
     if not inside(os.path.realpath(start), top):
@@ -41,6 +44,34 @@ def yaml_files(root: Path, folder: str, problems: list[Problem]) -> list[tuple[s
         return []
     prefix = Path(os.path.normpath(folder)).as_posix()
     return sorted(_walk(os.fspath(start), "" if prefix == "." else f"{prefix}/", top, problems))
+
+
+def _where_to_run(top: str, folder: str) -> str:
+    """What to do if there is no `folder` in the real path `top`."""
+    elsewhere = "run this from the parent folder, or use -C DIR"
+    for parent in Path(top).parents:
+        if (parent / folder).is_dir():
+            return f"{elsewhere}, here -C {printable(os.path.relpath(parent, top))}"
+    return (
+        f"create it with one YAML file per agent, or set `agents` in reconciler.yaml; if this is "
+        f"the wrong folder, {elsewhere}"
+    )
+
+
+def similar_files(root: Path, folder: str) -> list[str]:
+    """Find the files below `folder` that may be meant as agents' files but are not read, such as
+    `a.yaml.bak`, `a.json` and `.a.yaml`: their names relative to `folder`, sorted."""
+    start = os.fspath(root / folder)
+    found = []
+    for path, folders, names in os.walk(start):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        similar = [name for name in names if _SIMILAR.search(name) and not _is_read(name)]
+        found += [Path(os.path.relpath(path, start), name).as_posix() for name in similar]
+    return sorted(found)
+
+
+def _is_read(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) and not name.startswith(".")
 
 
 def inside(path: str, folder: str) -> bool:
@@ -72,7 +103,7 @@ def _walk(start: str, prefix: str, top: str, problems: list[Problem]) -> Iterato
             if entry.name.startswith("."):
                 continue
             name, kind = prefix + entry.name, _kind(entry)
-            is_yaml = kind != "folder" and entry.name.endswith((".yaml", ".yml"))
+            is_yaml = kind != "folder" and _is_read(entry.name)
             wrong = None
             if entry.is_symlink() and (is_yaml or kind != "file"):
                 wrong = _bad_link(entry.path, printable(name), top, linked)

@@ -28,6 +28,7 @@ _EXCERPT = 300
 FORBIDDEN = re.compile(
     "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
+_TAG = re.compile(r" (#\w\S*)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -57,6 +58,15 @@ class TextFile:
         """The problem at the first conflict marker of git, if there is one."""
         fault = conflict_marker(self.lines)
         return self.problem(*fault) if fault else None
+
+    @cached_property
+    def tags(self) -> dict[int, tuple[int, str]]:
+        """The comments that begin without a space after the `#`, as in `name: Ivan #1`: the column
+        (from 1) and the first word of each by line. It may belong to the value before it."""
+        if not _TAG.search(self.text):
+            return {}
+        found = ((number, _TAG.search(line)) for number, line in enumerate(self.lines, 1))
+        return {number: (match.start() + 2, match[1]) for number, match in found if match}
 
     def problem(self, line: int, column: int, message: str, hint: str = "") -> Problem:
         """Build the problem at a line and column (from 1), with an excerpt of that line."""

@@ -123,6 +123,24 @@ class Tree:
         """Build a problem at the value at `path`, or at its key."""
         return self._file.problem(*self.position(path, key=key), message, hint)
 
+    def cut_values(self) -> Iterator[tuple[Path, str]]:
+        """Yield the path of each unquoted value outside lists that is followed by a comment without
+        a space after its `#`, and the comment's first word."""
+        if self._file.tags:
+            yield from self._cut_values((), self.place[2])
+
+    def _cut_values(self, path: Path, places: Places) -> Iterator[tuple[Path, str]]:
+        for key, (key_event, event, inner) in places.items() if isinstance(places, dict) else ():
+            yield from self._cut_values((*path, key), inner)
+            if event.__class__ is not ScalarEvent or not event.implicit[0]:
+                continue
+            # The parsers put an empty value in different places.
+            mark = (event if _explicit(event) else key_event).end_mark
+            line, end = mark.line + 1, mark.column
+            column, word = self._file.tags.get(line, (0, ""))
+            if column and not self._file.lines[line - 1][end : column - 1].strip(" \t:"):
+                yield (*path, key), word
+
     def _at(self, path: Path) -> Place:
         place = self.place
         for step in path:

@@ -15,8 +15,17 @@ from reconciler.core.address import canonical, check_url, origin
 from reconciler.core.model import Request, Response, Target
 from reconciler.documents.agents import Document, read_agents
 from reconciler.documents.config import DEFAULT_FILE, Config, at_key, parse_config, read_config
+from reconciler.documents.discovery import similar_files
+from reconciler.documents.text import printable
 from reconciler.engine.concurrency import Cancellation, merge_streams
-from reconciler.errors import ConfigError, InputError, LedgerPathError, LockedError, UsageError
+from reconciler.errors import (
+    ConfigError,
+    InputError,
+    LedgerPathError,
+    LockedError,
+    Problem,
+    UsageError,
+)
 from reconciler.portals.registry import PORTALS, Portal, parts, sections
 from reconciler.store import open_store
 from reconciler.store.holder import WorkflowRun
@@ -31,15 +40,20 @@ if TYPE_CHECKING:  # imported where it is used: httpx takes 100 ms
     from reconciler.net.transport import Transport
 
 
+MOST_NAMES = 5
+"""File names to show in one note."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A user's repository: its folder, its configuration and the agents that its files declare.
-    `config_file` is the configuration, None for the default one."""
+    `config_file` is the configuration, None for the default one. `notes` are for the user."""
 
     root: Path
     config: Config
     documents: Sequence[Document]
     config_file: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 MergeStreams = Callable[
@@ -121,7 +135,29 @@ class Session:
 def open_repository(root: Path, config: Path | None) -> Repository:
     """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
     settings = read_config(root, config, sections())
-    return Repository(root, settings, read_agents(root, settings.agents, parts()), config)
+    documents = read_agents(root, settings.agents, parts())
+    notes = (*_unread_files(root, settings.agents), *map(_note, _doubts(documents)))
+    return Repository(root, settings, documents, config, notes)
+
+
+def _unread_files(root: Path, folder: str) -> Iterator[str]:
+    """Yield a note that names the files that look like agents' files and are not read."""
+    names = [printable(each) for each in similar_files(root, folder)]
+    if names:
+        more = len(names) - MOST_NAMES
+        shown = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        yield (
+            f"Not read in {printable(folder)}: {shown}. Agents are read from *.yaml and *.yml "
+            f"files that are not hidden."
+        )
+
+
+def _doubts(documents: Iterable[Document]) -> Iterator[Problem]:
+    return (each for document in documents for each in document.notes)
+
+
+def _note(doubt: Problem) -> str:
+    return f"{doubt.file}:{doubt.line}:{doubt.column}: {doubt.message}; {doubt.hint}."
 
 
 def open_ledger(root: Path, config: Path | None) -> Store:
@@ -203,7 +239,7 @@ def open_session(
             if lock is not None:
                 held = stack.enter_context(_locked(store, runtime, lock))
             loaded = store.load()
-        notes = held.notes + (() if loaded.note is None else (loaded.note,))
+        notes = repository.notes + held.notes + (() if loaded.note is None else (loaded.note,))
         ledger = with_addresses(loaded.ledger, targets)
         notes += tuple(_other_addresses(ledger, targets))
         connections = {}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agency import Agency
 
 from reconciler.core.fields import Field, Identifier, Sort
 from reconciler.core.model import Source
@@ -16,7 +17,7 @@ from reconciler.documents.text import MAX_PROBLEMS
 from reconciler.errors import InputError
 from reconciler.portals.registry import parts
 
-from .conftest import Read, line
+from .conftest import Read, line, write_agents
 
 Problems = Callable[[str | bytes], list[tuple[str, str]]]
 
@@ -309,7 +310,9 @@ def test_missing_folder(tmp_path: Path, folder: str, expected: str) -> None:
     """The hint says how to create or configure the folder."""
     (tmp_path / "a.txt").touch()
     hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
-    assert problems_in(tmp_path, folder) == [(expected, hint)]
+    ((found, fix),) = problems_in(tmp_path, folder)
+    assert found == expected
+    assert fix.startswith(hint)
 
 
 def test_empty_folder(tmp_path: Path) -> None:
@@ -484,3 +487,51 @@ def test_desired_has_only_declared_values(read: Read) -> None:
     wanted = desired(document, ANYWHERE, FIELDS, IDENTIFIERS)
     assert wanted.values == {"description": "x", "avatar": None}
     assert wanted.identity == {"id": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("name: Ivan #1", [(2, 7, "#1", "`name`", 'name: "Ivan #1"')]),
+        ("avatar: #12", [(2, 1, "#12", "`avatar`", 'avatar: "#12"')]),
+        ("description:\n  ru: foo\n    bar #baz x", [(3, 7, "#baz", "`ru`", 'ru: "foo bar #baz"')]),
+        ("settings: {\n  contact_phone: true #no\n  }", [(3, 18, "#no", "`contact_phone`", "true #no")]),
+        ("name: Ivan # 1", []),
+        ("name: Ivan #", []),
+        ("name: Ivan#1", []),
+        ('name: "Ivan" #1', []),
+        ("name: Ivan\n#1", []),
+        ("#1\nname: Ivan", []),
+        ("description: |\n  foo #1", []),
+        ('description: {ru: "foo"} #1', []),
+        ("name: Ivan\nphone: '+373 22 123 456' #office", []),
+    ],
+)  # fmt: skip
+def test_comment_that_may_belong_to_the_value(
+    read: Read, parser: str, text: str, notes: list[tuple[int, int, str, str, str]]
+) -> None:
+    """A comment without a space after its # may be part of the value that it follows."""
+    (document,) = read({"a.yaml": f"externalId: a\n{text}\n"})
+    assert len(document.notes) == len(notes)
+    for note, (number, column, word, key, fix) in zip(document.notes, notes, strict=True):
+        assert (note.line, note.column) == (number, column)
+        assert word in note.message
+        assert key in note.message
+        assert fix in note.hint
+
+
+def test_comment_in_another_document(read: Read, parser: str) -> None:
+    """The lines of a file are counted through its documents."""
+    first, second = read({"a.yaml": "externalId: a\n---\nexternalId: b\nname: Ivan #1\n"})
+    assert first.notes == ()
+    assert [note.line for note in second.notes] == [4]
+
+
+def test_commands_show_such_a_comment(agency: Agency) -> None:
+    """As a note, which fails nothing."""
+    write_agents(agency.root, {"a.yaml": "externalId: a\nname: Ivan #1\n"})
+    for command in ("validate", "plan"):
+        done = agency.run(command)
+        assert done.code == 0
+        assert done.err.count("agents/a.yaml:2:7") == 1
+        assert 'name: "Ivan #1"' in done.err

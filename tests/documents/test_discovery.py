@@ -174,6 +174,47 @@ def test_nested_links(agency: Agency) -> None:
     Expected("agents/f00/b:1:1", ["another", "same target"], ["delete one"]).check(second)
 
 
+@pytest.mark.parametrize("below", ["agents", "agents/new/north"])
+def test_inside_the_folder_of_agents(agency: Agency, below: str) -> None:
+    """Run inside the folder of agents: the hint says where to run instead."""
+    write_agents(agency.root, {"new/north/a.yaml": A})
+    done = agency.run("-C", below, "validate")
+    up = os.path.relpath(agency.root, agency.root / below)
+    assert done.code == 1
+    assert "run this from the parent folder, or use -C DIR" in done.err
+    assert f"-C {up}\n" in done.err
+    assert agency.run("-C", below, "-C", up, "validate").code == 0
+
+
+def test_wrong_folder(agency: Agency) -> None:
+    """Run where no agents are, here or above."""
+    done = agency.run("plan")
+    assert done.code == 1
+    for fix in (*CREATE, "run this from the parent folder, or use -C DIR"):
+        assert fix in done.err
+
+
+def test_similar_files_are_mentioned_once(agency: Agency) -> None:
+    """Backups, JSON and hidden files beside agents' files: one note for all of them."""
+    similar = ["a.yaml.bak", "a.json", ".b.yaml", "new/c.yml~", ".c.yaml.swp"]
+    others = ["README.md", ".gitkeep", ".DS_Store", ".yamllint", ".git/x.yaml", "ivan.jpg"]
+    write_agents(agency.root, {"a.yaml": A} | dict.fromkeys([*similar, *others], A))
+    for command in ("validate", "plan", "drift"):
+        done = agency.run(command)
+        assert done.code == 0, done.err
+        notes = [line for line in done.err.splitlines() if "Not read" in line]
+        assert len(notes) == 1
+        for name in similar:
+            assert notes[0].count(name) == 1
+        assert not any(name in notes[0] for name in others)
+
+
+def test_many_similar_files(agency: Agency) -> None:
+    """The note stays short."""
+    write_agents(agency.root, {f"{number}.json": A for number in range(40)})
+    assert " and 35 more" in agency.run("validate").err
+
+
 def test_unreadable_folder(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without read permission is one problem; the other files are read."""
     write_agents(agency.root, {"closed/a.yaml": A, "b.yaml": "id: x\n"})
