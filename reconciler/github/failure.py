@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.core.findings import sentence
 from reconciler.errors import InputError, Problem, ReconcilerError
 from reconciler.github.commands import Annotation
 from reconciler.render import inline
+from reconciler.render.problems import same_mistakes
 
 Redact = Callable[[str], str]
+MAX_PLACES = 10
+"""Places to list with one mistake."""
 
 
 def failure_annotations(error: Exception, redact: Redact) -> Iterator[Annotation]:
@@ -28,8 +31,8 @@ def failure_page(error: Exception, title: str, redact: Redact, most: int) -> str
     """The error as markdown under a title, with at most `most` reasons."""
     if isinstance(error, InputError):
         reasons = [
-            f"{inline.code(f'{each.file}:{each.line}')}: {inline.message(_sentences(each, redact))}"
-            for each in error.problems
+            f"{_places(same)}: {inline.message(_sentences(same[0], redact))}"
+            for same in same_mistakes(error.problems)
         ]
     else:
         reasons = [inline.first(inline.message(line)) for line in _lines(error, redact)]
@@ -37,6 +40,12 @@ def failure_page(error: Exception, title: str, redact: Redact, most: int) -> str
     if len(reasons) > most:
         lines.append(f"- and {len(reasons) - most} more")
     return "\n".join(lines) + "\n"
+
+
+def _places(problems: Sequence[Problem]) -> str:
+    shown = [inline.code(f"{each.file}:{each.line}") for each in problems[:MAX_PLACES]]
+    more = len(problems) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _sentences(problem: Problem, redact: Redact) -> str:

@@ -11,6 +11,7 @@ from reconciler.errors import Problem
 from reconciler.render import view
 from reconciler.render.parts import Item, Result, Section, View
 from reconciler.render.phrases import CODE, bodies, clip, plural, target
+from reconciler.render.problems import same_mistakes
 from reconciler.render.rows import Line, Row
 from reconciler.render.visible import one_line, visible
 
@@ -190,20 +191,30 @@ def _notes(page: _Page, roster: Roster) -> None:
 
 
 def problems(found: Sequence[Problem], *, color: bool) -> str:
-    """Everything wrong in the files, each with its line and the fix, in the order of the files."""
+    """Everything wrong in the files, each with its line and the fix, in the order of the files. A
+    mistake that is in many places is explained once, with its places."""
     page = _Page(1000, color=color)
-    for each in found:
-        place = f"{one_line(each.file)}:{each.line}:{each.column}"
-        page.line(f"{place}: {one_line(each.message)}", "bold red", raw=True)
-        if each.excerpt:
-            shown, column = _window(each.excerpt, each.column)
+    for first, *others in same_mistakes(found):
+        page.line(f"{_place(first)}: {one_line(first.message)}", "bold red", raw=True)
+        if first.excerpt:
+            shown, column = _window(first.excerpt, first.column)
             page.line(f"    {shown}", raw=True)
             page.line(f"    {' ' * column}^", "red", raw=True)
-        if each.hint:
-            page.line(f"    {one_line(each.hint)}", "green", raw=True)
+        if first.hint:
+            page.line(f"    {one_line(first.hint)}", "green", raw=True)
+        if others:
+            page.line(f"    The same in {plural(len(others), 'other place')}:", "bold")
+        for each in others:
+            shown, _ = _window(each.excerpt, each.column)
+            fix = f" ({one_line(each.hint)})" if each.hint != first.hint else ""
+            page.line(f"    {_place(each)}: {shown.strip()}{fix}", raw=True)
     files = len({each.file for each in found})
     page.line(f"{plural(len(found), 'problem')} in {plural(files, 'file')}.", "bold")
     return page.text()
+
+
+def _place(problem: Problem) -> str:
+    return f"{one_line(problem.file)}:{problem.line}:{problem.column}"
 
 
 def _window(excerpt: str, column: int) -> tuple[str, int]:

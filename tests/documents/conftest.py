@@ -13,6 +13,7 @@ from reconciler.documents import yaml
 from reconciler.documents.agents import Document, read_agents
 from reconciler.errors import InputError, Problem
 from reconciler.portals.registry import parts
+from reconciler.render.problems import same_mistakes
 
 from .cases import UNSAFE
 
@@ -45,8 +46,10 @@ def check_command(agency: Agency, problems: Sequence[Problem]) -> None:
     result = agency.run("validate")
     assert result.code == (1 if problems else 0), result.err
     assert "Traceback" not in result.out + result.err
-    for problem in problems:
-        assert line(problem) in result.err
+    for first, *same in same_mistakes(problems):
+        assert line(first) in result.err
+        for each in same:
+            assert f"{each.file}:{each.line}:{each.column}: " in result.err
     assert not UNSAFE.search(result.err)
 
 

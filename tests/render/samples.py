@@ -114,7 +114,7 @@ def problems(text):
     """Problems in a file of this name, with this text everywhere."""
     return [
         Problem(text, 3, 2, text, f"name: {text}", text),
-        Problem("agents/a.yaml", 4, 1, text),
+        Problem("agents/a.yaml", 4, 1, f"{text} 2"),
         Problem("agents/a.yaml", 4, 90, text, text * 30, text),
     ]
 

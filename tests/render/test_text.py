@@ -305,6 +305,44 @@ def test_problems_are_shown_with_place_line_and_fix():
     )
 
 
+def test_one_mistake_in_many_files_is_explained_once():
+    """With every place, its line, and its fix where that differs."""
+    unknown = [
+        Problem(f"agents/{n}.yaml", 2, 1, "unknown key `nmae`", f"nmae: {n}", "`name`?")
+        for n in range(40)
+    ]
+    phones = [
+        Problem(
+            f"agents/{n}.yaml",
+            3,
+            8,
+            f"must be text, but {n}11 is a number",
+            f"phone: {n}11",
+            f'write "{n}11"',
+        )
+        for n in range(4, 7)
+    ]
+    other = Problem("agents/7.yaml", 9, 1, "unknown key `x`", "x: 1")
+    shown = text.problems([*unknown, *phones, other], color=False)
+    assert shown.count("unknown key `nmae`") == shown.count("`name`?") == 1
+    assert shown.count("is a number") == 1
+    for each in (*unknown, *phones, other):
+        assert f"{each.file}:{each.line}:{each.column}: " in shown
+        assert each.excerpt in shown
+    for each in phones:
+        assert shown.count(each.hint) == 1
+    assert "agents/7.yaml:9:1: unknown key `x`" in shown
+    assert shown.endswith("44 problems in 40 files.\n")
+
+
+def test_two_alike_are_explained_each():
+    """A second look at the same line costs less than looking elsewhere for the explanation."""
+    found = [
+        Problem(f"agents/{n}.yaml", 2, 1, "unknown key `nmae`", "nmae: x", "`name`?") for n in "ab"
+    ]
+    assert text.problems(found, color=False).count("unknown key `nmae`") == 2
+
+
 @settings(deadline=None, max_examples=150, database=None)
 @given(
     st.text(st.sampled_from("aЖ家\t\x1b\u202e: -"), min_size=1, max_size=150), st.integers(1, 200)
