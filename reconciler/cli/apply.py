@@ -14,6 +14,7 @@ import click
 from reconciler.cli import console, streams
 from reconciler.cli.interrupts import cancel_on_signal
 from reconciler.cli.options import (
+    AgentsCommand,
     GlobalOptions,
     Selectors,
     examples,
@@ -35,6 +36,7 @@ PROMPTS = 3
 
 @click.command(
     "apply",
+    cls=AgentsCommand,
     epilog=examples(
         "reconciler apply",
         "reconciler apply --dry-run --target 'agent-00*'",
@@ -101,7 +103,7 @@ def command(
     )
     with planning.check_account(reviewed), opened as planner:
         first = make_plan(planner)
-        options.notes(first.proposal.notes)
+        options.notes(filter(None, (*first.proposal.notes, first.note)))
         if dry_run:
             plan = first.proposal.plan
             output.write_plan(plan, first.proposal.document, requests=True)

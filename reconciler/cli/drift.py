@@ -7,6 +7,7 @@ import os
 import click
 
 from reconciler.cli.options import (
+    AgentsCommand,
     GlobalOptions,
     Selectors,
     examples,
@@ -18,6 +19,7 @@ from reconciler.cli.output import Output, unread_portals
 
 @click.command(
     "drift",
+    cls=AgentsCommand,
     epilog=examples(
         "reconciler drift",
         "reconciler drift --portal rentix --exclude 'agents/new/*'",

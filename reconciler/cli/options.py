@@ -98,6 +98,25 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
+class AgentsCommand(click.Command):
+    """A command for some or all agents. It takes no arguments, and suggests the option that an
+    argument probably belongs to."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Like click's. Raises UsageError for an argument."""
+        rest = super().parse_args(ctx, args)
+        if ctx.args:
+            first = ctx.args[0]
+            saved = first.endswith(".json") and any(
+                each.name == "plan_file" for each in self.params
+            )
+            fix = shlex.join(["--plan" if saved else "--target", first])
+            raise UsageError(f"{ctx.command_path} takes no arguments. Did you mean {fix}?")
+        return rest
+
+
 class Selectors(NamedTuple):
     """The agents and portals that a command is limited to."""
 

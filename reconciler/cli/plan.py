@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.options import (
+    AgentsCommand,
     GlobalOptions,
     Selectors,
     examples,
@@ -19,6 +20,7 @@ from reconciler.cli.output import Output, unread_portals
 
 @click.command(
     "plan",
+    cls=AgentsCommand,
     epilog=examples(
         "reconciler plan --target 'agent-00*'",
         "reconciler plan --out plan.json",

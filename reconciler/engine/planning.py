@@ -103,7 +103,6 @@ def _read_portal(
     if the key is for another account, unless the run has `identified` it before."""
     connection = session.connections[name]
     portal, send = connection.portal, partial(connection.send, session.cancellation)
-    clean = connection.transport.clean
     identify = _identifier(session, name, send) if identified is None else lambda _: identified
     for left in reversed(range(READS)):
         try:
@@ -116,9 +115,9 @@ def _read_portal(
             listing = _with_omitted(portal, declared, listing, identity.state, send)
         except ResponseError as error:
             if not left:
-                yield clean(str(error))
+                yield connection.why_unread(error)
         except PortalError as error:
-            yield clean(str(error))
+            yield connection.why_unread(error)
             return
         else:
             yield Reading(listing, declared, identity)
@@ -258,7 +257,18 @@ class Planner:
             )
             for name, each in self.snapshots.items()
         }
-        return self._propose(self._join(drafts), drafts, proposal.selection)
+        notes = self.session.notes + tuple(self._never_applied())
+        planner = replace(self, session=replace(self.session, notes=notes))
+        found = self._propose(self._join(drafts), drafts, proposal.selection)
+        return replace(found, planner=planner)
+
+    def _never_applied(self) -> Iterator[str]:
+        for name, each in self.snapshots.items():
+            if not each.prior.agents:
+                yield (
+                    f"Nothing has been applied to {name} yet, so every difference that it shows "
+                    f"counts as drift. Run `reconciler plan` to see what an apply would change."
+                )
 
     def roster(self, proposal: Proposal) -> Roster:
         """Who is on the portals, and which files declare them."""
@@ -431,10 +441,12 @@ def compare_files(before: Iterable[Document], after: Iterable[Document]) -> tupl
 
 
 class Reviewed(NamedTuple):
-    """A plan of only what was reviewed, and the agents that were left out, with the reason."""
+    """A plan of only what was reviewed, and the agents that were left out, with the reason. `note`
+    is for the user, "" if there is none."""
 
     proposal: Proposal
     stale: tuple[Conflict, ...]
+    note: str = ""
 
 
 def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Reviewed:
@@ -451,7 +463,19 @@ def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Review
     reviewed = _without_stale(proposal, chosen, stale)
     if reviewed.stale and not skip:
         raise StaleError(_stale_message(reviewed))
-    return reviewed
+    return reviewed._replace(note=_already_applied(plan, reviewed))
+
+
+def _already_applied(saved: Plan, reviewed: Reviewed) -> str:
+    """A note about the agents of a saved plan that are live as planned; "" if none is."""
+    planned = {(each.portal, each.key) for each in saved.entries}
+    done = planned - {(each.portal, each.key) for each in reviewed.proposal.plan.entries}
+    done -= {(each.portal, each.key) for each in reviewed.stale}
+    if not done:
+        return ""
+    if done == planned:
+        return "This plan is already applied: the portals show everything as planned."
+    return f"{len(done)} of the plan's {len(planned)} agents are already applied."
 
 
 @contextmanager

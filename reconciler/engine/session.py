@@ -79,16 +79,28 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A portal, its client and its address."""
+    """A portal, its client and its address. `variable` is the environment's that the address comes
+    from, "" if it comes from the configuration."""
 
     portal: Portal
     transport: Transport
     url: str
+    variable: str = ""
 
     @property
     def target(self) -> Target:
         """The portal and its address."""
         return Target(self.portal.name, self.url)
+
+    def why_unread(self, error: Exception) -> str:
+        """The message of an error, without secrets and with the variable that names the address."""
+        reason = self.transport.clean(str(error))
+        if not self.variable:
+            return reason
+        reason = reason.replace(f"portals.{self.portal.name}.url", self.variable)
+        return (
+            reason if self.variable in reason else f"{reason} The address is from {self.variable}."
+        )
 
     def send(self, cancellation: Cancellation, request: Request) -> Response:
         """Send a request. Raises Interrupted if the run was asked to end."""
@@ -244,10 +256,11 @@ def open_session(
         notes += tuple(_other_addresses(ledger, targets))
         connections = {}
         for portal, target in zip(portals, targets, strict=True):
-            client = stack.enter_context(
-                _client(portal, target.url, secrets[portal.name], runtime, held)
-            )
-            connections[portal.name] = Connection(portal, client, target.url)
+            variable = _variable_in_use(portal, environment)
+            with _at_address(variable or f"portals.{portal.name}.url"):
+                client = _client(portal, target.url, secrets[portal.name], runtime, held)
+            stack.enter_context(client)
+            connections[portal.name] = Connection(portal, client, target.url, variable)
             notes += tuple(note for note in client.notes if note not in notes)
         yield Session(repository, runtime, connections, store, ledger, held, notes)
 
@@ -262,6 +275,18 @@ def _at_ledger_key(repository: Repository) -> Iterator[None]:
         root, file = repository.root, repository.config_file
         placed = at_key(root, file, "ledger", error.problem, error.hint)
         raise placed or error from None
+
+
+@contextmanager
+def _at_address(place: str) -> Iterator[None]:
+    """Name the variable or key that an address comes from if it cannot be used. Raises
+    ConfigError."""
+    from reconciler.net.client import AddressError  # noqa: PLC0415 - httpx, 100 ms
+
+    try:
+        yield
+    except AddressError as error:
+        raise ConfigError(f"{place}: {error}") from None
 
 
 def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
@@ -283,6 +308,12 @@ def _open_portals(config: Config, names: Sequence[str]) -> list[Portal]:
 def _url_variable(portal: Portal) -> str:
     """The variable that overrides a portal's address."""
     return f"{portal.name.upper()}_URL"
+
+
+def _variable_in_use(portal: Portal, environment: Mapping[str, str]) -> str:
+    """The variable that a portal's address comes from; "" if it is not set."""
+    name = _url_variable(portal)
+    return name if environment.get(name, "").strip() else ""
 
 
 def _url(portal: Portal, environment: Mapping[str, str]) -> str:

@@ -44,6 +44,10 @@ class RequestError(Exception):
         super().__init__(message)
 
 
+class AddressError(ConfigError):
+    """The server's address cannot be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A response. `location` is a redirect's target. If the body was not read to its end,
@@ -61,20 +65,21 @@ class Client:
 
     def __init__(self, url: str, server: str, wire: httpx.BaseTransport | None = None) -> None:
         """`url` is the base address, `server` its name in messages; `wire` replaces the network.
-        Raises ConfigError if the address is not safe, or if the environment's certificates are not
-        usable."""
+        Raises AddressError if the address is not safe, and ConfigError if the environment's
+        certificates are not usable."""
         self._server = server
         try:
             address = httpx.URL(url)  # parsed as it will be when a request is sent
-        except httpx.InvalidURL:
-            raise ConfigError(f"The address of {server} is not a valid URL.") from None
+            self._host = address.host
+            address.raw_host.decode("ascii").encode("idna")  # as the socket module does
+        except (httpx.InvalidURL, UnicodeError):
+            raise AddressError(f"The address of {server} is not a valid URL.") from None
         plain = address.scheme != "https"
-        self._host = address.host
         loopback = is_loopback(self._host)
         if address.userinfo:  # it would be sent instead of the key
-            raise ConfigError(f"The address of {self._host} must not contain a user name.")
+            raise AddressError(f"The address of {self._host} must not contain a user name.")
         if plain and not loopback:
-            raise ConfigError(
+            raise AddressError(
                 f"The address of {self._host} must start with https://, since every request "
                 f"carries a key."
             )
