@@ -47,7 +47,7 @@ class Agent:
 
     id: int
     name: str
-    phone: str
+    phone: str | None
     external_id: str | None = None
     description: dict[str, str] = field(default_factory=lambda: dict.fromkeys(LANGUAGES, ""))
     description_put_as_string: bool = True
@@ -86,12 +86,16 @@ def show(agent: Agent, readings: Readings, *, in_list: bool) -> Json:
         "id": agent.id,
         "externalId": agent.external_id,
         "name": agent.name,
-        "phone": agent.phone if in_list else re.sub(r"[\s()-]", "", agent.phone),
+        "phone": agent.phone if in_list else _compact(agent.phone),
         "description": _show_description(agent, readings),
         "avatar": agent.avatar,
         **{name: getattr(agent, name) for name in SOCIAL},
         "settings": agent.settings,
     }
+
+
+def _compact(phone: str | None) -> str | None:
+    return phone and re.sub(r"[\s()-]", "", phone)
 
 
 def _show_description(agent: Agent, readings: Readings) -> str | dict[str, str | None]:
@@ -136,7 +140,7 @@ def _load_agent(user: Mapping[str, Any], where: str) -> Agent:
         id=number,
         external_id=external_id,
         name=f"Agent {number}" if name is None else name,
-        phone=f"+373 60 {number:06d}" if phone is None else phone,
+        phone=phone if "phone" in user else f"+373 60 {number:06d}",
     )
     for key in SOCIAL:
         setattr(agent, key, load_text(user.get(key), f"{where}: {key}"))

@@ -427,3 +427,13 @@ def test_reset_starts_over(api, state):
     state.reset()
     assert (state.readings, state.limits) == (Readings(), Limits())
     assert api("GET", "/users") == (200, {"items": []})
+
+
+def test_a_loaded_phone_of_null_is_shown(api, state):
+    """Only a phone that is left out gets a number."""
+    state.reset([{"id": 1, "phone": None}, {"id": 2}])
+    _, body = api("GET", "/users")
+    assert [each["phone"] for each in body["items"]] == [None, "+373 60 000002"]
+    assert api("GET", "/users/1")[1]["phone"] is None
+    assert api("PUT", "/users", {"id": 1, "name": "Ana"})[0] == 200
+    assert api("GET", "/users/1")[1]["phone"] is None
