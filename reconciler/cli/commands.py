@@ -17,6 +17,7 @@ COMMANDS = {
     "init": ("reconciler.cli.init", "Create the files of a repository."),
     "list": ("reconciler.cli.list_agents", "Show who is on the portals, and in which files."),
     "validate": ("reconciler.cli.validate", "Check the files without using the network."),
+    "fmt": ("reconciler.cli.fmt", "Format the agents' files."),
     "plan": ("reconciler.cli.plan", "Show what an apply would change."),
     "apply": ("reconciler.cli.apply", "Apply the changes and verify the result."),
     "drift": ("reconciler.cli.drift", "Show changes made outside these files (drift)."),

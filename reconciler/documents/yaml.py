@@ -188,7 +188,7 @@ class _Builder:
         self.trees: list[Tree] = []
         self.problems: list[Problem] = []
         self._file = file
-        self._next = _events(file.text)
+        self._next = events(file.text)
         # The text has no forbidden characters; only an escape sequence can produce one.
         self._escapes = "\\" in file.text
 
@@ -347,7 +347,8 @@ def _plain(text: str) -> str | int | float | bool | None:
     return _CONVERTERS[match.lastgroup](match[match.lastgroup])
 
 
-def _events(text: str) -> Callable[[], Any]:
+def events(text: str) -> Callable[[], Any]:
+    """Return a function that returns the next event of a text, by the parser in use."""
     if CParser is not None:
         return CParser(text).get_event  # type: ignore[no-any-return]
     events: Iterator[Any] = YAML(typ="safe", pure=True).parse(text)

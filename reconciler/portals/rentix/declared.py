@@ -20,6 +20,8 @@ _PHONE = Attribute(
     rule="`phone` must be one number of 7 to 15 digits, such as +373 22 123 456",
 )
 
+_NAME, *_OTHERS = ATTRIBUTES
+
 _SWITCH = Key(
     Annotated[
         bool,
@@ -34,7 +36,7 @@ _SWITCH = Key(
 
 PART = Part(
     NAME,
-    {**keys((_PHONE, *ATTRIBUTES)), NAME: _SWITCH},
+    {**keys((_NAME, _PHONE, *_OTHERS)), NAME: _SWITCH},
     switch=NAME,
     refused={
         "settings.posting_type": (
