@@ -213,6 +213,26 @@ def read_agents(root: Path, folder: str, parts: Sequence[Part]) -> list[Document
     return documents
 
 
+def problems_at(
+    root: Path, file: str, faults: Iterable[tuple[Document, tuple[str, ...], str, str]]
+) -> list[Problem]:
+    """The problems of valid agents of one file that its text does not show, each with its document,
+    the path of the value, a message and a hint."""
+    try:
+        trees, _ = load(file, content(str(root / file)))
+    except OSError:
+        trees = []
+    by_line = {tree.position(())[0]: tree for tree in trees}
+    found = []
+    for document, path, message, hint in faults:
+        line = document.source.line
+        try:
+            found.append(by_line[line].problem(path, message, hint))
+        except LookupError:  # the file has changed meanwhile
+            found.append(Problem(file, line, 1, message, hint=hint))
+    return found
+
+
 def desired(
     document: Document,
     part: Part,

@@ -1,4 +1,5 @@
-"""The HTTP client for portals and GitHub: TLS, no redirects, no cookies, bounded responses.
+"""The HTTP client for portals, GitHub and pictures: TLS, no redirects, no cookies, bounded
+responses.
 
 Plain HTTP goes to loopback only, and no proxy is used there. A body is read up to a size and a
 time, and decompressed only as requested. Every failure is a `RequestError`; httpx's own
@@ -7,12 +8,13 @@ exceptions do not leave this module.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Self
+from typing import Self, cast
 
 import httpx
 
@@ -63,20 +65,31 @@ class Reply:
 class Client:
     """A client for one server; use as a context manager."""
 
-    def __init__(self, url: str, server: str, wire: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        server: str,
+        wire: httpx.BaseTransport | None = None,
+        *,
+        address: str = "",
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
         """`url` is the base address, `server` its name in messages; `wire` replaces the network.
-        Raises AddressError if the address is not safe, and ConfigError if the environment's
-        certificates are not usable."""
+        With an IP `address`, the host is not resolved: connections go there, and the certificate
+        must be the host's. `trusted` are certificates that were loaded already. Raises AddressError
+        if the base address is not safe, and ConfigError if the environment's certificates are not
+        usable."""
         self._server = server
         try:
-            address = httpx.URL(url)  # parsed as it will be when a request is sent
-            self._host = address.host
-            address.raw_host.decode("ascii").encode("idna")  # as the socket module does
+            parsed = httpx.URL(url)  # as it will be when a request is sent
+            self._host = parsed.host
+            name = parsed.raw_host.decode("ascii")
+            name.encode("idna")  # as the socket module does
         except (httpx.InvalidURL, UnicodeError):
             raise AddressError(f"The address of {server} is not a valid URL.") from None
-        plain = address.scheme != "https"
+        plain = parsed.scheme != "https"
         loopback = is_loopback(self._host)
-        if address.userinfo:  # it would be sent instead of the key
+        if parsed.userinfo:  # it would be sent instead of the key
             raise AddressError(f"The address of {self._host} must not contain a user name.")
         if plain and not loopback:
             raise AddressError(
@@ -85,8 +98,12 @@ class Client:
             )
         # A proxy would see in plain text what is sent to loopback.
         direct = loopback or wire is not None
-        self._route = proxies.Route(None) if direct else proxies.route(address)
-        self._client = _httpx_client(plain=plain, proxy=self._route.proxy, wire=wire)
+        self._route = proxies.Route(None) if direct else proxies.route(parsed)
+        self._address = address
+        tls = trusted or (_no_certificates() if plain else certificates())
+        if address:
+            tls = cast("ssl.SSLContext", _NamedTLS(tls, name))
+        self._client = _httpx_client(tls, proxy=self._route.proxy, wire=wire)
 
     def __enter__(self) -> Self:
         return self
@@ -109,14 +126,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str | int] | None = None,
         now: Callable[[], float] = time.monotonic,
+        partial: bool = False,
+        timeout: float = BODY_TIMEOUT,
     ) -> Reply:
         """Send one request to a full address and read at most `max_bytes` of the response's body,
-        decompressed. `now` is a clock in seconds. Raises RequestError."""
+        decompressed, for at most `timeout` seconds. A larger body is a problem, unless `partial`.
+        `now` is a clock in seconds. Raises RequestError."""
         try:
+            target, host = self._target(url)
             with self._client.stream(
-                method, url, content=content, headers=headers, params=query
+                method, target, content=content, headers={**host, **(headers or {})}, params=query
             ) as response:
-                body, problem = self._body(response, max_bytes, now)
+                body, problem = self._body(response, max_bytes, timeout, now, partial=partial)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._connect_error(error) from None
         except httpx.ProxyError as error:
@@ -137,21 +158,37 @@ class Client:
         location = str(response.extensions.get("location", ""))
         return Reply(response.status_code, response.headers, body, location, problem)
 
+    def _target(self, url: str) -> tuple[httpx.URL, Mapping[str, str]]:
+        """The URL to request, and the header that names the host if the URL does not."""
+        target = httpx.URL(url)
+        if not self._address:
+            return target, {}
+        host = target.netloc.decode("ascii")
+        return target.copy_with(host=self._address), {"Host": host}
+
     def _body(
-        self, response: httpx.Response, max_bytes: int, now: Callable[[], float]
+        self,
+        response: httpx.Response,
+        max_bytes: int,
+        timeout: float,
+        now: Callable[[], float],
+        *,
+        partial: bool,
     ) -> tuple[bytes, str]:
-        """The body; or why it was not read to its end."""
+        """The body, or its beginning if `partial`; or why it was not read to its end."""
         if response.headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
             return b"", f"{self._server} used a content encoding that was not requested"
         content, start = bytearray(), now()
         for part in response.iter_bytes():
             content += part
+            if len(content) > max_bytes and partial:
+                return bytes(content[:max_bytes]), ""
             if len(content) > max_bytes:
                 return b"", f"the response of {self._server} is larger than {_megabytes(max_bytes)}"
-            if now() - start > BODY_TIMEOUT:
+            if now() - start > timeout:
                 return (
                     b"",
-                    f"the response of {self._server} did not end within {BODY_TIMEOUT:g} seconds",
+                    f"the response of {self._server} did not end within {timeout:g} seconds",
                 )
         return bytes(content), ""
 
@@ -177,35 +214,64 @@ def proxy_passwords() -> Iterator[str]:
             yield address.password
 
 
+class _NamedTLS:
+    """TLS for the host of this name, at whatever address the connection is."""
+
+    def __init__(self, tls: ssl.SSLContext, name: str) -> None:
+        self._tls = tls
+        self._name = name
+
+    def set_alpn_protocols(self, protocols: Iterable[str]) -> None:
+        """Offer these protocols."""
+        self._tls.set_alpn_protocols(protocols)
+
+    def wrap_socket(self, sock: socket.socket, server_hostname: str) -> ssl.SSLSocket:  # noqa: ARG002
+        """Start TLS on a connection to the host or through a proxy."""
+        return self._tls.wrap_socket(sock, server_hostname=self._name)
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_hostname: str,  # noqa: ARG002
+    ) -> ssl.SSLObject:
+        """Start TLS in the TLS of a proxy."""
+        return self._tls.wrap_bio(incoming, outgoing, server_hostname=self._name)
+
+
 def _httpx_client(
-    *, plain: bool, proxy: str | None, wire: httpx.BaseTransport | None
+    tls: ssl.SSLContext, *, proxy: str | None, wire: httpx.BaseTransport | None
 ) -> httpx.Client:
-    """Httpx's client without redirects and cookies. Raises ConfigError."""
+    """Httpx's client without redirects and cookies."""
+    client = httpx.Client(
+        headers={"User-Agent": f"agent-reconciler/{__version__}"},
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        event_hooks={"response": [_set_location_aside]},
+        transport=wire,
+        trust_env=False,  # httpx fails on settings that `proxies` ignores
+        proxy=proxy,
+        verify=tls,
+    )
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return client
+
+
+def certificates() -> ssl.SSLContext:
+    """The certificates to trust: those that the environment names, else the default ones. Raises
+    ConfigError."""
     try:
-        client = httpx.Client(
-            headers={"User-Agent": f"agent-reconciler/{__version__}"},
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            event_hooks={"response": [_set_location_aside]},
-            transport=wire,
-            trust_env=False,  # httpx fails on settings that `proxies` ignores
-            proxy=proxy,
-            verify=_certificates(plain=plain),
-        )
+        return httpx.create_ssl_context()
     except (ValueError, OSError):
         raise ConfigError(
             "Could not use the certificates from the environment. Check SSL_CERT_FILE and "
             "SSL_CERT_DIR."
         ) from None
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    return client
 
 
-def _certificates(*, plain: bool) -> ssl.SSLContext:
-    """The certificates to trust: those that the environment names, else the default ones."""
-    if plain:  # none: loading them takes 30 ms
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()
+def _no_certificates() -> ssl.SSLContext:
+    """For plain HTTP; loading certificates takes 30 ms."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _set_location_aside(response: httpx.Response) -> None:

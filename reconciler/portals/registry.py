@@ -25,6 +25,7 @@ from reconciler.core.model import (
     Session,
     Step,
 )
+from reconciler.core.pictures import PictureRules
 from reconciler.documents.config import Section
 from reconciler.documents.parts import Part
 from reconciler.portals.propertyfinder import PropertyFinder
@@ -41,6 +42,8 @@ class Portal(Protocol):
     """Its section of `reconciler.yaml`, a subclass of `Section`."""
     fields: ClassVar[Sequence[Field]]
     identifiers: ClassVar[Sequence[Identifier]]
+    pictures: ClassVar[PictureRules]
+    """Which pictures it accepts."""
     secrets: ClassVar[Sequence[str]]
     """The environment variables with its keys; all are needed."""
 

@@ -10,6 +10,7 @@ from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
 from reconciler.core.fields import Field, Identifier
 from reconciler.core.model import Desired, Listing, Live, Operation, RateLimit, Response, Session
+from reconciler.core.pictures import PictureRules
 from reconciler.documents.parts import Part
 from reconciler.portals.propertyfinder import config, listings, read, table
 from reconciler.portals.propertyfinder.declared import PART
@@ -29,6 +30,7 @@ class PropertyFinder(Writer):
     settings: ClassVar[type[config.PropertyFinder]] = config.PropertyFinder
     fields: ClassVar[Sequence[Field]] = table.FIELDS
     identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
+    pictures: ClassVar[PictureRules] = table.PICTURES
     secrets: ClassVar[Sequence[str]] = table.SECRETS
     account: ClassVar[None] = None
 

@@ -6,6 +6,7 @@ from types import NoneType
 from typing import Any
 
 from reconciler.core.fields import Field, Identifier, Sort, digits, mailbox
+from reconciler.core.pictures import KB, MB, PictureRules
 from reconciler.portals.attribute import Attribute
 
 NAME = "propertyfinder"
@@ -34,6 +35,8 @@ LANGUAGES = {
 # fmt: on
 """The portal's number for each language code."""
 CODES = {number: code for code, number in LANGUAGES.items()}
+
+PICTURES = PictureRules(("JPEG", "PNG", "WebP"), least=5 * KB, most=15 * MB, cmyk=False)
 
 PARTS = {"primary": "the first language", "secondary": "the second language"}
 FIRST, SECOND = PARTS

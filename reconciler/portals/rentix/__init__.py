@@ -19,6 +19,7 @@ from reconciler.core.model import (
     Scalar,
     Session,
 )
+from reconciler.core.pictures import PictureRules
 from reconciler.documents.parts import Part
 from reconciler.portals.rentix import config, read, table
 from reconciler.portals.rentix.declared import PART
@@ -37,6 +38,7 @@ class Rentix(Writer):
     fields: ClassVar[Sequence[Field]] = table.FIELDS
     identifiers: ClassVar[Sequence[Identifier]] = table.IDENTIFIERS
     rate_limits: ClassVar[Sequence[RateLimit]] = table.RATE_LIMITS
+    pictures: ClassVar[PictureRules] = table.PICTURES
     secrets: ClassVar[Sequence[str]] = table.SECRETS
 
     @property

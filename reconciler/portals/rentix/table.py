@@ -6,6 +6,7 @@ from functools import partial
 
 from reconciler.core.fields import Field, Identifier, Sort, phone
 from reconciler.core.model import RateLimit
+from reconciler.core.pictures import PictureRules
 from reconciler.portals.attribute import Attribute
 
 NAME = "rentix"
@@ -67,6 +68,8 @@ PHONE = r"^\(?\+?\(?[0-9]([ \u00a0()./-]*[0-9]){6,14}\)?$"
 NEEDS = ("externalId", "name", "phone")
 """What a creation takes."""
 
+PICTURES = PictureRules()
+"""Nothing is documented but that the portal imports pictures from https addresses."""
 RATE_LIMITS = (RateLimit("all", 300), RateLimit("bulk", 30, (("POST", BULK),)))
 BODY_LIMIT = 512 * 1024
 """Bytes of one request's body; the portal answers 413 to more."""
