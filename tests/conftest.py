@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agency import KEY, Agency, new_portals
 from hypothesis import HealthCheck, settings
+from propertyfinder_schema import TALLY, refusals, take_problems, watch
 from zygote import Start, zygote
 
 from reconciler.engine import settling
@@ -30,9 +33,34 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("new", patient)
     settings.register_profile("same", patient, derandomize=True, database=None)
     settings.load_profile("new" if config.getoption("--long") else "same")
+    watch()
     os.fsync = lambda _: None  # a test is not worth a wait for the disk
     # A background job ignores SIGINT, and so would each process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands its figures to the main process."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["propertyfinder"] = (TALLY.requests, TALLY.answers, TALLY.found)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add the figures of a worker."""
+    requests, answers, found = node.workeroutput.get("propertyfinder", (0, 0, 0))
+    TALLY.requests += requests
+    TALLY.answers += answers
+    TALLY.found += found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how much was checked against Property Finder's own document."""
+    if TALLY.requests:
+        terminalreporter.write_line(
+            f"Property Finder: {TALLY.requests} requests and {TALLY.answers} answers checked, "
+            f"{TALLY.found} outside the vendor's schema"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,6 +75,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read again at once what a portal does not show after an apply."""
     monkeypatch.setattr(settling, "PAUSES", (0.0,) * len(settling.PAUSES))
+
+
+@pytest.fixture(autouse=True)
+def inside_the_vendors_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Requests to Property Finder and its answers are as its vendor's document specifies, except
+    for requests that a test marked `refusals` sends."""
+    refused = request.node.get_closest_marker("refusals") is not None
+    with refusals() if refused else contextlib.nullcontext():
+        yield
+    assert take_problems() == []
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from reconciler.sandbox.propertyfinder import Readings, User
 
@@ -26,7 +28,9 @@ PUBLIC = {
     "publicEmail": "email",
 }
 """What the profile calls what a file has."""
-CODES = {"en": 1, "ru": 6, "ro": 34}
+CODES = {"en": 1, "ru": 6, "ro": 34, "Romanian": 34, "Berber": 48}
+LISTS = ("spokenLanguages", "compliances")
+"""What null clears; it clears nothing else."""
 MAIL, PHONES = ("email", "publicEmail"), ("mobile", "phone", "phoneSecondary", "whatsappPhone")
 
 
@@ -50,7 +54,7 @@ def by_email(users: Mapping[int, User], email: str) -> int:
 def stored(name: str, value: Any, reading: Readings) -> Any:
     """What the portal makes of a value that it is given; a login or a phone in any form of it."""
     if name == "spokenLanguages":
-        return sorted(CODES[each] for each in value)
+        return sorted(CODES[each] for each in value or [])
     if not isinstance(value, str):
         return value
     if reading.strings != "kept":
@@ -62,25 +66,24 @@ def stored(name: str, value: Any, reading: Readings) -> Any:
 
 
 def plain(name: str, value: Any) -> Any:
-    """A value without what says nothing: case of an e-mail, separators of a phone, order, and the
-    part of a link that leads nowhere else; who is archived is inactive."""
+    """A value without what says nothing: case of an e-mail, notation of a phone, order, and the part
+    of a link that leads nowhere else."""
     if name == "spokenLanguages":
         return sorted(value or [])
     if not isinstance(value, str):
         return value
     if name in PHONES:
-        return "".join(char for char in value if char == "+" or char.isdigit())
-    if name == "status":
-        return "inactive" if value == "archived" else value
+        digits = "".join(char for char in value if char == "+" or char.isdigit())
+        return re.sub(r"^0(?!0)", "+373", re.sub(r"^00", "+", digits))
     if name == "linkedinAddress":
-        return value.replace("www.", "").rstrip("/")
+        return unquote(value.replace("www.", "").rstrip("/"))
     return value.lower() if name in MAIL else value
 
 
 def declared_is_true(wanted: Mapping[str, Any], user: User, reading: Readings, where: str) -> None:
     """What the file declares is what the portal has, as far as it takes it."""
     for name, own in ACCOUNT.items():
-        if name in wanted and not (reading.names == "one" and name.endswith("Name")):
+        if name in wanted:
             assert plain(name, getattr(user, own)) == stored(name, wanted[name], reading), (
                 where,
                 name,
@@ -89,7 +92,7 @@ def declared_is_true(wanted: Mapping[str, Any], user: User, reading: Readings, w
         assert user.role_id == {"agent": 3}.get(wanted["roleId"], wanted["roleId"]), where
     profile = user.profile or {}
     for name, own in PUBLIC.items():
-        if name not in wanted or (wanted[name] is None and reading.nulls == "ignored"):
+        if name not in wanted or (wanted[name] is None and name not in LISTS):
             continue
         assert plain(name, profile.get(own)) == stored(name, wanted[name], reading), (where, name)
     for name in ("bio", "position"):
@@ -100,11 +103,22 @@ def declared_is_true(wanted: Mapping[str, Any], user: User, reading: Readings, w
                 where,
                 name,
             )
-    avatar = wanted.get("avatar", ...)
-    if avatar is None and reading.nulls == "clears":
-        assert profile.get("imageVariants") is None, where
-    elif isinstance(avatar, dict) and reading.picture_import != "never":
-        assert user.picture_source == avatar["url"], where
+    if "compliances" in wanted:
+        assert are_numbers(wanted["compliances"] or [], profile.get("compliances") or []), where
+    avatar = wanted.get("avatar")
+    if avatar is not None and reading.picture_import != "never":
+        assert unquote(str(user.picture_source)) == unquote(avatar["url"]), where
+
+
+def are_numbers(declared: list[Any], stored: list[Any]) -> bool:
+    """Whether a broker's numbers are the declared ones; without a declared date, any is right."""
+    left = [{**each, "expiryDate": (each["expiryDate"] or "")[:10]} for each in stored]
+    for number in sorted(declared, key=len, reverse=True):
+        found = next((each for each in left if number.items() <= each.items()), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return not left
 
 
 def texts(value: Any) -> dict[str, str]:
@@ -115,7 +129,8 @@ def texts(value: Any) -> dict[str, str]:
 def undeclared_is_untouched(
     wanted: Mapping[str, Any], before: User, after: User, reading: Readings, where: str
 ) -> None:
-    """What the file does not declare is as it was. The other language of a text is what no client
+    """What the file does not declare is as it was, and what it declares as null and the portal
+    cannot clear. The other language of a text is what no client
     can keep where a portal does not show it (the plan warns), or does not take it at all."""
     for name in {*ACCOUNT} - {*wanted}:
         assert getattr(after, ACCOUNT[name]) == getattr(before, ACCOUNT[name]), (where, name)
@@ -126,9 +141,10 @@ def undeclared_is_untouched(
         assert after.profile is None, where
         return
     assert after.profile is not None, where
-    for name in {*PUBLIC} - {*wanted}:
+    untouched = {name for name in PUBLIC if wanted.get(name) is None and name not in LISTS}
+    for name in untouched | ({*PUBLIC} - {*wanted}):
         assert after.profile[PUBLIC[name]] == before.profile[PUBLIC[name]], (where, name)
-    if "avatar" not in wanted:
+    if wanted.get("avatar") is None:
         assert after.profile["imageVariants"] == before.profile["imageVariants"], where
     blind = reading.texts == "string" or reading.texts_taken == "string"
     for name in ("bio", "position"):
@@ -140,5 +156,5 @@ def undeclared_is_untouched(
             # The portal's own spelling of the text that was sent along.
             alike = {kept, stored(name, kept, reading)} if given else {kept}
             assert now in alike, (where, name, part)
-    for name in ("verification", "compliances", "isSuperAgent"):
+    for name in {"verification", "compliances", "isSuperAgent"} - {*wanted}:
         assert after.profile[name] == before.profile[name], (where, name)

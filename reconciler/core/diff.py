@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.fields import Field, Sort, Verdict, arrives_late, canonical, parent, shown
@@ -30,8 +30,8 @@ LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The changes of one agent, its warnings, and the values that were sent before and that the
-    portal does not show (`not_taken`)."""
+    """The changes of one agent, its warnings, and the values that the portal does not show and that
+    are not sent (`not_taken`): they were sent before, or it cannot clear them."""
 
     changes: tuple[Change, ...]
     warnings: tuple[Warning, ...]
@@ -64,22 +64,33 @@ def diff(found: Match, prior: PortalState, catalogue: Catalogue) -> Difference:
         return SAME
     settled: list[_Compared] = []
     differing: list[_Compared] = []
+    fixed: list[_Compared] = []
     for path in suspects:
         value = _compared(found, path, recorded, catalogue.field(path))
-        if value.verdict is not Verdict.SAME:
+        if value.verdict is Verdict.SAME:
+            continue
+        if value.want is None and not value.field.clearable:
+            fixed.append(value)
+        else:
             (settled if value.is_covered(found.live) else differing).append(value)
     changes = [_change(value, found.live, prior, recorded) for value in differing]
     held = _held(changes, differing) if catalogue.policy.hold else []
     changes = [change for change in changes if change not in held]
     not_taken = _not_taken(settled, found)
-    if not (changes or held or not_taken):
+    if not (changes or held or not_taken or fixed):
         return SAME
     warnings = (
+        *(_warning(found, each.path, _fixed_message(each, found.live)) for each in fixed),
         *(_hold_warning(found, change.path) for change in held),
         *(_warning(found, each.path, not_taken_message(catalogue, each)) for each in not_taken),
         *_hidden_languages(found, catalogue, changes),
     )
-    return Difference(tuple(changes), warnings, tuple(not_taken))
+    drifted = (
+        replace(_unmet(each, found), fixed=True)
+        for each in fixed
+        if attribution(each.field, each.path, found.live, prior, recorded) == "drift"
+    )
+    return Difference(tuple(changes), warnings, (*not_taken, *drifted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +216,16 @@ def _hold_warning(found: Match, path: str) -> Warning:
     return _warning(found, path, message)
 
 
+def _fixed_message(value: _Compared, live: Live) -> str:
+    """The warning about a value that the portal cannot clear."""
+    have = shown(value.field, value.path, live)
+    state = f"keeps {quoted(have)}" if have is not None else "keeps it if there is one"
+    return (
+        f"{value.path}: the portal has no way to clear it, so null is not sent and the agent "
+        f"{state}. Clear it on the portal, or delete this line."
+    )
+
+
 def not_taken_message(catalogue: Catalogue, unmet: Unmet) -> str:
     """The warning about a value that was sent and that the portal does not show."""
     if unmet.late:
@@ -233,8 +254,12 @@ def quoted(value: Value) -> str:
             return "on" if value else "off"
         case {"id": number}:
             return f"picture {number}"
-    text = " / ".join(map(str, value.values() if isinstance(value, Mapping) else [value]))
+    text = ", ".join(map(_words, value)) if isinstance(value, list) else _words(value)
     return f"“{text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + '…'}”"
+
+
+def _words(value: Value) -> str:
+    return " / ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)
 
 
 def _hidden_languages(

@@ -31,7 +31,7 @@ def drift(draft: Draft, lost: AbstractSet[str]) -> Draft:
 
     An agent in `lost` is drift. So is a value that the portal shows differently than after the
     last apply; without a recorded value, every difference that the portal shows. So is a value that
-    the portal did not take, although it is not sent again.
+    the portal did not take, although it is not sent again, and one that it cannot clear.
     """
     entries = tuple(_with_not_taken(_drifted_entries(draft), draft))
     drifted = {entry.key for entry in entries}
@@ -65,7 +65,13 @@ def _with_not_taken(entries: Iterable[Entry], draft: Draft) -> Iterator[Entry]:
     for each in draft.not_taken:
         if not (each.form or each.late):
             change = Change(
-                each.path, each.live, each.declared, "different", "drift", each.public, sent=True
+                each.path,
+                each.live,
+                each.declared,
+                "different",
+                "drift",
+                each.public,
+                sent=not each.fixed,
             )
             others.setdefault(each.key, []).append(change)
     for entry in entries:
@@ -82,7 +88,9 @@ def _with_not_taken(entries: Iterable[Entry], draft: Draft) -> Iterator[Entry]:
                 (),
                 tuple(others[found.desired.key]),
                 "drift",
-                "the portal shows another value than was sent",
+                "the portal shows another value than was sent"
+                if any(change.sent for change in others[found.desired.key])
+                else "the portal cannot clear the value",
             )
 
 

@@ -8,13 +8,14 @@ A portal's table lists its attributes as `Field`s and the identifiers of its age
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from reconciler.core.model import Desired, Live, Scalar, Value
 
@@ -39,9 +40,10 @@ class Sort(Enum):
     MAILBOX = "mailbox"
     """An e-mail address, compared without regard to case."""
     PHONE = "phone"
-    """A phone number, compared by its digits."""
+    """A phone number, compared without regard to its notation."""
     CODES = "codes"
-    """A list of codes, compared without regard to order."""
+    """A list of codes or of mappings, compared without regard to order. A mapping has to be shown
+    with the keys that are declared."""
     SWITCHES = "switches"
     """A group of on/off values, always sent together (paths `field.switch`)."""
     PICTURE = "picture"
@@ -54,8 +56,9 @@ class Field:
 
     `parts` are its languages or switches; `default` is the portal's value of each part for a new
     agent. A single string for a text with parts means the part `whole`, or all parts. `public`
-    says whether visitors of the portal see the value. `advice` says what to do if the portal does
-    not accept the value.
+    says whether visitors of the portal see the value. `hidden`: the portal may accept the value and
+    never show it. `clearable` says whether the portal can clear it. `advice` says what to do if the
+    portal does not accept the value.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Field:
     default: Value = None
     whole: str | None = None
     public: bool = True
+    hidden: bool = False
+    clearable: bool = True
     advice: str = ""
 
 
@@ -143,12 +148,52 @@ def phone(value: Scalar, region: str | None = None) -> str:
     return f"{e164};ext={number.extension}" if number.extension else e164
 
 
+def is_same_phone(one: Value, other: Value) -> bool:
+    """Whether two phone numbers differ only in their notation.
+
+    A number without a country code (`069…`) is of the country of the number that it is compared
+    with. Of two such numbers the country is unknown: they are the same only if their digits are.
+    """
+    if not (isinstance(one, str) and isinstance(other, str)):
+        return False
+    pair = [re.sub(r"^00", "+", digits(each)) for each in (one, other)]
+    regions = {region for each in pair if (region := _region(each))}
+    region = regions.pop() if len(regions) == 1 else None
+    first, second = (phone(each, region) for each in pair)
+    return first == second
+
+
+@lru_cache(maxsize=65536)
+def _region(number: str) -> str | None:
+    """The country (two letters) of a number with a country code; None without one."""
+    if not number.startswith("+"):
+        return None
+    import phonenumbers  # noqa: PLC0415 - as above
+
+    try:
+        country = phonenumbers.parse(number).country_code or 0
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.region_code_for_country_code(country)
+
+
+UNENCODED = "!$&'()*+,;=:@/"
+"""Characters of a path that need no encoding, besides letters, digits and `-._~`."""
+
+
+def ascii_url(url: str) -> str:
+    """A web address in ASCII: percent-encoded, as a URI is. What is encoded already stays."""
+    scheme, colon, rest = url.partition(":")
+    rest = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", rest)
+    return scheme + colon + quote(rest, safe=f"{UNENCODED}?#%", errors="surrogatepass")
+
+
 TRACKING = ("igsh", "igshid", "fbclid", "gclid", "ttclid", "si", "feature", "is_from_webapp")
 
 
 def link(value: Value) -> Value:
-    """A web address in canonical form: without `www.`, a trailing slash and tracking parameters, in
-    lower case up to the path. An empty address is None."""
+    """A web address in canonical form: without `www.`, a trailing slash and tracking parameters,
+    percent-encoded, in lower case up to the path. An empty address is None."""
     if not isinstance(value, str) or not value:
         return None if value in (None, "") else value
     try:
@@ -163,7 +208,16 @@ def link(value: Value) -> Value:
             if not (name in TRACKING or name.startswith("utm_"))
         ]
     )
-    return urlunsplit(("https", host, parts.path.rstrip("/"), query, parts.fragment))
+    path, fragment = (_encoded(each) for each in (parts.path, parts.fragment))
+    return urlunsplit(("https", host, path.rstrip("/"), query, fragment))
+
+
+def _encoded(text: str) -> str:
+    """A part of an address, with the same characters encoded whatever its spelling. An encoded
+    `/` is not a `/`."""
+    pieces = re.split("(%2F)", text, flags=re.IGNORECASE)
+    texts = map(unquote, pieces[::2])
+    return "%2F".join(quote(each, safe=UNENCODED, errors="surrogatepass") for each in texts)
 
 
 def mailbox(value: Scalar) -> str:
@@ -193,11 +247,37 @@ def canonical(field: Field, value: Value) -> Value:
         case Sort.MAILBOX | Sort.PHONE if isinstance(value, str):
             return (mailbox if field.sort is Sort.MAILBOX else digits)(value) or None
         case Sort.CODES:
-            return sorted(value, key=str) if isinstance(value, list) else []
-        case Sort.PICTURE:
-            return {"id": value["id"]} if isinstance(value, Mapping) and "id" in value else value
+            return sorted(map(_entry, value), key=str) if isinstance(value, list) else []
+        case Sort.PICTURE if isinstance(value, Mapping):
+            number = value.get("id")
+            return {"url": ascii_url(value["url"])} if number is None else {"id": number}
         case _:
             return value
+
+
+def _entry(value: Value) -> Value:
+    """An entry of a list; a mapping with its keys in order."""
+    return dict(sorted(value.items())) if isinstance(value, Mapping) else value
+
+
+def is_shown_as(want: Value, have: Value) -> bool:
+    """Whether an entry of a list is shown as declared: a mapping with at least the declared
+    keys."""
+    if isinstance(want, Mapping) and isinstance(have, Mapping):
+        return want.items() <= have.items()
+    return bool(want == have)
+
+
+def _is_same_list(want: Sequence[Value], have: Sequence[Value]) -> bool:
+    """Whether each entry is shown as declared, and no other."""
+    left = list(have)
+    # Those with most keys fit the fewest.
+    for entry in sorted(want, key=lambda each: -len(each) if isinstance(each, Mapping) else 0):
+        found = next((each for each in left if is_shown_as(entry, each)), left)
+        if found is left:
+            return False
+        left.remove(found)
+    return not left
 
 
 def digest(field: Field, value: Value) -> str:
@@ -230,9 +310,16 @@ def compare(field: Field, path: str, desired: Desired, live: Live) -> Verdict:
         return _compare_picture(want, have)
     if field.sort is Sort.TEXTS:
         return _compare_text(field, path, desired, live)
-    if canonical(field, want) == canonical(field, have):
-        return Verdict.SAME
-    return Verdict.DIFFERENT if path in live.values else Verdict.UNREADABLE
+    if path not in live.values and (field.hidden or not _is_same(field, want, None)):
+        return Verdict.UNREADABLE
+    return Verdict.SAME if _is_same(field, want, have) else Verdict.DIFFERENT
+
+
+def _is_same(field: Field, want: Value, have: Value) -> bool:
+    one, other = canonical(field, want), canonical(field, have)
+    if field.sort is Sort.CODES:
+        return _is_same_list(one, other)
+    return bool(one == other) or (field.sort is Sort.PHONE and is_same_phone(one, other))
 
 
 def _compare_picture(want: Value, have: Value) -> Verdict:

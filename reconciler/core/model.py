@@ -420,7 +420,8 @@ Event = Started | Finished
 @dataclass(frozen=True, slots=True)
 class Unmet:
     """A declared value that was sent and that the portal does not show. `form`: what it shows is a
-    form of the value; `late`: it may be about to arrive; `public`: visitors see it."""
+    form of the value; `late`: it may be about to arrive; `public`: visitors see it; `fixed`: it was
+    not sent, since the portal cannot clear it."""
 
     portal: str
     key: str
@@ -431,6 +432,7 @@ class Unmet:
     form: bool = False
     late: bool = False
     public: bool = True
+    fixed: bool = False
 
 
 EMPTY_PLAN = Plan((), (), (), (), 0, 0, (), True, (), 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.fields import Field, Sort, digest, parent
+from reconciler.core.fields import Field, Sort, digest, is_shown_as, parent
 from reconciler.core.findings import Findings, Scope, sentence_list
 from reconciler.core.model import Change, Conflict, Desired, Live, Match, Operation, Value
 
@@ -47,7 +47,10 @@ def creation(desired: Desired, catalogue: Catalogue) -> Operation:
     policy = catalogue.policy
     off = None if policy.off is None else policy.off[0]
     given = {
-        path: value for path, value in desired.values.items() if value is not None and path != off
+        path: value
+        for path, value in desired.values.items()
+        # A list may be hidden: without it, the next plan could not know that it is empty.
+        if path != off and (value is not None or catalogue.field(path).sort is Sort.CODES)
     }
     values = body(catalogue.fields, replace(desired, values=given), None, list(given))
     required = {
@@ -94,7 +97,8 @@ def body(
     """The fields to send for these paths.
 
     A group of switches is sent whole, merged with the live values (for a new agent, with the
-    portal's defaults); so is a text, with the other languages that the portal shows.
+    portal's defaults); so is a text, with the other languages that the portal shows, and a mapping
+    in a list, with its other keys that the portal shows.
     """
     names, declared = set(map(parent, touched)), set(map(parent, desired.values))
     sent: dict[str, Value] = {}
@@ -102,7 +106,8 @@ def body(
         if field.name not in names:
             continue
         if field.name in desired.values:
-            sent[field.name] = desired.values[field.name]
+            have = live.values.get(field.name) if live is not None else None
+            sent[field.name] = _with_shown_keys(field, desired.values[field.name], have)
         elif live is not None and field.name in live.values and field.name not in declared:
             sent[field.name] = live.values[field.name]
         else:
@@ -112,6 +117,18 @@ def body(
                 if (value := _part(field, part, desired, live)) is not None
             }
     return sent
+
+
+def _with_shown_keys(field: Field, want: Value, have: Value) -> Value:
+    """A declared value; each mapping in a list has the keys that the portal shows of it too."""
+    if field.sort is not Sort.CODES or not (isinstance(want, list) and isinstance(have, list)):
+        return want
+    return [
+        next((each for each in have if is_shown_as(entry, each)), entry)
+        if isinstance(entry, Mapping)
+        else entry
+        for entry in want
+    ]
 
 
 def _part(field: Field, part: str, desired: Desired, live: Live | None) -> Value:

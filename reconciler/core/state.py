@@ -38,8 +38,12 @@ def field_state(field: Field, path: str, live: Live, agent: AgentState | None) -
 
 
 def known(field: Field, path: str, live: Live, recorded: FieldState | None) -> bool:
-    """Whether the portal still shows what it showed after the value was applied."""
-    return recorded is not None and recorded.shown == digest(field, shown(field, path, live))
+    """Whether the portal still shows what it showed after the value was applied, or now hides the
+    value, which says nothing."""
+    if recorded is None or recorded.shown is None:
+        return False
+    is_hidden = field.hidden and path not in live.values
+    return is_hidden or recorded.shown == digest(field, shown(field, path, live))
 
 
 def is_as_before(field: Field, path: str, live: Live, recorded: FieldState) -> bool:

@@ -315,7 +315,8 @@ def _field_state(
     number = str(found.live.id)
     want, have = found.desired.values[path], shown(field, path, found.live)
     now = digest(field, have)
-    unreadable = field.sort in (Sort.TEXTS, Sort.PICTURE)
+    hidden = field.hidden and path not in found.live.values
+    unreadable = hidden or field.sort in (Sort.TEXTS, Sort.PICTURE)
     applied = now if have == want else digest(field, want)
     fresh = FieldState(applied, now, want if unreadable else None)
     sent = path in evidence.sent.get(number, ())

@@ -64,7 +64,8 @@ class Vocabulary:
 
 
 def known_keys(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the keys of every mapping in pydantic's JSON schema, by dotted path."""
+    """Return the keys of every mapping in pydantic's JSON schema, by dotted path. The path of a
+    mapping in a list is that of the list."""
     found: dict[str, tuple[str, ...]] = {}
 
     def walk(node: Mapping[str, Any], path: str) -> None:
@@ -74,8 +75,9 @@ def known_keys(schema: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             found[path] = tuple(node["properties"])
         for name, inner in node.get("properties", {}).items():
             walk(inner, f"{path}.{name}".lstrip("."))
-        for member in node.get("anyOf", ()):
-            walk(member, path)
+        for member in (*node.get("anyOf", ()), node.get("items")):
+            if member is not None:
+                walk(member, path)
 
     walk(schema, "")
     return found
@@ -138,14 +140,14 @@ def _problem(tree: Tree, path: Path, details: ErrorDetails, vocabulary: Vocabula
 
 def _unknown(path: Path, vocabulary: Vocabulary) -> tuple[str, str]:
     """Return the message and hint for a key that its mapping does not have."""
-    dotted = ".".join(map(str, path))
+    *above, typed = (step for step in path if isinstance(step, str))
+    dotted = ".".join((*above, typed))
     if dotted in vocabulary.refused:
         return vocabulary.refused[dotted]
-    typed = str(path[-1])
     message = f"unknown key `{printable(typed[:60])}`"
-    if len(path) > 1:
-        message += f" in `{path[-2]}`"
-    known = vocabulary.keys.get(".".join(map(str, path[:-1])), ())
+    if above:
+        message += f" in `{above[-1]}`"
+    known = vocabulary.keys.get(".".join(above), ())
     return message, _meant(typed, known, vocabulary)
 
 

@@ -171,7 +171,10 @@ def _switches(row: Attribute) -> Key:
 
 def about(row: Attribute, **more: Any) -> Any:  # noqa: ANN401 - a field of pydantic's
     """What an editor shows for a row, and what `more` pydantic has to know about its value."""
-    clears = "; null clears it" if row.clears else ""
+    clears = ""
+    if row.clears:
+        null = "null or []" if row.field.sort is Sort.CODES else "null"
+        clears = f"; {null} clears it" if row.field.clearable else "; the portal cannot clear it"
     default = f" Defaults to `{'.'.join(row.inherits)}`." if row.inherits else ""
     examples = None if row.example is None else [row.example]
     return Field(

@@ -33,6 +33,7 @@ ROWS = {
     "spokenLanguages": "Speaks",
     "experienceSince": "Experience since",
     "nationality": "Nationality",
+    "compliances": "Broker's numbers",
     **LINKS,
 }
 """Values on a line each, in their order, with their labels."""

@@ -53,7 +53,7 @@ def words(value: Value) -> str:
     if value is None or isinstance(value, bool):
         return SHORT[value]
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or SHORT[None]
+        return ", ".join(map(_entry, value)) or SHORT[None]
     if isinstance(value, Mapping):
         return _picture(value) or ", ".join(
             f"{name}: {words(each)}" for name, each in value.items() if each is not None
@@ -61,6 +61,11 @@ def words(value: Value) -> str:
     if isinstance(value, str):
         return f"“{value}”" if value else EMPTY
     return str(value)
+
+
+def _entry(value: Value) -> str:
+    """An entry of a list; a mapping by its values."""
+    return " ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)
 
 
 def _picture(value: Mapping[str, Value]) -> str:

@@ -106,6 +106,8 @@ class Gate(ABC):
 
     NAME: ClassVar[str]
     """The portal's name, for log lines."""
+    UNSUPPORTED: ClassVar[int] = 415
+    """The status for a body of another content type."""
 
     def __init__(self, state: State, respond: Respond = Exchange.answer) -> None:
         """Serve the portal from this state."""
@@ -231,7 +233,7 @@ class Gate(ABC):
         """Parse the body. Raises `RefusalError` for its type, its size or invalid JSON."""
         content_type = request.headers.get("content-type", "").partition(";")[0]
         if content_type.strip().lower() != "application/json":
-            raise RefusalError(415, "Content-Type must be application/json")
+            raise RefusalError(self.UNSUPPORTED, "Content-Type must be application/json")
         if len(raw) > self.body_limit():
             raise RefusalError(413, "Request body is too large")
         try:

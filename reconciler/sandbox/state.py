@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.sandbox import propertyfinder
 from reconciler.sandbox.agent import load_agents
 from reconciler.sandbox.propertyfinder.store import Users
-from reconciler.sandbox.propertyfinder.user import load_users
+from reconciler.sandbox.propertyfinder.user import load_roles, load_users
 from reconciler.sandbox.readings import Limits, Readings
 from reconciler.sandbox.store import Store
 
@@ -101,7 +101,8 @@ class PropertyFinderState:
 
         Raises LoadError if a user is invalid; the users in place stay.
         """
-        self.users.replace(load_users(users))
+        users = list(users)
+        self.users.replace(load_users(users), load_roles(users))
 
     def reset(
         self,

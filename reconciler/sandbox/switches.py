@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from itertools import product
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 
-def switch(default: object, help_text: str, section: str) -> Any:  # noqa: ANN401 - any field's type
-    """Declare a switch: its default, its help, and the section of the facts page behind it."""
-    return field(default=default, metadata={"help": help_text, "section": section})
+def switch(default: object, help_text: str, section: str, departs: Collection[str] = ()) -> Any:  # noqa: ANN401 - any field's type
+    """Declare a switch: its default, its help, and the section of the facts page behind it.
+
+    `departs` are the values under which the portal departs from its vendor's schema.
+    """
+    if departs:
+        help_text = f"{help_text}; outside the vendor's schema: {', '.join(departs)}"
+    metadata = {"help": help_text, "section": section, "departs": frozenset(departs)}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,10 @@ class Doubts(Switches):
         yield cls()
         for name in cls.choices():
             yield from (reading for reading in cls.every(name) if reading != cls())
+
+    def departs(self) -> bool:
+        """Return whether this reading departs from the vendor's schema."""
+        return any(getattr(self, each.name) in each.metadata["departs"] for each in fields(self))
 
     def __str__(self) -> str:
         """Return the switches on one line, "defaults" without any: a name for a test case."""

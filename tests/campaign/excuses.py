@@ -13,6 +13,7 @@ from reconciler.core.model import Unmet
 from reconciler.sandbox.faults import Edit
 from reconciler.sandbox.faults.memory import Memory, Who
 from reconciler.sandbox.faults.people import value_at, with_value
+from reconciler.sandbox.propertyfinder.user import HIDDEN
 
 DECLARED_AS = {
     "external_id": "externalId",
@@ -93,6 +94,8 @@ class Excuses:
         self._seen = len(self.memory.edits)
         for change in new:
             self._edit(change)
+            if self._is_hidden(change.path):
+                self.hidden.add((change.who, change.path))
         truth = self.portals.truth()
         for change in self.of_round():
             portal, number = change.who
@@ -113,12 +116,14 @@ class Excuses:
             self.baseline[portal][number] = with_value(agent, change.path, change.after)
 
     def _is_hidden(self, path: str) -> bool:
-        """Whether a read cannot show that this value was lost."""
+        """Whether a read cannot show that this value was lost or changed."""
         name, _ = declared_as(path)
         if name == "description":
             return bool(self.portals.reading.description != "object")
         if name in ("bio", "position"):
             return bool(self.portals.pf_reading.texts == "string")
+        if name in HIDDEN:
+            return bool(self.portals.pf_reading.shape != "older")
         return name == "avatar"
 
     def expected(

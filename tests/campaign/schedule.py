@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
+from propertyfinder_schema import take_problems, watch
+
 from campaign.excuses import Excuses
 from campaign.neighbors import Neighbors
 from campaign.remote import Remote
@@ -69,8 +71,6 @@ MISLEADING = {
 someone else has changed."""
 WAITING: frozenset[str] = frozenset()
 """Kinds of faults that the program does not withstand yet."""
-GONE = {"inactive", "archived"}
-"""The statuses of a user who is off all listings, whichever the portal shows."""
 ENABLED = tuple(name for name in KINDS if name not in WAITING)
 ALL = Selection()
 
@@ -96,6 +96,7 @@ class Result:
 
 def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
     """Run one seed, with faults of these kinds."""
+    watch()
     result = Result(seed)
     with TemporaryDirectory() as folder:
         schedule = Schedule(seed, Path(folder), result, kinds)
@@ -105,6 +106,7 @@ def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
                 mock.patch.object(settling, "PAUSES", PAUSES),
             ):
                 schedule.run()
+            assert not (found := take_problems()), f"outside the vendor's schema: {found}"
         except AssertionError as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             result.wrong = f"{error}  [{Path(where.filename).name}:{where.lineno}]"
@@ -570,9 +572,7 @@ def visible(portal: str, each: dict[str, Any], world: World) -> list[tuple[str, 
     found = [("profile.name", "Later")] if "name" in section else []
     if "status" in section:
         found.append(("status", "inactive" if section["status"] == "active" else "active"))
-    if world.pf_readings.names == "parts":
-        found.append(("first_name", "Later"))
-    return found
+    return [*found, ("first_name", "Later")]
 
 
 def is_allowed(world: World, what: Any, status: int, message: str) -> bool:
@@ -622,13 +622,12 @@ def is_clean(report: Report) -> bool:
 
 
 def is_same(value: Any, other: Any) -> bool:
-    """Whether two values mean the same: links but for `www.` and a slash at the end, statuses off
-    all listings."""
+    """Whether two values mean the same: links but for `www.` and a slash at the end."""
     texts = [
         each.replace("://www.", "://").rstrip("/") if isinstance(each, str) else each
         for each in (value, other)
     ]
-    return texts[0] == texts[1] or (isinstance(value, str) and {value, other} <= GONE)
+    return texts[0] == texts[1]
 
 
 def agents_in_former_form(report: Report | None) -> set[tuple[str, str]]:

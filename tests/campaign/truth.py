@@ -56,7 +56,8 @@ class Portals:
         state = self.state
         last = str(max(1, -(-len(state.store) // state.limits.page_size)))
         rentix.Calls(state).list(Call("GET", "", (), {"page": last}, None))
-        propertyfinder.Calls(state).list(Call("GET", "", (), {}, None))
+        for status in ("active", "inactive"):
+            propertyfinder.Calls(state).list(Call("GET", "", (), {"status": status}, None))
 
     @property
     def reading(self) -> Any:

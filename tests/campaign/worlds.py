@@ -15,11 +15,17 @@ Agent = dict[str, Any]
 NAMES = ("Ana", "Ana Rusu", "Иван", "Աննա", "n" * 60, 'O\'Neil "x"')
 TEXTS = ("", "a", "A", "два слова", "a\nb", "x" * 50, "“”<&>|`@me")
 PHONES = tuple(f"+373 69 {number:03d} {number:03d}" for number in range(111, 120))
+NOTATIONS = (*PHONES, "069 111 111", "0037369112112")
+COMPLIANCES = tuple(
+    {"type": name, "value": "1", **dated}
+    for name in ("brn", "fal")
+    for dated in ({}, {"expiryDate": "2027-01-31"})
+)
 EXTERNAL = ("a", "b", "c", "d", "e", "a/b %?#", "ы")
 LOGINS = tuple(f"{name}@agency.example" for name in ("a", "b", "c", "d+x", "E.e", "f", "g"))
 LANGUAGES = ("ru", "en", "ro")
 CHANNELS = ("contact_phone", "contact_whatsapp", "contact_viber", "contact_telegram")
-PICTURES = tuple(f"https://agency.example/{name}.jpg" for name in "ab")
+PICTURES = tuple(f"https://agency.example/{name}.jpg" for name in "aы")
 SOCIAL = {
     "instagram": (None, "https://instagram.com/a", "https://www.instagram.com/a/"),
     "youtube": (None, "https://youtube.com/@a", "https://youtube.com/@b"),
@@ -50,7 +56,7 @@ def world(random: Random) -> World:
     """A random world."""
     rentix, users = _rentix(random), _propertyfinder(random)
     readings = Readings(**_reading(random, Readings, FIXED))
-    pf_readings = propertyfinder.Readings(**_reading(random, propertyfinder.Readings, {"nulls"}))
+    pf_readings = propertyfinder.Readings(**_reading(random, propertyfinder.Readings, set()))
     if random.random() < 0.5:
         pf_readings = propertyfinder.Readings(
             token_path=pf_readings.token_path, deactivate_by=pf_readings.deactivate_by
@@ -72,11 +78,6 @@ def world(random: Random) -> World:
             "deactivate_by": pf_readings.deactivate_by,
         },
     }
-    if pf_readings.contacts == "required":  # then a creation needs a phone
-        rounds = [
-            [{"phone": random.choice(PHONES), "name": "Nou", **each} for each in declared]
-            for declared in rounds
-        ]
     return World(
         rentix,
         users,
@@ -145,7 +146,7 @@ def _propertyfinder(random: Random) -> list[Agent]:
             "lastName": random.choice(NAMES),
             "mobile": f"+373 60 000 {number:03d}",
             "roleId": random.randint(1, 4),
-            "status": random.choice(("active", "active", "inactive", "archived")),
+            "status": random.choice(("active", "active", "inactive")),
             "publicProfile": None if random.random() < 0.15 else _profile(random),
         }
         for number, login in enumerate(logins, 1)
@@ -154,14 +155,15 @@ def _propertyfinder(random: Random) -> list[Agent]:
 
 
 def _profile(random: Random) -> Agent:
-    shown = [None, {"default": {"url": f"https://cdn.example/{random.randint(1, 2)}.webp"}}]
+    address = f"https://cdn.example/{random.randint(1, 2)}.webp"
+    shown = [None, {"large": {"default": address, "jpg": None, "webp": address}}]
     return _some(
         random,
         **_public(random),
-        email=random.choice((None, *LOGINS)),
-        phone=random.choice(PHONES),
+        email=random.choice(LOGINS),
+        phone=random.choice(NOTATIONS),
         imageVariants=random.choice(shown),
-        spokenLanguages=random.sample((1, 6, 34), random.randint(0, 3)),
+        spokenLanguages=random.sample((1, 6, 34, 48), random.randint(0, 3)),
     )
 
 
@@ -171,12 +173,15 @@ def _public(random: Random) -> Agent:
     pair = {"primary": random.choice(TEXTS), "secondary": random.choice(TEXTS)}
     return {
         "name": random.choice(NAMES),
-        "whatsappPhone": random.choice((None, *PHONES)),
+        "whatsappPhone": random.choice((None, *NOTATIONS)),
         "bio": random.choice((*texts, pair)),
         "position": random.choice((*texts, pair)),
-        "linkedinAddress": random.choice((None, "https://linkedin.com/in/a")),
+        "linkedinAddress": random.choice(
+            (None, "https://linkedin.com/in/a", "https://linkedin.com/in/%D1%8B")
+        ),
         "experienceSince": random.choice((None, 1999, 2012)),
         "nationality": random.choice((None, "MD", "RO")),
+        "compliances": random.sample(COMPLIANCES, random.randint(0, 2)),
     }
 
 
@@ -238,9 +243,9 @@ def _section(random: Random, login: str) -> Agent:
             random,
             status=random.choice(("active", "active", "inactive")),
             avatar=random.choice((None, {"url": random.choice(PICTURES)})),
-            spokenLanguages=random.sample(("en", "ru", "ro"), 2),
-            phone=random.choice(PHONES),
+            spokenLanguages=random.choice((["en", "Romanian"], ["ru", "Berber"], [], None)),
         ),
+        **({"phone": random.choice(NOTATIONS)} if random.random() < 0.9 else {}),
     }
 
 

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from agency import PF_FAST, Agency, person
+from agency import Agency, person
 from convergence import converges, covering, losing_the_ledger_is_safe
 from propertyfinder_truth import (
     by_email,
@@ -22,7 +22,8 @@ from propertyfinder_truth import (
 
 from reconciler.sandbox.propertyfinder import Limits, Readings
 
-PICTURE = {"default": {"url": "https://cdn.example/old.webp"}}
+PICTURE = {"large": {"default": "https://cdn.example/old.webp", "jpg": None, "webp": None}}
+BRN = {"type": "brn", "value": "123", "expiryDate": "2027-01-31T04:00:00+04:00"}
 BOTH = {"primary": "one", "secondary": "two"}
 LIVE = [
     person(1, bio=BOTH, position={"primary": "Agent"}),
@@ -45,7 +46,17 @@ LIVE = [
             "nationality": "RO",
             "imageVariants": PICTURE,
             "spokenLanguages": [1],
+            "compliances": [BRN],
         },
+    ),
+    person(
+        14,
+        roleId=2,
+        mobile="069 141 414",
+        phone="0037322141414",
+        phoneSecondary="+373 22 141-415",
+        linkedinAddress="https://linkedin.com/in/%D1%87",
+        compliances=[BRN, {"type": "fal", "value": "9", "status": "rejected"}],
     ),
 ]
 UNDECLARED = 11
@@ -80,13 +91,13 @@ FILES: list[dict[str, Any]] = [
     {"externalId": "p-7", "propertyfinder": {"id": 7, "email": "hers@agency.example"}},
     {
         "externalId": "p-8",
-        "avatar": {"url": "https://agency.example/8.jpg"},
+        "avatar": {"url": "https://agency.example/восемь-8.jpg?ș=1"},
         "propertyfinder": {
             "email": "user-8@agency.example",
             "roleId": "agent",
             "mobile": "+373 69 888 888",
-            "spokenLanguages": ["ro", "en"],
-            "nationality": "MD",
+            "spokenLanguages": ["Romanian", "en", "Berber"],
+            "nationality": "XK",
             "experienceSince": 2012,
             "linkedinAddress": "https://www.linkedin.com/in/eight/",
         },
@@ -113,36 +124,60 @@ FILES: list[dict[str, Any]] = [
             "spokenLanguages": ["en", "ru"],
             "linkedinAddress": None,
             "avatar": {"url": "https://agency.example/13-pf.jpg"},
+            "experienceSince": 2020,
+            "nationality": "MD",
+            "compliances": [{"type": "dari", "value": "13", "expiryDate": "2028-02-29"}],
+        },
+    },
+    {
+        "externalId": "p-12",
+        "propertyfinder": {
+            "id": 12,
+            "phoneSecondary": None,
+            "linkedinAddress": None,
+            "experienceSince": None,
+            "nationality": None,
+            "avatar": None,
+            "spokenLanguages": [],
+            "compliances": None,
+            "name": "Twelve",
+        },
+    },
+    {
+        "externalId": "p-14",
+        "phone": "+373 22 141 414",
+        "propertyfinder": {
+            "id": 14,
+            "mobile": "+373 69 141 414",
+            "phoneSecondary": "022 141 415",
+            "linkedinAddress": "https://www.linkedin.com/in/ч/",
+            "compliances": [
+                {"type": "fal", "value": "9"},
+                {"type": "brn", "value": "123", "expiryDate": "2027-01-31"},
+            ],
+            "roleId": 2,
         },
     },
 ]
-CLEARED: dict[str, Any] = {
-    "externalId": "p-12",
-    "propertyfinder": {
-        "id": 12,
-        "phoneSecondary": None,
-        "linkedinAddress": None,
-        "experienceSince": None,
-        "nationality": None,
-        "avatar": None,
-        "spokenLanguages": [],
-    },
-}
-"""A file that only a portal which accepts null can take."""
+SAME = "p-14"
+"""The agent who is as declared: only the notation differs."""
+KEPT = ("phoneSecondary", "linkedinAddress", "experienceSince", "nationality", "avatar")
+"""What p-12 declares as null and the portal cannot clear."""
 
 FACTS = (
     "token_path",
     "deactivate_by",
     "deactivate_other",
-    "names",
+    "shape",
     "texts",
     "texts_taken",
     "texts_partial",
     "picture_import",
     "patch_answer",
+    "listing",
 )
 """With --long, every combination of these is run."""
-CROSSING = ("deactivate_by", "names", "texts", "texts_taken", "texts_partial")
+CROSSING = ("deactivate_by", "shape", "texts", "texts_taken", "texts_partial")
 """Those that change one and the same request."""
 
 
@@ -201,14 +236,6 @@ def with_both_texts(declared: dict[str, Any], users: Any) -> dict[str, Any]:
     return {**declared, "propertyfinder": section}
 
 
-def cleared(reading: Readings) -> dict[str, Any]:
-    """The file that clears values. A picture that the portal does not remove is planned again."""
-    section = dict(CLEARED["propertyfinder"])
-    if reading.nulls == "ignored":
-        del section["avatar"]
-    return {**CLEARED, "propertyfinder": section}
-
-
 def check(agency: Agency, reading: Readings) -> None:
     """Check that an apply converges under one reading, and that the ledger can be lost."""
     agency.ledger.unlink(missing_ok=True)
@@ -216,7 +243,7 @@ def check(agency: Agency, reading: Readings) -> None:
     agency.live_pf(*LIVE, readings=reading, limits=limits)
     section = {"token_path": reading.token_path, "deactivate_by": reading.deactivate_by}
     agency.use(propertyfinder=section, limits={"floor": 1000})
-    files = [*FILES, cleared(reading)] if reading.nulls != "refused" else FILES
+    files = FILES
     before = agency.truth_pf()
     if (reading.texts, reading.texts_taken) == ("object", "string"):
         files = [with_both_texts(each, before) for each in files]
@@ -242,32 +269,115 @@ def check(agency: Agency, reading: Readings) -> None:
 
     late = reading.picture_import.startswith("after")
     report = converges(agency, str(reading), verify, pass_time if late else None)
+    assert SAME not in {each["key"] for each in report["results"]}, reading
+    warned = {each["message"].partition(":")[0] for each in agency.plan()["warnings"]}
+    assert {*KEPT} <= warned, reading
     losing_the_ledger_is_safe(agency, str(reading), report)
 
 
-def test_a_picture_that_is_not_removed_is_removed_again(agency: Agency) -> None:
-    """The portal accepts null and keeps the picture: a failure, and each plan tries again."""
-    agency.live_pf(*LIVE, readings=Readings(nulls="ignored"), limits=PF_FAST)
-    agency.use(propertyfinder={}, limits={"floor": 1000})
-    agency.declare(CLEARED)
-    for _ in range(2):
-        report = agency.apply()
-        assert report["exit"] == 3
-        (failed,) = [each for each in report["results"] if each["status"] == "failed"]
-        assert (failed["key"], failed["code"]) == ("p-12", "not_taken")
-        (entry,) = agency.plan()["agents"]
-        assert [each["path"] for each in entry["changes"]] == ["avatar"]
+SHAPES: list[Any] = ["current", "more", "older"]
 
 
-@pytest.mark.parametrize("errors", ["by-header", "older"])
-def test_a_refused_null_is_a_failed_operation(agency: Agency, errors: Any) -> None:
-    """The report names the field, the rest of that profile is not applied, and others are."""
-    readings = Readings(nulls="refused", errors=errors)
-    agency.live_pf(*LIVE, readings=readings, limits=PF_FAST)
+@pytest.fixture(params=SHAPES)
+def team(agency: Agency, request: pytest.FixtureRequest) -> Agency:
+    """One user, in each shape of GET."""
+    agency.live_pf(person(1, roleId=2), readings=Readings(shape=request.param))
     agency.use(propertyfinder={}, limits={"floor": 1000})
-    agency.declare(*FILES, CLEARED)
-    report = agency.apply()
-    assert report["exit"] == 3
-    (failed,) = [each for each in report["results"] if each["status"] != "applied"]
-    assert (failed["key"], failed["http_status"]) == ("p-12", 400)
-    assert "phoneSecondary" in failed["error"]
+    return agency
+
+
+def declare(agency: Agency, **section: Any) -> None:
+    """Declare the user with these values."""
+    declared = {"email": "user-1@agency.example", **section}
+    agency.declare({"externalId": "a", "propertyfinder": declared})
+
+
+def test_a_role_that_someone_changed_is_drift(team: Agency) -> None:
+    """Whether GET shows it as an object or as a number."""
+    declare(team, roleId=3)
+    assert team.apply()["exit"] == 0
+    assert team.run("drift").code == 0
+    (user,) = team.truth_pf().values()
+    user.role_id = 1
+    team.pf.users.save(user)
+    result = team.run("drift", "--format", "json")
+    (entry,) = result.json["agents"]
+    assert (result.code, [each["path"] for each in entry["changes"]]) == (2, ["roleId"])
+    assert team.apply()["exit"] == 0
+    assert team.truth_pf()[1].role_id == 3
+
+
+def test_values_that_are_hidden_are_sent_once_and_cleared(team: Agency) -> None:
+    """The ledger's digest decides; a list is cleared although it is not shown."""
+    declare(team, nationality="MD", spokenLanguages=["en", "Berber"], experienceSince=2012)
+    assert team.apply()["exit"] == 0
+    assert team.plan()["requests"] == []
+    declare(team, nationality="MD", spokenLanguages=[], experienceSince=2012)
+    (request,) = team.plan()["requests"]
+    assert request["body"] == {"spokenLanguages": []}
+    assert team.apply()["exit"] == 0
+    assert team.truth_pf()[1].profile["spokenLanguages"] == []
+    assert team.plan()["requests"] == []
+
+
+def test_a_null_that_the_portal_cannot_clear_is_a_warning(team: Agency) -> None:
+    """With its line; nothing else of the agent is left out."""
+    user = team.truth_pf()[1]
+    user.profile |= {"whatsappPhone": "+373 69 111 111", "nationality": "MD"}
+    team.pf.users.save(user)
+    declare(team, whatsappPhone=None, nationality=None, name="Ana", position="Agent")
+    plan = team.plan()
+    (request,) = plan["requests"]
+    assert request["body"] == {"name": "Ana", "position": {"primary": "Agent"}}
+    places = {each["message"].partition(":")[0]: each["source"] for each in plan["warnings"]}
+    assert places.keys() == {"whatsappPhone", "nationality"}
+    assert all(place["file"] == "agents/agents.yaml" for place in places.values())
+    report = team.apply()
+    assert (report["exit"], report["verified"]["differences"]) == (0, [])
+    profile = team.truth_pf()[1].profile
+    assert (profile["whatsappPhone"], profile["nationality"]) == ("+373 69 111 111", "MD")
+    assert (profile["name"], team.plan()["requests"]) == ("Ana", [])
+
+
+def test_the_public_phone_that_a_creation_needs_is_reported(agency: Agency) -> None:
+    """Before anything is sent, with the place of the section."""
+    agency.live_pf()
+    agency.use(propertyfinder={}, limits={"floor": 1000})
+    section = {
+        "email": "new@agency.example",
+        "firstName": "Ana",
+        "lastName": "Rusu",
+        "mobile": "+373 69 111 111",
+        "roleId": 3,
+    }
+    agency.declare({"externalId": "a", "name": "Ana Rusu", "propertyfinder": section})
+    plan = agency.plan()
+    assert plan["requests"] == []
+    (warning,) = plan["warnings"]
+    assert "phone" in warning["message"]
+    assert warning["source"]["file"] == "agents/agents.yaml"
+    agency.declare(
+        {"externalId": "a", "name": "Ana", "phone": "+373 22 111 111", "propertyfinder": section}
+    )
+    assert agency.apply()["exit"] == 0
+    short = {**section, "lastName": "R", "email": "r@agency.example", "mobile": "+373 69 222 222"}
+    agency.declare(
+        {"externalId": "b", "name": "B", "phone": "+373 22 222 222", "propertyfinder": short}
+    )
+    (conflict,) = agency.plan()["conflicts"]
+    assert "lastName" in conflict["reason"]
+
+
+def test_an_undeclared_expiry_date_is_kept(agency: Agency) -> None:
+    """A broker's number without a date in the file keeps the one on the portal."""
+    agency.live_pf(person(1, compliances=[BRN]))
+    agency.use(propertyfinder={}, limits={"floor": 1000})
+    declare(agency, compliances=[{"type": "brn", "value": "123"}])
+    assert agency.plan()["requests"] == []
+    declare(agency, compliances=[{"type": "brn", "value": "123"}, {"type": "fal", "value": "4"}])
+    assert agency.apply()["exit"] == 0
+    (first, second) = agency.truth_pf()[1].profile["compliances"]
+    assert (first["expiryDate"][:10], second["expiryDate"]) == ("2027-01-31", None)
+    declare(agency, compliances=[])
+    assert agency.apply()["exit"] == 0
+    assert agency.truth_pf()[1].profile["compliances"] == []

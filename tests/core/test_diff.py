@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.diff import SAME
+from reconciler.core.diff import quoted as in_words
 
 from .build import (
     BY_NAME,
@@ -240,3 +241,16 @@ def test_a_path_without_a_field_raises_an_error():
     assert "phone" not in BY_NAME
     with pytest.raises(KeyError):
         difference(match_of({"phone": PHONE}, {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["en", "ro"], "“en, ro”"),
+        ([{"type": "brn", "value": "1"}, {"type": "fal", "value": "2"}], "“brn / 1, fal / 2”"),
+        ({"ru": "Р", "en": "E"}, "“Р / E”"),
+    ],
+)
+def test_a_list_in_a_sentence(value, text):
+    """Its entries, and the values of a mapping."""
+    assert in_words(value) == text

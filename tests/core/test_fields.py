@@ -12,6 +12,7 @@ from reconciler.core.fields import (
     Sort,
     Verdict,
     arrives_late,
+    ascii_url,
     canonical,
     compare,
     digest,
@@ -245,14 +246,23 @@ def test_mailboxes_ignore_letter_case_and_whitespace(declared, portal, expected)
         ("+373 (69) 123-456", "+37369123456", SAME),
         ("+373.69.123.456", "+373 69 123456", SAME),
         ("+37369123456", "+37369123457", DIFFERENT),
-        ("+37369123456", "069123456", DIFFERENT),
+        ("+37369123456", "069123456", SAME),
+        ("069 123 456", "+373 69 123-456", SAME),
+        ("+37369123456", "00373 69 123456", SAME),
+        ("069 123456", "(069) 123-456", SAME),
+        ("069123456", "0037369123456", SAME),
+        ("069123456", "69123456", DIFFERENT),
+        ("069123456", "+40 269 123 456", DIFFERENT),
+        ("+37369123456", "+40 69123456", DIFFERENT),
+        ("+37369123456", "12", DIFFERENT),
+        ("+999 12345678", "12345678", DIFFERENT),
         ("+37369123456", None, DIFFERENT),
         (None, "", SAME),
         (None, "+37369123456", DIFFERENT),
     ],
 )
-def test_phones_compare_by_digits(declared, portal, expected):
-    """Other characters do not count; a missing country code makes another number."""
+def test_phones_compare_without_their_notation(declared, portal, expected):
+    """A number without a country code is of the country of the other one, if that has a code."""
     assert pf_verdict(MOBILE, "mobile", declared, {"mobile": portal}) is expected
 
 
@@ -451,3 +461,40 @@ def test_digests_accept_any_order_of_keys_and_any_string():
     name = BY_NAME["name"]
     assert digest(name, {"a": 1, "b": 2}) == digest(name, {"b": 2, "a": 1})
     assert digest(name, "\ud800") != digest(name, "\ud801")
+
+
+@pytest.mark.parametrize(
+    ("address", "encoded"),
+    [
+        (
+            "https://a.example/b-c_d.e~f/@g;h=i,j?k=l&m=(n)#o",
+            "https://a.example/b-c_d.e~f/@g;h=i,j?k=l&m=(n)#o",
+        ),
+        ("https://a.example/фото ș.jpg", "https://a.example/%D1%84%D0%BE%D1%82%D0%BE%20%C8%99.jpg"),
+        ("https://a.example/%D1%84%20a", "https://a.example/%D1%84%20a"),
+        ("https://a.example/100%?x=[1]|", "https://a.example/100%25?x=%5B1%5D%7C"),
+        ("https://a.example/\ud800", "https://a.example/%ED%A0%80"),
+    ],
+)
+def test_an_address_in_ascii(address, encoded):
+    """Percent-encoded once, also if it is encoded again."""
+    assert ascii_url(address) == encoded
+    assert ascii_url(encoded) == encoded
+    assert canonical(BY_NAME["avatar"], {"url": address}) == {"url": encoded}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://x.example/in/ион", "https://x.example/in/%D0%B8%D0%BE%D0%BD", True),
+        ("https://x.example/in/%d0%b8#я", "https://x.example/in/и/#%D1%8F", True),
+        ("https://x.example/@a", "https://x.example/%40a", True),
+        ("https://x.example/a%2Fb", "https://x.example/a%2fb", True),
+        ("https://x.example/a%2Fb", "https://x.example/a/b", False),
+        ("https://x.example/a?b=ș", "https://x.example/a?b=%C8%99", True),
+        ("https://x.example/a", "https://x.example/A", False),
+    ],
+)
+def test_links_are_compared_whatever_is_encoded(one, other, same):
+    """An encoded slash is another character than a slash."""
+    assert (link(one) == link(other)) is same

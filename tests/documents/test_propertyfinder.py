@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from propertyfinder_schema import API
 
 from reconciler.core.model import Desired, Source
 from reconciler.documents.agents import Document, desired, model_of
@@ -46,7 +47,8 @@ propertyfinder:
   linkedinAddress: https://www.linkedin.com/in/stefan
   experienceSince: 2012
   nationality: MD
-  spokenLanguages: [en, ro, ru]
+  spokenLanguages: [en, Romanian, Berber]
+  compliances: [{type: brn, value: "12345", expiryDate: 2027-01-31}]
 """
 
 
@@ -64,7 +66,8 @@ def desired_only(read: Read, text: str) -> Desired:
 
 
 def test_section(read: Read) -> None:
-    """Each key has its value and its line; texts are by language."""
+    """Each key has its value and its line; texts are by language, and a language is its code if it
+    has one."""
     wanted = desired_only(read, FULL)
     assert (wanted.portal, wanted.key) == ("propertyfinder", "agent-001")
     assert wanted.source == Source("agents/a.yaml", 7)
@@ -92,7 +95,8 @@ def test_section(read: Read) -> None:
         "linkedinAddress": "https://www.linkedin.com/in/stefan",
         "experienceSince": 2012,
         "nationality": "MD",
-        "spokenLanguages": ["en", "ro", "ru"],
+        "spokenLanguages": ["en", "ro", "Berber"],
+        "compliances": [{"type": "brn", "value": "12345", "expiryDate": "2027-01-31"}],
     }
     places = {path: wanted.at(path).line for path in ("id", "email", "name", "bio.secondary")}
     assert places == {"id": 8, "email": 9, "name": 15, "bio.secondary": 22}
@@ -248,6 +252,8 @@ TAKEN = [
     "id: 9007199254740991",
     "email: IVAN+x@agency.example",
     "firstName: Li",
+    "firstName: I",
+    "lastName: P",
     "firstName: Жанна д'Арк",
     "lastName: no",
     "lastName: O'Neill",
@@ -278,9 +284,15 @@ TAKEN = [
     "experienceSince: 2100",
     "nationality: null",
     "nationality: NO",
+    "nationality: XK",
     "spokenLanguages: []",
+    "spokenLanguages: null",
     "spokenLanguages: [en, no]",
+    "spokenLanguages: [Persian/Farsi, Bahasa Melayu]",
     "spokenLanguages:\n    - yue\n    - 'no'",
+    "compliances: []",
+    "compliances: null",
+    'compliances: [{type: dari, value: "1"}, {type: fal, value: "1", expiryDate: "2028-02-29"}]',
 ]
 
 
@@ -299,10 +311,25 @@ def test_norwegian_is_a_language(read: Read) -> None:
 
 
 def test_every_language_is_valid(read: Read) -> None:
-    """A file may list every code in the portal's table."""
-    every = ", ".join(propertyfinder.LANGUAGES)
-    wanted = desired_only(read, f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n")
-    assert wanted.values["spokenLanguages"] == [*propertyfinder.LANGUAGES]
+    """By its code, and by its English name."""
+    for names in (propertyfinder.LANGUAGE_CODES, propertyfinder.LANGUAGE_NAMES):
+        every = ", ".join(names)
+        file = f"id: 1\npropertyfinder: {{id: 5, spokenLanguages: [{every}]}}\n"
+        wanted = desired_only(read, file)
+        codes = [propertyfinder.CODES[number] for number in names.values()]
+        assert wanted.values["spokenLanguages"] == codes
+    assert len(propertyfinder.LANGUAGE_NAMES) == 69
+
+
+def test_the_vendors_lists_are_complete() -> None:
+    """Languages and countries are those of the vendor's document."""
+    profile = API["components"]["schemas"]["public_profile"]["properties"]
+    assert list(propertyfinder.COUNTRIES) == profile["nationality"]["enum"]
+    languages = profile["spokenLanguages"]["items"]
+    assert {str(n): name for name, n in propertyfinder.LANGUAGE_NAMES.items()} == languages[
+        "x-enumDescriptions"
+    ]
+    assert {*propertyfinder.LANGUAGES.values()} == {*languages["enum"]}
 
 
 def test_every_key_is_an_attribute_or_the_id(read: Read) -> None:
@@ -318,8 +345,8 @@ def test_every_key_is_an_attribute_or_the_id(read: Read) -> None:
 
 EMAIL = "`email` must be an e-mail address, such as ivan@agency.example"
 PUBLIC_EMAIL = "`publicEmail` must be an e-mail address, such as ivan@agency.example"
-FIRST = "`firstName` must be one line of two characters or more"
-LAST = "`lastName` must be one line of two characters or more"
+FIRST = "`firstName` must be one line, without leading or trailing whitespace"
+LAST = "`lastName` must be one line, without leading or trailing whitespace"
 NAME = "`name` must be one line of text, and not empty"
 PHONE = "must be one number of 7 to 18 characters, such as +373 69 123 456"
 ROLE = "`roleId` must be the number or the name of a role"
@@ -329,8 +356,13 @@ URL = "`url` must be an address that begins with https://"
 TEXT = "must be a text, or a text for each of primary, secondary"
 LINKEDIN = "`linkedinAddress` must be an address that begins with https://linkedin.com/, or null"
 YEAR = "`experienceSince` must be a year from 1900 to 2100, or null"
-COUNTRY = "`nationality` must be a country, as two capital letters such as MD"
-LANGUAGES = "`spokenLanguages` must be a list of language codes, such as [en, ro, ru]"
+COUNTRY = (
+    "`nationality` must be one of the countries that the portal accepts, as two capital letters "
+    "such as MD"
+)
+LANGUAGES = "`spokenLanguages` must be a list of languages, such as [en, ro, Berber]"
+COMPLIANCES = '`compliances` must be a list, such as [{type: brn, value: "12345"}]'
+DAY = "`expiryDate` must be a date such as 2027-01-31"
 LEAVE = "leave the key out to keep the value"
 KEEP = 'leave the key out to keep it, or write "" to clear it'
 LANGUAGE = 'leave the language out, or write "" to clear it'
@@ -362,13 +394,11 @@ REFUSED = [
     ('email: ""', f"10: {EMAIL}", ""),
     ("email: 12", f"10: {number('email', '12')}", ""),
     ("email: [a@b.example]", f"10: {EMAIL}", ""),
-    ("firstName: I", f"14: {FIRST}", ""),
     ("firstName: 12", f"14: {number('firstName', '12')}", 'write firstName: "12"'),
     ("firstName: null", "14: `firstName` cannot be null", LEAVE),
     ('firstName: " Ivan"', f"14: {FIRST}", 'write firstName: "Ivan"'),
     ('firstName: ""', f"14: {FIRST}", ""),
     ("firstName: “Ivan”", "14: `firstName` has curly quotes, which would be published", 'write firstName: "Ivan"'),
-    ("lastName: P", f"13: {LAST}", ""),
     ('lastName: "Petrov\\tX"', f"13: {LAST}", 'write lastName: "Petrov X"'),
     ("lastName: “Petrov”", "13: `lastName` has curly quotes, which would be published", 'write lastName: "Petrov"'),
     ("mobile: 069123456", f"11: {number('mobile', '069123456')}", 'write mobile: "069123456"'),
@@ -413,7 +443,15 @@ REFUSED = [
     ("avatar: {url: null}", "17: `url` cannot be null", "to remove the picture, write avatar: null"),
     ("avatar: {id: 12}", "12: unknown key `id` in `avatar`: the portal accepts pictures by address only", "write avatar: {url: …}"),
     ("imageUrl: https://a.example/b.jpg", "3: unknown key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
-    ("compliances: []", "3: `compliances` is not managed", "delete this line"),
+    ("compliances: 12345", f"16: {COMPLIANCES}", ""),
+    ("compliances: [12345]", f"17: {COMPLIANCES}", ""),
+    ("compliances: [{type: brn}]", "17: an entry of `compliances` needs `value`", ""),
+    ("compliances: [{}]", "17: an entry of `compliances` needs `type` and `value`", ""),
+    ('compliances: [{type: orn, value: "1"}]', "24: `type` must be brn, dari or fal", ""),
+    ("compliances: [{type: brn, value: 1}]", "36: `value` must be text, but 1 without quotes is a number", 'write value: "1"'),
+    ('compliances: [{type: brn, value: "1", expiryDate: 31.01.2027}]', f"53: {DAY}", ""),
+    ('compliances: [{type: brn, value: "1", expires: 2027-01-31}]', "41: unknown key `expires` in `compliances`", "did you mean `expiryDate`?"),
+    ('compliances: [{type: brn, value: "1"}, {type: brn, value: "1"}]', "16: `compliances` lists an entry twice", ""),
     ("isActive: true", "3: unknown key `isActive` in `propertyfinder`", "write status: active"),
     ("position: null", "13: `position` cannot be null", KEEP),
     ("position: 12", f"13: {number('position', '12')}", 'write position: "12"'),
@@ -442,7 +480,6 @@ REFUSED = [
     ("nationality: no", f"16: {COUNTRY}", "write nationality: NO"),
     ("nationality: Moldova", f"16: {COUNTRY}", ""),
     ("nationality: 373", f"16: {number('nationality', '373')}", ""),
-    ("spokenLanguages: null", "20: `spokenLanguages` cannot be null", "leave the key out to keep them, or write [] to clear them"),
     ("spokenLanguages: en", f"20: {LANGUAGES}", ""),
     ("spokenLanguages: [en, english]", f"25: {LANGUAGES}", ""),
     ("spokenLanguages: [en, 34]", f"25: {LANGUAGES}", ""),
@@ -469,6 +506,12 @@ def test_invalid_values(problems: Problems, text: str, expected: str, hint: str)
     """Each mistake in a value or a key is one problem at its place, with a hint if there is a
     fix."""
     assert problems(within(text)) == [(f"agents/a.yaml:4:{expected}", hint)]
+
+
+def test_a_day_that_does_not_exist(problems: Problems) -> None:
+    """A schema cannot tell it from one that does."""
+    text = within('compliances: [{type: brn, value: "1", expiryDate: 2027-02-29}]')
+    assert problems(text) == [(f"agents/a.yaml:4:53: {DAY}", "")]
 
 
 NOBODY = "`propertyfinder` needs `email` or `id` to identify the agent"

@@ -406,7 +406,8 @@ def test_a_creation_that_only_the_check_shows_is_recorded(agency: Agency) -> Non
     agency.live_pf(person(1, email="user-1@agency.example"))
     agency.use(propertyfinder={})
     other = {"externalId": "b", "propertyfinder": section(1, firstName="Ben")}
-    new = {"externalId": "a", "name": "Ana", "propertyfinder": section(9, **NEW)}
+    phone = "+373 22 123 456"
+    new = {"externalId": "a", "name": "Ana", "phone": phone, "propertyfinder": section(9, **NEW)}
     agency.declare(new, other)
 
     async def lose(call: Call, _: Response) -> Response | None:

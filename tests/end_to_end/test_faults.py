@@ -90,7 +90,10 @@ def test_the_check_settles_an_unknown_creation(agency: Agency) -> None:
     agency.live_pf(person(1, email="user-1@agency.example"))
     agency.use(propertyfinder={})
     new = {"firstName": "Ana", "lastName": "Rusu", "mobile": "+373 69 123 456", "roleId": 3}
-    agency.declare({"externalId": "a", "name": "Ana", "propertyfinder": section(9, **new)})
+    phone = "+373 22 123 456"
+    agency.declare(
+        {"externalId": "a", "name": "Ana", "phone": phone, "propertyfinder": section(9, **new)}
+    )
 
     async def lose(call: Call, response: Response) -> Response | None:
         """Lose the response to the creation; a lookup finds no one."""

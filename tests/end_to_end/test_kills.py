@@ -77,7 +77,7 @@ def _agent(agent: Agent) -> dict[str, Any]:
 def _person(user: User) -> dict[str, Any]:
     """A user with its public profile, without the addresses of the picture."""
     known = asdict(user)
-    del known["pictures"]
+    del known["pictures"], known["created_at"]
     public = known.pop("profile")
     picture = public["imageVariants"] is not None
     return {**public, **known, "imageVariants": picture, "publicEmail": public["email"]}

@@ -103,9 +103,10 @@ def count(agency: Agency) -> int:
 
 
 def gets(agency: Agency) -> list[str]:
-    """The paths of the reads of agents since the last call."""
+    """The paths of the reads of agents since the last call, without those of inactive ones, which a
+    list without a declared agent may omit."""
     reads = [call[1] for call in agency.calls() if call[0] == "GET"]
-    return [path for path in reads if path != "/agency"]
+    return [path for path in reads if path != "/agency" and "status=inactive" not in path]
 
 
 # -- truncated and empty lists ---------------------------------------------------------------------

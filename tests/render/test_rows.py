@@ -28,6 +28,7 @@ from reconciler.render.phrases import words
         ({"contact_phone": True, "contact_viber": False}, "contact_phone: on, contact_viber: off"),
         (["en", "ro"], "en, ro"),
         (["en", 99], "en, 99"),
+        ([{"type": "brn", "value": "1"}, {"type": "fal", "value": "2"}], "brn 1, fal 2"),
         ([], "nothing"),
     ],
     ids=str,

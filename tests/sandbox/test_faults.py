@@ -120,13 +120,14 @@ def test_a_failure_before_or_after_the_effect(
         assert "x-ratelimit-remaining" not in answer.headers  # a gateway does not send it
 
 
+@pytest.mark.refusals
 def test_a_500_has_the_format_of_its_portal(pf_client, pf_state, inject):
     """Property Finder's 500 is a problem document, for its token call too."""
     inject("500")
     for answer in (pf_client.get("/v1/users"), pf_client.post("/v1/auth/token", json={})):
         media_type = answer.headers["content-type"]
         assert (answer.status_code, media_type) == (500, "application/problem+json")
-        assert answer.json()["code"] == "INTERNAL_ERROR"
+        assert answer.json()["code"] == "common_http_500-internal-server-error"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("429 ")])
@@ -394,6 +395,7 @@ def test_a_page_that_links_to_itself(client, pf_client, pf_state, state, inject)
     assert (pagination["page"], pagination["nextPage"]) == (2, 2)
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     "kind",
     ["user missing from the list", "same page again", "wrong type in a user"],

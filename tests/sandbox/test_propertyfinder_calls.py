@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from propertyfinder_schema import API
 from starlette.responses import HTMLResponse
 
 from reconciler.sandbox import LoadError
+from reconciler.sandbox.propertyfinder import Readings, facts
 
 PROFILE = {
     "name": "Ana Rusu",
@@ -16,12 +18,27 @@ PROFILE = {
     "whatsappPhone": "+37369123456",
     "imageUrl": "https://x.md/a.jpg",
     "bio": {"primary": "Sells", "secondary": "Vinde"},
-    "position": {"primary": "Broker", "secondary": None},
+    "position": {"primary": "Broker", "secondary": ""},
     "linkedinAddress": "https://linkedin.com/in/ana",
     "experienceSince": 2012,
     "nationality": "MD",
     "spokenLanguages": [1, 34, 6],
-    "compliances": [{"type": "brn", "value": "1"}],
+    "compliances": [{"type": "brn", "value": "1", "expiryDate": "2027-01-31"}],
+}
+HIDDEN = ("imageUrl", "experienceSince", "nationality", "spokenLanguages")
+AGENT = {
+    "id": 3,
+    "name": "Agent",
+    "roleKey": "agent",
+    "baseRoleKey": "agent",
+    "isCustom": False,
+}
+SHOWN = {
+    "type": "brn",
+    "value": "1",
+    "status": "active",
+    "expiryDate": "2027-01-31T00:00:00+04:00",
+    "reason": None,
 }
 NEW = {
     "email": "ana@agency.example",
@@ -40,8 +57,9 @@ def problems(answer):
     return status, [(each["pointer"], each["detail"]) for each in body["errors"]]
 
 
-def test_list_shows_every_user_with_every_field(pf):
-    """GET /v1/users shows all users; a last name and a public profile can be null."""
+def test_list_shows_every_user(pf):
+    """GET /v1/users shows all users; a last name and a public profile can be null, and what is not
+    set is omitted."""
     status, body = pf("GET", "/v1/users")
     assert status == 200
     assert body["pagination"] == {
@@ -60,22 +78,18 @@ def test_list_shows_every_user_with_every_field(pf):
             "email": "ivan@agency.example",
             "mobile": "+373 69 123 456",
             "status": "active",
-            "roleId": 3,
+            "role": AGENT,
+            "callTracking": None,
+            "createdAt": "2026-01-01T00:00:00Z",
             "publicProfile": {
                 "id": 901,
                 "name": "Ivan Petrov",
                 "email": "ivan@agency.example",
                 "phone": "+373 69 123 456",
-                "phoneSecondary": None,
-                "whatsappPhone": None,
                 "bio": {"primary": "Sells flats", "secondary": None},
-                "position": None,
-                "linkedinAddress": None,
-                "imageVariants": None,
-                "experienceSince": None,
-                "nationality": None,
-                "spokenLanguages": [],
-                "verification": {"status": "pending"},
+                "position": {"primary": None, "secondary": None},
+                "imageVariants": {"large": None},
+                "verification": {"status": "pending", "requestDate": None},
                 "compliances": [],
                 "isSuperAgent": False,
             },
@@ -87,7 +101,15 @@ def test_list_shows_every_user_with_every_field(pf):
             "email": "olga@agency.example",
             "mobile": "+373 69 000012",
             "status": "inactive",
-            "roleId": 17,
+            "role": {
+                "id": 17,
+                "name": "Role 17",
+                "roleKey": "role_17",
+                "baseRoleKey": "basic_user",
+                "isCustom": True,
+            },
+            "callTracking": None,
+            "createdAt": "2026-01-01T00:00:00Z",
             "publicProfile": None,
         },
     ]
@@ -125,10 +147,10 @@ def test_an_empty_list_has_no_pages(pf, pf_state):
     ("query", "found"),
     [
         ("status=active", [11]),
-        ("status=active,inactive", [11, 12]),
-        ("status=archived", []),
+        ("status=inactive", [12]),
         ("roleId=17", [12]),
-        ("roleId=3,17", [11, 12]),
+        ("search=PETROV", [11]),
+        ("search=agency.example&status=inactive", [12]),
         ("email=olga@agency.example", [12]),
         ("email=IVAN%40agency.example,nobody@x.md", [11]),
         ("email=", []),
@@ -139,12 +161,13 @@ def test_an_empty_list_has_no_pages(pf, pf_state):
     ],
 )
 def test_filters(pf, query, found):
-    """A user matches every filter, by one of its values."""
+    """A user matches every filter; ids and e-mails by one of the values."""
     body = pf("GET", f"/v1/users?{query}")[1]
     assert [user["id"] for user in body["data"]] == found
     assert body["pagination"]["total"] == len(found)
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
@@ -152,8 +175,10 @@ def test_filters(pf, query, found):
         ("page=x", "/page"),
         ("perPage=0", "/perPage"),
         ("perPage=101", "/perPage"),
-        ("status=gone", "/status"),
+        ("status=archived", "/status"),
+        ("status=active,inactive", "/status"),
         ("roleId=x", "/roleId"),
+        ("roleId=3,17", "/roleId"),
         ("id=", "/id"),
         ("publicProfileId=1,,2", "/publicProfileId"),
         ("mail=x", "/mail"),
@@ -172,25 +197,38 @@ def test_a_creation_returns_the_user_with_both_ids(pf, pf_state):
     assert (user["id"], user["publicProfile"]["id"], user["status"]) == (13, 900_001, "active")
     for key in ("email", "firstName", "lastName", "mobile", "roleId"):
         assert user[key] == NEW[key]
-    for key, value in PROFILE.items():
-        if key != "imageUrl":
-            assert user["publicProfile"][key] == value
-    assert "imageUrl" not in user["publicProfile"]
-    assert user["publicProfile"]["imageVariants"].keys() == {"default", "thumbnail"}
-    assert pf("GET", "/v1/users?email=ana@agency.example")[1]["data"] == [user]
-    assert pf_state.users.by_id(13).picture_source == "https://x.md/a.jpg"
+    shown = user["publicProfile"]
+    assert not {*HIDDEN} & {*shown}
+    expected = {key: value for key, value in PROFILE.items() if key not in HIDDEN}
+    assert {key: shown[key] for key in expected} == {**expected, "compliances": [SHOWN]}
+    assert shown["imageVariants"]["large"].keys() == {"default", "jpg", "webp"}
+    (listed,) = pf("GET", "/v1/users?email=ana@agency.example")[1]["data"]
+    assert listed["role"] == AGENT
+    assert {key: listed[key] for key in user if key != "roleId"} == {
+        key: value for key, value in user.items() if key != "roleId"
+    }
+    stored = pf_state.users.by_id(13)
+    assert stored.picture_source == "https://x.md/a.jpg"
+    assert {key: stored.profile[key] for key in HIDDEN[1:]} == {
+        key: PROFILE[key] for key in HIDDEN[1:]
+    }
+
+
+CONTACTS = {"name": "B", "email": "b@x.md", "phone": "+373 22 123 456"}
 
 
 def test_a_minimal_creation(pf):
-    """A public profile is required, and can be empty."""
-    status, user = pf("POST", "/v1/users", {**NEW, "publicProfile": {}})
+    """A public profile needs a name, an e-mail and a phone."""
+    status, user = pf("POST", "/v1/users", {**NEW, "publicProfile": CONTACTS})
     assert status == 201
     profile = user["publicProfile"]
-    assert (profile["id"], profile["name"], profile["bio"]) == (900_001, None, None)
-    again = {**NEW, "email": "b@x.md", "publicProfile": {}}
+    assert (profile["id"], profile["name"]) == (900_001, "B")
+    assert profile["bio"] == {"primary": None, "secondary": None}
+    again = {**NEW, "email": "b@x.md", "publicProfile": CONTACTS}
     assert pf("POST", "/v1/users", again)[1]["publicProfile"]["id"] == 900_002
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -216,6 +254,7 @@ def test_an_invalid_creation_is_a_400(pf, change, expected):
     assert pf("GET", "/v1/users")[1]["pagination"]["total"] == 2
 
 
+@pytest.mark.refusals
 def test_all_problems_are_listed(pf):
     """This covers missing and invalid values, in the public profile too."""
     body = {"firstName": "A", "publicProfile": {"phone": "x", "bio": {"en": "x"}}}
@@ -227,11 +266,14 @@ def test_all_problems_are_listed(pf):
         ("/mobile", "is required"),
         ("/roleId", "is required"),
         ("/firstName", "must be a string of 2 or more characters"),
+        ("/publicProfile/name", "is required"),
+        ("/publicProfile/email", "is required"),
         ("/publicProfile/phone", "must be a phone number"),
         ("/publicProfile/bio/en", "is not known"),
     ]
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize("body", [[], 1, "x", None])
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -254,6 +296,7 @@ def test_a_body_is_an_object(pf_client, pf_state, method, path, body):
     assert problems((answer.status_code, answer.json())) == expected
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -262,19 +305,32 @@ def test_a_body_is_an_object(pf_client, pf_state, method, path, body):
         ({"phone": None}, ("/phone", "must be a phone number")),
         ({"phoneSecondary": "x"}, ("/phoneSecondary", "must be a phone number")),
         ({"whatsappPhone": 1}, ("/whatsappPhone", "must be a phone number")),
-        ({"imageUrl": "http://x.md/a.jpg"}, ("/imageUrl", "must be an https URL")),
+        ({"imageUrl": "https://x.md/ф.jpg"}, ("/imageUrl", "must be a URI")),
+        ({"imageUrl": "https://x.md/a b.jpg"}, ("/imageUrl", "must be a URI")),
+        ({"imageUrl": None}, ("/imageUrl", "must be a URI")),
         ({"bio": "x"}, ("/bio", "must be an object")),
         ({"bio": {"primary": 1}}, ("/bio/primary", "must be a string")),
         ({"position": {"en": "x"}}, ("/position/en", "is not known")),
-        ({"linkedinAddress": 1}, ("/linkedinAddress", "must be a string")),
+        ({"linkedinAddress": 1}, ("/linkedinAddress", "must be a URI")),
+        ({"linkedinAddress": ""}, ("/linkedinAddress", "must be a URI")),
+        ({"bio": {"primary": None}}, ("/bio/primary", "must be a string")),
+        ({"position": None}, ("/position", "must be an object")),
         ({"experienceSince": 99}, ("/experienceSince", "must be a year of four digits")),
         ({"experienceSince": "2012"}, ("/experienceSince", "must be a year of four digits")),
-        ({"nationality": "MDA"}, ("/nationality", "must be a code of two letters")),
+        ({"nationality": "MC"}, ("/nationality", "must be the code of a country")),
+        ({"nationality": ""}, ("/nationality", "must be the code of a country")),
+        ({"nationality": None}, ("/nationality", "must be the code of a country")),
         ({"spokenLanguages": "en"}, ("/spokenLanguages", "must be an array")),
-        ({"spokenLanguages": [1, 17]}, ("/spokenLanguages/1", "must be the id of a language")),
+        ({"spokenLanguages": [1, 31]}, ("/spokenLanguages/1", "must be the id of a language")),
         ({"spokenLanguages": ["1"]}, ("/spokenLanguages/0", "must be the id of a language")),
         ({"spokenLanguages": [1, 2, 1]}, ("/spokenLanguages/2", "must not appear twice")),
         ({"compliances": {}}, ("/compliances", "must be an array")),
+        ({"compliances": ["1"]}, ("/compliances/0", "must be an object")),
+        ({"compliances": [{"type": "brn"}]}, ("/compliances/0/value", "is required")),
+        (
+            {"compliances": [{"type": "brn", "value": "1", "expiryDate": "2027-02-29"}]},
+            ("/compliances/0/expiryDate", "must be a date"),
+        ),
         ({"imageVariants": {}}, ("/imageVariants", "is not known")),
         ({"id": 901}, ("/id", "is not known")),
     ],
@@ -289,12 +345,13 @@ def test_an_invalid_public_profile_is_a_400(pf, change, expected):
     assert pf("GET", "/v1/users") == before
 
 
-def test_language_ids():
-    """These ids are accepted, and no others."""
-    from reconciler.sandbox.propertyfinder.body import SPOKEN_LANGUAGES
-
-    assert len(SPOKEN_LANGUAGES) == 63
-    assert set(range(1, 71)) - SPOKEN_LANGUAGES == {17, 28, 31, 46, 48, 58, 63}
+def test_lists_of_values_are_the_vendors():
+    """Countries and languages are those of the vendor's document."""
+    profile = API["components"]["schemas"]["public_profile"]["properties"]
+    assert sorted(facts.NATIONALITIES) == profile["nationality"]["enum"]
+    assert sorted(facts.LANGUAGES) == profile["spokenLanguages"]["items"]["enum"]
+    base = API["components"]["schemas"]["Role"]["properties"]["baseRoleKey"]["enum"]
+    assert [*facts.BASE_ROLES] == base
 
 
 def test_a_patch_changes_only_the_given_fields(pf):
@@ -308,11 +365,12 @@ def test_a_patch_changes_only_the_given_fields(pf):
         "roleId": "17",
     }
     assert pf("PATCH", "/v1/users/11", account) == (204, None)
-    changed = {**account, "roleId": 17}
+    changed = {key: value for key, value in account.items() if key != "roleId"}
+    changed["role"] = pf("GET", "/v1/users?id=12")[1]["data"][0]["role"]
     assert pf("GET", "/v1/users?id=11")[1]["data"][0] == {**before, **changed}
-    profile = {key: value for key, value in PROFILE.items() if key != "imageUrl"}
+    profile = {key: value for key, value in PROFILE.items() if key not in HIDDEN}
     assert pf("PATCH", "/v1/public-profiles/901", profile) == (204, None)
-    shown = {**before["publicProfile"], **profile}
+    shown = {**before["publicProfile"], **profile, "compliances": [SHOWN]}
     after = {**before, **changed, "publicProfile": shown}
     assert pf("GET", "/v1/users?id=11")[1]["data"][0] == after
     assert pf("PATCH", "/v1/users/11", {}) == pf("PATCH", "/v1/public-profiles/901", {})
@@ -326,12 +384,13 @@ def test_deactivation_and_reactivation(pf):
     assert pf("GET", "/v1/users?id=11")[1]["data"][0]["status"] == "active"
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"roleId": 3}, ("/roleId", "must be a string of digits")),
         ({"roleId": "three"}, ("/roleId", "must be a string of digits")),
-        ({"lastName": None}, ("/lastName", "must be a string of 2 or more characters")),
+        ({"lastName": None}, ("/lastName", "must be a string")),
         ({"isActive": "false"}, ("/isActive", "must be a boolean")),
         ({"isActive": None}, ("/isActive", "must be a boolean")),
         ({"publicProfile": {}}, ("/publicProfile", "is not known")),
@@ -357,20 +416,18 @@ def test_business_rules(pf):
 
 def test_roles(pf):
     """They are the vendor's, and those of the loaded users."""
-    assert pf("GET", "/v1/roles") == (
-        200,
-        {
-            "data": [
-                {"id": 1, "name": "Admin"},
-                {"id": 2, "name": "Decision maker"},
-                {"id": 3, "name": "Agent"},
-                {"id": 4, "name": "Limited access"},
-                {"id": 17, "name": "Role 17"},
-            ]
-        },
-    )
+    status, body = pf("GET", "/v1/roles")
+    assert (status, body["data"][2]) == (200, AGENT)
+    assert [tuple(each.values()) for each in body["data"]] == [
+        (1, "Admin", "admin", "admin", False),
+        (2, "Decision maker", "decision_maker", "decision_maker", False),
+        (3, "Agent", "agent", "agent", False),
+        (4, "Limited access", "limited_access", "basic_user", True),
+        (17, "Role 17", "role_17", "basic_user", True),
+    ]
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -393,6 +450,7 @@ def test_unknown_ids_paths_and_methods(pf, method, path, status):
     assert pf(method, path, {})[0] == status
 
 
+@pytest.mark.refusals
 def test_a_405_lists_the_allowed_methods(pf_client, pf_state):
     """The Allow header lists them."""
     assert pf_client.get("/v1/users/11").headers["allow"] == "PATCH"
@@ -443,13 +501,35 @@ def test_a_user_has_defaults(pf, pf_state):
 
 
 def test_a_list_can_be_loaded(pf, pf_state):
-    """Loading what GET shows restores the users."""
+    """Loading what GET shows restores the users, and the names of their roles."""
     pf("POST", "/v1/users", NEW)
     before = pf("GET", "/v1/users")
     pf_state.load(before[1]["data"])
     assert pf("GET", "/v1/users") == before
     pf("PATCH", "/v1/public-profiles/900001", {"imageUrl": "https://x.md/a.jpg"})
     assert pf("GET", "/v1/users") != before
+
+
+def test_a_list_in_the_older_shape_can_be_loaded(pf, pf_state):
+    """It has the number of the role, the hidden values, and null for what is not set."""
+    pf("POST", "/v1/users", NEW)
+    users = pf_state.users.all()
+    pf_state.readings = Readings(shape="older")
+    before = pf("GET", "/v1/users")
+    pf_state.load(before[1]["data"])
+    assert pf("GET", "/v1/users") == before
+    hidden = [each.profile and each.profile["nationality"] for each in users]
+    assert hidden == [None, None, "MD"]
+    loaded = pf_state.users.all()
+    assert [each.profile and each.profile["nationality"] for each in loaded] == hidden
+
+
+def test_a_role_is_loaded_with_its_name(pf, pf_state):
+    """Other users can have it too."""
+    pf_state.load([{"id": 1, "role": {"id": 8, "name": "Broker"}}, {"id": 2}])
+    assert pf("GET", "/v1/roles")[1]["data"][-1]["name"] == "Broker"
+    assert pf("PATCH", "/v1/users/2", {"roleId": "8"})[0] == 204
+    assert pf("GET", "/v1/users?id=2")[1]["data"][0]["role"]["name"] == "Broker"
 
 
 def test_loading_replaces_the_roles(pf, pf_state):
@@ -469,8 +549,11 @@ def test_loading_replaces_the_roles(pf, pf_state):
         ([{"firstName": 1}], "user 0: firstName must be a string"),
         ([{"email": None}], "user 0: email must be a string"),
         ([{"mobile": 1}], "user 0: mobile must be a string"),
-        ([{"status": "gone"}], "user 0: status must be one of active, inactive, archived"),
+        ([{"status": "gone"}], "user 0: status must be one of active, inactive"),
         ([{"roleId": "3"}], "user 0: roleId must be a positive integer"),
+        ([{"role": 3}], "user 0: role must be an object"),
+        ([{"role": {"name": "Agent"}}], "user 0: roleId must be a positive integer"),
+        ([{"publicProfile": {"email": None}}], "user 0: publicProfile.email must be a string"),
         ([{"publicProfile": 1}], "user 0: publicProfile must be an object"),
         (
             [{"publicProfile": {"imageUrl": "x"}}],

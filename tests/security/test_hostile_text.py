@@ -226,6 +226,7 @@ EVERY = tuple(
 )
 
 
+@pytest.mark.refusals  # a text that is refused is sent in its older form (doubt 4)
 @pytest.mark.parametrize(
     "commands", [USUAL, pytest.param(EVERY, marks=pytest.mark.long)], ids=["usual", "every"]
 )
@@ -326,6 +327,7 @@ def hub(keyed: Agency, github: Platform, tmp_path: Path) -> Project:
     return project(keyed, github, tmp_path / "work", tmp_path / "project")
 
 
+@pytest.mark.refusals  # a text that is refused is sent in its older form (doubt 4)
 @IN_PART
 def test_no_text_acts_on_github(
     hub: Project, texts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

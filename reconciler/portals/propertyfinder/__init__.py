@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from reconciler.core.catalogue import Policy
 from reconciler.core.conversation import Conversation
-from reconciler.core.fields import Field, Identifier
+from reconciler.core.fields import Field, Identifier, mailbox
 from reconciler.core.model import Desired, Listing, Live, Operation, RateLimit, Response, Session
 from reconciler.core.pictures import PictureRules
 from reconciler.documents.parts import Part
@@ -66,6 +66,8 @@ class PropertyFinder(Writer):
         role = operation.values.get("roleId")
         if isinstance(role, str):
             return self._no_role(role)
+        if operation.verb == "create":
+            return _too_short(operation)
         public = any(name not in table.PRIVATE_NAMES for name in operation.values)
         if operation.id is not None and public and table.PROFILE not in operation.aliases:
             return (
@@ -103,15 +105,34 @@ class PropertyFinder(Writer):
         if not self.roles and any(isinstance(each.values.get("roleId"), str) for each in desired):
             self.roles = yield from read.roles()
         users, complete = yield from read.pages()
-        plain = read.shows_plain(users)
-        self.forms.shows_plain = self.forms.shows_plain if plain is None else plain
-        agents = (read.live(user, plain=self.forms.shows_plain) for user in users)
-        listing = Listing(tuple(agents), complete)
+        if self._omits_inactive(users, desired):
+            inactive, whole = yield from read.pages(f"&{table.INACTIVE}")
+            listed = len(users)
+            users = list({user["id"]: user for user in (*users, *inactive)}.values())
+            self.forms.omits_inactive |= len(users) > listed
+            complete = complete and whole
+        self.forms.learn(users)
+        listing = Listing(tuple(map(self.live, users)), complete)
         return listing, tuple(map(self._with_number, desired)) if self.roles else desired
 
     def live_listings(self, agents: Sequence[Live]) -> Conversation[dict[str, int]]:
         """The number of live listings of each agent, if the key may read them."""
         return listings.live_listings(agents)
+
+    def _omits_inactive(
+        self, users: Sequence[Mapping[str, Any]], desired: Sequence[Desired]
+    ) -> bool:
+        """Whether the list may omit inactive users (doubt 7): it has none, and not every declared
+        user."""
+        if any(user.get("status") == "inactive" for user in users):
+            return False
+        listed = {user["id"] for user in users} | {mailbox(user["email"]) for user in users}
+        return self.forms.omits_inactive or any(
+            (mailbox(value) if name == "email" else value) not in listed
+            for each in desired
+            for name, value in each.identity.items()
+            if name != "mobile"
+        )
 
     def _with_number(self, desired: Desired) -> Desired:
         """The agent with its role's number; unchanged if the name does not identify one role."""
@@ -126,3 +147,14 @@ class PropertyFinder(Writer):
         if len(found) != 1:
             return desired
         return replace(desired, values={**desired.values, "roleId": found[0]})
+
+
+def _too_short(operation: Operation) -> str | None:
+    """Why a name is too short to create the user; None if none is."""
+    for name in ("firstName", "lastName"):
+        if len(operation.values[name]) < table.SHORTEST_NAME:
+            return (
+                f"propertyfinder.{name}: to create a user, the portal requires at least "
+                f"{table.SHORTEST_NAME} characters. Declare a longer one."
+            )
+    return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -12,21 +13,63 @@ from pydantic_core import PydanticCustomError
 from reconciler.core.fields import digits, mailbox
 from reconciler.core.model import Value
 from reconciler.documents.parts import Hints, Key, Part, id_key
-from reconciler.documents.patterns import ONE_LINE
+from reconciler.documents.patterns import ONE_LINE, mapping
 from reconciler.portals.attribute import Attribute
 from reconciler.portals.declaring import about, keys
 from reconciler.portals.propertyfinder import table
 
+_NO_COUNTRY = (
+    "`nationality` must be one of the countries that the portal accepts, as two capital letters "
+    "such as MD"
+)
+_NO_DAY = "`expiryDate` must be a date such as 2027-01-31"
 
-def _distinct(codes: list[str]) -> list[str]:
-    if len(set(codes)) < len(codes):
-        message = "`spokenLanguages` lists a language twice"
-        raise PydanticCustomError("rule", "{message}", {"message": message})
-    return codes
+
+def _languages(names: list[str] | None) -> list[str] | None:
+    """Languages by their codes, where they have one: two names of one language are the same."""
+    codes = names and [table.CODES[table.LANGUAGES[name]] for name in names]
+    return _distinct("spokenLanguages", "a language", codes)
+
+
+def _compliances(found: list[Value] | None) -> list[Value] | None:
+    return _distinct("compliances", "an entry", found)
+
+
+def _complete(compliance: Value) -> Value:
+    missing = [f"`{name}`" for name in ("type", "value") if name not in compliance]
+    if missing:
+        raise _error(f"an entry of `compliances` needs {' and '.join(missing)}")
+    return compliance
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{message}", {"message": message})
+
+
+def _distinct(name: str, what: str, entries: list[Value] | None) -> list[Value] | None:
+    if any(entry in (entries or [])[:place] for place, entry in enumerate(entries or [])):
+        raise _error(f"`{name}` lists {what} twice")
+    return entries
+
+
+def _day(text: str) -> str:
+    """A date. Raises a PydanticCustomError for a day that does not exist."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise _error(_NO_DAY) from None
+    return text
+
+
+def _country(text: str) -> str:
+    """A country that the portal accepts. Raises a PydanticCustomError for any other text."""
+    if text in table.COUNTRIES:
+        return text
+    raise _error(_NO_COUNTRY)
 
 
 def _advise_country(text: str) -> str | None:
-    return text.upper() if re.search(table.COUNTRY, text.upper()) else None
+    return text.upper() if text.upper() in table.COUNTRIES else None
 
 
 def _adapt_phone(phone: Value) -> str | None:
@@ -36,6 +79,32 @@ def _adapt_phone(phone: Value) -> str | None:
 
 _ROWS: dict[str, Attribute] = {row.name: row for row in table.ATTRIBUTES}
 _FIRST, _LAST = table.YEARS
+UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+
+
+_COMPLIANCE: Any = mapping(
+    "compliance",
+    {
+        "type": Annotated[
+            Literal[table.COMPLIANCES], Field(description="What sort of number it is.")
+        ],
+        "value": Annotated[str, Field(pattern=ONE_LINE, description="The number, in quotes.")],
+        "expiryDate": Annotated[
+            str,
+            Field(
+                pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+                description="The last day on which it is valid.",
+                examples=["2027-01-31"],
+                json_schema_extra={"format": "date"},
+            ),
+            AfterValidator(_day),
+        ],
+    },
+    "A broker's number.",
+    required=["type", "value"],
+)
+
+
 _SPECIAL = {
     "roleId": Key(
         Annotated[
@@ -52,22 +121,33 @@ _SPECIAL = {
         Hints(f"`experienceSince` must be a year from {_FIRST} to {_LAST}, or null"),
     ),
     "nationality": Key(
-        Annotated[Annotated[str, Field(pattern=table.COUNTRY)] | None, about(_ROWS["nationality"])],
-        Hints(
-            "`nationality` must be a country, as two capital letters such as MD",
-            advise=_advise_country,
-        ),
+        Annotated[
+            Annotated[
+                str,
+                AfterValidator(_country),
+                Field(json_schema_extra={"enum": list(table.COUNTRIES)}),
+            ]
+            | None,
+            about(_ROWS["nationality"]),
+        ],
+        Hints(_NO_COUNTRY, advise=_advise_country),
     ),
     "spokenLanguages": Key(
         Annotated[
-            list[Literal[tuple(table.LANGUAGES)]],  # type: ignore[misc]
-            AfterValidator(_distinct),
-            about(_ROWS["spokenLanguages"], json_schema_extra={"uniqueItems": True}),
+            Annotated[list[Literal[tuple(table.LANGUAGES)]], UNIQUE] | None,  # type: ignore[misc]
+            AfterValidator(_languages),
+            about(_ROWS["spokenLanguages"]),
         ],
-        Hints(
-            "`spokenLanguages` must be a list of language codes, such as [en, ro, ru]",
-            "leave the key out to keep them, or write [] to clear them",
-        ),
+        Hints("`spokenLanguages` must be a list of languages, such as [en, ro, Berber]"),
+    ),
+    "compliances": Key(
+        Annotated[
+            Annotated[list[Annotated[_COMPLIANCE, AfterValidator(_complete)]], UNIQUE] | None,
+            AfterValidator(_compliances),
+            about(_ROWS["compliances"]),
+        ],
+        Hints('`compliances` must be a list, such as [{{type: brn, value: "12345"}}]'),
+        {"expiryDate": Hints(_NO_DAY)},
     ),
 }
 """The keys whose type does not follow from their sort of value."""
@@ -95,7 +175,6 @@ PART = Part(
     required=("email", "id"),
     example="email: ivan@agency.example",
     refused={
-        "compliances": ("`compliances` is not managed", "delete this line"),
         "imageUrl": ("unknown key `imageUrl` in `propertyfinder`", "write avatar: {url: …}"),
         "isActive": ("unknown key `isActive` in `propertyfinder`", "write status: active"),
         "avatar.id": (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,14 +75,15 @@ def _no_token(response: Response, path: str) -> str:
             return f"Property Finder issued no token: {reason}."
 
 
-def pages() -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
-    """All users, and whether the list is known to be complete. If the total changes between two
-    pages, someone joined or left and a user may be missing. Raises PortalError."""
+def pages(which: str = "") -> Conversation[tuple[list[Mapping[str, Any]], bool]]:
+    """All users that a filter finds (`&status=inactive`; "": the whole list), and whether the list
+    is known to be complete. If the total changes between two pages, someone joined or left and a
+    user may be missing. Raises PortalError."""
     users: dict[Any, Mapping[str, Any]] = {}
     totals = []
     for page in range(1, PAGES):
         data, marks = _page(
-            (yield Request("GET", f"{table.USERS}?page={page}&perPage={table.PAGE_SIZE}"))
+            (yield Request("GET", f"{table.USERS}?page={page}&perPage={table.PAGE_SIZE}{which}"))
         )
         before = len(users)
         for user in data:
@@ -168,7 +171,7 @@ def _checked(user: object) -> Mapping[str, Any]:
             "persists, report it to the portal."
         )
     profile = user.get("publicProfile")
-    wrong = wrong_types(user, table.PRIVATE)
+    wrong = wrong_types(_with_role_id(user), table.PRIVATE)
     if user.get("email") in (None, ""):  # without it, every user would seem to be new
         wrong.append("email")
     if profile is not None and not isinstance(profile, Mapping):
@@ -183,12 +186,23 @@ def _checked(user: object) -> Mapping[str, Any]:
     return user
 
 
+def _with_role_id(user: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A user with the id of the role, which GET shows as an object (doubt 3)."""
+    role = user.get("role")
+    if role is None:
+        return user
+    return {**user, "roleId": role.get("id") if isinstance(role, Mapping) else role}
+
+
 def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
     rows = [row for row in table.PUBLIC if row.field.sort is not Sort.PICTURE]
     wrong = wrong_types(profile, rows)
     languages = profile.get("spokenLanguages")
     if isinstance(languages, list) and not all(map(is_name, languages)):
         wrong.append("spokenLanguages")
+    compliances = profile.get("compliances")
+    if isinstance(compliances, list) and not all(map(_is_compliance, compliances)):
+        wrong.append("compliances")
     if not is_name(profile.get("id")):
         wrong.append("id")
     return wrong + [
@@ -199,16 +213,32 @@ def _wrong_in_profile(profile: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def shows_plain(users: list[Mapping[str, Any]]) -> bool | None:
+def _is_compliance(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("type"), str)
+        and isinstance(value.get("value"), str)
+        and isinstance(value.get("expiryDate"), str | None)
+    )
+
+
+def shown_names(users: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of the values, of those that the portal may hide, that it shows of any user. It
+    omits what is not set, so one user says nothing about the others."""
+    profiles = [user.get("publicProfile") or {} for user in users]
+    return {row.name for row in table.HIDDEN if any(row.on_wire in profile for profile in profiles)}
+
+
+def shows_plain(users: Sequence[Mapping[str, Any]]) -> bool | None:
     """Whether the portal shows texts as strings; None if no user has a text."""
     profiles = [user.get("publicProfile") or {} for user in users]
     types = {type(profile.get(text)) for profile in profiles for text in table.TEXTS}
     return True if str in types else False if dict in types else None
 
 
-def live(user: object, *, plain: bool | None) -> Live:
+def live(user: object, *, plain: bool | None, shown: Collection[str] = ()) -> Live:
     """A user as GET shows it, in the terms of the YAML file. `plain`: the portal shows texts as
-    strings.
+    strings. `shown` are the values that the portal shows although it may hide them.
 
     Raises ResponseError if its form is not the documented one.
     """
@@ -216,7 +246,8 @@ def live(user: object, *, plain: bool | None) -> Live:
     profile = checked.get("publicProfile") or {}
     values = _private(checked)
     for row in table.PUBLIC:
-        values |= _public(row, profile, plain=plain)
+        if not (row.field.hidden and profile) or row.name in shown or row.on_wire in profile:
+            values |= _public(row, profile, plain=plain)
     number = profile.get("id")
     full_name = f"{checked.get('firstName') or ''} {checked.get('lastName') or ''}".strip()
     return Live(
@@ -230,6 +261,7 @@ def live(user: object, *, plain: bool | None) -> Live:
 
 
 def _private(user: Mapping[str, Any]) -> dict[str, Value]:
+    user = _with_role_id(user)
     values: dict[str, Value] = {row.name: user.get(row.on_wire) for row in table.PRIVATE}
     if values["firstName"] is None and values["lastName"] is None:
         # This portal has one name, the public one.
@@ -247,6 +279,8 @@ def _public(row: Attribute, profile: Mapping[str, Any], *, plain: bool | None) -
         case Sort.TEXTS:  # a string is the first language and says nothing about the second
             parts = [table.FIRST] if isinstance(shown, str) or plain else table.PARTS
             return {f"{row.name}.{part}": shown or "" for part in parts}
+        case Sort.CODES if row.name == "compliances":
+            return {row.name: [_compliance(each) for each in shown or ()]}
         case Sort.CODES:
             return {row.name: [table.CODES.get(code, code) for code in shown or ()]}
         case Sort.PICTURE:
@@ -255,14 +289,45 @@ def _public(row: Attribute, profile: Mapping[str, Any], *, plain: bool | None) -
             return {row.name: shown or None}
 
 
+def _compliance(shown: Mapping[str, Any]) -> dict[str, str]:
+    """A broker's number in the terms of the file: without what only the portal decides."""
+    expiry = shown.get("expiryDate")
+    dated = {"expiryDate": day(expiry)} if expiry else {}
+    return {"type": shown["type"], "value": shown["value"], **dated}
+
+
+def day(text: str) -> str:
+    """The date of a time as the portal shows it, which takes dates without times: midnight in UTC
+    is that date in any zone, and another time is that of its own zone. Other texts are returned
+    unchanged."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if time.tzinfo is not None:
+        with suppress(OverflowError):  # in the first or the last year
+            utc = time.astimezone(UTC)
+            time = utc if (utc.hour, utc.minute, utc.second) == (0, 0, 0) else time
+    return time.date().isoformat()
+
+
 def picture(variants: Value) -> Value:
     """A picture as the portal shows it: a fingerprint of its variants, since it does not show the
     source, and their addresses. Queries are left out: they may be signed anew at each reading."""
-    if not variants:
+    if not _has_string(variants):
         return None
     shown = _without_queries(variants)
     canonical = json.dumps(shown, sort_keys=True).encode()
     return {"id": blake2b(canonical, digest_size=4).hexdigest(), "variants": shown}
+
+
+def _has_string(value: Value) -> bool:
+    """Whether there is a text in a value: without any address, there is no picture."""
+    if isinstance(value, Mapping):
+        return any(map(_has_string, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_string, value))
+    return isinstance(value, str) and value != ""
 
 
 def _without_queries(value: Value) -> Value:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.conversation import Conversation
-from reconciler.core.fields import Sort, Verdict, mailbox, parent
+from reconciler.core.fields import Sort, Verdict, ascii_url, mailbox, parent
 from reconciler.core.model import (
     Listing,
     Live,
@@ -26,8 +27,9 @@ from reconciler.core.model import (
     Value,
 )
 from reconciler.errors import PortalError
+from reconciler.portals.attribute import Attribute
 from reconciler.portals.propertyfinder import answers, config, table
-from reconciler.portals.propertyfinder.read import live, says_more
+from reconciler.portals.propertyfinder.read import live, says_more, shown_names, shows_plain
 from reconciler.portals.uncertain import TRIES, Uncertain, compared, given_up, object_of
 
 
@@ -37,11 +39,21 @@ class Forms:
 
     `shows_plain`: texts are shown as strings (None: unknown). `accepts_plain`: texts are accepted
     as strings (None: as they are shown). `inactive` is the status of a user who was deactivated.
+    `shown` are the values that the portal shows although it may hide them. `omits_inactive`: a list
+    without a filter has no inactive users.
     """
 
     shows_plain: bool | None = None
     accepts_plain: bool | None = None
     inactive: str = "inactive"
+    shown: frozenset[str] = frozenset()
+    omits_inactive: bool = False
+
+    def learn(self, users: Sequence[Mapping[str, Any]]) -> None:
+        """Learn from users as GET shows them."""
+        plain = shows_plain(users)
+        self.shows_plain = self.shows_plain if plain is None else plain
+        self.shown |= shown_names(users)
 
 
 @dataclass
@@ -96,7 +108,7 @@ class Writer:
     def _public(self, operation: Operation) -> dict[str, Value]:
         values, plain = operation.values, self._sends_plain(operation)
         return {
-            row.on_wire: _on_wire(row.field.sort, values[row.name], plain=plain)
+            row.on_wire: _on_wire(row, values[row.name], plain=plain)
             for row in table.PUBLIC
             if row.name in values
         }
@@ -200,8 +212,10 @@ class Writer:
         """Read one user: whether it has what the operation wants (None: it could not be read),
         and the user."""
         email = operation.values.get("email")
-        which = f"email={quote(str(email), safe='')}"
-        found = yield from self._find(which if operation.id is None else f"id={operation.id}")
+        if operation.id is None:
+            found = yield from self._find(f"email={quote(str(email), safe='')}")
+        else:
+            found = yield from self._find_by_id([str(operation.id)])
         if found is None or not (found.agents or found.complete):
             return None, None  # there are users that are not shown
         if operation.id is None:
@@ -214,7 +228,7 @@ class Writer:
         agents: dict[str, Live | None] = {}
         for start in range(0, len(ids), table.PAGE_SIZE):
             group = list(map(str, ids[start : start + table.PAGE_SIZE]))
-            found = yield from self._find(f"id={','.join(group)}")
+            found = yield from self._find_by_id(group)
             shown = found.by_id() if found is not None else {}
             if found is not None and found.complete and shown.keys() <= set(group):
                 agents |= dict.fromkeys(group)  # else the portal ignored the filter
@@ -228,10 +242,27 @@ class Writer:
         if response.status != 200 or not isinstance(users, list):
             return None
         try:
-            found = tuple(live(user, plain=self.forms.shows_plain) for user in users)
+            found = tuple(self.live(user) for user in users)
         except PortalError:
             return None
         return Listing(found, not says_more(marks, len(found)))
+
+    def _find_by_id(self, ids: Sequence[str]) -> Conversation[Listing | None]:
+        """The users with these ids; None if they could not be read. If not all are found, those
+        that are inactive are requested: the portal may omit them (doubt 7)."""
+        which = f"id={','.join(ids)}"
+        found = yield from self._find(which)
+        if found is None or not found.complete or len(found.agents) >= len(ids):
+            return found
+        inactive = yield from self._find(f"{which}&{table.INACTIVE}")
+        if inactive is None:
+            return None
+        agents = {**found.by_id(), **inactive.by_id()}
+        return Listing(tuple(agents.values()), inactive.complete)
+
+    def live(self, user: object) -> Live:
+        """A user as GET shows it, in the terms of the YAML file. Raises ResponseError."""
+        return live(user, plain=self.forms.shows_plain, shown=self.forms.shown)
 
 
 def _created(found: Sequence[Live], email: Value) -> tuple[Verdict | None, Live | None]:
@@ -248,12 +279,14 @@ def _has_login(agent: Live, email: Scalar | None) -> bool:
     return login is not None and email is not None and mailbox(login) == mailbox(email)
 
 
-def _on_wire(sort: Sort, value: Value, *, plain: bool) -> Value:
+def _on_wire(row: Attribute, value: Value, *, plain: bool) -> Value:
     """A value of the public profile as the portal accepts it. `plain`: texts are strings."""
-    match sort:
+    match row.field.sort:
         case Sort.PICTURE:
-            return value["url"] if value else None
-        case Sort.CODES:
+            return ascii_url(value["url"])
+        case Sort.LINK:
+            return ascii_url(value)
+        case Sort.CODES if row.name == "spokenLanguages" and value is not None:
             return [table.LANGUAGES.get(code, code) for code in value]
         case Sort.TEXTS if plain:
             return value.get(table.FIRST) or ""

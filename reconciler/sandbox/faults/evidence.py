@@ -125,9 +125,15 @@ def _rename(target: Target, named: Json) -> None:
         [each for number, each in target.agents.items() if number != named.get("id")]
     )
     if isinstance(other, User):
-        named.update(show(other, target.state.propertyfinder.readings))
+        named.update(_shown(target, other))
     else:
         named.update({"id": other.id, "externalId": other.external_id})
+
+
+def _shown(target: Target, user: User) -> Json:
+    """Return a user as GET shows it."""
+    mine = target.state.propertyfinder
+    return show(user, mine.readings, mine.users.roles())
 
 
 async def changes_another(admits: bool, target: Target) -> Response:
@@ -142,7 +148,7 @@ async def changes_another(admits: bool, target: Target) -> Response:
         if not admits and response.body:
             document = document_of(response)
             if isinstance(right, User):
-                document = show(right, target.state.propertyfinder.readings)
+                document = _shown(target, right)
             else:
                 document["id"] = right.id
             return target.altered(response, document)

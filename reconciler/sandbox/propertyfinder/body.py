@@ -1,6 +1,6 @@
 """What POST and PATCH accept: checked as a whole first, then written into a user.
 
-Facts: docs/portals/propertyfinder.md, "What POST and PATCH take" and "Known gaps".
+Facts: docs/portals/propertyfinder.md, "What POST and PATCH take".
 """
 
 from __future__ import annotations
@@ -8,21 +8,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
 from reconciler.sandbox.gate import RefusalError
+from reconciler.sandbox.propertyfinder.facts import LANGUAGES, NATIONALITIES
 from reconciler.sandbox.propertyfinder.readings import Limits, Readings
-from reconciler.sandbox.propertyfinder.user import STATUSES, STRINGS, TEXT_LANGUAGES, TEXTS, User
+from reconciler.sandbox.propertyfinder.user import (
+    CONTACTS,
+    STATUSES,
+    STRINGS,
+    TEXT_LANGUAGES,
+    TEXTS,
+    User,
+    compliance,
+)
 from reconciler.sandbox.values import Json, is_id, split_https
 
-SPOKEN_LANGUAGES = {
-    *range(1, 17),
-    *range(18, 28),
-    *(29, 30, *range(32, 46), 47, 49, *range(50, 58), *range(59, 63), *range(64, 71)),
-}
-"""The language ids that are accepted."""
-
-_CONTACTS = ("name", "email", "phone")
 _PHONES = ("mobile", "phone", "phoneSecondary", "whatsappPhone")
 _LISTS = ("spokenLanguages", "compliances")
 
@@ -93,19 +95,51 @@ def _check_languages(value: object, pointer: str) -> Iterator[Problem]:
     yield from _LIST(value, pointer)
     ids = value if isinstance(value, list) else []
     for place, each in enumerate(ids):
-        if type(each) is not int or each not in SPOKEN_LANGUAGES:
+        if type(each) is not int or each not in LANGUAGES:
             yield Problem("must be the id of a language", f"{pointer}/{place}")
         elif each in ids[:place]:
             yield Problem("must not appear twice", f"{pointer}/{place}")
+
+
+def _check_compliances(value: object, pointer: str) -> Iterator[Problem]:
+    """Yield the problems of a list of compliances; the vendor's schema lets each have more keys."""
+    yield from _LIST(value, pointer)
+    for place, each in enumerate(value if isinstance(value, list) else []):
+        known = {key: each[key] for key in _COMPLIANCE if key in each} if _is_object(each) else each
+        yield from _object(_COMPLIANCE, ("type", "value"))(known, f"{pointer}/{place}")
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_date(value: object) -> bool:
+    if not isinstance(value, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 _ANY = _that(lambda _: True, "")
 _LIST = _that(lambda it: isinstance(it, list), "must be an array")
 _STRING = _text(".*", "must be a string")
 _NAME = _text(".{2,}", "must be a string of 2 or more characters")
+_URI = _text(
+    "[A-Za-z][A-Za-z0-9+.-]*:([A-Za-z0-9._~:/?#@!$&'()*+,;=-]|\\[|\\]|%[0-9A-Fa-f]{2})+",
+    "must be a URI",
+)
 _EMAIL = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "must be an e-mail address")
 _PHONE = _text(r"\+?[0-9][0-9\s().-]{6,17}", "must be a phone number")
-_ACCOUNT = {"firstName": _NAME, "lastName": _NAME, "email": _EMAIL, "mobile": _PHONE}
+_COMPLIANCE = {
+    "type": _STRING,
+    "value": _STRING,
+    "expiryDate": _that(_is_date, "must be a date"),
+}
+_NEW_ACCOUNT = {"firstName": _NAME, "lastName": _NAME, "email": _EMAIL, "mobile": _PHONE}
+_ACCOUNT = _NEW_ACCOUNT | {"firstName": _STRING, "lastName": _STRING}
 _DEACTIVATION = {
     "isActive": _that(lambda it: type(it) is bool, "must be a boolean"),
     "status": _that(lambda it: it in STATUSES, f"must be one of {', '.join(STATUSES)}"),
@@ -116,35 +150,30 @@ _PROFILE = {
     "phone": _PHONE,
     "phoneSecondary": _PHONE,
     "whatsappPhone": _PHONE,
-    "imageUrl": _that(split_https, "must be an https URL"),
+    "imageUrl": _URI,
+    "linkedinAddress": _URI,
     "experienceSince": _that(
         lambda it: type(it) is int and 1000 <= it <= 9999, "must be a year of four digits"
     ),
-    "nationality": _text("[A-Za-z]{2}", "must be a code of two letters"),
-    "spokenLanguages": _check_languages,
-    "compliances": _LIST,
+    "nationality": _that(lambda it: it in NATIONALITIES, "must be the code of a country"),
+    "spokenLanguages": _or_null(_check_languages),
+    "compliances": _or_null(_check_compliances),
 }
 
 
 def _texts(readings: Readings) -> Check:
     """Return the check of bio and position: objects, strings, or either (doubt 4)."""
-    text = _STRING if readings.nulls == "refused" else _or_null(_STRING)
-    as_object = _object(dict.fromkeys(TEXT_LANGUAGES, text))
+    as_object = _object(dict.fromkeys(TEXT_LANGUAGES, _STRING))
     if readings.texts_taken == "object":
         return as_object
     if readings.texts_taken == "string":
         return _STRING
-    return lambda value, pointer: (as_object if isinstance(value, dict) else _STRING)(
-        value, pointer
-    )
+    return lambda value, pointer: (as_object if _is_object(value) else _STRING)(value, pointer)
 
 
 def _profile(readings: Readings) -> dict[str, Check]:
     """Return the checks of the public profile."""
-    checks = _PROFILE | dict.fromkeys(TEXTS, _texts(readings))
-    if readings.nulls == "refused":
-        return checks
-    return {key: check if key in _CONTACTS else _or_null(check) for key, check in checks.items()}
+    return _PROFILE | dict.fromkeys(TEXTS, _texts(readings))
 
 
 def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is checked
@@ -158,10 +187,10 @@ def credentials(body: Any) -> Json:  # noqa: ANN401 - it is what is checked
 
 def new_user(body: Any, readings: Readings) -> Json:  # noqa: ANN401
     """Return a checked creation. Raises `ProblemsError`."""
-    profile = _object(_profile(readings), _CONTACTS if readings.contacts == "required" else ())
-    checks = _ACCOUNT | {"roleId": _that(is_id, "must be an integer"), "publicProfile": profile}
-    required = [key for key in checks if readings.names == "parts" or not key.endswith("Name")]
-    return _checked(body, _object(checks, required))
+    profile = _object(_profile(readings), CONTACTS)
+    role = _that(is_id, "must be an integer")
+    checks = {**_NEW_ACCOUNT, "roleId": role, "publicProfile": profile}
+    return _checked(body, _object(checks, checks))
 
 
 def account(body: Any, readings: Readings) -> Json:  # noqa: ANN401
@@ -191,9 +220,8 @@ def _checked(body: Any, check: Check) -> Json:  # noqa: ANN401
 def write_account(user: User, body: Json, readings: Readings) -> None:
     """Write a checked private part into a user; what it omits is kept."""
     values = {key: _stored(key, value, readings) for key, value in body.items()}
-    if readings.names == "parts":
-        user.first_name = values.get("firstName", user.first_name)
-        user.last_name = values.get("lastName", user.last_name)
+    user.first_name = values.get("firstName", user.first_name)
+    user.last_name = values.get("lastName", user.last_name)
     user.email = values.get("email", user.email)
     user.mobile = values.get("mobile", user.mobile)
     user.role_id = int(values.get("roleId", user.role_id))
@@ -205,13 +233,13 @@ def write_profile(user: User, body: Json, readings: Readings, limits: Limits, no
     """Write a checked public part into a user with a profile; what it omits is kept."""
     user.profile = dict(user.profile or {})
     for key, value in body.items():
-        if value is None and readings.nulls == "ignored":
-            continue
         if key == "imageUrl":
             _import_picture(user, value, readings, limits, now)
         elif key in TEXTS:
             user.profile[key] = _merged(key, value, user.profile[key], readings)
-        elif key in _LISTS:
+        elif key == "compliances":
+            user.profile[key] = [compliance(each) for each in value or []]
+        elif key == "spokenLanguages":
             user.profile[key] = value or []
         else:
             user.profile[key] = _stored(key, value, readings)
@@ -232,30 +260,19 @@ def _stored(key: str, value: Any, readings: Readings) -> Any:  # noqa: ANN401
     return value.strip()
 
 
-def _merged(key: str, value: Json | str | None, before: Json, readings: Readings) -> Json:
+def _merged(key: str, value: Json | str, before: Json, readings: Readings) -> Json:
     """Return bio or position after a change (doubt 4); a string is the primary text."""
-    if value is None:
-        return dict.fromkeys(TEXT_LANGUAGES)
     texts = value if isinstance(value, dict) else {"primary": value}
     rest = before if readings.texts_partial == "merge" else dict.fromkeys(TEXT_LANGUAGES)
-    changes = {
-        language: _stored(key, text, readings)
-        for language, text in texts.items()
-        if text is not None or readings.nulls == "clears"
-    }
-    return rest | changes
+    return rest | {language: _stored(key, text, readings) for language, text in texts.items()}
 
 
-def _import_picture(
-    user: User, url: str | None, readings: Readings, limits: Limits, now: float
-) -> None:
-    """Import or remove a picture; an import finishes now, later, or never (doubt 5)."""
-    if url is not None and readings.picture_import == "never":
+def _import_picture(user: User, url: str, readings: Readings, limits: Limits, now: float) -> None:
+    """Import a picture: now, later, or never (doubt 5). Another scheme than https never arrives."""
+    if readings.picture_import == "never" or split_https(url) is None:
         return
     user.picture_pending = None  # this replaces an unfinished import
-    if url is None:
-        user.show_picture(None)
-    elif readings.picture_import == "at-once":
+    if readings.picture_import == "at-once":
         user.show_picture(url)
     else:
         by_reads = readings.picture_import == "after-reads"

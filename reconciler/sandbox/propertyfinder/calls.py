@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,7 +18,15 @@ from starlette.responses import JSONResponse, Response
 from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
 from reconciler.sandbox.propertyfinder import body, listings
 from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
-from reconciler.sandbox.propertyfinder.user import STATUSES, User, empty_profile, show
+from reconciler.sandbox.propertyfinder.store import CONTAINS
+from reconciler.sandbox.propertyfinder.user import (
+    STATUSES,
+    User,
+    empty_profile,
+    show,
+    show_created,
+    show_role,
+)
 from reconciler.sandbox.state import Call, State
 from reconciler.sandbox.values import Json
 
@@ -25,12 +34,20 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _TOKEN = "token"
-_CODES = {
-    400: "VALIDATION_ERROR",
-    422: "BUSINESS_RULE_VIOLATION",
-    429: "RATE_LIMIT_EXCEEDED",
-    500: "INTERNAL_ERROR",
+_TYPES = {
+    401: "AUTHENTICATION",
+    403: "AUTHORIZATION",
+    404: "NOT_FOUND",
+    405: "NOT_FOUND",
+    409: "CONFLICT",
+    422: "BUSINESS_VALIDATION",
+    429: "RATE_LIMIT",
+    500: "INTERNAL",
+    502: "BAD_GATEWAY",
+    504: "TIMEOUT",
 }
+"""The type of an error in the older format; SCHEMA_VALIDATION for other statuses."""
+_PROBLEMS = "https://problems.atlas.propertyfinder.com"
 _FILTERS = {
     "status": "status",
     "roleId": "role_id",
@@ -39,12 +56,15 @@ _FILTERS = {
     "publicProfileId": "profile_id",
 }
 _NUMBERS = ("roleId", "id", "publicProfileId")
+_LISTS = ("email", "id", "publicProfileId")
+"""The filters that take several values, separated by commas."""
 
 
 class PropertyFinder(Gate):
     """The portal's application, mounted at the root."""
 
     NAME = "propertyfinder"
+    UNSUPPORTED = 400
 
     def __init__(self, state: State, respond: Respond) -> None:
         """Serve the portal from this state."""
@@ -95,23 +115,22 @@ class PropertyFinder(Gate):
         """Return the error in the format that the request asks for, or the older one ("Errors")."""
         status = problem.status
         title = HTTPStatus(status).phrase
-        code = _CODES.get(status) or HTTPStatus(status).name
         problems = problem.problems if isinstance(problem, ProblemsError) else []
+        error: Json = {"title": title, "detail": problem.message}
+        if problems:
+            error["errors"] = [each._asdict() for each in problems]
         is_v2 = request.headers.get("x-pf-error-format") == "problem-json-v2"
         if not is_v2 or self.state.propertyfinder.readings.errors == "older":
-            details = [f"{each.pointer or '/'} {each.detail}" for each in problems]
-            message = "; ".join(details) or problem.message
-            return JSONResponse({"error": title, "message": message}, status, problem.headers)
-        form = {
-            "type": f"https://errors.propertyfinder.example/{code.lower().replace('_', '-')}",
-            "code": code,
-            "title": title,
-            "detail": problem.message,
+            error["type"] = _TYPES.get(status, "SCHEMA_VALIDATION")
+            return JSONResponse(error, status, problem.headers)
+        name = title.lower().replace(" ", "-")
+        error |= {
+            "type": f"{_PROBLEMS}/common-http-{status}-{name}/",
+            "code": f"common_http_{status}-{name}",
             "status": status,
             "attributes": {"trace_id": uuid4().hex},
-            "errors": [each._asdict() for each in problems],
         }
-        return JSONResponse(form, status, problem.headers, "application/problem+json")
+        return JSONResponse(error, status, problem.headers, "application/problem+json")
 
 
 class Calls:
@@ -134,6 +153,8 @@ class Calls:
     def list(self, call: Call) -> Response:
         """Return a page of the users that match every filter; late pictures count such reads."""
         page, size, filters = _query(call.query)
+        if self._mine.readings.listing == "active":  # doubt 7
+            filters.setdefault("status", ["active"])
         users, total = self._mine.users.page(filters, (page - 1) * size, size)
         for user in users:
             if user.advance_import(self._state.clock()):
@@ -147,7 +168,8 @@ class Calls:
             "nextPage": page + 1 if page < pages else None,
             "prevPage": page - 1 if page > 1 else None,
         }
-        data = [show(user, self._mine.readings) for user in users]
+        roles = self._mine.users.roles()
+        data = [show(user, self._mine.readings, roles) for user in users]
         return JSONResponse({"data": data, "pagination": pagination})
 
     def create(self, call: Call) -> Response:
@@ -161,11 +183,12 @@ class Calls:
             role_id=given["roleId"],
             profile_id=profile_id,
             profile=empty_profile(),
+            created_at=datetime.fromtimestamp(self._state.clock(), UTC).isoformat(),
         )
         body.write_account(user, given, self._mine.readings)
         self._write_profile(user, given["publicProfile"])
         self._save(user)
-        return JSONResponse(show(user, self._mine.readings), 201)
+        return JSONResponse(show_created(user, self._mine.readings), 201)
 
     def change_account(self, call: Call) -> Response:
         """Change the private part of a user."""
@@ -184,7 +207,7 @@ class Calls:
     def roles(self, _call: Call) -> Response:
         """Return the roles that a user can have."""
         roles = self._mine.users.roles()
-        return JSONResponse({"data": [{"id": key, "name": name} for key, name in roles.items()]})
+        return JSONResponse({"data": [show_role(*role) for role in roles.items()]})
 
     def _write_profile(self, user: User, given: Json) -> None:
         mine = self._mine
@@ -195,7 +218,7 @@ class Calls:
         self._save(user)
         if self._mine.readings.patch_answer == "204":
             return Response(status_code=204)
-        return JSONResponse(show(user, self._mine.readings))
+        return JSONResponse(show(user, self._mine.readings, self._mine.users.roles()))
 
     def _save(self, user: User) -> None:
         """Save a user. Raises a `ProblemsError` of 422 if it breaks a business rule."""
@@ -214,13 +237,19 @@ class Calls:
 def _query(query: Mapping[str, str]) -> tuple[int, int, dict[str, list[str]]]:
     """Return the page, its size, and the filters by column. Raises a `ProblemsError` of 400."""
     paging = {"page": query.get("page", "1"), "perPage": query.get("perPage", "50")}
-    filters = {key: query[key].split(",") for key in _FILTERS if key in query}
-    known = ("page", "perPage", *_FILTERS)
+    filters = {
+        key: query[key].split(",") if key in _LISTS else [query[key]]
+        for key in _FILTERS
+        if key in query
+    }
+    known = ("page", "perPage", "search", *_FILTERS)
     problems = [Problem("is not known", f"/{key}") for key in query if key not in known]
     problems += [*_paging_problems(paging), *_filter_problems(filters)]
     if problems:
         raise ProblemsError(400, problems)
     columns = {_FILTERS[key]: values for key, values in filters.items()}
+    if "search" in query:
+        columns[CONTAINS] = [query["search"]]
     return int(paging["page"]), int(paging["perPage"]), columns
 
 
@@ -237,8 +266,8 @@ def _filter_problems(filters: Mapping[str, list[str]]) -> Iterator[Problem]:
     for key, values in filters.items():
         if key in _NUMBERS and not all(re.fullmatch("[0-9]{1,15}", value) for value in values):
             yield Problem("must be integers", f"/{key}")
-        if key == "status" and not set(values) <= set(STATUSES):
-            yield Problem(f"must be among {', '.join(STATUSES)}", f"/{key}")
+        if key == "status" and values[0] not in STATUSES:
+            yield Problem(f"must be one of {', '.join(STATUSES)}", f"/{key}")
 
 
 def _number(call: Call) -> int:

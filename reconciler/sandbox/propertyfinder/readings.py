@@ -1,7 +1,6 @@
 """What Property Finder's documentation leaves open, as switches: a field for each doubt.
 
-Facts: docs/portals/propertyfinder.md. Where a default still follows an older note, "Known gaps" on
-that page says so.
+Facts: docs/portals/propertyfinder.md. The defaults are the reading of the vendor's schema.
 """
 
 from __future__ import annotations
@@ -24,24 +23,29 @@ class Readings(Doubts):
     PAGE: ClassVar[str] = _PAGE
 
     token_path: Literal["/v1/auth/token", "/oauth/token"] = switch(
-        "/v1/auth/token", "Path of the token endpoint", "doubt 1"
+        "/v1/auth/token", "Path of the token endpoint", "doubt 1", ("/oauth/token",)
     )
     deactivate_by: Literal["isActive", "status"] = switch(
-        "isActive", "Field of a PATCH that deactivates a user", "doubt 2"
+        "isActive", "Field of a PATCH that deactivates a user", "doubt 2", ("status",)
     )
     deactivate_other: Literal["refused", "ignored"] = switch(
         "refused", "What a PATCH does with the other field, isActive or status", "doubt 2"
     )
-    names: Literal["parts", "one"] = switch(
-        "parts",
-        "Show firstName and lastName, or null for both because users have one public name",
-        "Known gaps",
+    shape: Literal["current", "more", "older"] = switch(
+        "current",
+        "What GET shows: role and no hidden values; more: also roleId, and the hidden values that "
+        "are set; older: roleId without role, all hidden values, and null for unset ones",
+        "doubt 3",
+        ("older",),
     )
     texts: Literal["object", "string"] = switch(
-        "object", "Show bio and position in both languages, or only the primary text", "doubt 4"
+        "object",
+        "Show bio and position in both languages, or only the primary text",
+        "doubt 4",
+        ("string",),
     )
     texts_taken: Literal["object", "string", "either"] = switch(
-        "object", "Form in which bio and position are accepted", "doubt 4"
+        "object", "Form in which bio and position are accepted", "doubt 4", ("string",)
     )
     texts_partial: Literal["merge", "replace"] = switch(
         "merge", "Whether a partial text keeps or empties the other language", "doubt 4"
@@ -50,19 +54,16 @@ class Readings(Doubts):
         "at-once", "When an imported picture appears; never is a silent failure", "doubt 5"
     )
     patch_answer: Literal["204", "200"] = switch(
-        "204", "Answer a PATCH with no body, or with the user", "doubt 6"
+        "204", "Answer a PATCH with no body, or with the user", "doubt 6", ("200",)
     )
-    nulls: Literal["clears", "ignored", "refused"] = switch(
-        "clears", "What null does to an optional public field", "Known gaps"
+    listing: Literal["all", "active"] = switch(
+        "all", "Users that a list without the filter status has", "doubt 7"
     )
     strings: Literal["kept", "trimmed", "normalised"] = switch(
         "kept",
         "How text is stored; normalised means trimmed, NFC, single spaces, e-mails in lower case, "
         "phones without separators",
         "What POST and PATCH take",
-    )
-    contacts: Literal["optional", "required"] = switch(
-        "optional", "Whether a creation needs a public name, e-mail and phone", "Known gaps"
     )
     errors: Literal["by-header", "older"] = switch(
         "by-header", "Format of errors: as X-PF-Error-Format asks, or always the older", "Errors"

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from reconciler.sandbox.database import Database, Table
+from reconciler.sandbox.propertyfinder.facts import ROLES
 from reconciler.sandbox.propertyfinder.user import FIRST_PROFILE_ID, User
 
 _ROLES_TABLE = """
 CREATE TABLE IF NOT EXISTS propertyfinder_roles (id INTEGER PRIMARY KEY, name TEXT NOT NULL)
 """
-_ROLES = {1: "Admin", 2: "Decision maker", 3: "Agent", 4: "Limited access"}
+
+CONTAINS = "instr(lower(first_name || ' ' || coalesce(last_name, '') || ' ' || email), lower(?))"
+"""The filter for users whose name or e-mail contains a text."""
 
 
 class Users:
@@ -27,15 +30,17 @@ class Users:
         constraints = {"email": "UNIQUE COLLATE NOCASE", "profile_id": "UNIQUE"}
         self._users = Table(database, "propertyfinder_users", User, constraints)
         database.run(_ROLES_TABLE)
-        self._add_roles(_ROLES)
+        self._add_roles(ROLES)
 
-    def replace(self, users: Iterable[User]) -> None:
-        """Replace all users with these; every role that a user has exists afterwards."""
+    def replace(self, users: Iterable[User], roles: Mapping[int, str] | None = None) -> None:
+        """Replace all users with these; every role that a user has exists afterwards, under its
+        name in `roles` if it is there."""
         users = list(users)
         with self._database.transaction():
             self._users.replace(users)
             self._database.run("DELETE FROM propertyfinder_roles")
-            self._add_roles({user.role_id: f"Role {user.role_id}" for user in users} | _ROLES)
+            unnamed = {user.role_id: f"Role {user.role_id}" for user in users}
+            self._add_roles(unnamed | ROLES | dict(roles or {}))
 
     @contextmanager
     def showing(self, users: Iterable[User]) -> Iterator[None]:
@@ -53,10 +58,11 @@ class Users:
     ) -> tuple[list[User], int]:
         """Return a page of the users that match every filter, and how many match.
 
-        A filter is a column and its accepted values.
+        A filter is a column and its accepted values, or `CONTAINS` and a text.
         """
         where = " AND ".join(
-            f"{column} IN ({', '.join('?' * len(values))})" for column, values in filters.items()
+            column if column == CONTAINS else f"{column} IN ({', '.join('?' * len(values))})"
+            for column, values in filters.items()
         )
         condition = f"WHERE {where}" if where else ""
         values = [value for each in filters.values() for value in each]

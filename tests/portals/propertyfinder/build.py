@@ -19,6 +19,7 @@ SECRETS = {
     "PROPERTYFINDER_API_SECRET": "secret-that-stays-secret",
 }
 LIST = "GET /v1/users?page=1&perPage=100"
+INACTIVE = f"{LIST}&status=inactive"
 ROLES = "GET /v1/roles"
 POST = "POST /v1/users"
 PRIVATE = "PATCH /v1/users/5"
@@ -43,30 +44,36 @@ def finder(**section):
 
 
 def profile(number, **more):
-    """A public profile as GET shows it."""
+    """A public profile as GET shows it: what is not set is omitted, and some values are hidden."""
     return {
         "id": 900 + number,
         "name": f"Name {number}",
         "email": f"public-{number}@agency.example",
         "phone": "+373 22 123 456",
-        "phoneSecondary": None,
-        "whatsappPhone": None,
         "bio": {"primary": "Sells flats", "secondary": "Vinde case"},
         "position": {"primary": "Agent", "secondary": None},
-        "linkedinAddress": None,
-        "imageVariants": None,
-        "experienceSince": 2012,
-        "nationality": "MD",
-        "spokenLanguages": [1, 34],
-        "verification": {"status": "pending"},
+        "imageVariants": {"large": None},
+        "verification": {"status": "pending", "requestDate": None},
         "compliances": [],
         "isSuperAgent": False,
         **more,
     }
 
 
+def role(number, name="Agent"):
+    """A role as GET shows it."""
+    return {
+        "id": number,
+        "name": name,
+        "roleKey": "agent",
+        "baseRoleKey": "agent",
+        "isCustom": False,
+    }
+
+
 def person(number, *, public=(), **more):
-    """A User as GET shows it; `public` overrides values of the public profile."""
+    """A User as GET shows it; `public` overrides values of the public profile, and `roleId` the
+    role."""
     return {
         "id": number,
         "firstName": "First",
@@ -74,10 +81,23 @@ def person(number, *, public=(), **more):
         "email": f"user-{number}@agency.example",
         "mobile": "+373 69 000 005",
         "status": "active",
-        "roleId": 3,
+        "callTracking": None,
+        **({} if "roleId" in more else {"role": role(3)}),
+        "createdAt": "2026-01-01T00:00:00Z",
         "publicProfile": profile(number, **dict(public)),
         **more,
     }
+
+
+HIDDEN = {"experienceSince": 2012, "nationality": "MD", "spokenLanguages": [1, 34]}
+"""The values that GET does not show, as an older portal shows them."""
+
+
+def older(number, *, public=(), **more):
+    """A User as GET shows it in an older note (doubt 3): `roleId`, and null for what is not set."""
+    unset = dict.fromkeys(("phoneSecondary", "whatsappPhone", "linkedinAddress", "imageVariants"))
+    public = {**unset, **HIDDEN, **dict(public)}
+    return person(number, public=public, **{"roleId": 3, **more})
 
 
 def page(*users, total=None, **marks):
@@ -89,7 +109,7 @@ def page(*users, total=None, **marks):
 
 def roles(*names):
     """A response to GET /v1/roles: these names, numbered from 1."""
-    return ok({"data": [{"id": number, "name": name} for number, name in enumerate(names, 1)]})
+    return ok({"data": [role(number, name) for number, name in enumerate(names, 1)]})
 
 
 def wanted(**values):
@@ -130,6 +150,7 @@ NEW = {
     "mobile": "+373 69 000 001",
     "roleId": 3,
     "name": "Ana Rusu",
+    "phone": "+373 22 000 001",
 }
 """The values that a creation requires."""
 
@@ -167,8 +188,8 @@ def problem(status, *errors, detail="The request breaks the schema", **more):
     return Response(status, body)
 
 
-def older(status, message):
-    """A rejection in the older error format."""
+def older_problem(status, message):
+    """A rejection in the oldest error format."""
     return Response(status, {"error": "Bad Request", "message": message})
 
 
@@ -195,7 +216,10 @@ def numbered(number):
 def read(portal, *desired, answer=None, users=()):
     """Read these users from a portal with these roles. Returns the listing and the agents."""
     script = [] if answer is None else [(ROLES, answer)]
-    (listing, resolved), _ = play(portal.read(desired), *script, (LIST, page(*users)))
+    script.append((LIST, page(*users)))
+    if portal._omits_inactive(users, desired):
+        script.append((INACTIVE, page()))
+    (listing, resolved), _ = play(portal.read(desired), *script)
     return listing, resolved
 
 

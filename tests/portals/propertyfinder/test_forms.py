@@ -31,7 +31,7 @@ from .build import (
     change,
     finder,
     newcomer,
-    older,
+    older_problem,
     page,
     person,
     problem,
@@ -50,8 +50,8 @@ TEXT = {"bio": {"primary": "P", "secondary": "S"}}
         OBJECTS,
         problem(400, ("#/position/primary", "is not known")),
         problem(400, ("/name", "is odd"), ("/bio", "must be a string")),
-        older(400, "/bio must be a string"),
-        older(400, "Bad Request"),
+        older_problem(400, "/bio must be a string"),
+        older_problem(400, "Bad Request"),
         problem(400, ("/somewhere", "is odd")),
         Response(400),
     ],
@@ -99,7 +99,7 @@ def test_note_names_languages_that_are_not_sent(values, omitted):
     """Each text by its path. An empty text is not named, since nothing is lost."""
     (outcome,), _ = play(
         perform(finder(), change(**values)),
-        (PUBLIC, older(400, "Bad Request")),
+        (PUBLIC, older_problem(400, "Bad Request")),
         (PUBLIC, NOTHING),
     )
     note = omitted and f"the portal accepts only one language; not sent: {omitted}"
@@ -120,7 +120,9 @@ def test_undeclared_language_is_not_deleted():
 KEPT = ("bio.secondary",)
 
 
-@pytest.mark.parametrize("rejection", [OBJECTS, older(400, "Bad Request")], ids=["bio", "nothing"])
+@pytest.mark.parametrize(
+    "rejection", [OBJECTS, older_problem(400, "Bad Request")], ids=["bio", "nothing"]
+)
 def test_text_with_an_undeclared_language_is_not_retried_as_a_string(rejection):
     """An update sends the whole text, including the undeclared language. A string cannot hold
     both, so the first rejection is final."""
@@ -148,7 +150,7 @@ def test_all_texts_of_a_request_have_one_format():
     portal.forms.accepts_plain = True
     values = {"position": {"primary": "A", "secondary": "B"}, **TEXT}
     (outcome,), requests = play(
-        perform(portal, change(kept=KEPT, **values)), (PUBLIC, older(400, "no"))
+        perform(portal, change(kept=KEPT, **values)), (PUBLIC, older_problem(400, "no"))
     )
     assert (outcome.status, sent(requests)) == ("failed", [values])
 
@@ -235,13 +237,13 @@ def test_lost_response_does_not_settle_the_format():
     "answer",
     [
         STRINGS,
-        older(400, "Bad Request"),
+        older_problem(400, "Bad Request"),
         problem(401, detail="no"),
         problem(403, detail="no"),
         problem(404, detail="no"),
         problem(409, detail="no"),
         problem(422, ("/bio", "too long")),
-        older(429, "Too many requests"),
+        older_problem(429, "Too many requests"),
         Response(302, None, "a redirect"),
         Response(None, None, "could not connect"),
         LOST,
@@ -263,7 +265,7 @@ def test_failed_format_is_not_remembered(answer):
             if request.method == "GET":
                 return GATEWAY
             forms.append(request.body)
-            return older(400, "Bad Request") if request.body == first else answer
+            return older_problem(400, "Bad Request") if request.body == first else answer
 
         (outcome,), _ = serve(perform(portal, operation), reply, most=4)
         assert outcome.status in ("failed", "unknown")
@@ -293,10 +295,10 @@ FORMS = (("/bio", "must be a string"), ("/position", "must be a string"))
     [
         (problem(400, *FORMS), problem(400, ("/bio", "too long")), "bio: too long"),
         (problem(400, ("/bio", "too long")), problem(400, *FORMS), "bio: too long"),
-        (older(400, "/bio a; /position b"), older(400, "/bio c"), "bio: /bio c"),
-        (older(400, "/bio c"), older(400, "/bio a; /position b"), "bio: /bio c"),
+        (older_problem(400, "/bio a; /position b"), older_problem(400, "/bio c"), "bio: /bio c"),
+        (older_problem(400, "/bio c"), older_problem(400, "/bio a; /position b"), "bio: /bio c"),
         (problem(400, ("/bio", "one")), problem(400, ("/bio", "two")), "bio: one"),
-        (problem(400, *FORMS), older(400, "/bio too long"), "bio: /bio too long"),
+        (problem(400, *FORMS), older_problem(400, "/bio too long"), "bio: /bio too long"),
     ],
     ids=["second", "first", "older second", "older first", "as many", "mixed"],
 )
@@ -318,13 +320,13 @@ def test_rejection_with_fewer_errors_is_reported(first, second, error):
     [
         (change(phone="1", **TEXT), PUBLIC, problem(400, ("/phone", "is no phone"))),
         (newcomer(**TEXT), POST, problem(422, ("/email", "is taken"))),
-        (change(phone="1", **TEXT), PUBLIC, older(400, "/phone is no phone")),
+        (change(phone="1", **TEXT), PUBLIC, older_problem(400, "/phone is no phone")),
         (change(name="N"), PUBLIC, OBJECTS),
         (change(**TEXT), PUBLIC, problem(422, ("/bio", "must be a string"))),
-        (change(**TEXT), PUBLIC, older(422, "Unprocessable")),
+        (change(**TEXT), PUBLIC, older_problem(422, "Unprocessable")),
         (newcomer(**TEXT), POST, problem(422, ("/publicProfile/bio", "must be a string"))),
         (change(status="inactive"), PRIVATE, problem(422, ("/status", "is not known"))),
-        (change(status="inactive"), PRIVATE, older(422, "no")),
+        (change(status="inactive"), PRIVATE, older_problem(422, "no")),
         (change(**TEXT), PUBLIC, problem(403, ("/bio", "no"))),
         (change(**TEXT), PUBLIC, problem(409, ("/bio", "no"))),
         (change(**TEXT), PUBLIC, Response(302, None, "a redirect")),
@@ -345,7 +347,9 @@ def test_unrelated_rejection_does_not_switch_the_format(operation, line, respons
 ARCHIVED = "the portal accepts the status archived instead of inactive"
 
 
-@pytest.mark.parametrize("rejection", [problem(400, ("/status", "is not known")), older(400, "no")])
+@pytest.mark.parametrize(
+    "rejection", [problem(400, ("/status", "is not known")), older_problem(400, "no")]
+)
 def test_rejected_inactive_status_is_retried_as_archived(rejection):
     """If `archived` is accepted, later agents use it, and each has a note."""
     portal = finder(deactivate_by="status")
@@ -384,7 +388,7 @@ def test_lost_archived_status_that_took_effect_is_applied():
     deactivation = change(verb="deactivate", status="inactive")
     (outcome,), requests = play(
         perform(portal, deactivation),
-        (PRIVATE, older(400, "no")),
+        (PRIVATE, older_problem(400, "no")),
         (PRIVATE, LOST),
         (FIND_USER, page(person(5, status="archived"))),
     )

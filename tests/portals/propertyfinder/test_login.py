@@ -21,7 +21,7 @@ from .build import (
     change,
     finder,
     newcomer,
-    older,
+    older_problem,
     problem,
     rejection,
 )
@@ -73,11 +73,11 @@ KEYS = ["PROPERTYFINDER_API_KEY", "PROPERTYFINDER_API_SECRET"]
     [
         (problem(400, ("/apiKey", "has to be 40 characters")), ["40 characters", *KEYS]),
         (problem(401, detail="Unknown key"), ["Unknown key", *KEYS]),
-        (older(403, "Key is blocked"), ["Key is blocked", *KEYS]),
-        (older(422, "no"), ["no", *KEYS]),
-        (older(404, "Not Found"), ["Not Found", "/v1/auth/token", "token_path"]),
-        (older(405, "POST"), ["POST", "/v1/auth/token", "token_path"]),
-        (older(429, "Too many requests"), ["Too many requests"]),
+        (older_problem(403, "Key is blocked"), ["Key is blocked", *KEYS]),
+        (older_problem(422, "no"), ["no", *KEYS]),
+        (older_problem(404, "Not Found"), ["Not Found", "/v1/auth/token", "token_path"]),
+        (older_problem(405, "POST"), ["POST", "/v1/auth/token", "token_path"]),
+        (older_problem(429, "Too many requests"), ["Too many requests"]),
         (Response(500, None, "the portal answered 500"), ["the portal answered 500"]),
         (Response(302, None, "a redirect; none is followed"), ["redirect"]),
         (Response(None, None, "could not connect to atlas (refused)"), ["could not connect"]),
@@ -134,7 +134,7 @@ def test_failed_login_is_not_the_response_to_a_write(status):
 def test_rejected_key_has_the_same_error_everywhere(status):
     """The outcome of a write and the error of a read have the login's message and status, with
     nothing added."""
-    result = rejection(older(status, "Unknown key"))
+    result = rejection(older_problem(status, "Unknown key"))
     assert result.status == status
     (outcome,), _ = play(perform(finder(), change(name="New")), (PUBLIC, result))
     assert (outcome.status, outcome.http_status, outcome.error) == ("failed", status, result.error)
@@ -145,7 +145,7 @@ def test_rejected_key_has_the_same_error_everywhere(status):
 
 @pytest.mark.parametrize(
     ("response", "times"),
-    [(older(401, "no"), 1), (ok({}), 3), (LOST, 1)],
+    [(older_problem(401, "no"), 1), (ok({}), 3), (LOST, 1)],
     ids=["401", "200", "lost"],
 )
 def test_login_errors_contain_no_secret(response, times):

@@ -11,7 +11,7 @@ from reconciler.core.model import (
 from reconciler.errors import PortalError
 from reconciler.portals.propertyfinder import read as module
 
-from .build import LIST, finder, numbered, older, page, person, problem
+from .build import LIST, finder, numbered, older_problem, page, person, problem
 
 
 def test_single_page_is_complete():
@@ -149,9 +149,9 @@ def test_number_of_pages_is_limited(monkeypatch):
     [
         (problem(401, detail="Token expired"), ["Token expired", "rejected the token"]),
         (problem(403, detail="No scope"), ["No scope", "users:read"]),
-        (older(404, "Cannot GET"), ["Cannot GET", "portals.propertyfinder.url"]),
+        (older_problem(404, "Cannot GET"), ["Cannot GET", "portals.propertyfinder.url"]),
         (problem(400, ("/perPage", "too many")), ["too many", "Cannot read"]),
-        (older(429, "Too many requests"), ["Too many requests"]),
+        (older_problem(429, "Too many requests"), ["Too many requests"]),
         (Response(302, None, "the portal answered 302, a redirect; none is followed"), ["302"]),
         (Response(502, None, "the portal answered 502"), ["502"]),
         (Response(None, None, "could not connect to atlas (refused)"), ["connect"]),

@@ -10,7 +10,18 @@ from reconciler.core.model import (
     Source,
 )
 
-from .build import CHANGES, LINES, POST, PRIVATE, PUBLIC, change, finder, newcomer, older, problem
+from .build import (
+    CHANGES,
+    LINES,
+    POST,
+    PRIVATE,
+    PUBLIC,
+    change,
+    finder,
+    newcomer,
+    older_problem,
+    problem,
+)
 
 EVERYTHING = {
     "phone": "1",
@@ -110,7 +121,7 @@ def test_every_error_is_reported():
 def test_pointers_in_the_text_of_the_older_format(message, path, error):
     """The outcome points to the path in the text, or to the agent if there is none."""
     operation = change(email="a@b.example", roleId=3, lines=LINES)
-    outcome = rejected(operation, PRIVATE, older(422, message))
+    outcome = rejected(operation, PRIVATE, older_problem(422, message))
     assert (outcome.path, outcome.error) == (path, error)
     assert outcome.source == Source("agents/a.yaml", LINES.get(path, 5))
 
@@ -197,8 +208,8 @@ def test_creation_of_an_existing_user_asks_for_a_new_plan(status):
         ("isActive", problem(400, ("/isActive", "is not known"))),
         ("isActive", problem(422, ("#/isActive", "is not known"))),
         ("status", problem(400, ("/status", "is not known"))),
-        ("status", older(400, "/status is not known")),
-        ("status", older(400, "Bad Request")),
+        ("status", older_problem(400, "/status is not known")),
+        ("status", older_problem(400, "Bad Request")),
     ],
     ids=lambda value: str(getattr(value, "body", value))[-30:],
 )

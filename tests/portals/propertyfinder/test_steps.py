@@ -55,16 +55,33 @@ def test_public_values_are_one_patch_of_the_profile():
 
 
 def test_clearing_public_values():
-    """A picture, a link and a list each have their own empty value."""
-    (step,) = finder().steps(
-        [change(avatar=None, linkedinAddress=None, spokenLanguages=[], bio={"primary": ""})]
-    )
+    """A list and a text each have their own empty value; nothing else can be cleared."""
+    (step,) = finder().steps([change(spokenLanguages=[], compliances=None, bio={"primary": ""})])
     assert step.request.body == {
-        "imageUrl": None,
-        "linkedinAddress": None,
         "spokenLanguages": [],
+        "compliances": None,
         "bio": {"primary": ""},
     }
+
+
+def test_addresses_are_sent_in_ascii():
+    """Percent-encoded; what is encoded already stays."""
+    picture = {"url": "https://agency.example/фото 1%20a.jpg?x=ș&y=1#я"}
+    (step,) = finder().steps(
+        [change(avatar=picture, linkedinAddress="https://linkedin.com/in/ион")]
+    )
+    assert step.request.body == {
+        "imageUrl": "https://agency.example/%D1%84%D0%BE%D1%82%D0%BE%201%20a.jpg"
+        "?x=%C8%99&y=1#%D1%8F",
+        "linkedinAddress": "https://linkedin.com/in/%D0%B8%D0%BE%D0%BD",
+    }
+
+
+def test_languages_and_compliances_are_sent_as_numbers_and_objects():
+    """A language by its number; a number that the portal showed stays."""
+    number = {"type": "brn", "value": "12345", "expiryDate": "2027-01-31"}
+    (step,) = finder().steps([change(spokenLanguages=["en", "Berber", 99], compliances=[number])])
+    assert step.request.body == {"spokenLanguages": [1, 48, 99], "compliances": [number]}
 
 
 def test_both_parts_are_two_patches():

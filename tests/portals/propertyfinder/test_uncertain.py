@@ -115,10 +115,9 @@ def test_message_of_a_persistent_500_is_reported():
         ok({"data": None}),
         ok({"data": [{"id": "5"}]}),
         page(person(5, email=5)),
-        page(),
         page(person(6)),
     ],
-    ids=["silent", "502", "403", "list", "no data", "no user", "odd user", "empty", "another"],
+    ids=["silent", "502", "403", "list", "no data", "no user", "odd user", "another"],
 )
 def test_change_that_cannot_be_verified_is_unknown(seen):
     """Without a successful read there is no second write."""
@@ -127,6 +126,22 @@ def test_change_that_cannot_be_verified_is_unknown(seen):
     )
     assert (outcome.status, outcome.http_status, outcome.id) == ("unknown", 502, 5)
     assert "502" in outcome.error
+
+
+@pytest.mark.parametrize(
+    "seen", [page(), GATEWAY, page(person(6))], ids=["empty", "502", "another"]
+)
+def test_user_who_is_not_found_may_be_inactive(seen):
+    """A list may omit inactive users (doubt 7). If the user is not among them, the outcome is
+    unknown."""
+    inactive = f"{FIND_USER}&status=inactive"
+    script = [(PRIVATE, GATEWAY), (FIND_USER, page()), (inactive, seen)]
+    (outcome,), _ = play(perform(finder(), change(mobile="1234567")), *script)
+    assert (outcome.status, outcome.id) == ("unknown", 5)
+    off = person(5, mobile="1234567", status="inactive")
+    script[-1] = (inactive, page(off))
+    (outcome,), _ = play(perform(finder(), change(mobile="1234567")), *script)
+    assert (outcome.status, outcome.id) == ("applied", 5)
 
 
 @pytest.mark.parametrize(
@@ -280,12 +295,16 @@ def test_unfiltered_answers_prove_no_absence():
     """A user who is not among the answers is absent only if the portal followed the filter and
     showed all it found."""
     asked = f"{LIST}&id=5,6"
-    for answer, found in (
-        (page(person(5)), {"5": 5, "6": None}),
-        (page(person(5), person(7)), {"5": 5}),
-        (page(person(5), total=9), {"5": 5}),
-        (GATEWAY, {}),
-        (ok({"data": [{"id": "?"}], "pagination": {"total": 1}}), {}),
+    inactive = f"{asked}&status=inactive"
+    for answers, found in (
+        ([page(person(5)), page()], {"5": 5, "6": None}),
+        ([page(person(5)), page(person(6))], {"5": 5, "6": 6}),
+        ([page(person(5)), GATEWAY], {}),
+        ([page(person(5), person(7))], {"5": 5}),
+        ([page(person(5), total=9)], {"5": 5}),
+        ([GATEWAY], {}),
+        ([ok({"data": [{"id": "?"}], "pagination": {"total": 1}})], {}),
     ):
-        agents, _ = play(finder().look_up([5, "6"]), (asked, answer))
+        script = zip((asked, inactive), answers, strict=False)
+        agents, _ = play(finder().look_up([5, "6"]), *script)
         assert {each: agent and agent.id for each, agent in agents.items()} == found

@@ -16,9 +16,24 @@ from reconciler.core.model import (
 )
 from reconciler.errors import PortalError
 from reconciler.portals.propertyfinder import table as module
+from reconciler.portals.propertyfinder.read import day
 from reconciler.portals.propertyfinder.read import live as read_user
 
-from .build import JSON, LIST, NEW, finder, page, person, planned, profile, read
+from .build import (
+    HIDDEN,
+    INACTIVE,
+    JSON,
+    LIST,
+    NEW,
+    finder,
+    older,
+    page,
+    person,
+    planned,
+    profile,
+    read,
+    wanted,
+)
 
 
 def live(portal=None, **more):
@@ -34,47 +49,127 @@ def test_user_has_the_terms_of_the_file():
         public={
             "whatsappPhone": "+373 69 1",
             "linkedinAddress": "https://linkedin.com/in/x",
-            "imageVariants": {"default": {"url": "https://cdn.example/5.webp"}},
+            "imageVariants": {"large": {"default": "https://cdn.example/5.webp"}},
+            "compliances": [
+                {
+                    "type": "brn",
+                    "value": "12345",
+                    "status": "active",
+                    "expiryDate": "2027-01-31T00:00:00+04:00",
+                    "reason": None,
+                },
+                {"type": "fal", "value": "6", "status": "rejected", "expiryDate": None},
+            ],
         },
     )
     agent = read_user(shown, plain=None)
     picture = agent.values["avatar"]
-    assert agent == Live(
-        "propertyfinder",
-        5,
-        "Name 5",
-        {"id": 5, "email": "user-5@agency.example", "mobile": "+373 69 000 005"},
-        {
-            "email": "user-5@agency.example",
-            "firstName": "First",
-            "lastName": "Last 5",
-            "mobile": "+373 69 000 005",
-            "roleId": 3,
-            "status": "active",
-            "name": "Name 5",
-            "publicEmail": "public-5@agency.example",
-            "phone": "+373 22 123 456",
-            "phoneSecondary": None,
-            "whatsappPhone": "+373 69 1",
-            "avatar": picture,
-            "bio.primary": "Sells flats",
-            "bio.secondary": "Vinde case",
-            "position.primary": "Agent",
-            "position.secondary": "",
-            "linkedinAddress": "https://linkedin.com/in/x",
-            "experienceSince": 2012,
-            "nationality": "MD",
-            "spokenLanguages": ["en", "ro"],
-        },
-        {"publicProfileId": 905},
-    )
+    values = {
+        "email": "user-5@agency.example",
+        "firstName": "First",
+        "lastName": "Last 5",
+        "mobile": "+373 69 000 005",
+        "roleId": 3,
+        "status": "active",
+        "name": "Name 5",
+        "publicEmail": "public-5@agency.example",
+        "phone": "+373 22 123 456",
+        "phoneSecondary": None,
+        "whatsappPhone": "+373 69 1",
+        "avatar": picture,
+        "bio.primary": "Sells flats",
+        "bio.secondary": "Vinde case",
+        "position.primary": "Agent",
+        "position.secondary": "",
+        "linkedinAddress": "https://linkedin.com/in/x",
+        "compliances": [
+            {"type": "brn", "value": "12345", "expiryDate": "2027-01-31"},
+            {"type": "fal", "value": "6"},
+        ],
+    }
+    identity = {"id": 5, "email": "user-5@agency.example", "mobile": "+373 69 000 005"}
+    aliases = {"publicProfileId": 905}
+    assert agent == Live("propertyfinder", 5, "Name 5", identity, values, aliases)
     assert picture["id"]
 
 
 def test_every_attribute_is_read():
-    """The values of a user cover the whole table of attributes."""
+    """The values of a user cover the whole table of attributes, but for those that are hidden."""
     shown = {path.partition(".")[0] for path in live().values}
-    assert shown == {each.name for each in module.FIELDS}
+    assert {each.name for each in module.FIELDS} - shown == {*HIDDEN}
+    assert {each.name for each in module.FIELDS if each.hidden} == {*HIDDEN}
+    user = read_user(older(5), plain=None)
+    assert {path.partition(".")[0] for path in user.values} == {each.name for each in module.FIELDS}
+
+
+def test_the_older_shape_of_a_user():
+    """Doubt 3: the number of the role, the values that are hidden otherwise, and null for what is
+    not set."""
+    values = read_user(older(5), plain=None).values
+    assert (values["roleId"], values["spokenLanguages"]) == (3, ["en", "ro"])
+    assert (values["experienceSince"], values["nationality"]) == (2012, "MD")
+    unset = {values[name] for name in ("phoneSecondary", "whatsappPhone", "linkedinAddress")}
+    assert unset | {values["avatar"]} == {None}
+
+
+def test_a_portal_that_shows_a_hidden_value_of_someone_shows_it_of_all():
+    """What it omits is then not set; what it shows of nobody is unknown."""
+    portal = finder()
+    listing, _ = read(portal, users=[person(1), person(2, public={"nationality": "MD"})])
+    assert [agent.values.get("nationality", "?") for agent in listing.agents] == [None, "MD"]
+    assert not any("spokenLanguages" in agent.values for agent in listing.agents)
+    listing, _ = read(portal, users=[person(1)])
+    assert listing.agents[0].values["nationality"] is None
+
+
+def test_a_user_without_a_profile_has_no_hidden_value():
+    """Nothing can be set."""
+    assert live(publicProfile=None).values["spokenLanguages"] == []
+
+
+def test_inactive_users_are_requested_if_the_list_omits_them():
+    """Doubt 7: only if a declared user is missing and no listed one is inactive; from then on, every
+    time."""
+    portal, off = finder(), person(5, status="inactive")
+    (listing, _), _ = play(portal.read((wanted(),)), (LIST, page(person(1))), (INACTIVE, page(off)))
+    assert [agent.id for agent in listing.agents] == [1, 5]
+    (listing, _), _ = play(portal.read(()), (LIST, page(person(1))), (INACTIVE, page(off, total=2)))
+    assert ([agent.id for agent in listing.agents], listing.complete) == ([1, 5], False)
+    for users in ([person(5)], [person(1), person(6, status="inactive")]):
+        (listing, _), _ = play(finder().read((wanted(),)), (LIST, page(*users)))
+        assert len(listing.agents) == len(users)
+
+
+def test_a_declared_login_may_be_an_inactive_users():
+    """In any letter case."""
+    declared = Desired(
+        "propertyfinder", "a", Source("a.yaml", 1), {"email": "User-1@Agency.example"}, {}
+    )
+    (listing, _), _ = play(finder().read((declared,)), (LIST, page(person(1))))
+    assert len(listing.agents) == 1
+    (listing, _), _ = play(
+        finder().read((declared,)), (LIST, page(person(2))), (INACTIVE, page(person(1)))
+    )
+    assert len(listing.agents) == 2
+
+
+@pytest.mark.parametrize(
+    ("shown", "date"),
+    [
+        ("2027-01-31T00:00:00Z", "2027-01-31"),
+        ("2027-01-31T00:00:00+04:00", "2027-01-31"),
+        ("2027-01-31T04:00:00+04:00", "2027-01-31"),
+        ("2027-01-30T19:00:00-05:00", "2027-01-31"),
+        ("2027-01-31T23:59:59+04:00", "2027-01-31"),
+        ("2027-01-31T09:54:18.123Z", "2027-01-31"),
+        ("2027-01-31", "2027-01-31"),
+        ("0001-01-01T00:00:00+04:00", "0001-01-01"),
+        ("soon", "soon"),
+    ],
+)
+def test_the_day_of_a_time(shown, date):
+    """The day that was sent, in whatever zone it is shown."""
+    assert day(shown) == date
 
 
 def test_missing_attributes_are_empty():
@@ -168,12 +263,10 @@ def test_empty_text_is_null(name):
 
 
 def test_unknown_language_is_its_number():
-    """A number that is not in the reference; a value that is already a code stays."""
-    assert live(public={"spokenLanguages": [6, 17, "en"]}).values["spokenLanguages"] == [
-        "ru",
-        17,
-        "en",
-    ]
+    """A number that is not in the reference; a value that is already a code stays, and a language
+    without a code is its name."""
+    shown = live(public={"spokenLanguages": [6, 17, 99, "en"]}).values["spokenLanguages"]
+    assert shown == ["ru", "Other", 99, "en"]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +353,7 @@ def test_order_of_variants_is_ignored():
     assert one.values["avatar"] == two.values["avatar"]
 
 
-@pytest.mark.parametrize("odd", ["https://[::1?x", "text?", 5, True, ["a", None], {"a": {"b": 1}}])
+@pytest.mark.parametrize("odd", ["https://[::1?x", "text?", ["a", None], {"a": {"b": "c"}}])
 def test_undocumented_pictures_have_a_fingerprint(odd):
     """Any value is accepted without an error."""
     first, again = (live(public={"imageVariants": odd}).values["avatar"] for _ in range(2))
@@ -268,9 +361,12 @@ def test_undocumented_pictures_have_a_fingerprint(odd):
     assert first != live(public={"imageVariants": "other"}).values["avatar"]
 
 
-@pytest.mark.parametrize("nothing", [None, {}, [], "", 0])
+@pytest.mark.parametrize(
+    "nothing",
+    [None, {}, [], "", 0, {"large": None}, {"large": {"default": None, "jpg": None, "webp": None}}],
+)
 def test_empty_variants_are_no_picture(nothing):
-    """Nothing to show means no picture."""
+    """Without any address, there is no picture."""
     assert live(public={"imageVariants": nothing}).values["avatar"] is None
 
 
