@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from reconciler.core.fields import Field, Identifier, Rule, parent
@@ -20,7 +20,7 @@ class Policy:
     and value that take an agent off all listings. `hold` leaves values unchanged that cannot be
     compared. With `by_handle`, updates name their agent by its external id; with `replaces`, an
     update carries the whole agent. `refuses` says why the portal would refuse an operation, None if
-    it would not.
+    it would not. `names` has the names of values that are numbers, by field.
     """
 
     order: tuple[str, ...]
@@ -33,6 +33,7 @@ class Policy:
     by_handle: bool = False
     replaces: bool = False
     refuses: Callable[[Operation], str | None] = lambda _: None
+    names: Mapping[str, Mapping[Value, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def warn_of_matches(
             _warn_of_identity(found, scope, findings)
         _warn_of_ledger(found, scope, findings)
         _warn_of_activity(found, changes[found.desired.key], scope, findings)
-        if found.live.notice:
+        if found.live.notice and changes[found.desired.key]:
             findings.warn(found.desired, found.live.notice)
 
 

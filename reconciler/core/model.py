@@ -208,7 +208,8 @@ class Change:
     the last apply; `drift`, someone on the portal; None if the ledger records nothing. Compared
     with a base, `pending` is split: `pull_request`, these files change it; `base`, it was pending
     before. `public` values are shown to visitors of the portal. `sent`: the value was sent, and is
-    not sent again, since the portal shows another one.
+    not sent again, since the portal shows another one. `names` has the names of both values, if
+    they are numbers that have one ("" for one without).
     """
 
     path: str
@@ -218,6 +219,7 @@ class Change:
     attribution: Attribution | None = None
     public: bool = True
     sent: bool = False
+    names: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

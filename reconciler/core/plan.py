@@ -119,7 +119,7 @@ def _drafted(desired: Sequence[Desired], scope: Scope, findings: Findings, limit
     names = _names(desired, scope) if findings.conflicts or findings.warnings else {}
     warnings = (each for each in findings.warnings if each.key not in lost)
     return Draft(
-        entries=tuple(findings.entries),
+        entries=tuple(_with_names(each, scope.catalogue) for each in findings.entries),
         operations=tuple(findings.operations),
         conflicts=tuple(_named(sorted(findings.conflicts, key=in_order), names)),
         warnings=tuple(_named(sorted(warnings, key=in_order), names)),
@@ -131,6 +131,26 @@ def _drafted(desired: Sequence[Desired], scope: Scope, findings: Findings, limit
         over_limits=exceeded(scope.portal, findings.entries, len(desired), limits),
         list_limits=exceeded_by_list(desired, scope, findings.entries),
     )
+
+
+def _with_names(entry: Entry, catalogue: Catalogue) -> Entry:
+    """The entry, with the names of changed values that are numbers."""
+    names = catalogue.policy.names
+    if not any(change.path in names for change in entry.changes):
+        return entry
+    changes = (
+        replace(
+            change,
+            names=(
+                names[change.path].get(change.before, ""),
+                names[change.path].get(change.after, ""),
+            ),
+        )
+        if change.path in names
+        else change
+        for change in entry.changes
+    )
+    return replace(entry, changes=tuple(changes))
 
 
 Noted = TypeVar("Noted", Conflict, Warning)

@@ -198,9 +198,11 @@ def _entry(entry: Entry) -> PlanDocument:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    """A change; `sent` is there if it is true."""
-    form = asdict(change)
-    return form if form.pop("sent") is False else {**form, "sent": True}
+    """A change; `sent` is there if it is true, `names` if there are any."""
+    optional = {"sent": False, "names": None}
+    return {
+        name: value for name, value in asdict(change).items() if optional.get(name, ...) != value
+    }
 
 
 def parse(document: Mapping[str, Any]) -> Plan:
@@ -219,7 +221,7 @@ def parse(document: Mapping[str, Any]) -> Plan:
                 source=_place(each["source"]),
                 matched_by=each["matched_by"],
                 actions=tuple(each["actions"]),
-                changes=tuple(Change(**change) for change in each["changes"]),
+                changes=tuple(map(_parsed_change, each["changes"])),
                 attribution=each["attribution"],
                 reason=each["reason"],
                 live=each.get("live", {}),
@@ -270,6 +272,12 @@ def parse(document: Mapping[str, Any]) -> Plan:
             if each["account"] is not None
         ),
     )
+
+
+def _parsed_change(document: Mapping[str, Any]) -> Change:
+    names = document.get("names")
+    before, after = names or ("", "")
+    return Change(**{**document, "names": (before, after) if names else None})
 
 
 def _place(document: Mapping[str, Any] | None) -> Source | None:

@@ -127,6 +127,8 @@ class ChangeJson(TypedDict):
     """Whether visitors see the value."""
     sent: NotRequired[bool]
     """True if the value was sent and the portal shows another one; only in drift."""
+    names: NotRequired[list[str]]
+    """The names of both values, if they are numbers with a name, such as roles."""
 
 
 @_closed

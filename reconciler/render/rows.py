@@ -194,7 +194,10 @@ def line(change: Change, *, new: bool = False, drift: bool = False, whose: bool 
     pieces = compared(before, after)
     hidden = _hidden(before, after, pieces, new=new)
     remarks += [f"{sides[side]} {what}" for side, what in hidden]
-    old, to = "" if new else words(before), words(after)
+    old, to = words(before), words(after)
+    if change.names is not None:
+        old, to = map(_with_name, change.names[::-1] if drift else change.names, (old, to))
+    old = "" if new else old
     if hidden:
         old, to = reveal(old), reveal(to)
         pieces = tuple((kind, text if kind == "same" else reveal(text)) for kind, text in pieces)
@@ -207,6 +210,11 @@ def line(change: Change, *, new: bool = False, drift: bool = False, whose: bool 
         stacked=not new and not pieces and (is_edit(before, after) or _is_mirrored(old, to)),
         cleared=not new and (after is False or after in (None, "", [])),
     )
+
+
+def _with_name(name: str, number: str) -> str:
+    """A value that is a number, with its name."""
+    return f"{name} ({number})" if name else number
 
 
 def _is_mirrored(old: str, new: str) -> bool:

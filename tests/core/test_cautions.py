@@ -204,10 +204,12 @@ def test_an_inactive_agent_without_a_declared_status_is_a_warning():
 
 
 def test_what_no_value_shows_is_a_warning_and_not_a_change():
-    """The portal publishes the agent only after a verification."""
+    """The portal publishes the agent only after a verification. Without a change, the reader of a
+    plan has nothing to decide."""
     pending = replace(user(1, EMAIL_1), notice="not visible yet: verification pending")
     draft = pf_draft([member("a", EMAIL_1)], [pending])
-    assert (draft.operations, draft.entries) == ((), ())
+    assert (draft.operations, draft.entries, draft.warnings) == ((), (), ())
+    draft = pf_draft([member("a", EMAIL_1, {"name": "New"})], [pending])
     assert messages(draft) == [("a", "not visible yet: verification pending")]
 
 

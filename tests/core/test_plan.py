@@ -9,6 +9,7 @@ from reconciler.core.limits import Limits
 from reconciler.core.model import RateLimit
 from reconciler.core.packing import seconds
 from reconciler.core.plan import join
+from reconciler.core.plan_json import form, parse
 from reconciler.core.selection import Selection
 from reconciler.portals.rentix.table import FIELDS, IDENTIFIERS
 
@@ -34,6 +35,17 @@ from .build import (
     steps,
     user,
 )
+
+
+def test_values_that_are_numbers_have_their_names():
+    """Of both sides, where there is one; other changes have none."""
+    names = {"roleId": {1: "Admin", 3: "Agent"}}
+    desired = [member("a", EMAIL_1, {"roleId": 3, "name": "New"})]
+    draft = pf_draft(desired, [user(1, EMAIL_1, {"roleId": 77})], names=names)
+    found = {change.path: change.names for change in draft.entries[0].changes}
+    assert found == {"roleId": ("", "Agent"), "name": None}
+    document = form(join({"p": draft}, {"p": ()}, {"p": ()}), Selection(), (), "")
+    assert parse(document).entries[0].changes == draft.entries[0].changes
 
 
 def test_an_agent_as_declared_is_only_counted():

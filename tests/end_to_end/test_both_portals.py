@@ -1223,3 +1223,34 @@ def test_a_user_that_could_not_be_created_is_not_as_declared(pf: Agency) -> None
     report = pf.apply()
     assert report["exit"] == 3
     assert (report["verified"]["agents"], report["verified"]["as_declared"]) == (1, 0)
+
+
+# ---------------------------------------------------------------------------- roles and notes
+
+
+def test_a_changed_role_is_shown_by_name(pf: Agency) -> None:
+    """In text, comment and page; the JSON has the numbers, and the names beside them."""
+    pf.live_pf(person(1, roleId=1), person(2, roleId=3))
+    pf.declare(only_there(1, roleId="Agent"), only_there(2))
+    plan = pf.plan()
+    [change] = plan["agents"][0]["changes"]
+    assert (change["before"], change["after"], change["names"][1]) == (1, 3, "Agent")
+    for form in ("text", "markdown", "html"):
+        assert "Agent (3)" in pf.run("plan", "--format", form).out
+    assert pf.apply()["exit"] == 0
+    assert pf.plan()["summary"]["requests"] == 0
+
+
+def test_a_profile_that_is_not_verified_is_noted(pf: Agency) -> None:
+    """In a list, and in a plan that changes the agent; it is no difference, and no drift."""
+    note = "not visible yet: verification pending"
+    pf.live_pf(person(1, verification={"status": "pending", "requestDate": None}), person(2))
+    pf.declare(only_there(1), only_there(2))
+    assert pf.apply()["exit"] == 0
+    assert note not in pf.run("plan").out
+    agents = pf.run("list", "--format", "json", "--portal", "propertyfinder").json["agents"]
+    assert {each["id"]: each["notes"] for each in agents} == {1: [note], 2: []}
+    pf.declare(only_there(1, name="Nou"), only_there(2))
+    for form in ("text", "markdown", "html"):
+        assert note in " ".join(pf.run("plan", "--format", form).out.split())
+    assert pf.run("drift").code == 0

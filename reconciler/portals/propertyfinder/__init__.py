@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from reconciler.core.catalogue import Policy
@@ -20,10 +21,11 @@ from reconciler.portals.propertyfinder.write import Writer
 @dataclass
 class PropertyFinder(Writer):
     """The portal in one run; the writer has its section of the configuration. `roles` are the
-    portal's roles by number, once they were read."""
+    portal's roles by number, once they were read; `shown_roles` those that users show."""
 
     hold: bool = False
     roles: dict[int, str] = field(default_factory=dict)
+    shown_roles: dict[int, str] = field(default_factory=dict)
 
     name: ClassVar[str] = table.NAME
     part: ClassVar[Part] = PART
@@ -59,6 +61,7 @@ class PropertyFinder(Writer):
             off=table.OFF,
             hold=self.hold,
             refuses=self._refuses,
+            names={"roleId": {**self.shown_roles, **self.roles}},
         )
 
     def _refuses(self, operation: Operation) -> str | None:
@@ -87,8 +90,12 @@ class PropertyFinder(Writer):
             )
         if role.isdecimal():
             return f"propertyfinder.roleId: to declare a role by number, write {role} unquoted."
-        known = ", ".join(sorted(self.roles.values())) or "none"
-        return f"propertyfinder.roleId: the portal has no role {role}. Its roles: {known}."
+        names = sorted(self.roles.values())
+        near = get_close_matches(role.casefold(), [name.casefold() for name in names], 1)
+        alike = [name for name in names if name.casefold() in near]
+        hint = f" Did you mean {alike[0]}?" if len(alike) == 1 else ""
+        known = ", ".join(names) or "none"
+        return f"propertyfinder.roleId: the portal has no role {role}.{hint} Its roles: {known}."
 
     def login(self, secrets: Mapping[str, str]) -> Conversation[Session | Response]:
         """A session with a token for the key and the secret."""
@@ -112,6 +119,7 @@ class PropertyFinder(Writer):
             self.forms.omits_inactive |= len(users) > listed
             complete = complete and whole
         self.forms.learn(users)
+        self.shown_roles = read.role_names(users)
         listing = Listing(tuple(map(self.live, users)), complete)
         return listing, tuple(map(self._with_number, desired)) if self.roles else desired
 

@@ -71,7 +71,10 @@ def _advice(
         case _ if is_login_error(response):
             pass
         case 403:
-            advice = "the key needs the scope users:full_access; add it in the portal's settings"
+            advice = (
+                "the key needs the scope users:full_access. The scopes of a key cannot be changed: "
+                "create a new key with it in the portal's settings"
+            )
         case 409 | 422 if operation.verb == "create":
             advice = "plan again; if the portal shows no user with that e-mail, ask its support"
         case _ if operation.verb == "create":

@@ -151,8 +151,9 @@ def _unreadable(response: Response, scope: str) -> str:
             return f"Property Finder rejected the token ({reason}). Run again."
         case 403:
             return (
-                f"Property Finder refused access ({reason}). The key needs the scope {scope}; add "
-                f"it in the portal's settings."
+                f"Property Finder refused access ({reason}). The key needs the scope {scope}. The "
+                f"scopes of a key cannot be changed: create a new key with it in the portal's "
+                f"settings."
             )
         case 404:
             return (
@@ -229,6 +230,12 @@ def shown_names(users: Sequence[Mapping[str, Any]]) -> set[str]:
     return {row.name for row in table.HIDDEN if any(row.on_wire in profile for profile in profiles)}
 
 
+def role_names(users: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """The names of the roles that users show, by number."""
+    found = (user.get("role") for user in users)
+    return {role["id"]: role["name"] for role in found if _is_role(role)}  # type: ignore[index]
+
+
 def shows_plain(users: Sequence[Mapping[str, Any]]) -> bool | None:
     """Whether the portal shows texts as strings; None if no user has a text."""
     profiles = [user.get("publicProfile") or {} for user in users]
@@ -257,7 +264,15 @@ def live(user: object, *, plain: bool | None, shown: Collection[str] = ()) -> Li
         {each.name: checked[each.name] for each in table.IDENTIFIERS if checked.get(each.name)},
         values,
         {table.PROFILE: number} if number is not None else {},
+        _notice(profile),
     )
+
+
+def _notice(profile: Mapping[str, Any]) -> str:
+    """What visitors cannot see yet, since the portal has not verified the profile."""
+    verification = profile.get("verification")
+    status = verification.get("status") if isinstance(verification, Mapping) else None
+    return f"not visible yet: verification {status}" if status in table.UNVERIFIED else ""
 
 
 def _private(user: Mapping[str, Any]) -> dict[str, Value]:

@@ -88,6 +88,8 @@ INACTIVE = "status=inactive"
 """The filter of a list for users who are off all listings."""
 GONE = ("inactive", "archived")
 """Values of `status` that take a user off all listings."""
+UNVERIFIED = ("pending", "unverified", "rejected")
+"""Values of a profile's verification with which visitors cannot see it yet."""
 
 
 def _text(name: str, description: str, *, public: bool = True, **row: Any) -> Attribute:  # noqa: ANN401 - its other values

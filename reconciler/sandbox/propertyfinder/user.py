@@ -269,12 +269,13 @@ def _defaults(number: int) -> Json:
 
 
 def _load_profile(value: Json, user: User, where: str) -> Json:
-    """Return a public profile; the contacts that are left out are the user's own."""
+    """Return a public profile; the contacts that are left out are the user's own. Nothing is said
+    of a verification that is left out."""
     expect(is_id(user.profile_id), f"{where}.id", "must be a positive integer")
     name = f"{user.first_name} {user.last_name or ''}".strip()
     phone = user.mobile or _defaults(user.id)["mobile"]
     contacts = {"name": name, "email": user.email, "phone": phone}
-    profile = empty_profile() | contacts | value
+    profile = empty_profile() | {"verification": None} | contacts | value
     for key, kind in PROFILE.items():
         if kind is _STRING:
             text = load_text(profile[key], f"{where}.{key}")

@@ -36,6 +36,30 @@ def test_roles_are_read_only_if_a_file_names_one():
     assert portal.roles == {}
 
 
+def test_a_role_that_the_portal_does_not_have_suggests_the_nearest():
+    """And lists all of them."""
+    for declared, hint in (
+        ("Desision maker", "Did you mean Decision maker?"),
+        ("xyz", ""),
+    ):
+        portal = finder()
+        read(portal, wanted(roleId=declared), answer=roles("Admin", "Decision maker", "Agent"))
+        message = portal.policy.refuses(change(roleId=declared))
+        assert "Its roles: Admin, Agent, Decision maker." in message
+        assert ("Did you mean" in message) == bool(hint)
+        assert hint in message
+
+
+def test_roles_have_their_names_in_a_plan():
+    """Those that users show, and all of them once they were read."""
+    portal = finder()
+    read(portal, wanted(roleId=1), users=[person(1, role={"id": 3, "name": "Agent"})])
+    assert portal.policy.names == {"roleId": {3: "Agent"}}
+    portal = finder()
+    read(portal, wanted(roleId="Agent"), answer=roles("Admin", "Decision maker", "Agent"))
+    assert portal.policy.names["roleId"][1] == "Admin"
+
+
 def test_role_by_name():
     """The name becomes the number everywhere: in desired and live agents and in requests."""
     portal = finder()

@@ -36,6 +36,25 @@ from .build import (
 )
 
 
+@pytest.mark.parametrize(
+    ("verification", "notice"),
+    [
+        ({"status": "pending"}, "not visible yet: verification pending"),
+        ({"status": "rejected"}, "not visible yet: verification rejected"),
+        ({"status": "verified"}, ""),
+        ({"status": "new"}, ""),
+        ({}, ""),
+        (None, ""),
+        ("pending", ""),
+    ],
+)
+def test_a_profile_that_is_not_verified_is_noted(verification, notice):
+    """It is no value: no file declares it."""
+    agent = live(public={"verification": verification})
+    assert agent.notice == notice
+    assert not any("verification" in path for path in agent.values)
+
+
 def live(portal=None, **more):
     """A live agent from a user with these attributes."""
     plain = portal and portal.forms.shows_plain
