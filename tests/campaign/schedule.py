@@ -69,6 +69,8 @@ MISLEADING = {
 }
 """Kinds of faults after which a program cannot avoid a refused request, or a clean report of what
 someone else has changed."""
+UNSEEN = {"avatar", "experienceSince", "nationality", "spokenLanguages"}
+"""Values that a portal may not show as they were sent, or at all."""
 WAITING: frozenset[str] = frozenset()
 """Kinds of faults that the program does not withstand yet."""
 ENABLED = tuple(name for name in KINDS if name not in WAITING)
@@ -641,7 +643,7 @@ def agents_in_former_form(report: Report | None) -> set[tuple[str, str]]:
     values = [
         each
         for each in report.unmet
-        if (each.portal, each.key) in agents and each.path != "avatar"  # sent along
+        if (each.portal, each.key) in agents and each.path not in UNSEEN  # sent along
     ]
     former = (
         all(each.code == "not_taken" for each in failed)
