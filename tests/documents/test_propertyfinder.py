@@ -481,7 +481,7 @@ REFUSED = [
     ("nationality: Moldova", f"16: {COUNTRY}", ""),
     ("nationality: 373", f"16: {number('nationality', '373')}", ""),
     ("spokenLanguages: en", f"20: {LANGUAGES}", ""),
-    ("spokenLanguages: [en, english]", f"25: {LANGUAGES}", ""),
+    ("spokenLanguages: [en, english]", f"25: {LANGUAGES}", "did you mean `English`?"),
     ("spokenLanguages: [en, 34]", f"25: {LANGUAGES}", ""),
     ("spokenLanguages: [EN]", f"21: {LANGUAGES}", "did you mean `en`?"),
     ("spokenLanguages: [en, ro, en]", "20: `spokenLanguages` lists a language twice", ""),
