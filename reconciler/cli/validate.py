@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli import console
 from reconciler.cli.options import GlobalOptions, examples
 from reconciler.errors import InputError
+
+if TYPE_CHECKING:
+    from reconciler.core.model import Warning
+    from reconciler.engine.session import Repository
 
 
 @click.command(
@@ -32,13 +38,11 @@ def command(options: GlobalOptions, pictures: bool) -> int:
     import logging
 
     from reconciler.documents.yaml import parser
-    from reconciler.engine.planning import unpublished
 
     repository = options.open_repository()
     logging.getLogger("reconciler").info("YAML parser: %s", parser())
     options.notes(repository.notes)
-    for each in unpublished(repository):
-        options.note(f"warning: {each.source}: {each.key}: {each.message}")
+    _warn(options, repository)
     agents = len(repository.documents)
     files = len({document.source.file for document in repository.documents})
     valid = (
@@ -54,3 +58,15 @@ def command(options: GlobalOptions, pictures: bool) -> int:
         valid += f", {checked.pictures} {'picture' if checked.pictures == 1 else 'pictures'}"
     console.write(f"{valid}.\n")
     return 0
+
+
+def _warn(options: GlobalOptions, repository: Repository) -> None:
+    """Print each warning once, with all agents that it is about."""
+    from reconciler.engine.planning import unpublished
+
+    warnings: dict[str, list[Warning]] = {}
+    for each in unpublished(repository):
+        warnings.setdefault(each.message, []).append(each)
+    for message, found in warnings.items():
+        agents = "; ".join(f"{each.source}: {each.key}" for each in found)
+        options.note(f"warning: {agents}: {message}")

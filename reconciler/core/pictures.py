@@ -84,7 +84,7 @@ def faults(picture: Picture, portal: str, rules: PictureRules) -> Iterator[tuple
     given = picture.content_type.partition(";")[0].strip().lower()
     if given not in types:
         yield (
-            f"the server sends the picture, a {format_}, as {given or 'no content type'}",
+            f"the server sends the picture, a {format_}, as {given[:60] or 'no content type'}",
             f"have it send the header Content-Type: {types[0]}",
         )
 
@@ -99,7 +99,7 @@ def _no_picture(picture: Picture) -> tuple[str, str]:
 
 
 def _format(content: bytes) -> str | None:
-    """The format of a picture by its first bytes, whatever the server says; None if it is none."""
+    """The format of a picture by its first bytes, whatever the server says; None for any other."""
     for signature, name in _SIGNATURES:
         if content.startswith(signature):
             return name

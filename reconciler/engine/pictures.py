@@ -22,6 +22,8 @@ WORKERS = 4
 """Pictures to fetch at the same time."""
 ENOUGH = 64 * 1024
 """Bytes of a picture that show its format."""
+MESSAGE = 500
+"""Characters of a message, parts of which a server can choose."""
 INTERNET = Internet()
 
 Fault = tuple[str, str]
@@ -93,7 +95,7 @@ def _check(url: str, portals: Iterable[str]) -> Found:
     try:
         picture = INTERNET.fetch(url, max(largest + 1, ENOUGH))
     except FetchError as error:
-        fault = (redact(error.message, proxy_passwords()), error.hint)
+        fault = (redact(error.message, proxy_passwords())[:MESSAGE], error.hint)
         return {name: [fault] for name in rules}
     return {
         name: list(faults(picture, PORTALS[name].settings.title, each))

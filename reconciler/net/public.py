@@ -110,8 +110,9 @@ class Internet:
             raise FetchError(message, "check the host's name, and this network's DNS") from None
         for address in addresses:
             if not self.allows(address):
+                where = "" if address == url.host else f" (its address is {address})"
                 raise FetchError(
-                    f"{url.host} is not on the public internet (its address is {address})",
+                    f"{url.host} is not on the public internet{where}",
                     "put the picture on a public website, where the portals can fetch it",
                 )
         # Many machines and proxies have no IPv6.

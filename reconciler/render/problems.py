@@ -11,7 +11,7 @@ FEW = 2
 
 
 def same_mistakes(problems: Iterable[Problem]) -> list[list[Problem]]:
-    """Group problems that differ only in their place and value; a few of a kind stay alone. The
+    """Group problems that differ only in location and value; a few of a kind stay alone. The
     groups are in the order of their first problems."""
     kinds: dict[str, list[Problem]] = {}
     for each in problems:

@@ -203,7 +203,7 @@ def problems(found: Sequence[Problem], *, color: bool) -> str:
         if first.hint:
             page.line(f"    {one_line(first.hint)}", "green", raw=True)
         if others:
-            page.line(f"    The same in {plural(len(others), 'other place')}:", "bold")
+            page.line(f"    The same in {plural(len(others), 'other place')}:", "bold", raw=True)
         for each in others:
             shown, _ = _window(each.excerpt, each.column)
             fix = f" ({one_line(each.hint)})" if each.hint != first.hint else ""

@@ -119,3 +119,18 @@ def test_drift_before_any_apply(one: Agency) -> None:
     after = one.run("drift")
     assert after.code == 0
     assert "applied" not in after.err
+
+
+def test_a_portal_that_is_not_configured_is_one_warning(one: Agency) -> None:
+    """With every agent that has a section for it."""
+    one.declare(
+        *(
+            {"externalId": f"a{n}", "propertyfinder": {"email": f"a{n}@b.example"}}
+            for n in range(40)
+        )
+    )
+    done = one.run("validate")
+    assert done.code == 0
+    assert done.err.count("not published on propertyfinder") == 1
+    for number in range(40):
+        assert f"agents/agents.yaml:{2 * number + 1}: a{number}" in done.err
