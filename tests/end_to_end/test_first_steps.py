@@ -70,6 +70,7 @@ def test_an_argument_belongs_to_an_option(
     assert one.calls() == []
 
 
+@pytest.mark.refusals
 @pytest.mark.parametrize(
     "url",
     [
