@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
@@ -50,6 +50,20 @@ class _Message(Generic[Item]):
     stream: str
     item: Item | None = None
     error: BaseException | None = None
+
+
+def within(seconds: float, call: Callable[[], Item]) -> Item:
+    """Return what a call returns, or raise what it raises. Raises TimeoutError if it takes longer;
+    it then goes on in a thread that ends with the process."""
+    queue: SimpleQueue[_Message[Item]] = SimpleQueue()
+    Thread(target=_run, args=("", lambda: iter([call()]), queue), daemon=True).start()
+    try:
+        message = queue.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError from None
+    if message.item is None:
+        raise message.error or Interrupted
+    return message.item
 
 
 def merge_streams(

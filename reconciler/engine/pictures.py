@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reconciler.core.fields import Sort
 from reconciler.core.pictures import faults
 from reconciler.documents.agents import Document, desired, problems_at
-from reconciler.engine.concurrency import Cancellation, merge_streams
+from reconciler.engine.concurrency import Cancellation, merge_streams, within
 from reconciler.engine.session import Repository
 from reconciler.errors import Problem
 from reconciler.net.client import proxy_passwords
@@ -22,6 +22,9 @@ WORKERS = 4
 """Pictures to fetch at the same time."""
 ENOUGH = 64 * 1024
 """Bytes of a picture that show its format."""
+SECONDS = 60.0
+"""The longest time for one picture with all its redirects."""
+SLOW = "check how fast the server is; a portal may not wait longer"
 MESSAGE = 500
 """Characters of a message, parts of which a server can choose."""
 INTERNET = Internet()
@@ -93,7 +96,10 @@ def _check(url: str, portals: Iterable[str]) -> Found:
     rules = {name: PORTALS[name].pictures for name in portals}
     largest = max((each.most or 0) for each in rules.values())
     try:
-        picture = INTERNET.fetch(url, max(largest + 1, ENOUGH))
+        picture = within(SECONDS, lambda: INTERNET.fetch(url, max(largest + 1, ENOUGH)))
+    except TimeoutError:
+        fault = (f"the picture did not arrive within {SECONDS:g} seconds", SLOW)
+        return {name: [fault] for name in rules}
     except FetchError as error:
         fault = (redact(error.message, proxy_passwords())[:MESSAGE], error.hint)
         return {name: [fault] for name in rules}

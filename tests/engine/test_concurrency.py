@@ -10,7 +10,7 @@ from threading import Event, Thread
 import pytest
 
 from reconciler.engine import concurrency
-from reconciler.engine.concurrency import Cancellation, merge_streams
+from reconciler.engine.concurrency import Cancellation, merge_streams, within
 from reconciler.errors import Interrupted
 
 LONG = 60
@@ -243,3 +243,27 @@ def test_a_cancellation_ends_a_sleep():
     cancellation.request()
     assert woken.wait(LONG)
     thread.join(LONG)
+
+
+def test_a_call_within_its_time() -> None:
+    """Its result, or its exception."""
+    assert within(60, lambda: 5) == 5
+    with pytest.raises(KeyError):
+        within(60, lambda: {}["x"])
+    cancellation = Cancellation()
+    cancellation.request()
+
+    def check() -> int:
+        cancellation.check()
+        return 1
+
+    with pytest.raises(Interrupted):
+        within(60, check)
+
+
+def test_a_call_that_takes_longer() -> None:
+    """It is not waited for."""
+    end = Event()
+    with pytest.raises(TimeoutError):
+        within(0.01, lambda: end.wait(60))
+    end.set()

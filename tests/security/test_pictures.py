@@ -468,6 +468,25 @@ def test_one_cause_for_many_agents(checked: Callable[..., Result]) -> None:
         assert f"agents/agents.yaml:{line}:" in done.err
 
 
+def test_a_server_that_never_finishes(
+    checked: Callable[..., Result], authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it sends meanwhile: the time for a picture is limited as a whole."""
+    monkeypatch.setattr(pictures, "SECONDS", 0.2)
+    done = threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nX-Slow: "
+        done.wait(60)
+        yield b"x"
+
+    with site(authority, lambda _: drip()) as (_, url):
+        result = checked({"externalId": "a", "avatar": {"url": f"{url}/a.png"}})
+        done.set()
+    assert result.code == 1
+    assert "did not arrive within 0.2 seconds" in result.err
+
+
 def test_without_the_option_nothing_is_fetched(
     keyed: Agency, monkeypatch: pytest.MonkeyPatch, connections: list[str]
 ) -> None:
