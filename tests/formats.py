@@ -27,8 +27,11 @@ def _compiled(name: str) -> Callable[[Any], Any]:
 
 
 def check_format(output: Any) -> None:
-    """Fail unless a plan, a report or a list is valid by its schema; other JSON has none."""
+    """Fail unless a plan, a report, a list or an import is valid by its schema; other JSON has
+    none."""
     if isinstance(output, dict) and "digest" in output:
         _compiled("report" if "results" in output else "plan")(output)
     elif isinstance(output, dict) and "duplicates" in output:
         _compiled("list")(output)
+    elif isinstance(output, dict) and "only_on_portal" in output:
+        _compiled("import")(output)

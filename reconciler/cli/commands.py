@@ -16,6 +16,10 @@ COMMANDS = {
     "demo": ("reconciler.cli.demo", "Try plan and apply on temporary simulated portals."),
     "init": ("reconciler.cli.init", "Create the files of a repository."),
     "list": ("reconciler.cli.list_agents", "Show who is on the portals, and in which files."),
+    "import": (
+        "reconciler.cli.import_agents",
+        "Write files for agents that no file declares.",
+    ),
     "validate": ("reconciler.cli.validate", "Check the files; with --pictures, the pictures too."),
     "fmt": ("reconciler.cli.fmt", "Format the agents' files."),
     "plan": ("reconciler.cli.plan", "Show what an apply would change."),

@@ -130,6 +130,18 @@ def paths(field: Field, value: Value) -> dict[str, Value]:
     return {field.name: value}
 
 
+def declaration(field: Field, values: Mapping[str, Value]) -> Value:
+    """What a file declares for a field to agree with what a portal shows, by path; None if it shows
+    nothing, or one string for a text whose languages are unknown."""
+    if field.sort not in (Sort.TEXTS, Sort.SWITCHES):
+        return values.get(field.name) or None
+    shown = {part: values.get(f"{field.name}.{part}") for part in field.parts}
+    found = {part: value for part, value in shown.items() if value not in (None, "")}
+    if field.sort is Sort.TEXTS:
+        found = {part: text(value) for part, value in found.items()}
+    return found[field.whole] if field.whole and [*found] == [field.whole] else found or None
+
+
 @lru_cache(maxsize=65536)
 def phone(value: Scalar, region: str | None = None) -> str:
     """A phone number in E.164 (`+` and digits), followed by `;ext=` and its extension if it has

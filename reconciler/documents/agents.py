@@ -285,14 +285,15 @@ def _section(document: Document, part: Part) -> tuple[dict[str, Value], dict[str
     }
     for name, key in part.keys.items():
         source = key.inherits
-        value = _at(document.data, source) if source else None
+        value = value_at(document.data, source) if source else None
         if name not in data and value is not None:
             data[name] = {source[-1]: value} if source[0] == name != source[-1] else value
             lines[name] = document.lines[".".join(source)]
     return data, lines
 
 
-def _at(data: Mapping[str, Value], path: Sequence[str]) -> Value:
+def value_at(data: Mapping[str, Value], path: Sequence[str]) -> Value:
+    """The value at a path of a file's data; None if there is none."""
     value: Value = data
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -357,7 +358,7 @@ def _inprintable(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterato
     for path, hints in model.hints.items():
         if hints.spelling == "free":
             continue
-        text = _at(data, path)
+        text = value_at(data, path)
         if not isinstance(text, str) or text.isascii():
             continue
         pattern = UNSEEN if hints.spelling == "exact" else UNSEEN_IN_NAMES
@@ -374,7 +375,7 @@ def _gaps(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Probl
         message = "`externalId` cannot be `id:` and a number: that names an agent without one"
         yield tree.problem(("externalId",), message)
     for path, key in model.keys.items():
-        value = _at(data, path)
+        value = value_at(data, path)
         curly = key.hints.spelling == "name" or path == ("externalId",)
         if curly and isinstance(value, str) and re.search(CURLY, value):
             message = f"`{path[-1]}` has curly quotes, which would be published"
@@ -402,7 +403,7 @@ def _missing(model: Model, tree: Tree, data: Mapping[str, Value], part: Part) ->
 def _misfits(model: Model, tree: Tree, data: Mapping[str, Value]) -> Iterator[Problem]:
     """The values that a section inherits and that do not fit there."""
     for (section, *_, name), key in model.inheriting.items():
-        own, value = data.get(section), _at(data, key.inherits)
+        own, value = data.get(section), value_at(data, key.inherits)
         if not isinstance(own, Mapping) or name in own or not isinstance(value, str):
             continue
         if form := key.adapt(value):
@@ -417,7 +418,7 @@ def _repeated(
     """The ids that an earlier agent has already; new ones are added to `taken`."""
     found = []
     for path, key in model.unique.items():
-        value: Scalar = _at(tree.value, path)
+        value: Scalar = value_at(tree.value, path)
         if type(value) is not key.unique:
             continue
         line, _ = tree.position(path, key=True)

@@ -80,14 +80,21 @@ def formatted(name: str, data: bytes, order: Order) -> bytes:
     return result
 
 
-def new_file(value: Mapping[str, Any], order: Order, above: Mapping[str, Sequence[str]]) -> str:
-    """A file of one agent. `above` has lines of comments by the key that they are above; those for
-    "" are at the top of the file."""
-    group = _group(value)
-    for entry in group.entries:
-        entry.above = [f"# {line}".rstrip() for line in above.get(entry.key or "", ())]
-    lines = _below(_sort(group, order), 0)
-    return "\n".join([*(f"# {line}" for line in above.get("", ())), *lines, ""])
+def new_file(value: Mapping[str, Any], order: Order, comments: Mapping[str, Sequence[str]]) -> str:
+    """A file of one agent. `comments` has lines by the top-level key that they are above, or that
+    they stand for if `value` lacks it; those for "" are at the top of the file."""
+    group = _sort(_group(value), order)
+    places = {key: number for number, key in enumerate(order.get("", ()))}
+    for name, lines in comments.items():
+        shown = [f"# {line}".rstrip() for line in lines]
+        where = places.get(name, len(places)) if name else -1
+        after = (each for each in group.entries if places.get(each.key or "", where) >= where)
+        entry = next(after, None)
+        if entry is None:
+            group.below += shown
+        else:
+            entry.above += shown
+    return "\n".join([*_below(group, 0), ""])
 
 
 def _group(value: Any) -> Group:  # noqa: ANN401 - plain JSON

@@ -56,6 +56,16 @@ def set_value(
     """
     trees = _load(name, data)
     tree = trees[document]
+    before = _at(tree.value, path)
+    if (
+        isinstance(value, dict)
+        and isinstance(before, dict)
+        and before
+        and before.keys() <= {*value}
+    ):
+        for key, each in value.items():
+            data = set_value(name, data, document, (*path, key), each, order)
+        return data
     wanted = [deepcopy(each.value) for each in trees]
     _set(wanted[document], path, value)
     if same([each.value for each in trees], wanted):
@@ -65,7 +75,9 @@ def set_value(
     bom = _BOM if data.startswith(_BOM) else b""
     text = data.removeprefix(_BOM).decode()
     root = [each.root for each in compose(text) if each.root][document]
-    edited = bom + _Editor(text, order or {}).set(root, tuple(path), value).encode()
+    order = order or {}
+    ordered = _ordered(value, ".".join(path), order)
+    edited = bom + _Editor(text, order).set(root, tuple(path), ordered).encode()
     trees, problems = load(name, edited)
     intact = not problems and same([each.value for each in trees], wanted)
     if not intact or comment_texts(edited) != comment_texts(data):
@@ -90,6 +102,16 @@ def comment_texts(data: bytes) -> list[str]:
     return sorted(each.text for each in comments(text, compose(text)))
 
 
+def _ordered(value: Any, path: str, order: Mapping[str, Sequence[str]]) -> Any:  # noqa: ANN401
+    """The value with its keys in their order."""
+    if not isinstance(value, dict):
+        return value
+    known = order.get(path, ())
+    places = {key: number for number, key in enumerate(known)}
+    keys = sorted(value, key=lambda key: places.get(key, len(known)))
+    return {key: _ordered(value[key], f"{path}.{key}", order) for key in keys}
+
+
 def _load(name: str, data: bytes) -> list[Tree]:
     trees, problems = load(name, data)
     if problems:
@@ -104,6 +126,12 @@ def _refusal(tree: Tree, path: Sequence[str], message: str) -> Problem:
         except (KeyError, TypeError, IndexError):
             continue
     raise AssertionError(path)
+
+
+def _at(data: Any, path: Sequence[str]) -> Any:  # noqa: ANN401
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
 
 
 def _set(data: dict[str, Any], path: Sequence[str], value: Any) -> None:  # noqa: ANN401

@@ -47,6 +47,8 @@ class Key:
     `canonical` returns. `inherits` is the path in the file that the value comes from if the key is
     left out; `adapt` takes an inherited value that does not fit and returns one that does, or None.
     `check` takes a valid value and returns a message and a hint if its keys do not go together.
+    `declares` takes a value as the portal shows it and returns what a file can declare to keep it,
+    or None.
     """
 
     type: Any
@@ -57,6 +59,7 @@ class Key:
     inherits: tuple[str, ...] = ()
     adapt: Callable[[Value], str | None] = lambda _: None
     check: Callable[[Value], tuple[str, str] | None] = lambda _: None
+    declares: Callable[[Value], Value] = lambda value: value
 
 
 def id_key(noun: str, example: int) -> Key:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from reconciler.documents.agents import model_of
 from reconciler.documents.config import config_model
 from reconciler.portals.registry import parts, sections
-from reconciler.render.json_types import PlanJson, ReportJson, RosterJson
+from reconciler.render.json_types import ImportJson, PlanJson, ReportJson, RosterJson
 
 
 def editor_schemas() -> dict[str, str]:
@@ -38,6 +38,7 @@ def schemas() -> dict[str, str]:
         "plan.schema.json": _text(plan, "Plan"),
         "report.schema.json": _text(report, "Report"),
         "list.schema.json": _text(TypeAdapter(RosterJson).json_schema(), "List"),
+        "import.schema.json": _text(TypeAdapter(ImportJson).json_schema(), "Import"),
     }
 
 

@@ -139,6 +139,9 @@ def _picture(row: Attribute) -> Key:
             return f"`{row.name}` must have either `url` or `id`", "keep one of them"
         return None if value else (f"`{row.name}` has no `url`", NO_PICTURE)
 
+    def declares(value: Value) -> Value:
+        return {"id": value["id"]} if row.by_id else None
+
     return Key(
         Annotated[picture | None, about(row, examples=[{"url": PICTURE}])],
         Hints(f"`{row.name}` must be {forms}", advise=advise, explain=_explain_picture),
@@ -153,6 +156,7 @@ def _picture(row: Attribute) -> Key:
             "id": Hints(null=NO_PICTURE),
         },
         check=check,
+        declares=declares,
     )
 
 

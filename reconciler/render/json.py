@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core.model import Outcome, Report
+from reconciler.core.adoption import Imported
+from reconciler.core.model import Live, Outcome, Report
 from reconciler.core.plan_json import PlanDocument, conflict, source, targets, text, warning
 from reconciler.core.roster import Member, Roster
+from reconciler.render.file_diff import file_diff
 
 
 def plan(form: PlanDocument) -> str:
@@ -78,6 +80,40 @@ def roster(roster: Roster) -> str:
             ],
         }
     )
+
+
+def imported(imported: Imported, *, dry_run: bool) -> str:
+    """The files that an import wrote (or would write), and what it could not do."""
+    return text(
+        {
+            "dry_run": dry_run,
+            "files": [
+                {
+                    "file": each.file,
+                    "action": "create" if each.before is None else "update",
+                    "agents": list(map(_agent, each.agents)),
+                    "diff": "".join(f"{line}\n" for line in file_diff(each)),
+                }
+                for each in imported.edits
+            ],
+            "only_on_portal": list(map(_agent, imported.left)),
+            "notes": [
+                {
+                    "portal": each.portal,
+                    "id": each.id,
+                    "name": each.name,
+                    "file": each.file,
+                    "path": each.path,
+                    "message": each.message,
+                }
+                for each in imported.notes
+            ],
+        }
+    )
+
+
+def _agent(live: Live) -> dict[str, Any]:
+    return {"portal": live.portal, "id": live.id, "name": live.name}
 
 
 def _member(member: Member) -> dict[str, Any]:

@@ -417,3 +417,61 @@ class RosterJson(TypedDict):
     """The agents, by portal and name."""
     duplicates: list[list[DuplicateJson]]
     """Groups of agents who are probably one person."""
+
+
+@_closed
+class ImportedAgentJson(TypedDict):
+    """A live agent."""
+
+    portal: str
+    """Portal."""
+    id: Id
+    """The portal's id."""
+    name: str
+    """Name on the portal."""
+
+
+@_closed
+class ImportedFileJson(TypedDict):
+    """A file that an import writes."""
+
+    file: str
+    """The file, relative to the repository."""
+    action: Literal["create", "update"]
+    """Whether the file is new or edited."""
+    agents: list[ImportedAgentJson]
+    """The live agents whom it is about."""
+    diff: str
+    """The difference, as a unified diff."""
+
+
+@_closed
+class ImportNoteJson(TypedDict):
+    """What an import could not do."""
+
+    portal: str
+    """Portal."""
+    id: Id
+    """The portal's id of the agent; the agent's key if the portal no longer has them."""
+    name: str
+    """Name on the portal."""
+    file: str | None
+    """The agent's file; null without one."""
+    path: str | None
+    """The value that the note is about; null if it is about the agent."""
+    message: str
+    """What was not done, and why."""
+
+
+@_closed
+class ImportJson(TypedDict):
+    """What an import wrote."""
+
+    dry_run: bool
+    """Whether nothing was written."""
+    files: list[ImportedFileJson]
+    """The files that were written, or would be."""
+    only_on_portal: list[ImportedAgentJson]
+    """Live agents who have no file yet; the notes say why."""
+    notes: list[ImportNoteJson]
+    """What could not be done."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 
+from reconciler.core.adoption import Imported
 from reconciler.core.model import Plan, Report
 from reconciler.core.roster import Member, Roster
 from reconciler.errors import Problem
 from reconciler.render import view
+from reconciler.render.file_diff import file_diff
 from reconciler.render.parts import Item, Result, Section, View
 from reconciler.render.phrases import CODE, bodies, clip, plural, target
 from reconciler.render.problems import same_mistakes
@@ -25,6 +27,7 @@ PIECES = {
     "old": ("[-", "-]", "red"),
     "new": ("{+", "+}", "green"),
 }
+DIFF = {"+": "green", "-": "red", "@": "dim"}
 CLIP = 300
 """Characters of one value that are shown; the JSON has all."""
 SCREEN = 30
@@ -188,6 +191,44 @@ def _notes(page: _Page, roster: Roster) -> None:
     for each in noted:
         who = f"{each.id} {each.name}".rstrip()
         page.item("?", "yellow", f"{who} on {each.portal}", f": {'; '.join(each.notes)}")
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def imported(imported: Imported, *, width: int, color: bool, dry_run: bool, drift: bool) -> str:
+    """The files that an import wrote, or their differences if it was a dry run, and its notes."""
+    page = _Page(width, color=color)
+    page.line(_imported_headline(imported, dry_run=dry_run, drift=drift), "bold")
+    for edit in imported.edits:
+        who = ", ".join(f"{each.portal} {each.id} {each.name}".rstrip() for each in edit.agents)
+        mark = "+" if edit.before is None else "~"
+        page.item(mark, STYLES[mark], one_line(edit.file), f": {who}")
+        for line in file_diff(edit) if dry_run else ():
+            page.spans([(visible(line), DIFF.get(line[:1], ""))], 0, wrap=False)
+    if imported.notes:
+        page.blank()
+        page.line("Notes", "bold")
+    for note in imported.notes:
+        who = f"{note.id} {note.name}".rstrip()
+        where = f" ({note.file})" if note.file else ""
+        what = f"{note.path}: " if note.path else ""
+        page.item("?", "yellow", f"{who} on {note.portal}{where}", f": {what}{note.message}")
+    return page.text()
+
+
+def _imported_headline(imported: Imported, *, dry_run: bool, drift: bool) -> str:
+    edits = imported.edits
+    if not edits and drift:
+        return "Nothing to edit: no file differs from what the portals show."
+    if not edits:
+        return "Nothing to import: every live agent that can have a file has one."
+    new = sum(each.before is None for each in edits)
+    counts = [plural(new, "new file")] if new else []
+    counts += [plural(len(edits) - new, "edited file")] if len(edits) > new else []
+    agents = sum(len(each.agents) for each in edits)
+    start = "Would write" if dry_run else "Wrote"
+    return f"{start} {' and '.join(counts)} for {plural(agents, 'agent')}"
 
 
 def problems(found: Sequence[Problem], *, color: bool) -> str:

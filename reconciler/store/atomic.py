@@ -34,6 +34,27 @@ def write(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def create(path: Path, content: bytes) -> None:
+    """Write a new file and flush it to the disk; creates its folder. Raises FileExistsError if
+    there is a file or a link of this name, and OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)  # unlike a rename, replaces nothing
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            with path.open("xb") as file:
+                file.write(content)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def clear(path: Path) -> None:
     """Delete temporary files of writers that were killed. Call it only while no one else writes."""
     temporary = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}")

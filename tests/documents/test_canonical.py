@@ -117,14 +117,19 @@ def test_a_new_file_is_canonical() -> None:
             "settings": {"contact_phone": True, "contact_viber": False},
         },
         ORDER,
-        {"": ["yaml-language-server: $schema=x"], "settings": ["one", "", "two"]},
+        {
+            "": ["yaml-language-server: $schema=x"],
+            "settings": ["one", "", "two"],
+            "tiktok": ["three"],
+            "unknown": ["four"],
+        },
     )
     assert fmt(text) == text
     assert text == (
         '# yaml-language-server: $schema=x\nname: "null"\n'
         f"description:\n  ru: {'x' * 3000}\n  en: |-\n    a\n\n    b\navatar: {{id: 5}}\n"
-        "# one\n#\n# two\nsettings:\n  contact_phone: true\n  contact_viber: false\n"
-        "propertyfinder:\n  email: a@b.example\n  spokenLanguages: [en]\n"
+        "# one\n#\n# two\n# three\nsettings:\n  contact_phone: true\n  contact_viber: false\n"
+        "propertyfinder:\n  email: a@b.example\n  spokenLanguages: [en]\n# four\n"
     )
 
 

@@ -199,3 +199,10 @@ def test_any_text_can_be_written(text: str, style: str, form: tuple[str, bytes])
     others = [{**each, "name": 0} for each in documents(edited)]
     assert others == [{**each, "name": 0} for each in documents(data)] or "name" not in str(others)
     assert comment_texts(edited) == comment_texts(data)
+
+
+def test_a_new_mapping_has_its_keys_in_order() -> None:
+    """As in the canonical form."""
+    order = {"": ("name", "settings"), "settings": ("a", "b", "c")}
+    edited = set_value("a", b"name: x\n", 0, ["settings"], {"z": 1, "c": 1, "a": 1}, order)
+    assert edited == b"name: x\nsettings:\n  a: 1\n  c: 1\n  z: 1\n"
