@@ -48,7 +48,7 @@ def command(
     from reconciler.core.selection import Selection
     from reconciler.engine import edits, following, importing, planning
 
-    repository = options.open_repository()
+    repository = options.open_repository(new=not drift)
     everyone = Selection()
     with planning.open_planner(
         repository, os.environ, everyone, portals, runtime=options.runtime()

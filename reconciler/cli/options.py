@@ -42,12 +42,13 @@ class GlobalOptions:
         for message in messages:
             self.note(f"note: {message}")
 
-    def open_repository(self) -> Repository:
-        """Read and check the files. Raises ConfigError and InputError."""
+    def open_repository(self, *, new: bool = False) -> Repository:
+        """Read and check the files. A `new` repository may have no agents yet. Raises ConfigError
+        and InputError."""
         from reconciler.engine import session
 
-        repository = session.open_repository(Path(), self.config)
-        if not repository.documents:
+        repository = session.open_repository(Path(), self.config, new=new)
+        if not repository.documents and not new:
             folder = repository.config.agents
             self.notes([f"No agent is declared in {folder}: add a file such as {folder}/ana.yaml."])
         return repository

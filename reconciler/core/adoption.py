@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from reconciler.core import names
 from reconciler.core.catalogue import Catalogue
@@ -162,8 +163,9 @@ def file_stems(people: Iterable[tuple[str, str]], taken: Collection[str]) -> lis
         choices = [f"{stem}-{number}", f"{stem}-{own}"] if stem else [own]
         if stem and counts[stem] == 1 and not _RESERVED.fullmatch(stem):
             choices.insert(0, stem)
-        choices += (f"{choices[-1]}-{count}" for count in range(2, len(used) + 3))
-        free = next(each for each in choices if each not in used)
+        last = choices[-1]
+        more = (f"{last}-{count}" for count in range(2, len(used) + 3))
+        free = next(each for each in chain(choices, more) if each not in used)
         used.add(free)
         stems.append(free)
     return stems

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 
 from reconciler.core import adoption
 from reconciler.core.adoption import Doubt, FileEdit, Imported, Note, Person
-from reconciler.core.fields import canonical, parent
-from reconciler.core.model import Entry, Live
+from reconciler.core.fields import Verdict, canonical, compare, parent
+from reconciler.core.model import Live
 from reconciler.core.plan import Draft as PlanDraft
 from reconciler.core.selection import Selection
 from reconciler.documents.adopted import (
@@ -30,6 +30,7 @@ from reconciler.documents.adopted import (
 from reconciler.documents.agents import Document, desired, model_of, value_at
 from reconciler.documents.discovery import content
 from reconciler.documents.edit import set_value
+from reconciler.documents.parts import Part
 from reconciler.engine.edits import index_of
 from reconciler.engine.planning import Planner, Proposal, Snapshot
 from reconciler.errors import InputError
@@ -235,32 +236,49 @@ class _Importer:
             for draft in list(self.drafts):
                 found = document(self.model, draft.file, draft.data)
                 if found is None:
-                    self.give_up(draft, "what is left of it is not valid")
-                else:
+                    self.give_up(draft, "the portal shows too little for a valid file")
+                elif not self.drop_differences(draft, found):
                     documents[found.key] = found, draft
+            if len(documents) < len(self.drafts):
+                continue
             portals = [self.settle_portal(each, documents) for each in self.snapshots.values()]
             if not any(portals):
                 return
 
+    def drop_differences(self, draft: Draft, found: Document) -> bool:
+        """Leave out the values of a draft that its live agents do not have. Returns whether any
+        was."""
+        dropped = False
+        for name, live in draft.agents.items():
+            portal, catalogue = self.snapshots[name].portal, self.snapshots[name].catalogue
+            own = desired(found, portal.part, portal.fields, portal.identifiers)
+            if own is None:
+                continue
+            for path in own.values:
+                if compare(catalogue.field(path), path, own, live) is not Verdict.SAME:
+                    dropped |= self.drop(draft, path, portal.part)
+        return dropped
+
     def settle_portal(
         self, snapshot: Snapshot, documents: Mapping[str, tuple[Document, Draft]]
     ) -> bool:
-        """Leave out what would change on one portal. Returns whether anything did."""
+        """Leave out what would still change on one portal. Returns whether anything did."""
         plan = self.plan(snapshot, {key: each for key, (each, _) in documents.items()})
-        changed = False
-        for key, reason in _unsettled(plan, documents):
-            draft = documents[key][1]
-            if draft in self.drafts:
-                self.give_up(draft, reason)
-                changed = True
+        reasons = {each.key: each.reason for each in plan.conflicts}
+        reasons |= dict.fromkeys(plan.waiting, "a plan would not match it")
         for entry in plan.entries:
-            if entry.key not in documents or documents[entry.key][1] not in self.drafts:
-                continue
-            changed = True
-            draft = documents[entry.key][1]
-            if not self.drop_changes(draft, entry, snapshot):
-                self.give_up(draft, f"a plan would still change it ({', '.join(entry.actions)})")
-        return changed
+            if entry.key in documents:
+                paths = [change.path for change in entry.changes]
+                part = snapshot.portal.part
+                dropped = [self.drop(documents[entry.key][1], path, part) for path in paths]
+                if not any(dropped):
+                    verbs = ", ".join(entry.actions)
+                    reasons[entry.key] = f"a plan would still change it ({verbs})"
+        unsettled = [key for key in documents if key in reasons]
+        for key in unsettled:
+            if documents[key][1] in self.drafts:
+                self.give_up(documents[key][1], reasons[key])
+        return bool(unsettled) or any(entry.key in documents for entry in plan.entries)
 
     def plan(self, snapshot: Snapshot, documents: Mapping[str, Document]) -> PlanDraft:
         """The plan of one portal with these documents, new or in place of those with their key."""
@@ -272,19 +290,15 @@ class _Importer:
                 own.append(found)
         return self.planner.draft(replace(snapshot, desired=tuple(own)), EVERYONE)
 
-    def drop_changes(self, draft: Draft, entry: Entry, snapshot: Snapshot) -> bool:
-        """Leave the changed values of an entry out. Returns whether any was."""
-        part = snapshot.portal.part
-        dropped = False
-        for change in entry.changes:
-            name = parent(change.path)
-            key = part.keys.get(name)
-            reason = "a plan would change it, because the portal does not show it as it is"
-            own = (part.section,) if part.section else ()
-            candidates = [(*own, *change.path.split(".")), (*own, name)]
-            candidates += [key.inherits] if key is not None and key.inherits else []
-            dropped |= any(draft.drop(path, reason) for path in candidates)
-        return dropped
+    @staticmethod
+    def drop(draft: Draft, path: str, part: Part) -> bool:
+        """Leave a value out, or the value that it inherits. Returns whether there is one."""
+        own = (part.section,) if part.section else ()
+        key = part.keys.get(parent(path))
+        places = [(*own, *path.split(".")), (*own, parent(path))]
+        places += [key.inherits] if key is not None and key.inherits else []
+        reason = "the portal does not show it in a form that a plan can compare"
+        return any(draft.drop(place, reason) for place in places)
 
     # -- results --------------------------------------------------------------------------------
 
@@ -347,13 +361,3 @@ class _Importer:
 def _by_id(live: Live) -> tuple[bool, int, str]:
     number = live.id if isinstance(live.id, int) else 0
     return not isinstance(live.id, int), number, str(live.id)
-
-
-def _unsettled(plan: PlanDraft, documents: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield the new documents that a plan cannot match, each with the reason."""
-    for conflict in plan.conflicts:
-        if conflict.key in documents:
-            yield conflict.key, conflict.reason
-    for key in plan.waiting:
-        if key in documents:
-            yield key, "a plan would not match it"

@@ -144,9 +144,12 @@ class Session:
         self.cancellation.check()
 
 
-def open_repository(root: Path, config: Path | None) -> Repository:
-    """Read and check the files. Raises ConfigError and InputError, with every problem at once."""
+def open_repository(root: Path, config: Path | None, *, new: bool = False) -> Repository:
+    """Read and check the files. A `new` repository with a configuration needs no folder of agents
+    yet. Raises ConfigError and InputError, with every problem at once."""
     settings = read_config(root, config, sections())
+    if new and (config or root / DEFAULT_FILE).is_file() and not (root / settings.agents).exists():
+        return Repository(root, settings, (), config)
     documents = read_agents(root, settings.agents, parts())
     notes = (*_unread_files(root, settings.agents), *map(_note, _doubts(documents)))
     return Repository(root, settings, documents, config, notes)

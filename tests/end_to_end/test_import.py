@@ -309,6 +309,19 @@ def test_nothing_to_import(agency: Agency) -> None:
     assert "Nothing to import" in result.out
 
 
+def test_a_new_repository(agency: Agency) -> None:
+    """With a configuration, the folder of agents is created; without one, this may be the wrong
+    folder."""
+    agency.live(user(1, name="Ana"))
+    assert agency.run("import").code == 1
+    agency.configure()
+    assert agency.run("import", "--dry-run").code == 0
+    assert not (agency.root / "agents").exists()
+    result = agency.run("import")
+    assert (result.code, result.err) == (0, "")
+    assert list(files(agency)) == ["ana.yaml"]
+
+
 def test_an_unread_portal_imports_nothing(agency: Agency) -> None:
     """Otherwise one person could get two files."""
     agency.use(rentix={}, propertyfinder={})

@@ -95,3 +95,28 @@ def test_clear_deletes_only_our_temporary_files(tmp_path):
     atomic.clear(path)
     atomic.clear(tmp_path / "nowhere" / "ledger.json")
     assert path.read_bytes() == b"old"
+
+
+def test_a_new_file_replaces_nothing(tmp_path):
+    """Neither a file nor a link, even a broken one; and nothing is left behind."""
+    atomic.create(tmp_path / "deep" / "a", b"new")
+    assert (tmp_path / "deep" / "a").read_bytes() == b"new"
+    (tmp_path / "deep" / "link").symlink_to("nowhere")
+    for name in ("a", "link"):
+        with pytest.raises(FileExistsError):
+            atomic.create(tmp_path / "deep" / name, b"other")
+    assert (tmp_path / "deep" / "a").read_bytes() == b"new"
+    assert sorted(each.name for each in (tmp_path / "deep").iterdir()) == ["a", "link"]
+
+
+def test_a_new_file_without_hard_links(tmp_path, monkeypatch):
+    """Some file systems have none."""
+
+    def no_links(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", no_links)
+    atomic.create(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    with pytest.raises(FileExistsError):
+        atomic.create(tmp_path / "a", b"other")
