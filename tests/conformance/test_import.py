@@ -13,7 +13,7 @@ from convergence import covering
 from reconciler.sandbox import propertyfinder
 from reconciler.sandbox.readings import Readings
 
-PICTURE = {"default": {"url": "https://cdn.example/a.webp?signed=1"}}
+PICTURE = {"large": {"default": "https://cdn.example/a.webp?signed=1", "jpg": None, "webp": None}}
 TEXTS = {"primary": "Sells:\n- flats # 1\n\n  houses\n", "secondary": "Продаёт"}
 RENTIX: list[dict[str, Any]] = [
     user(1, name="null", externalId="a-1", description={"ru": "один\nдва ", "en": "", "ro": "x"}),

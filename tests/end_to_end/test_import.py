@@ -235,7 +235,9 @@ def test_a_section_does_not_inherit_what_differs(agency: Agency) -> None:
             email="bob@agency.example",
             mobile="+373 69 000 002",
             name="Bob Smith",
-            imageVariants={"default": {"url": "https://cdn.example/8.webp"}},
+            imageVariants={
+                "large": {"default": "https://cdn.example/8.webp", "jpg": None, "webp": None}
+            },
         ),
     )
     folder = agency.root / "agents"
@@ -322,6 +324,7 @@ def test_a_new_repository(agency: Agency) -> None:
     assert list(files(agency)) == ["ana.yaml"]
 
 
+@pytest.mark.refusals
 def test_an_unread_portal_imports_nothing(agency: Agency) -> None:
     """Otherwise one person could get two files."""
     agency.use(rentix={}, propertyfinder={})

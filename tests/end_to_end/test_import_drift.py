@@ -104,9 +104,7 @@ def test_an_inherited_value_is_overridden(agency: Agency) -> None:
     """The portal that drifted decides which of the two values changes."""
     agency.use(rentix={}, propertyfinder={})
     agency.live(user(1, externalId="a-1", name="Ana", phone="+373 69 000 001"))
-    agency.live_pf(
-        person(7, email="ana@agency.example", publicProfile={"name": "Ana", "phone": None})
-    )
+    agency.live_pf(person(7, email="ana@agency.example", publicProfile={"name": "Ana"}))
     content = b"externalId: a-1\nname: Ana # both\npropertyfinder:\n  email: ana@agency.example\n"
     path = write(agency, "a.yaml", content)
     assert agency.plan()["agents"] == [] or agency.apply()["exit"] == 0
