@@ -152,7 +152,7 @@ def slug(name: str) -> str:
 
 def file_stems(people: Iterable[tuple[str, str]], taken: Collection[str]) -> list[str]:
     """A name without extension for each person, given by name and an ASCII text that is theirs
-    alone (such as `rentix-15`, of which the number is used first). `taken` has the names that
+    alone (such as `portal-15`, of which the number is used first). `taken` has the names that
     exist, in lower case. If several people have one name, all get their number."""
     pairs = [(slug(name), own) for name, own in people]
     counts = Counter(stem for stem, _ in pairs)

@@ -82,7 +82,7 @@ def formatted(name: str, data: bytes, order: Order) -> bytes:
 
 def new_file(value: Mapping[str, Any], order: Order, comments: Mapping[str, Sequence[str]]) -> str:
     """A file of one agent. `comments` has lines by the top-level key that they are above, or that
-    they stand for if `value` lacks it; those for "" are at the top of the file."""
+    they replace if `value` lacks it; those for "" are at the top of the file."""
     group = _sort(_group(value), order)
     places = {key: number for number, key in enumerate(order.get("", ()))}
     for name, lines in comments.items():
