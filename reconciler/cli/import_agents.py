@@ -46,9 +46,12 @@ def command(
     from importlib import import_module
 
     from reconciler.core.selection import Selection
+    from reconciler.documents.config import DEFAULT_FILE
     from reconciler.engine import edits, following, importing, planning
 
-    repository = options.open_repository(new=not drift)
+    # Without a configuration, this may be the wrong folder.
+    configured = (options.config or Path(DEFAULT_FILE)).is_file()
+    repository = options.open_repository(new=configured and not drift)
     everyone = Selection()
     with planning.open_planner(
         repository, os.environ, everyone, portals, runtime=options.runtime()

@@ -57,7 +57,7 @@ def command(
     from reconciler.core.selection import Selection
     from reconciler.engine import planning
 
-    repository = options.open_repository()
+    repository = options.open_repository(new=True)
     options.check_outputs(output=path)
     with planning.open_planner(
         repository, os.environ, Selection(), portals, runtime=options.runtime()

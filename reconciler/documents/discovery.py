@@ -53,8 +53,8 @@ def _where_to_run(top: str, folder: str) -> str:
         if (parent / folder).is_dir():
             return f"{elsewhere}, here -C {printable(os.path.relpath(parent, top))}"
     return (
-        f"create it with one YAML file per agent, or set `agents` in reconciler.yaml; if this is "
-        f"the wrong folder, {elsewhere}"
+        f"run `reconciler init` to start here, or set `agents` in reconciler.yaml; if this is the "
+        f"wrong folder, {elsewhere}"
     )
 
 

@@ -145,10 +145,10 @@ class Session:
 
 
 def open_repository(root: Path, config: Path | None, *, new: bool = False) -> Repository:
-    """Read and check the files. A `new` repository with a configuration needs no folder of agents
-    yet. Raises ConfigError and InputError, with every problem at once."""
+    """Read and check the files. A `new` repository needs no folder of agents yet. Raises
+    ConfigError and InputError, with every problem at once."""
     settings = read_config(root, config, sections())
-    if new and (config or root / DEFAULT_FILE).is_file() and not (root / settings.agents).exists():
+    if new and not (root / settings.agents).exists():
         return Repository(root, settings, (), config)
     documents = read_agents(root, settings.agents, parts())
     notes = (*_unread_files(root, settings.agents), *map(_note, _doubts(documents)))

@@ -309,7 +309,7 @@ def problems_in(root: Path, folder: str = "agents") -> list[tuple[str, str]]:
 def test_missing_folder(tmp_path: Path, folder: str, expected: str) -> None:
     """The hint says how to create or configure the folder."""
     (tmp_path / "a.txt").touch()
-    hint = "create it with one YAML file per agent, or set `agents` in reconciler.yaml"
+    hint = "run `reconciler init` to start here, or set `agents` in reconciler.yaml"
     ((found, fix),) = problems_in(tmp_path, folder)
     assert found == expected
     assert fix.startswith(hint)

@@ -22,7 +22,7 @@ A = "externalId: a\n"
 BROKEN = (["broken symbolic link"], ["delete it"])
 OUTSIDE = (["symbolic link", "outside the repository"], ["copy"])
 NOT_REGULAR = ["not a regular file"]
-CREATE = ["create it", "one YAML file per agent", "`agents`"]
+CREATE = ["reconciler init", "`agents`"]
 
 
 def link_to_text(root: Path) -> None:

@@ -97,6 +97,14 @@ def test_a_portal_that_cannot_be_read(agency: Agency) -> None:
     assert "propertyfinder" in found.err
 
 
+def test_a_folder_without_files(agency: Agency) -> None:
+    """On the first day, there is no folder yet: everyone is in no file."""
+    agency.live(user(1, name="Ana"))
+    assert not (agency.root / "agents").exists()
+    found = agency.run("list")
+    assert (found.code, "0 declared, 1 in no file" in found.out) == (0, True)
+
+
 def test_output(agency: Agency) -> None:
     """To a file, but never to an agent's."""
     live(agency)
