@@ -13,13 +13,16 @@ FEW = 2
 def same_mistakes(problems: Iterable[Problem]) -> list[list[Problem]]:
     """Group problems that differ only in location and value; a few of a kind stay alone. The
     groups are in the order of their first problems."""
+    problems = list(problems)
     kinds: dict[str, list[Problem]] = {}
     for each in problems:
         kinds.setdefault(_kind(each), []).append(each)
-    groups = []
-    for same in kinds.values():
-        groups += [[each] for each in same] if len(same) <= FEW else [same]
-    return groups
+    groups: dict[int, list[Problem]] = {}
+    for each in problems:
+        same = kinds[_kind(each)]
+        group = [each] if len(same) <= FEW else same
+        groups.setdefault(id(group[0]), group)
+    return list(groups.values())
 
 
 def _kind(problem: Problem) -> str:

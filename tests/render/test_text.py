@@ -335,6 +335,18 @@ def test_one_mistake_in_many_files_is_explained_once():
     assert shown.endswith("44 problems in 40 files.\n")
 
 
+def test_problems_stay_in_the_order_of_the_files():
+    """Those that are explained once are where the first of them is."""
+    names = [("a", "x"), ("a", "y"), ("a", "z"), ("b", "x"), ("b", "y"), ("c", "y"), ("d", "w")]
+    found = [Problem(f"{file}.yaml", n, 1, kind) for n, (file, kind) in enumerate(names)]
+    lines = [
+        line.split(": ")[0]
+        for line in text.problems(found, color=False).splitlines()
+        if ".yaml" in line and not line.startswith(" ")
+    ]
+    assert lines == ["a.yaml:0:1", "a.yaml:1:1", "a.yaml:2:1", "b.yaml:3:1", "d.yaml:6:1"]
+
+
 def test_two_alike_are_explained_each():
     """A second look at the same line costs less than looking elsewhere for the explanation."""
     found = [
