@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from reconciler.core.model import Plan, Report
     from reconciler.core.plan_json import PlanDocument
     from reconciler.core.selection import Selection
-    from reconciler.engine.planning import Planner, Proposal, Reviewed
+    from reconciler.engine.planning import Planner, Proposal
+    from reconciler.engine.reviewing import Reviewed
 
 PROMPTS = 3
 """Prompts of one apply, while the portal keeps changing."""
@@ -86,7 +87,7 @@ def command(
     """
     from reconciler.core import plan_json
     from reconciler.core.selection import Selection
-    from reconciler.engine import planning
+    from reconciler.engine import planning, reviewing
 
     reviewed = _load_reviewed(plan_file, on_stale, selectors)
     repository = options.open_repository()
@@ -101,7 +102,7 @@ def command(
     opened = planning.open_planner(
         repository, os.environ, typed, portals, runtime=options.runtime(), lock=lock
     )
-    with planning.check_account(reviewed), opened as planner:
+    with reviewing.check_account(reviewed), opened as planner:
         first = make_plan(planner)
         options.notes(filter(None, (*first.proposal.notes, first.note)))
         if dry_run:
@@ -125,12 +126,12 @@ def _make_plan(
 ) -> Reviewed:
     """A plan of what the portals show; only what is in the saved plan, if there is one. Raises
     StaleError."""
-    from reconciler.engine import planning
+    from reconciler.engine import reviewing
 
     proposal = planner.make_plan(selection)
     if saved is None:
-        return planning.Reviewed(proposal, ())
-    return planning.only_saved(proposal, saved, skip=skip)
+        return reviewing.Reviewed(proposal, ())
+    return reviewing.only_saved(proposal, saved, skip=skip)
 
 
 def _ask(
@@ -198,7 +199,7 @@ def _show_plan(
     error too if the prompt is on the terminal and standard output is not. Without a prompt, a plan
     that cannot be written does not stop the apply.
     """
-    from reconciler.engine import planning
+    from reconciler.engine import reviewing
     from reconciler.render import text
 
     to_output = output.format == "text" and not shown
@@ -215,7 +216,7 @@ def _show_plan(
                 if asks and not to_error:
                     raise UsageError(f"{error} Nothing was sent.") from None
     if reviewed is not None:
-        planning.check_limits(proposal, reviewed)
+        reviewing.check_limits(proposal, reviewed)
 
 
 def confirm() -> None:

@@ -27,7 +27,8 @@ from reconciler.core.model import (
 from reconciler.engine import settling
 from reconciler.engine.concurrency import Cancellation
 from reconciler.engine.execute import execute, half_done, interruption
-from reconciler.engine.planning import Proposal, read_portals
+from reconciler.engine.planning import Proposal
+from reconciler.engine.reading import read_portals
 from reconciler.errors import ConfigError, Interrupted
 from reconciler.store.ledger import Ledger, LedgerChanged, with_addresses
 

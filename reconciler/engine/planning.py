@@ -1,4 +1,4 @@
-"""Plan: read the portals, compare them with the files, and make a plan of the differences."""
+"""Plan: compare what the portals list with the files, and make a plan of the differences."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
-from typing import NamedTuple
 
 from reconciler import __version__
 from reconciler.core import drift
-from reconciler.core.accounts import Identity, Lineage, label
+from reconciler.core.accounts import Identity
 from reconciler.core.attribution import FileChange, attribute, compare
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.conversation import Send, drive
+from reconciler.core.conversation import drive
 from reconciler.core.limits import Limits
 from reconciler.core.model import (
     Account,
-    Conflict,
     Desired,
     Listing,
     Plan,
@@ -26,136 +24,20 @@ from reconciler.core.model import (
     Scalar,
     Warning,
 )
-from reconciler.core.omissions import LOOK_UPS, omits_most, to_look_up, with_found
 from reconciler.core.plan import Draft, draft, join
-from reconciler.core.plan_json import PlanDocument, form, parse
-from reconciler.core.plan_json import selection as saved_selection
-from reconciler.core.review import review, review_all, why_elsewhere
+from reconciler.core.plan_json import PlanDocument, form
 from reconciler.core.roster import Listed, Roster, roster
 from reconciler.core.selection import Selection
 from reconciler.documents.agents import Document, desired, other_sections
 from reconciler.documents.config import DEFAULT_FILE
 from reconciler.engine.concurrency import Cancellation
+from reconciler.engine.reading import catalogue_of, read_portals
 from reconciler.engine.session import Repository, Runtime, Session, open_session
 from reconciler.errors import (
-    AccountError,
-    LimitsError,
     PortalError,
-    ResponseError,
-    StaleError,
     UsageError,
 )
 from reconciler.portals.registry import Portal, parts
-from reconciler.render.visible import one_line
-
-# -- reading the portals -------------------------------------------------------------------------
-
-READS = 3
-"""Attempts to read a portal, while its list is incomplete, omits most of the known agents, or a
-response is unexpected: agents may come and go between two pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a portal lists, what is declared for it, in the portal's terms, and whose agents these
-    are."""
-
-    listing: Listing
-    desired: tuple[Desired, ...]
-    identity: Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """A reading of each portal, or the reason why it could not be read, by name."""
-
-    read: Mapping[str, Reading] = field(default_factory=dict)
-    unread: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_portals(
-    session: Session,
-    declared: Mapping[str, tuple[Desired, ...]],
-    identified: Mapping[str, Identity],
-) -> Readings:
-    """Read the portals that `declared` names, all at the same time. `identified` has whose agents
-    they list, if the run has read them before; the others are asked for their account.
-
-    A portal that was not read yet when the run was asked to end is in neither result. Raises
-    AccountError.
-    """
-    streams = {
-        name: partial(_read_portal, session, name, agents, identified.get(name))
-        for name, agents in declared.items()
-    }
-    found = dict(session.runtime.merge_streams(streams, session.cancellation))
-    answers = {name: found[name] for name in declared if name in found}
-    return Readings(
-        {name: each for name, each in answers.items() if isinstance(each, Reading)},
-        {name: each for name, each in answers.items() if isinstance(each, str)},
-    )
-
-
-def _read_portal(
-    session: Session, name: str, desired: tuple[Desired, ...], identified: Identity | None
-) -> Iterator[Reading | str]:
-    """Yield one reading of a portal, or the reason why it could not be read. Raises AccountError
-    if the key is for another account, unless the run has `identified` it before."""
-    connection = session.connections[name]
-    portal, send = connection.portal, partial(connection.send, session.cancellation)
-    identify = _identifier(session, name, send) if identified is None else lambda _: identified
-    for left in reversed(range(READS)):
-        try:
-            listing, declared = drive(portal.read(desired), send)
-            identity = identify(listing)
-            most = omits_most(declared, listing, identity.state)
-            if left and (identity.refused or most or not listing.complete):
-                continue
-            _refuse(name, identity.account, identity.refused)
-            listing = _with_omitted(portal, declared, listing, identity.state, send)
-        except ResponseError as error:
-            if not left:
-                yield connection.why_unread(error)
-        except PortalError as error:
-            yield connection.why_unread(error)
-            return
-        else:
-            yield Reading(listing, declared, identity)
-            return
-
-
-def _identifier(session: Session, name: str, send: Send) -> Callable[[Listing], Identity]:
-    """Ask a portal for the account of the key. Returns a function that takes a list and returns
-    whose agents it has. Raises AccountError if the account is another one than expected."""
-    portal = session.connections[name].portal
-    reported = drive(portal.look_up_account(), send)
-    lineage = Lineage(name, session.states(name), reported, portal.account)
-    _refuse(name, reported, lineage.why_refused())
-    return lineage.identity
-
-
-def _refuse(portal: str, account: Account | None, reason: str | None) -> None:
-    """Raise AccountError if there is a reason why a run must not use the portal's account."""
-    if reason is not None and account is not None:
-        raise AccountError(f"{one_line(reason)} Nothing was sent.", portal, str(account.id))
-
-
-def _with_omitted(
-    portal: Portal, desired: tuple[Desired, ...], listing: Listing, prior: PortalState, send: Send
-) -> Listing:
-    """The list, completed with the known agents that it omits and that the portal shows by id."""
-    wanted = to_look_up(desired, listing, prior, catalogue_of(portal))
-    if not wanted:
-        return listing
-    return with_found(listing, wanted, drive(portal.look_up(wanted[:LOOK_UPS]), send))
-
-
-def catalogue_of(portal: Portal) -> Catalogue:
-    """The portal's fields, identifiers and policy."""
-    return Catalogue(portal.name, portal.fields, portal.identifiers, portal.policy)
-
-
-# -- making plans --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,122 +317,3 @@ def compare_files(before: Iterable[Document], after: Iterable[Document]) -> tupl
         [(each.key, each.source, each.data) for each in documents] for documents in (before, after)
     )
     return compare(old, new)
-
-
-# -- reviewed plans and limits -------------------------------------------------------------------
-
-
-class Reviewed(NamedTuple):
-    """A plan of only what was reviewed, and the agents that were left out, with the reason. `note`
-    is for the user, "" if there is none."""
-
-    proposal: Proposal
-    stale: tuple[Conflict, ...]
-    note: str = ""
-
-
-def only_saved(proposal: Proposal, saved: PlanDocument, *, skip: bool) -> Reviewed:
-    """A fresh plan, without the agents for which it differs from a saved one.
-
-    Raises StaleError if there are any, unless `skip`; and if the plan is for another address or
-    account.
-    """
-    chosen, _ = saved_selection(saved)
-    plan = parse(saved)
-    if reason := why_elsewhere(plan, proposal.plan):
-        raise _elsewhere(reason)
-    stale = partial(review, plan, desired=_all_desired(proposal))
-    reviewed = _without_stale(proposal, chosen, stale)
-    if reviewed.stale and not skip:
-        raise StaleError(_stale_message(reviewed))
-    return reviewed._replace(note=_already_applied(plan, reviewed))
-
-
-def _already_applied(saved: Plan, reviewed: Reviewed) -> str:
-    """A note about the agents of a saved plan that are live as planned; "" if none is."""
-    planned = {(each.portal, each.key) for each in saved.entries}
-    done = planned - {(each.portal, each.key) for each in reviewed.proposal.plan.entries}
-    done -= {(each.portal, each.key) for each in reviewed.stale}
-    if not done:
-        return ""
-    if done == planned:
-        return "This plan is already applied: the portals show everything as planned."
-    return f"{len(done)} of the plan's {len(planned)} agents are already applied."
-
-
-@contextmanager
-def check_account(saved: PlanDocument | None) -> Iterator[None]:
-    """In this context, raise StaleError instead of AccountError if a saved plan is for another
-    account than the key."""
-    try:
-        yield
-    except AccountError as error:
-        for portal, account in parse(saved).accounts if saved is not None else ():
-            if portal == error.portal and str(account.id) != error.account:
-                raise _elsewhere(f"it is for {label(account)}. {error}") from None
-        raise
-
-
-def _elsewhere(reason: str) -> StaleError:
-    reason = one_line(reason).removesuffix(".")
-    return StaleError(f"The whole plan is stale; nothing was sent: {reason}. Plan again here.")
-
-
-def only_reviewed(proposal: Proposal, plans: Sequence[Plan]) -> Reviewed:
-    """A fresh plan, without the agents for which none of the reviewed `plans` (newest first) shows
-    what would happen."""
-    stale = partial(review_all, plans, desired=_all_desired(proposal))
-    return _without_stale(proposal, proposal.selection, stale)
-
-
-def _all_desired(proposal: Proposal) -> list[Desired]:
-    return [each for found in proposal.planner.snapshots.values() for each in found.desired]
-
-
-def _without_stale(
-    proposal: Proposal, selection: Selection, stale: Callable[[Plan], tuple[Conflict, ...]]
-) -> Reviewed:
-    """The plan without the agents that are stale in it. To leave one out can change the plan for
-    others (a link waits for an unlink), so plan again until no other agent is stale."""
-    out: dict[tuple[str, str], Conflict] = {}
-    while fresh := [each for each in stale(proposal.plan) if (each.portal, each.key) not in out]:
-        out |= {(each.portal, each.key): each for each in fresh}
-        proposal = proposal.planner.make_plan(replace(selection, without=frozenset(out)))
-    return Reviewed(proposal, tuple(out.values()))
-
-
-def _stale_message(reviewed: Reviewed) -> str:
-    several = reviewed.proposal.plan.several
-    lines = []
-    for each in reviewed.stale:
-        name = f"{each.key} on {each.portal}" if several else each.key
-        lines.append(f"  {one_line(name)}: {one_line(each.reason)}")
-    agents = "\n".join(lines)
-    return (
-        f"The plan is stale; nothing was sent. Since it was made:\n{agents}\n"
-        f"Plan again, or pass --on-stale skip to leave these agents out."
-    )
-
-
-def over_limits(proposal: Proposal, reviewed: Sequence[Plan] = ()) -> list[str]:
-    """The limits that forbid to send a plan. Once it was reviewed, these are only the limits that a
-    portal's list exceeds and that no reviewed plan shows: it was truncated since."""
-    if not proposal.plan.steps:
-        return []
-    if not reviewed:
-        return list(proposal.plan.over_limits)
-    shown = {limit for plan in reviewed for limit in plan.over_limits}
-    exceeded = (limit for each in proposal.drafts.values() for limit in each.list_limits)
-    return [limit for limit in exceeded if limit not in shown]
-
-
-def check_limits(proposal: Proposal, reviewed: Sequence[Plan] = ()) -> None:
-    """Raise LimitsError if limits forbid to send a plan."""
-    exceeded = over_limits(proposal, reviewed)
-    if exceeded:
-        lines = "\n".join(f"  {each}." for each in exceeded)
-        raise LimitsError(
-            f"The plan is over the limits; nothing was sent:\n{lines}\n"
-            f"To apply it anyway, pass --force; or save the plan, have it reviewed and apply the "
-            f"saved plan."
-        )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from reconciler.core.model import Conflict, Plan, Report
-from reconciler.engine import applying, planning, session
+from reconciler.engine import applying, planning, reviewing, session
 from reconciler.errors import LimitsError, UsageError
 from reconciler.github.annotations import obstacle_annotations, report_annotations
 from reconciler.github.api import GitHub, GitHubError
@@ -173,7 +173,7 @@ def _record(job: Job, record: LastApplied) -> None:
 def _check_limits(proposal: planning.Proposal, reviewed: Sequence[Plan] = ()) -> None:
     """Raises LimitsError if limits forbid to send a plan. A reviewed plan may exceed those that it
     shows."""
-    exceeded = planning.over_limits(proposal, reviewed)
+    exceeded = reviewing.over_limits(proposal, reviewed)
     if exceeded:
         fix = "Run again, or" if reviewed else "Raise `limits`, or"
         raise LimitsError(
@@ -193,7 +193,7 @@ def _match_reviewed(proposal: planning.Proposal, plans: Iterator[ReviewedPlan]) 
         if plan is None:
             continue
         found.append(plan)
-        approved = _Approved(*planning.only_reviewed(proposal, found))
+        approved = _Approved(*reviewing.only_reviewed(proposal, found))
         if not approved.stale:
             break
     if approved.proposal is not None:

@@ -38,7 +38,7 @@ from campaign.worlds import World, world
 from reconciler.core.address import canonical
 from reconciler.core.model import Plan, PortalState, Report, Target
 from reconciler.core.selection import Selection
-from reconciler.engine import applying, planning, session, settling
+from reconciler.engine import applying, planning, reviewing, session, settling
 from reconciler.errors import AccountError, InputError, Interrupted, LockedError, PortalError
 from reconciler.sandbox.agent import SOCIAL
 from reconciler.sandbox.faults import KINDS, Edit, Faults
@@ -298,7 +298,7 @@ class Schedule:
         """Apply the files to Rentix only, with these variables."""
         with self.proposal(environment, ["rentix"], locked=True) as proposal:
             self.log(plan_lines(proposal.plan))
-            planning.check_limits(proposal)
+            reviewing.check_limits(proposal)
             report = applying.apply(proposal, (), lambda _: None)
             self.log(report_lines(report))
 
