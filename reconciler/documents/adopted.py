@@ -12,7 +12,7 @@ from reconciler.core.model import Live, Value
 from reconciler.documents.agents import Document, Model, check
 from reconciler.documents.canonical import SCHEMA_LINE, new_file
 from reconciler.documents.parts import Part
-from reconciler.documents.scalars import is_writable
+from reconciler.documents.scalars import forbidden, is_writable
 from reconciler.documents.yaml import load
 
 Path = tuple[str, ...]
@@ -108,7 +108,7 @@ def refusal(model: Model, file: str, path: Path, value: Any) -> str | None:  # n
         inner = inner.setdefault(key, {})
     inner[path[-1]] = value
     if not is_writable(alone):
-        return "it has characters that no file may contain"
+        return f"it contains {forbidden(value)}, which no file may contain"
     trees, problems = load(file, text(model, file, alone).encode())
     if not problems:
         _, problems = check(model, file, trees[0])

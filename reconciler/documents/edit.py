@@ -23,9 +23,9 @@ from reconciler.documents.scalars import (
     INDENT,
     block,
     fits,
+    forbidden,
     inline,
     is_short,
-    is_writable,
     lines_of,
     quoted,
     render,
@@ -70,8 +70,8 @@ def set_value(
     _set(wanted[document], path, value)
     if same([each.value for each in trees], wanted):
         return data
-    if not is_writable(value):
-        raise InputError([_refusal(tree, path, "the new value has characters no file may contain")])
+    if char := forbidden(value):
+        raise InputError([_refusal(tree, path, f"the new value contains {char}")])
     bom = _BOM if data.startswith(_BOM) else b""
     text = data.removeprefix(_BOM).decode()
     root = [each.root for each in compose(text) if each.root][document]

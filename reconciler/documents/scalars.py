@@ -18,6 +18,7 @@ INDENT = 2
 WIDTH = 100
 """The longest line of a mapping or list in brackets."""
 
+_NOT_WRITABLE = re.compile(f"\r|{FORBIDDEN.pattern}")
 _STARTS_LIKE_TEXT = re.compile(r"[^\W\d_]")
 _SPECIAL = re.compile("y|yes|n|no|on|off|true|false|null|none|nan|inf|~|<<", re.IGNORECASE)
 """Words that some parser does not read as text."""
@@ -28,12 +29,17 @@ _ESCAPES = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\t": r"\t"}
 
 
 def is_writable(value: Any) -> bool:  # noqa: ANN401 - plain JSON
-    """Whether a file may contain this value: text without control and direction characters."""
-    if isinstance(value, dict):
-        return all(map(is_writable, value.values()))
-    if isinstance(value, list):
-        return all(map(is_writable, value))
-    return not isinstance(value, str) or not ("\r" in value or FORBIDDEN.search(value))
+    """Whether a file may contain this value: no control or direction characters."""
+    return forbidden(value) is None
+
+
+def forbidden(value: Any) -> str | None:  # noqa: ANN401 - plain JSON
+    """The first character in a value that no file may contain (`U+202E`); None without one."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return next(filter(None, map(forbidden, inner)), None)
+    match = _NOT_WRITABLE.search(value) if isinstance(value, str) else None
+    return f"U+{ord(match[0]):04X}" if match else None
 
 
 def scalar(value: Any, *, flow: bool = False, style: str | None = "") -> str:  # noqa: ANN401 - plain JSON

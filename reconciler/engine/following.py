@@ -84,7 +84,9 @@ class _Follower:
             if live is None or entry.key not in self.documents:
                 continue
             if "link" in entry.actions and not others:
-                self.note(live, entry, "", "its external id differs: change it by hand")
+                self.note(
+                    live, entry, "", "the portal shows another external id; change it by hand"
+                )
             for change in entry.changes:
                 each = portal, entry.key, change.path
                 known = each in others or each in self.notes
@@ -202,6 +204,7 @@ class _Follower:
 
     def note(self, live: Live, entry: Entry, path: str, reason: str) -> None:
         file = self.documents[entry.key].source.file
-        message = f"left as it is: {reason}"
+        what = f"{path} was" if path else "this agent was"
+        message = f"{what} not edited: {reason}"
         key = live.portal, entry.key, path
         self.notes[key] = Note(live.portal, live.id, live.name, file, path or None, message)

@@ -353,8 +353,8 @@ class _Importer:
     def note_left_out(self, draft: Draft) -> None:
         live = next(iter(draft.agents.values()))
         for path, reason in draft.left_out:
-            message = f"left out: {reason}"
             shown = ".".join(path)
+            message = f"{shown} was left out: {reason}"
             self.notes.append(Note(live.portal, live.id, live.name, draft.file, shown, message))
 
 

@@ -204,16 +204,17 @@ def imported(imported: Imported, *, width: int, color: bool, dry_run: bool, drif
         who = ", ".join(f"{each.portal} {each.id} {each.name}".rstrip() for each in edit.agents)
         mark = "+" if edit.before is None else "~"
         page.item(mark, STYLES[mark], one_line(edit.file), f": {who}")
-        for line in file_diff(edit) if dry_run else ():
+        lines = [*file_diff(edit), ""] if dry_run else []
+        for line in lines:
             page.spans([(visible(line), DIFF.get(line[:1], ""))], 0, wrap=False)
     if imported.notes:
-        page.blank()
+        if not (dry_run and imported.edits):
+            page.blank()
         page.line("Notes", "bold")
     for note in imported.notes:
         who = f"{note.id} {note.name}".rstrip()
         where = f" ({note.file})" if note.file else ""
-        what = f"{note.path}: " if note.path else ""
-        page.item("?", "yellow", f"{who} on {note.portal}{where}", f": {what}{note.message}")
+        page.item("?", "yellow", f"{who} on {note.portal}{where}", f": {note.message}")
     return page.text()
 
 
@@ -221,8 +222,10 @@ def _imported_headline(imported: Imported, *, dry_run: bool, drift: bool) -> str
     edits = imported.edits
     if not edits and drift:
         return "Nothing to edit: no file differs from what the portals show."
+    if not edits and imported.left:
+        return f"Nothing to import: {plural(len(imported.left), 'agent')} in no file, see the notes"
     if not edits:
-        return "Nothing to import: every live agent that can have a file has one."
+        return "Nothing to import: every live agent is in a file."
     new = sum(each.before is None for each in edits)
     counts = [plural(new, "new file")] if new else []
     counts += [plural(len(edits) - new, "edited file")] if len(edits) > new else []
