@@ -11,8 +11,6 @@ from reconciler.render import inline
 from reconciler.render.problems import same_mistakes
 
 Redact = Callable[[str], str]
-MAX_PLACES = 10
-"""Places to list with one mistake."""
 
 
 def failure_annotations(error: Exception, redact: Redact) -> Iterator[Annotation]:
@@ -28,10 +26,10 @@ def failure_annotations(error: Exception, redact: Redact) -> Iterator[Annotation
 
 
 def failure_page(error: Exception, title: str, redact: Redact, most: int) -> str:
-    """The error as markdown under a title, with at most `most` reasons."""
+    """The error as markdown under a title, with at most `most` reasons and places of each."""
     if isinstance(error, InputError):
         reasons = [
-            f"{_places(same)}: {inline.message(_sentences(same[0], redact))}"
+            f"{_places(same, most)}: {inline.message(_sentences(same[0], redact))}"
             for same in same_mistakes(error.problems)
         ]
     else:
@@ -42,8 +40,8 @@ def failure_page(error: Exception, title: str, redact: Redact, most: int) -> str
     return "\n".join(lines) + "\n"
 
 
-def _places(problems: Sequence[Problem]) -> str:
-    shown = [inline.code(f"{each.file}:{each.line}") for each in problems[:MAX_PLACES]]
+def _places(problems: Sequence[Problem], most: int) -> str:
+    shown = [inline.code(f"{each.file}:{each.line}") for each in problems[:most]]
     more = len(problems) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
