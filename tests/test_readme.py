@@ -31,20 +31,45 @@ def blocks(text: str, language: str) -> list[str]:
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
-def test_commands_print_the_shown_output(agency: Agency) -> None:
-    """Each block with a prompt is the beginning of the command's output on the demo's agents."""
-    for folder in ("agents", "reconciler/demo"):
-        shutil.copytree(ROOT / folder, agency.root / folder)
+def load_demo(agency: Agency) -> None:
+    """The demo's agents on both portals."""
     live = json.loads((ROOT / "reconciler" / "demo" / "live.json").read_text("utf-8"))
     agency.live(*live["rentix"])
     agency.live_pf(*live["propertyfinder"])
-    shown = blocks(README, "console")
+
+
+def check_output(agency: Agency, block: str) -> None:
+    """The output that a block shows is the beginning of its command's."""
+    prompt, _, output = block.partition("\n")
+    result = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
+    assert result.code == 0, result.err
+    assert result.out.startswith(output), result.out
+
+
+def test_commands_print_the_shown_output(agency: Agency) -> None:
+    """Each block with a prompt, on the demo's agents and their files."""
+    for folder in ("agents", "reconciler/demo"):
+        shutil.copytree(ROOT / folder, agency.root / folder)
+    load_demo(agency)
+    shown = blocks(README.partition("## Example")[2], "console")
     assert shown
     for block in shown:
-        prompt, _, output = block.partition("\n")
-        result = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
-        assert result.code == 0, result.err
-        assert result.out.startswith(output), result.out
+        check_output(agency, block)
+
+
+def test_the_quick_start_works(agency: Agency) -> None:
+    """On the demo's agents, from an empty folder to an applied change."""
+    (agency.root / "agents").mkdir()
+    load_demo(agency)
+    story = README.partition("## Quick start")[2].partition("## Example")[0]
+    for block in blocks(story, "console"):
+        if "reconciler plan" in block:
+            file, old, new = re.findall("In `(.*)`, change `(.*)` to `(.*)`", story)[0]
+            path = agency.root / file
+            path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+        check_output(agency, block)
+    assert agency.run("apply", "--yes").code == 0
+    assert agency.plan()["summary"]["requests"] == 0
 
 
 def test_sample_files_are_valid(tmp_path: Path) -> None:

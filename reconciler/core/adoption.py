@@ -146,7 +146,8 @@ def slug(name: str) -> str:
     nothing of it is left."""
     from anyascii import anyascii  # noqa: PLC0415 - most commands need no names of files
 
-    words = re.findall("[a-z0-9]+", anyascii(name[: 4 * LONGEST_NAME]).lower())
+    latin = anyascii(name[: 4 * LONGEST_NAME]).lower().replace("'", "")  # Natal'ya, O'Neil
+    words = re.findall("[a-z0-9]+", latin)
     return "-".join(words)[:LONGEST_NAME].strip("-")
 
 
