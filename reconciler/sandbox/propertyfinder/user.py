@@ -284,6 +284,8 @@ def _load_profile(value: Json, user: User, where: str) -> Json:
             profile[key] = _load_texts(profile[key], f"{where}.{key}")
         else:
             expect(isinstance(profile[key], kind), f"{where}.{key}", "has the wrong type")
+    if profile["verification"] is not None:
+        profile["verification"] = {"requestDate": None, **profile["verification"]}
     if not _has_string(profile["imageVariants"]):
         profile["imageVariants"] = None
     profile["compliances"] = [
