@@ -29,7 +29,7 @@ from reconciler.portals.attribute import Attribute
 MAILBOX = r"^[^\s@<>,:;]+@[^\s@<>,:;]+\.[^\s@<>,:;]+$"
 PICTURE = "https://agency.example/photos/ivan.jpg"
 KEEP = 'leave the key out to keep it, or write "" to clear it'
-NO_PICTURE = "to remove the picture, write avatar: null"
+LEAVE_OUT = "leave the key out to keep the picture"
 
 
 def keys(rows: Iterable[Attribute]) -> dict[str, Key]:
@@ -128,6 +128,7 @@ def _picture(row: Attribute) -> Key:
     either = {"maxProperties": 1} if row.by_id else {}
     picture = mapping(row.name, types, "A picture.", minProperties=1, **either)
     forms = "{{url: …}}, {{id: …}} or null" if row.by_id else "{{url: …}} or null"
+    none = f"to remove the picture, write {row.name}: null" if row.field.clearable else LEAVE_OUT
 
     def advise(text: str) -> str | None:
         if text.isdecimal():
@@ -137,7 +138,7 @@ def _picture(row: Attribute) -> Key:
     def check(value: Value) -> tuple[str, str] | None:
         if row.by_id and "url" in value and "id" in value:
             return f"`{row.name}` must have either `url` or `id`", "keep one of them"
-        return None if value else (f"`{row.name}` has no `url`", NO_PICTURE)
+        return None if value else (f"`{row.name}` has no `url`", none)
 
     def declares(value: Value) -> Value:
         return {"id": value["id"]} if row.by_id else None
@@ -148,12 +149,12 @@ def _picture(row: Attribute) -> Key:
         {
             "url": Hints(
                 "`url` must be an address that begins with https://",
-                NO_PICTURE,
+                none,
                 lambda text: advise_picture(text, alone=True),
                 _explain_picture,
                 "exact",
             ),
-            "id": Hints(null=NO_PICTURE),
+            "id": Hints(null=none),
         },
         check=check,
         declares=declares,

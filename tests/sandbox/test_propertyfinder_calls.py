@@ -89,7 +89,7 @@ def test_list_shows_every_user(pf):
                 "bio": {"primary": "Sells flats", "secondary": None},
                 "position": {"primary": None, "secondary": None},
                 "imageVariants": {"large": None},
-                "verification": {"status": "pending", "requestDate": None},
+                "verification": None,
                 "compliances": [],
                 "isSuperAgent": False,
             },
