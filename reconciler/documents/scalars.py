@@ -7,6 +7,7 @@ are quoted, because parsers of YAML 1.1 read them as something else.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from reconciler.documents.patterns import UNSEEN_IN_NAMES
@@ -89,6 +90,7 @@ def _is_plain(text: str, *, flow: bool) -> bool:
     return bool(_STARTS_LIKE_TEXT.match(text)) and _stays_plain(text, flow=flow)
 
 
+@lru_cache(maxsize=65536)
 def _stays_plain(text: str, *, flow: bool) -> bool:
     """Whether our loader reads a text without quotes as this text."""
     if text != text.strip() or _SPECIAL.fullmatch(text) or _ENDS_PLAIN.search(text):

@@ -194,8 +194,11 @@ class _Importer:
             if inherited is None:
                 continue
             if canonical(field, inherited) == canonical(field, value):
-                del values[field.name]
-            elif value is None and not live.values.get(field.name):
+                values.pop(field.name, None)
+                continue
+            shows_none = value is None and not live.values.get(field.name)
+            place = section, field.name
+            if shows_none and refusal(self.model, draft.file, place, None) is None:
                 values[field.name] = None
 
     def add_comments(self, draft: Draft, live: Live, snapshot: Snapshot) -> None:
@@ -294,11 +297,15 @@ class _Importer:
     def drop(draft: Draft, path: str, part: Part) -> bool:
         """Leave a value out, or the value that it inherits. Returns whether there is one."""
         own = (part.section,) if part.section else ()
-        key = part.keys.get(parent(path))
-        places = [(*own, *path.split(".")), (*own, parent(path))]
-        places += [key.inherits] if key is not None and key.inherits else []
+        name = parent(path)
         reason = "the portal does not show it in a form that a plan can compare"
-        return any(draft.drop(place, reason) for place in places)
+        if draft.drop((*own, *path.split(".")), reason) or draft.drop((*own, name), reason):
+            return True
+        key = part.keys.get(name)
+        if key is None or not key.inherits:
+            return False
+        shown = ".".join((*own, name))
+        return draft.drop(key.inherits, f"{shown} inherits it, and the portal shows another value")
 
     # -- results --------------------------------------------------------------------------------
 

@@ -266,6 +266,19 @@ def test_a_section_does_not_inherit_what_differs(agency: Agency) -> None:
     assert [each["id"] for each in result.json["only_on_portal"]] == [8]
 
 
+def test_an_inherited_value_that_differs_is_left_out(agency: Agency) -> None:
+    """Property Finder inherits the e-mail address, and nothing clears the public one."""
+    agency.use(propertyfinder={})
+    agency.live_pf(person(7, email="ana@agency.example", publicProfile=None, firstName="Ana"))
+    output = check_import(agency)
+    (note,) = output["notes"]
+    assert note["path"] == "propertyfinder.email"
+    assert "publicEmail" in note["message"]
+    (declared,) = data(agency).values()
+    assert declared["propertyfinder"]["firstName"] == "Ana"
+    assert "email" not in declared["propertyfinder"]
+
+
 def test_declared_agents_and_conflicts_get_no_file(agency: Agency) -> None:
     """And no existing file is replaced, whatever the case of its name."""
     agency.live(
