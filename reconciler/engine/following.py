@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconciler.core.adoption import FileEdit, Imported, Note
@@ -26,6 +26,9 @@ NO_LANGUAGES = "the portal shows one text without its languages"
 ROUNDS = 3
 """How often the plan is made again: a value at the top level may be what a section inherits."""
 
+_Changed = tuple[str, str, str]
+"""A changed value: portal, key and path."""
+
 
 def find_drift(planner: Planner, proposal: Proposal) -> Imported:
     """The edits that make the files agree with the portals wherever `drift` reports a difference.
@@ -45,7 +48,7 @@ class _Follower:
         self.before: dict[str, bytes] = {}
         self.after: dict[str, bytes] = {}
         self.agents: dict[str, dict[tuple[str, str], Live]] = {}
-        self.notes: dict[tuple[str, str, str], Note] = {}
+        self.notes: dict[_Changed, Note] = {}
 
     def run(self) -> Imported:
         drift = self.planner.drift(self.proposal)
@@ -57,9 +60,9 @@ class _Follower:
         }
         for name, draft in drift.drafts.items():
             self.note_missing(name, draft)
-            pending -= self.follow(self.planner.snapshots[name], draft, frozenset())
+            pending -= self.follow(self.planner.snapshots[name], draft)
         for _ in range(ROUNDS):
-            handled = set()
+            handled: set[_Changed] = set()
             for snapshot in self.planner.snapshots.values():
                 handled |= self.follow(snapshot, self.plan(snapshot), pending)
             if not handled:
@@ -72,13 +75,13 @@ class _Follower:
         return Imported(tuple(edits), tuple(self.notes.values()))
 
     def follow(
-        self, snapshot: Snapshot, draft: Draft, others: set[tuple[str, str, str]] | frozenset[str]
-    ) -> set[tuple[str, str, str]]:
+        self, snapshot: Snapshot, draft: Draft, others: Collection[_Changed] = ()
+    ) -> set[_Changed]:
         """Edit the files to what a portal shows, where a draft would change it, but for `others`.
-        Returns the values that were edited: portal, key and path."""
+        Returns what was edited."""
         portal = snapshot.portal.name
         by_id = snapshot.listing.by_id()
-        edited = set()
+        edited: set[_Changed] = set()
         for entry in draft.entries:
             live = by_id.get(str(entry.id))
             if live is None or entry.key not in self.documents:

@@ -350,6 +350,19 @@ def test_an_unread_portal_imports_nothing(agency: Agency) -> None:
     assert files(agency) == {}
 
 
+def test_nothing_is_written_outside_the_repository(agency: Agency) -> None:
+    """Whatever the configuration names."""
+    agency.live(user(1, name="Ana"))
+    root = agency.root / "repository"
+    root.mkdir()
+    config = "version: 1\nagents: ../elsewhere\nledger: .reconciler/ledger.json\n"
+    (root / "reconciler.yaml").write_text(config)
+    result = agency.run("-C", "repository", "import")
+    assert result.code == 1
+    assert "outside the repository" in result.err
+    assert [each.name for each in agency.root.iterdir()] == ["repository"]
+
+
 def test_a_folder_that_is_a_link_is_not_written_to(agency: Agency) -> None:
     """Even inside the repository."""
     agency.live(user(1))
