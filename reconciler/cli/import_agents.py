@@ -61,7 +61,8 @@ def command(
             return 1
         find = following.find_drift if drift else importing.find_imports
         imported = find(planner, proposal)
-    options.notes(proposal.notes)
+        notes = planner.drift(proposal).notes if drift else proposal.notes
+    options.notes(notes)
     if not proposal.plan.complete:
         options.notes(["A portal returned an incomplete list, so agents may be missing."])
     if not dry_run:

@@ -155,6 +155,17 @@ def test_pictures(agency: Agency) -> None:
     assert agency.run("import", "--drift").out.startswith("Nothing to edit")
 
 
+def test_before_the_first_apply_every_difference_is_edited(agency: Agency) -> None:
+    """A note says so, and a dry run shows it."""
+    agency.live(user(1, externalId="a-1", name="Ivan"))
+    path = write(agency, "a.yaml", b"externalId: a-1\nname: Ion\n")
+    dry = agency.run("import", "--drift", "--dry-run")
+    assert "applied" in dry.err
+    assert "-name: Ion" in dry.out
+    assert agency.run("import", "--drift").code == 0
+    assert path.read_bytes() == b"externalId: a-1\nname: Ivan\n"
+
+
 def test_an_agent_who_is_gone_is_noted(agency: Agency) -> None:
     """Their file stays."""
     agency.live(user(1, externalId="a-1"), user(2, externalId="a-2"), user(3, externalId="a-3"))
