@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
-    "demo": ("reconciler.cli.demo", "Try plan and apply on temporary simulated portals."),
+    "demo": ("reconciler.cli.demo", "Try import, plan and apply on simulated portals."),
     "init": ("reconciler.cli.init", "Create the files of a repository."),
     "list": ("reconciler.cli.list_agents", "Show who is on the portals, and in which files."),
     "import": (

@@ -52,11 +52,11 @@ def _finish(results: list[Result], seconds: float) -> None:
 
 def _summary(results: list[Result], seconds: float, most: int, wrong: int) -> str:
     """The figures in one line, as the README has them."""
-    requests, faulted, killed, interrupted, disturbed, overtaken, elsewhere = (
+    requests, faulted, killed, interrupted, disturbed, overtaken, elsewhere, imported = (
         sum(getattr(each, name) for each in results)
         for name in (
             *("requests", "faulted", "killed", "interrupted", "disturbed", "overtaken"),
-            "elsewhere",
+            *("elsewhere", "imported"),
         )
     )
     pace = f" ({len(results) / seconds:.0f} a second)" if seconds else ""
@@ -65,6 +65,7 @@ def _summary(results: list[Result], seconds: float, most: int, wrong: int) -> st
         f"{faulted / requests:.1%} of them faulted; {killed:,} applies killed, {interrupted:,} "
         f"interrupted; {disturbed:,} pauses and clock jumps; {overtaken:,} applies overtaken by "
         f"another process; {elsewhere:,} applies at another address or with another agency's key; "
+        f"{imported:,} files imported; "
         f"every round clean within {most} applies; {wrong} seeds wrong"
     )
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import traceback
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -36,9 +37,18 @@ from campaign.truth import (
 )
 from campaign.worlds import World, world
 from reconciler.core.address import canonical
+from reconciler.core.adoption import Imported
 from reconciler.core.model import Plan, PortalState, Report, Target
 from reconciler.core.selection import Selection
-from reconciler.engine import applying, planning, reviewing, session, settling
+from reconciler.engine import (
+    applying,
+    edits,
+    importing,
+    planning,
+    reviewing,
+    session,
+    settling,
+)
 from reconciler.errors import AccountError, InputError, Interrupted, LockedError, PortalError
 from reconciler.sandbox.agent import SOCIAL
 from reconciler.sandbox.faults import KINDS, Edit, Faults
@@ -92,6 +102,7 @@ class Result:
     disturbed: int = 0
     overtaken: int = 0
     elsewhere: int = 0
+    imported: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
@@ -211,6 +222,7 @@ class Schedule:
         check_kept(self.portals, declared, self.matches, self.excuses)
         self.check_drift(declared, plan)
         self.ours |= {(portal, number) for (portal, _), number in self.matches.items()}
+        self.import_others()
         self.apply_elsewhere()
         self.application.faults = self.faults
 
@@ -293,6 +305,36 @@ class Schedule:
             self.count()
         assert self.portals.truth() == truth, "an apply elsewhere changed this agency"
         assert self.recorded_here() == recorded, "an apply elsewhere changed what is recorded here"
+
+    def import_others(self) -> None:
+        """Import the agents whom no file declares, into a copy of the repository: the files are
+        valid, a plan is as it was without them, and nothing is left to import."""
+        if self.neighbors.random.random() > 0.3:
+            return
+        self.log("import")
+        with TemporaryDirectory() as folder:
+            copy = Path(folder)
+            shutil.copytree(self.root, copy, dirs_exist_ok=True)
+            before, imported = self.imported_into(copy)
+            edits.write(copy, imported)
+            after, again = self.imported_into(copy)
+        assert not again.edits, f"imported again: {again.edits}"
+        changed = {(each.portal, each.key) for each in before.entries}
+        new = [each for each in after.entries if (each.portal, each.key) not in changed]
+        assert not new, f"not empty after an import: {plan_lines(after)}"
+        self.result.imported += len(imported.edits)
+
+    def imported_into(self, root: Path) -> tuple[Plan, Imported]:
+        """A plan for the files of a repository, and what an import would write."""
+        self.simulation.begin(None)
+        self.simulation.pass_time(120)
+        repository, self.repository = self.repository, session.open_repository(root, None)
+        try:
+            with self.proposal() as proposal:
+                return proposal.plan, importing.find_imports(proposal.planner, proposal)
+        finally:
+            self.repository = repository
+            self.count()
 
     def apply_to_rentix(self, environment: Mapping[str, str]) -> None:
         """Apply the files to Rentix only, with these variables."""

@@ -175,10 +175,13 @@ def test_usage_errors(agency: Agency, arguments: tuple[str, ...], expected: str)
 
 
 def test_demo(tmp_path: Path) -> None:
-    """It plans and applies six agents on both portals, ends with an empty plan, and leaves no file."""
+    """It imports nine agents, plans and applies changes of six on both portals, ends with an empty
+    plan, and leaves no file."""
     result = Shell(tmp_path).run("demo")
     assert result.returncode == 0, result.stderr
     for text in (
+        "rentix: 7 agents, 0 declared",
+        "Wrote 7 new files for 9 agents",
         "agent-001",
         "contact_telegram",
         "is a unique match",
