@@ -18,7 +18,7 @@ from reconciler.portals.propertyfinder.write import Writer
 from reconciler.portals.rentix import answers, write
 from reconciler.store import claim
 
-SEEDS, CHUNK = 70, 10
+SEEDS, CHUNK = 40, 10
 FAILED = (160,)
 """Seeds that once found a bug. Each bug has its own test, too."""
 
@@ -112,6 +112,7 @@ SABOTAGE: dict[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]] = {
 """Each sabotage, and faults under which it shows."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sabotage", SABOTAGE)
 def test_the_campaign_detects_sabotage(
     sabotage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

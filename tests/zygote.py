@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,16 @@ class Process:
         os.close(writing)
         self._replies = line.makefile("r")
         self.pid = int(self._replies.readline())
+        self._handle: int | None = None
+        with suppress(ProcessLookupError):  # it has ended already
+            self._handle = os.pidfd_open(self.pid)
         threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
+        """Send it a signal, if it still runs; its number may be another process's by then."""
+        with suppress(OSError):  # it ends just now
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, number)
 
     def end(self) -> int:
         """Wait for the process to end, and return its status."""
@@ -75,6 +80,9 @@ class Process:
                     self.interrupted.set()
         self.status = os.waitstatus_to_exitcode(int(self._replies.readline()))
         self._replies.close()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         with self._out as out:
             out.seek(0)
             self.out = out.read().decode()

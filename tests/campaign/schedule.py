@@ -309,7 +309,8 @@ class Schedule:
     def import_others(self) -> None:
         """Import the agents whom no file declares, into a copy of the repository: the files are
         valid, a plan is as it was without them, and nothing is left to import."""
-        if self.neighbors.random.random() > 0.3:
+        # Where a list omits inactive users, whether they are read depends on the files.
+        if self.neighbors.random.random() > 0.3 or self.world.pf_readings.listing == "active":
             return
         self.log("import")
         with TemporaryDirectory() as folder:
