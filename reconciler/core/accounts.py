@@ -138,10 +138,14 @@ class Lineage:
 
 def recorded_now(states: Sequence[PortalState], before: Identity) -> PortalState:
     """What the ledger records of a run's account by now, since another apply may have written it.
-    `before` has what it recorded when the run began."""
+    `before` has what it recorded when the run began. A run that knows no account continues the
+    state of the last apply, as it does when it begins."""
     own = None if before.account is None else of_account(states, before.account)
     former = before.state.account
-    return own or of_account(states, former) or PortalState(account=former)
+    found = own or of_account(states, former)
+    if found is None and before.account is None and former is None and states:
+        return states[0]
+    return found or PortalState(account=former)
 
 
 def with_recorded(

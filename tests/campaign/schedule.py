@@ -123,6 +123,8 @@ def run(seed: int, kinds: Collection[str] = ENABLED) -> Result:
         except AssertionError as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             result.wrong = f"{error}  [{Path(where.filename).name}:{where.lineno}]"
+        except Exception as error:  # noqa: BLE001 - it is the seed's, not the campaign's
+            result.wrong = "".join(traceback.format_exception(error))
         finally:
             schedule.portals.state.store.close()
             schedule.neighbors.close()
@@ -245,7 +247,7 @@ class Schedule:
         except Interrupted:
             self.result.interrupted += 1
             self.log("  interrupted while reading")
-        except PortalError as error:
+        except (PortalError, AccountError) as error:  # a cut list can look like another agency's
             self.log(f"  could not read: {error}")
         except LockedError as error:
             self.log(f"  locked: {error}")
@@ -268,7 +270,7 @@ class Schedule:
                     self.log(plan_lines(proposal.plan))
                     self.matches = matches_of(proposal)
                     report = applying.apply(proposal, (), lambda _: None)
-            except PortalError as error:
+            except (PortalError, AccountError) as error:
                 self.log(f"  could not read: {error}")
             self.count()
             self.check_apply(report, self.declared)
@@ -283,7 +285,7 @@ class Schedule:
             self.log("apply at another address")
             environment = {**self.environment, "RENTIX_URL": self.neighbors.staging_url}
             self.simulation.begin(self.moment())
-            with self.disk(), suppress(Killed, Interrupted, PortalError):
+            with self.disk(), suppress(Killed, Interrupted, PortalError, AccountError):
                 self.apply_to_rentix(environment)
             self.result.elsewhere += 1
             self.count()

@@ -174,6 +174,13 @@ def test_another_apply_may_have_written_the_state():
     assert recorded_now((OTHERS,), Identity(new, ONE)) == new
 
 
+def test_a_run_without_an_account_continues_the_state_of_another_apply():
+    """One that wrote the ledger meanwhile: a state without an account before it would let any key
+    in."""
+    assert recorded_now((OF_ONE, OF_TWO), Identity(PortalState(), None)) is OF_ONE
+    assert recorded_now((), Identity(PortalState(), None)) == PortalState()
+
+
 def test_the_last_apply_comes_first():
     """States of other accounts are kept."""
     after = replace(OTHERS, account=Account("17", "Renamed"))
