@@ -221,14 +221,10 @@ def accept(first: Unconfirmeds, second: Unconfirmeds, catalogue: Catalogue) -> f
         for place, value in second.items()
         if place in first and _is_accepted(place[1], first[place], value, catalogue)
     }
-    # What cannot be seen was sent again with what is accepted. But if the portal shows the value
-    # from before, as for a text that it does not clear, it may have lost the whole request.
     refused = {
-        place[0]
-        for place, value in second.items()
-        if not value.hidden
-        and (place not in accepted or value.is_unchanged(catalogue.field(place[1])))
+        place[0] for place, value in second.items() if not value.hidden and place not in accepted
     }
+    # What cannot be seen was sent again with what is accepted.
     accepted |= {
         place for place, value in second.items() if value.hidden and place[0] not in refused
     }

@@ -30,6 +30,9 @@ DECLARED_AS = {
 SENT_ALONG = ("settings.", "description", "profile.bio", "profile.position")
 """Values that are sent with their neighbours, so that an edit of them can be overwritten."""
 
+HIDEABLE = ("description", "avatar", "profile.bio", "profile.position")
+"""Values that a portal may not show."""
+
 
 def declared_as(path: str) -> tuple[str, str]:
     """What a file calls a stored value: its name, and the part of it (a switch, a language)."""
@@ -106,7 +109,12 @@ class Excuses:
         for portal, number in self.memory.misdirected:
             if number in self.baseline[portal]:
                 self.baseline[portal][number] = truth[portal][number]
-        self.hidden |= {(who, path) for who, path in self.memory.losses if self._is_hidden(path)}
+        self.hidden |= {
+            (who, each)
+            for who, path in self.memory.losses
+            for each in ((path,) if path else HIDEABLE)  # an empty path stands for all of a call
+            if self._is_hidden(each)
+        }
         return new
 
     def _edit(self, change: Edit) -> None:

@@ -218,22 +218,6 @@ def test_another_value_is_accepted_if_it_is_shown_twice(path, first, second, acc
     assert found == ({place} if accepted else frozenset())
 
 
-@pytest.mark.parametrize(
-    ("visible", "accepted"),
-    [
-        (value("New", "Other", "Old"), {("1", "name"), ("1", "description.ru")}),
-        (value(None, "Old", "Old"), {("1", "name")}),
-        (value("New", "Old", "Old"), set()),
-    ],
-)
-def test_what_cannot_be_seen_is_accepted_if_the_portal_took_its_request(visible, accepted):
-    """Not if the portal shows the value from before: then it may have lost all of the request,
-    also if it does not clear the value."""
-    hidden = Unconfirmed("text", None, None, hidden=True)
-    values = {("1", "name"): visible, ("1", "description.ru"): hidden}
-    assert accept(values, values, RENTIX) == accepted
-
-
 def test_a_status_is_never_accepted():
     """The agent would stay on all listings, or off them."""
     values = {("1", "status"): value("inactive", "invited", "active")}
