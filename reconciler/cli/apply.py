@@ -14,6 +14,7 @@ import click
 from reconciler.cli import console, streams
 from reconciler.cli.interrupts import cancel_on_signal
 from reconciler.cli.options import (
+    PLAN_FORMATS,
     AgentsCommand,
     GlobalOptions,
     Selectors,
@@ -67,7 +68,7 @@ PROMPTS = 3
     help="Apply over the limits; with --target KEY, treat an agent who is gone as new.",
 )
 @selector_options
-@output_options
+@output_options(*PLAN_FORMATS)
 @click.pass_obj
 def command(
     options: GlobalOptions,

@@ -7,6 +7,7 @@ import os
 import click
 
 from reconciler.cli.options import (
+    PLAN_FORMATS,
     AgentsCommand,
     GlobalOptions,
     Selectors,
@@ -27,7 +28,7 @@ from reconciler.cli.output import Output, unread_portals
     ),
 )
 @selector_options
-@output_options
+@output_options(*PLAN_FORMATS)
 @click.pass_obj
 def command(options: GlobalOptions, selectors: Selectors, output: Output) -> int:
     """Show changes made outside these files (drift).

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import console
-from reconciler.cli.options import GlobalOptions, examples
+from reconciler.cli.options import GlobalOptions, examples, format_option, portal_option
 from reconciler.cli.output import unread_portals
 
 
@@ -21,19 +21,9 @@ from reconciler.cli.output import unread_portals
     ),
 )
 @click.option("--drift", is_flag=True, help="Edit existing files to what the portals show instead.")
-@click.option(
-    "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
-)
+@portal_option
 @click.option("--dry-run", is_flag=True, help="Write nothing; show a diff.")
-@click.option(
-    "--format",
-    "format_",
-    metavar="FORMAT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Write text or json.",
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(
     options: GlobalOptions, drift: bool, portals: tuple[str, ...], dry_run: bool, format_: str

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
-from reconciler.cli.options import GlobalOptions, examples
+from reconciler.cli.options import GlobalOptions, examples, output_options, portal_option
 from reconciler.cli.output import Output, unread_portals
 
 
@@ -21,33 +20,15 @@ from reconciler.cli.output import Output, unread_portals
 )
 @click.option("--unmanaged", is_flag=True, help="Only agents that no file declares.")
 @click.option("--duplicates", is_flag=True, help="Only agents who are probably listed twice.")
-@click.option(
-    "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
-)
-@click.option(
-    "--format",
-    "format_",
-    metavar="FORMAT",
-    type=click.Choice(["text", "json", "csv"]),
-    default="text",
-    show_default=True,
-    help="Write text, json or csv.",
-)
-@click.option(
-    "--output",
-    "path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write to FILE (or a device or pipe) instead of standard output.",
-)
+@portal_option
+@output_options("text", "json", "csv")
 @click.pass_obj
 def command(
     options: GlobalOptions,
     unmanaged: bool,
     duplicates: bool,
     portals: tuple[str, ...],
-    format_: str,
-    path: Path | None,
+    output: Output,
 ) -> int:
     """Show who is on the portals, and in which files.
 
@@ -58,14 +39,14 @@ def command(
     from reconciler.engine import planning
 
     repository = options.open_repository(new=True)
-    options.check_outputs(output=path)
+    options.check_outputs(output=output.path)
     with planning.open_planner(
         repository, os.environ, Selection(), portals, runtime=options.runtime()
     ) as planner:
         proposal = planner.make_plan(Selection())
     options.notes(proposal.notes)
     roster = planner.roster(proposal)
-    Output(format_, path).write_roster(narrowed(roster, unmanaged=unmanaged, duplicates=duplicates))
+    output.write_roster(narrowed(roster, unmanaged=unmanaged, duplicates=duplicates))
     if not proposal.plan.complete:
         options.notes(["A portal returned an incomplete list, so agents may be missing."])
     return 1 if unread_portals(proposal.plan) else 0

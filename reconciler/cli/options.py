@@ -126,6 +126,26 @@ class Selectors(NamedTuple):
     portals: tuple[str, ...]
 
 
+portal_option = click.option(
+    "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
+)
+"""Adds --portal; the command takes it as `portals`."""
+
+
+def format_option(*formats: str) -> Callable[[Function], Function]:
+    """Add --format with these choices, the first one by default; the command takes it as
+    `format_`."""
+    return click.option(
+        "--format",
+        "format_",
+        metavar="FORMAT",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=f"Write {', '.join(formats[:-1])} or {formats[-1]}.",
+    )
+
+
 def selector_options(function: Function) -> Function:
     """Add --target, --exclude and --portal; the command takes them as `selectors`."""
 
@@ -143,9 +163,7 @@ def selector_options(function: Function) -> Function:
         multiple=True,
         help="Skip agents whose key or file matches; repeatable.",
     )
-    @click.option(
-        "--portal", "portals", metavar="NAME", multiple=True, help="Only this portal; repeatable."
-    )
+    @portal_option
     @wraps(function)
     def command(*arguments: object, **options: Any) -> int:  # noqa: ANN401 - of every type
         selectors = Selectors(*map(options.pop, Selectors._fields))
@@ -154,27 +172,26 @@ def selector_options(function: Function) -> Function:
     return command
 
 
-def output_options(function: Function) -> Function:
-    """Add --format and --output; the command takes them as `output`."""
+def output_options(*formats: str) -> Callable[[Function], Function]:
+    """Add --format with these choices, and --output; the command takes them as `output`."""
 
-    @click.option(
-        "--format",
-        "format_",
-        metavar="FORMAT",
-        type=click.Choice(["text", "json", "markdown", "html"]),
-        default="text",
-        show_default=True,
-        help="Write text, json, markdown or html.",
-    )
-    @click.option(
-        "--output",
-        "path",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="Write to FILE (or a device or pipe) instead of standard output.",
-    )
-    @wraps(function)
-    def command(*arguments: object, format_: str, path: Path | None, **options: object) -> int:
-        return function(*arguments, output=Output(format_, path), **options)
+    def add(function: Function) -> Function:
+        @format_option(*formats)
+        @click.option(
+            "--output",
+            "path",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Write to FILE (or a device or pipe) instead of standard output.",
+        )
+        @wraps(function)
+        def command(*arguments: object, format_: str, path: Path | None, **options: object) -> int:
+            return function(*arguments, output=Output(format_, path), **options)
 
-    return command
+        return command
+
+    return add
+
+
+PLAN_FORMATS = ("text", "json", "markdown", "html")
+"""The formats of plans, drift and reports."""

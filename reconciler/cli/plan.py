@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.options import (
+    PLAN_FORMATS,
     AgentsCommand,
     GlobalOptions,
     Selectors,
@@ -36,7 +37,7 @@ from reconciler.cli.output import Output, unread_portals
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 on changes or conflicts.")
 @click.option("--base", metavar="REF", help="Show which changes were made since commit REF.")
 @selector_options
-@output_options
+@output_options(*PLAN_FORMATS)
 @click.pass_obj
 def command(
     options: GlobalOptions,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import GlobalOptions, examples, output_options
+from reconciler.cli.options import PLAN_FORMATS, GlobalOptions, examples, output_options
 from reconciler.cli.output import Output
 
 
@@ -17,7 +17,7 @@ from reconciler.cli.output import Output
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@output_options
+@output_options(*PLAN_FORMATS)
 @click.pass_obj
 def command(options: GlobalOptions, file: Path, output: Output) -> int:
     """Show a saved plan.
