@@ -12,6 +12,7 @@ from reconciler.core import names
 from reconciler.core.catalogue import Catalogue
 from reconciler.core.fields import Field, Identifier, Sort, digits, mailbox
 from reconciler.core.model import Desired, Live, Scalar
+from reconciler.core.people import SHARED
 
 LONGEST_NAME = 60
 """Characters of a file's name that come from the agent's name."""
@@ -90,7 +91,7 @@ def contacts(
 ) -> frozenset[str]:
     """The phones and e-mail addresses among an agent's values, in a form that compares."""
     sorts = {each.name: each.sort for each in fields}
-    sorts |= {each.name: Sort.PHONE for each in identifiers if each.rule in ("shared", "hint")}
+    sorts |= {each.name: Sort.PHONE for each in identifiers if each.rule in SHARED}
     found = set()
     for name, value in (*agent.values.items(), *agent.identity.items()):
         if not isinstance(value, str):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from reconciler.core import names
 from reconciler.core.catalogue import Catalogue
-from reconciler.core.fields import Identifier
+from reconciler.core.match import label
 from reconciler.core.model import Conflict, Listing, Live, Match, Scalar, Source
+from reconciler.core.people import SHARED, by_identifier, by_name
 
-_PHONES = ("shared", "hint")
-"""The rules of identifiers that several people may share: their phones."""
 NAMED = 3
 """Agents that a note names; of the others, it has the number."""
 
@@ -94,7 +91,7 @@ def _member(
 
 
 def _phone(live: Live, catalogue: Catalogue) -> Scalar | None:
-    kinds = (each.name for each in catalogue.identifiers if each.rule in _PHONES)
+    kinds = (each.name for each in catalogue.identifiers if each.rule in SHARED)
     return next((live.identity[name] for name in kinds if name in live.identity), None)
 
 
@@ -104,24 +101,13 @@ def _phone(live: Live, catalogue: Catalogue) -> Scalar | None:
 def _shared(portal: Listed) -> Iterator[tuple[str, list[Live]]]:
     """Yield what several agents share, in words, and these agents, by name."""
     agents = _by_name(portal.listing)
-    for each in portal.catalogue.identifiers:
-        if each.rule in _PHONES:
-            yield from _same(f"same {each.name}", agents, partial(_identity, each))
-    yield from _same("same name", agents, lambda live: names.key(live.name))
-
-
-def _identity(identifier: Identifier, live: Live) -> str:
-    value = live.identity.get(identifier.name)
-    return identifier.canonical(value) if value is not None else ""
-
-
-def _same(
-    what: str, agents: Iterable[Live], key: Callable[[Live], str]
-) -> Iterator[tuple[str, list[Live]]]:
-    groups: dict[str, list[Live]] = defaultdict(list)
-    for live in agents:
-        groups[key(live)].append(live)
-    yield from ((what, group) for key, group in groups.items() if key and len(group) > 1)
+    indexes = {
+        f"same {each.name}": by_identifier(agents, each)
+        for each in portal.catalogue.identifiers
+        if each.rule in SHARED
+    }
+    for what, index in (*indexes.items(), ("same name", by_name(agents))):
+        yield from ((what, group) for value, group in index.items() if value and len(group) > 1)
 
 
 def _joined(shared: Iterable[tuple[str, Sequence[Live]]]) -> list[list[Live]]:
@@ -152,7 +138,7 @@ def _notes(
     notes = {live.id: [live.notice] if live.notice else [] for live in portal.listing.agents}
     for what, agents in shared:
         for live in agents:
-            others = [f"{each.id} {each.name}".rstrip() for each in agents if each is not live]
+            others = [label(each) for each in agents if each is not live]
             more = len(others) - NAMED
             tail = f" and {more} more" if more > 0 else ""
             notes[live.id].append(f"{what} as {', '.join(others[:NAMED])}{tail}")

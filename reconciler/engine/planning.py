@@ -154,11 +154,10 @@ class Planner:
 
     def roster(self, proposal: Proposal) -> Roster:
         """Who is on the portals, and which files declare them."""
+        drafts = proposal.drafts
         return roster(
-            Listed(each.catalogue, each.listing, draft.matches, draft.conflicts)
-            for each, draft in (
-                (each, proposal.drafts[name]) for name, each in self.snapshots.items()
-            )
+            Listed(each.catalogue, each.listing, drafts[name].matches, drafts[name].conflicts)
+            for name, each in self.snapshots.items()
         )
 
     def _base_plan(self, selection: Selection) -> Plan:
