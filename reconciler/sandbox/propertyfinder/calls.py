@@ -18,6 +18,12 @@ from starlette.responses import JSONResponse, Response
 from reconciler.sandbox.gate import Gate, RateLimit, RefusalError, Respond, Route
 from reconciler.sandbox.propertyfinder import body, listings
 from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
+from reconciler.sandbox.propertyfinder.paging import (
+    PARAMETERS,
+    page_of,
+    pagination,
+    paging_problems,
+)
 from reconciler.sandbox.propertyfinder.store import CONTAINS
 from reconciler.sandbox.propertyfinder.user import (
     STATUSES,
@@ -159,18 +165,9 @@ class Calls:
         for user in users:
             if user.advance_import(self._state.clock()):
                 self._mine.users.save(user)
-        pages = -(-total // size)
-        pagination = {
-            "total": total,
-            "page": page,
-            "perPage": size,
-            "totalPages": pages,
-            "nextPage": page + 1 if page < pages else None,
-            "prevPage": page - 1 if page > 1 else None,
-        }
         roles = self._mine.users.roles()
         data = [show(user, self._mine.readings, roles) for user in users]
-        return JSONResponse({"data": data, "pagination": pagination})
+        return JSONResponse({"data": data, "pagination": pagination(total, page, size)})
 
     def create(self, call: Call) -> Response:
         """Create a user with a public profile."""
@@ -236,29 +233,20 @@ class Calls:
 
 def _query(query: Mapping[str, str]) -> tuple[int, int, dict[str, list[str]]]:
     """Return the page, its size, and the filters by column. Raises a `ProblemsError` of 400."""
-    paging = {"page": query.get("page", "1"), "perPage": query.get("perPage", "50")}
     filters = {
         key: query[key].split(",") if key in _LISTS else [query[key]]
         for key in _FILTERS
         if key in query
     }
-    known = ("page", "perPage", "search", *_FILTERS)
+    known = (*PARAMETERS, "search", *_FILTERS)
     problems = [Problem("is not known", f"/{key}") for key in query if key not in known]
-    problems += [*_paging_problems(paging), *_filter_problems(filters)]
+    problems += [*paging_problems(query), *_filter_problems(filters)]
     if problems:
         raise ProblemsError(400, problems)
     columns = {_FILTERS[key]: values for key, values in filters.items()}
     if "search" in query:
         columns[CONTAINS] = [query["search"]]
-    return int(paging["page"]), int(paging["perPage"]), columns
-
-
-def _paging_problems(paging: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield the problems of the page number and the page size."""
-    if not re.fullmatch("[1-9][0-9]{0,8}", paging["page"]):
-        yield Problem("must be an integer from 1", "/page")
-    if not re.fullmatch("[1-9][0-9]?|100", paging["perPage"]):
-        yield Problem("must be an integer from 1 to 100", "/perPage")
+    return (*page_of(query), columns)
 
 
 def _filter_problems(filters: Mapping[str, list[str]]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""The search for listings, as far as it concerns agents: how many live ones a profile has.
+"""The search for listings: the live ones of each profile.
 
 Facts: docs/portals/propertyfinder.md ("Listings").
 """
@@ -11,6 +11,12 @@ from collections.abc import Iterator, Mapping
 from starlette.responses import JSONResponse, Response
 
 from reconciler.sandbox.propertyfinder.body import Problem, ProblemsError
+from reconciler.sandbox.propertyfinder.paging import (
+    PARAMETERS,
+    page_of,
+    pagination,
+    paging_problems,
+)
 from reconciler.sandbox.state import Call, State
 
 STATE, ASSIGNED = "filter[state]", "filter[assignedToId]"
@@ -28,7 +34,7 @@ def search(state: State, call: Call) -> Response:
     problems = list(_problems(call.query))
     if problems:
         raise ProblemsError(400, problems)
-    page, size = int(call.query.get("page", "1")), int(call.query.get("perPage", "50"))
+    page, size = page_of(call.query)
     counts = state.propertyfinder.listings
     numbers = _numbers(call.query)
     found = [
@@ -37,21 +43,13 @@ def search(state: State, call: Call) -> Response:
         for _ in range(counts.get(each, 0))
         if call.query.get(STATE, "live") == "live"
     ]
-    pages = -(-len(found) // size)
     return JSONResponse(
         {
             "results": [
                 {"assignedTo": {"id": each}, "state": {"stage": "live", "type": "live"}}
                 for each in found[(page - 1) * size : page * size]
             ],
-            "pagination": {
-                "total": len(found),
-                "page": page,
-                "perPage": size,
-                "totalPages": pages,
-                "nextPage": page + 1 if page < pages else None,
-                "prevPage": page - 1 if page > 1 else None,
-            },
+            "pagination": pagination(len(found), page, size),
         }
     )
 
@@ -61,12 +59,9 @@ def _numbers(query: Mapping[str, str]) -> list[int] | None:
 
 
 def _problems(query: Mapping[str, str]) -> Iterator[Problem]:
-    for name in query.keys() - {"page", "perPage", STATE, ASSIGNED}:
+    for name in query.keys() - {*PARAMETERS, STATE, ASSIGNED}:
         yield Problem("is not simulated", f"/{name}")
-    if not re.fullmatch("[1-9][0-9]{0,8}", query.get("page", "1")):
-        yield Problem("must be an integer from 1", "/page")
-    if not re.fullmatch("[1-9][0-9]?|100", query.get("perPage", "50")):
-        yield Problem("must be an integer from 1 to 100", "/perPage")
+    yield from paging_problems(query)
     if query.get(STATE, "live") not in STATES:
         yield Problem("is not a state", f"/{STATE}")
     if not re.fullmatch("[0-9]+(,[0-9]+)*", query.get(ASSIGNED, "1")):
