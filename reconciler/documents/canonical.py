@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 from typing import Any
 
-from reconciler.documents.edit import comment_texts, same
+from reconciler.documents.edit import comment_texts, load_valid, same
 from reconciler.documents.nodes import (
     Comment,
     Node,
     comments,
     compose,
+    decoded,
+    first_line_end,
     header,
     line_end,
     line_start,
@@ -29,7 +31,6 @@ from reconciler.documents.yaml import load
 from reconciler.errors import InputError, Problem
 
 SCHEMA_LINE = "# yaml-language-server:"
-_BOM = b"\xef\xbb\xbf"
 _BLANK = "\n"
 """A blank line between entries; one in a text is "", and stays."""
 Order = Mapping[str, Sequence[str]]
@@ -63,14 +64,10 @@ class Group:
 def formatted(name: str, data: bytes, order: Order) -> bytes:
     """A file in canonical form. `name` is its name in problems. Raises InputError if it has
     problems."""
-    trees, problems = load(name, data)
-    if problems:
-        raise InputError(problems)
-    bom = _BOM if data.startswith(_BOM) else b""
-    text = data.removeprefix(_BOM).decode()
-    match = re.search(r"\r\n|\r|\n", text)
+    trees = load_valid(name, data)
+    bom, text = decoded(data)
     lines = _lines(text, [each.value for each in trees], order)
-    separator = match[0] if match else "\n"
+    separator = first_line_end(text)
     result = bom + "".join(line + separator for line in lines).encode()
     found, problems = load(name, result)
     values, wanted = ([each.value for each in side] for side in (found, trees))

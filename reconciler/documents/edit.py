@@ -6,7 +6,6 @@ values than those that were wanted, the edit is refused and nothing is returned.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -15,6 +14,8 @@ from reconciler.documents.nodes import (
     Node,
     comments,
     compose,
+    decoded,
+    first_line_end,
     header,
     line_end,
     line_start,
@@ -34,8 +35,6 @@ from reconciler.documents.scalars import (
 from reconciler.documents.yaml import Tree, load
 from reconciler.errors import InputError, Problem
 
-_BOM = b"\xef\xbb\xbf"
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _BY_HAND = "edit the file by hand"
 
 
@@ -54,7 +53,7 @@ def set_value(
     each mapping by its dotted path. `name` is the file's name in problems. Raises InputError if the
     file has problems, or the value cannot be set without changing anything else.
     """
-    trees = _load(name, data)
+    trees = load_valid(name, data)
     tree = trees[document]
     before = _at(tree.value, path)
     if (
@@ -72,8 +71,7 @@ def set_value(
         return data
     if char := forbidden(value):
         raise InputError([_refusal(tree, path, f"the new value contains {char}")])
-    bom = _BOM if data.startswith(_BOM) else b""
-    text = data.removeprefix(_BOM).decode()
+    bom, text = decoded(data)
     root = [each.root for each in compose(text) if each.root][document]
     order = order or {}
     ordered = _ordered(value, ".".join(path), order)
@@ -98,7 +96,7 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - plain JSON
 
 def comment_texts(data: bytes) -> list[str]:
     """The comments of a file without problems, sorted."""
-    text = data.removeprefix(_BOM).decode()
+    _, text = decoded(data)
     return sorted(each.text for each in comments(text, compose(text)))
 
 
@@ -112,7 +110,8 @@ def _ordered(value: Any, path: str, order: Mapping[str, Sequence[str]]) -> Any: 
     return {key: _ordered(value[key], f"{path}.{key}", order) for key in keys}
 
 
-def _load(name: str, data: bytes) -> list[Tree]:
+def load_valid(name: str, data: bytes) -> list[Tree]:
+    """The documents of a file. Raises InputError if it has problems."""
     trees, problems = load(name, data)
     if problems:
         raise InputError(problems)
@@ -149,8 +148,7 @@ class _Editor:
     def __init__(self, text: str, order: Mapping[str, Sequence[str]]) -> None:
         self.text = text
         self.order = order
-        match = _LINE_END.search(text)
-        self.line_end = match[0] if match else "\n"
+        self.line_end = first_line_end(text)
 
     def set(self, root: Node, path: tuple[str, ...], value: Any) -> str:  # noqa: ANN401
         """The text with this value at `path`."""

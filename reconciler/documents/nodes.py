@@ -22,6 +22,8 @@ from ruamel.yaml.events import (
 
 from reconciler.documents.yaml import events
 
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_ENDS = re.compile(r"[\r\n]+\Z")
 _END_OF_LINE = re.compile(r"[\r\n]|\Z")
 _COLON = re.compile(r"\s*:")
@@ -95,6 +97,17 @@ class Comment:
     def end(self) -> int:
         """Where it ends."""
         return self.start + len(self.text)
+
+
+def decoded(data: bytes) -> tuple[bytes, str]:
+    """The byte order mark of a file without problems (empty without one), and its text."""
+    return _BOM if data.startswith(_BOM) else b"", data.removeprefix(_BOM).decode()
+
+
+def first_line_end(text: str) -> str:
+    """How the lines of a text end, by the first one."""
+    match = _LINE_END.search(text)
+    return match[0] if match else "\n"
 
 
 def compose(text: str) -> list[DocumentNode]:
