@@ -21,6 +21,7 @@ def command(options: GlobalOptions, check: bool) -> int:
     Sorts keys, removes needless quotes and keeps every comment and value.
     """
     from reconciler.engine.formatting import format_files, write_files
+    from reconciler.render.phrases import plural
     from reconciler.render.visible import one_line
 
     found = format_files(Path(), options.config)
@@ -40,12 +41,8 @@ def command(options: GlobalOptions, check: bool) -> int:
         write_files(Path(), found.changed, report)
     changed, same = len(found.changed), found.count - len(found.changed) - len(found.links)
     if not changed:
-        console.write(f"Nothing to format in {_files(same)}.\n")
+        console.write(f"Nothing to format in {plural(same, 'file')}.\n")
     if check and changed:
         command_line = options.command_line("fmt")
-        options.note(f"{_files(changed)} to format: run {command_line}")
+        options.note(f"{plural(changed, 'file')} to format: run {command_line}")
     return 1 if check and changed else 0
-
-
-def _files(count: int) -> str:
-    return f"{count} {'file' if count == 1 else 'files'}"

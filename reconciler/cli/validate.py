@@ -38,6 +38,7 @@ def command(options: GlobalOptions, pictures: bool) -> int:
     import logging
 
     from reconciler.documents.yaml import parser
+    from reconciler.render.phrases import plural
 
     repository = options.open_repository()
     logging.getLogger("reconciler").info("YAML parser: %s", parser())
@@ -45,17 +46,14 @@ def command(options: GlobalOptions, pictures: bool) -> int:
     _warn(options, repository)
     agents = len(repository.documents)
     files = len({document.source.file for document in repository.documents})
-    valid = (
-        f"Valid: {agents} {'agent' if agents == 1 else 'agents'} "
-        f"in {files} {'file' if files == 1 else 'files'}"
-    )
+    valid = f"Valid: {plural(agents, 'agent')} in {plural(files, 'file')}"
     if pictures:
         from reconciler.engine.pictures import check_pictures
 
         checked = check_pictures(repository)
         if checked.problems:
             raise InputError(list(checked.problems))
-        valid += f", {checked.pictures} {'picture' if checked.pictures == 1 else 'pictures'}"
+        valid += f", {plural(checked.pictures, 'picture')}"
     console.write(f"{valid}.\n")
     return 0
 
