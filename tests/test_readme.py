@@ -44,6 +44,7 @@ def check_output(agency: Agency, block: str) -> None:
     result = agency.run(*shlex.split(prompt.removeprefix("$ reconciler ")))
     assert result.code == 0, result.err
     assert result.out.startswith(output), result.out
+    assert "add a file" not in result.err  # no step leads elsewhere
 
 
 def test_commands_print_the_shown_output(agency: Agency) -> None:

@@ -37,11 +37,11 @@ def command(
 
     from reconciler.core.selection import Selection
     from reconciler.documents.config import DEFAULT_FILE
-    from reconciler.engine import edits, following, importing, planning
+    from reconciler.engine import edits, following, importing, planning, session
 
     # Without a configuration, this may be the wrong folder.
     configured = (options.config or Path(DEFAULT_FILE)).is_file()
-    repository = options.open_repository(new=configured and not drift)
+    repository = session.open_repository(Path(), options.config, new=configured and not drift)
     everyone = Selection()
     with planning.open_planner(
         repository, os.environ, everyone, portals, runtime=options.runtime()
