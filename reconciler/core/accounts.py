@@ -106,7 +106,7 @@ class Lineage:
 
     def _change(self, account: Account) -> str:
         return (
-            f"If this repository is for {label(account)} from now on, set "
+            f"If this repository is for {label(account)} now, set "
             f"portals.{self.portal}.account to {account.id} in the configuration."
         )
 
